@@ -1,0 +1,17 @@
+# Debian's libraries, as targets. A folder names the ones it uses; no folder sees the others.
+
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+find_package(tl-expected REQUIRED)
+pkg_check_modules(event REQUIRED IMPORTED_TARGET libevent)
+pkg_check_modules(openssl REQUIRED IMPORTED_TARGET openssl)
+pkg_check_modules(unbound REQUIRED IMPORTED_TARGET libunbound)
+pkg_check_modules(idn2 REQUIRED IMPORTED_TARGET libidn2)
+pkg_check_modules(systemd REQUIRED IMPORTED_TARGET libsystemd)
+pkg_check_modules(tomlplusplus REQUIRED IMPORTED_TARGET tomlplusplus)
+find_package(nlohmann_json REQUIRED)
+find_package(CLI11 REQUIRED)
+if(MAILPOOL_TESTS)
+  find_package(Boost REQUIRED COMPONENTS unit_test_framework)
+endif()
