@@ -1,0 +1,135 @@
+#pragma once
+// The settings as plain structs: what modules are given. Where they come from (one table of options, TOML) is in options.h and load.h.
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/ip.h"
+#include "core/base/log.h"
+#include "core/base/time.h"
+#include "core/config/rate.h"
+
+namespace mailpool {
+
+enum class IpPreference : std::uint8_t { Any, Only4, Only6, Prefer4, Prefer6 };
+enum class TlsLevel : std::uint8_t { None, May, Encrypt };
+enum class EightBit : std::uint8_t { Send, Refuse };
+enum class Fallback : std::uint8_t { Smtp, Defer };
+
+/// Options of a site; [smtp] holds the defaults, [site.NAME] what differs.
+struct SiteSettings {
+  std::uint32_t max_connections = 10;
+  std::uint32_t min_idle = 0;
+  Duration idle_timeout = std::chrono::seconds(60);
+  Duration max_lifetime = std::chrono::minutes(5);
+  std::uint32_t max_messages = 100;
+  Duration connect_timeout = std::chrono::seconds(30);
+  Rate rate;
+  Rate connect_rate;
+  std::uint32_t max_waiting = 200;
+  std::uint32_t max_recipients = 100;
+  IpPreference ip = IpPreference::Any;
+  TlsLevel tls = TlsLevel::May;
+  EightBit eight_bit = EightBit::Send;
+  Duration one_flight_within = std::chrono::seconds(5);
+  Duration greeting_timeout = std::chrono::minutes(5);
+  Duration ehlo_timeout = std::chrono::minutes(5);
+  Duration starttls_timeout = std::chrono::minutes(2);
+  Duration mail_timeout = std::chrono::minutes(5);
+  Duration rcpt_timeout = std::chrono::minutes(5);
+  Duration data_timeout = std::chrono::minutes(2);
+  Duration body_timeout = std::chrono::minutes(3);
+  Duration end_of_data_timeout = std::chrono::minutes(10);
+  bool pipelining = true;
+  bool chunking = true;
+  std::uint16_t port = 25;
+  std::string source;  ///< name of a [source.NAME]; "" lets the kernel choose
+  std::vector<IpNetwork> prohibited;
+  Fallback fallback = Fallback::Smtp;
+
+  bool operator==(SiteSettings const&) const = default;
+};
+
+/// [site.NAME]: who belongs to it, and its options (already merged over [smtp]).
+struct NamedSite {
+  std::string name;
+  std::vector<std::string> mx;       ///< suffixes of MX host names, each with its leading dot
+  std::vector<std::string> domains;  ///< exact
+  SiteSettings settings;
+  bool operator==(NamedSite const&) const = default;
+};
+
+/// [domain."x"]: limits below the site's.
+struct DomainSettings {
+  std::optional<std::uint32_t> max_connections;
+  Rate rate;
+  bool operator==(DomainSettings const&) const = default;
+};
+
+/// A host of [route]: "192.0.2.1:25", "[2001:db8::1]:25", "host:port".
+struct RouteHost {
+  std::string host;  ///< name, or address without brackets
+  std::uint16_t port = 25;
+  bool operator==(RouteHost const&) const = default;
+};
+
+struct LmtpSettings {
+  std::vector<std::string> listen{"/run/mailpool/lmtp.sock"};
+  std::uint32_t socket_mode = 0660;
+  std::string socket_group = "postfix";
+  std::vector<std::string> allow_users{"root", "postfix"};
+  std::uint32_t max_connections = 500;
+  std::uint64_t max_message_size = 50U << 20U;
+  std::uint64_t spill_above = 1U << 20U;
+  std::uint64_t memory_limit = 512U << 20U;
+  Duration max_wait = std::chrono::seconds(30);
+};
+
+struct ControlSettings {
+  std::string listen = "/run/mailpool/control.sock";
+  std::vector<std::string> read_users{"root", "postfix"};
+  std::vector<std::string> write_users{"root"};
+};
+
+struct PostfixSettings {
+  std::string map = "/var/spool/postfix/mailpool/map";
+  Fallback fallback = Fallback::Smtp;
+  std::vector<std::string> exclude_domains;
+};
+
+struct DnsSettings {
+  std::vector<std::string> servers;  ///< "127.0.0.1:5353"; empty: /etc/resolv.conf
+  std::string trust_anchor = "/usr/share/dns/root.key";
+  Duration timeout = std::chrono::seconds(10);
+};
+
+struct LogSettings {
+  std::string to = "syslog";
+  LogLevel level = LogLevel::Info;
+};
+
+struct MetricsSettings {
+  std::string listen;
+};
+
+struct Settings {
+  std::string hostname;  ///< "" in the file: the manager fills in the machine's fully qualified name
+  std::string state_dir = "/var/lib/mailpool";
+  Duration drain_timeout = std::chrono::seconds(30);
+  LmtpSettings lmtp;
+  ControlSettings control;
+  PostfixSettings postfix;
+  DnsSettings dns;
+  SiteSettings smtp;  ///< defaults for every site
+  std::map<std::string, DomainSettings> domains;
+  std::map<std::string, NamedSite> sites;
+  std::map<std::string, std::vector<RouteHost>> routes;  ///< exact domain, ".parent" or "*"
+  LogSettings log;
+  MetricsSettings metrics;
+};
+
+}  // namespace mailpool

@@ -1,0 +1,31 @@
+#pragma once
+// One message as the MTA handed it over: RFC 5321's envelope and the body.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/message/body.h"
+
+namespace mailpool {
+
+struct Recipient {
+  std::string address;  ///< as in RCPT TO, without the angle brackets; never holds CR, LF, NUL
+  std::string domain;   ///< what delivery goes by: behind the last @, A-label, lower case; "[192.0.2.1]" for an address literal
+};
+
+struct Envelope {
+  std::string sender;  ///< without the angle brackets; empty for bounces
+  std::vector<Recipient> recipients;
+  bool smtputf8 = false;   ///< the MTA said SMTPUTF8
+  bool eight_bit = false;  ///< the MTA said BODY=8BITMIME
+  std::string queue_id;    ///< the MTA's, from XFORWARD IDENT or the newest Received line; else the manager's own
+  std::string client;      ///< who handed it over, for the log: "postfix[1234]"
+};
+
+struct Message {
+  Envelope envelope;
+  Body body;
+};
+
+}  // namespace mailpool

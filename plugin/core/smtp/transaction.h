@@ -1,0 +1,44 @@
+#pragma once
+// What one SMTP transaction is given, and what it gives back.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/message/message.h"
+#include "core/message/outcome.h"
+
+namespace mailpool::smtp {
+
+/// One message to recipients of one domain. Borrowed: all of it must outlive the transaction.
+struct Transaction {
+  std::string_view sender;
+  std::vector<std::string_view> recipients;  ///< at least one; no two equal
+  Body const* body = nullptr;
+  bool smtputf8 = false;   ///< the MTA declared it
+  bool eight_bit = false;  ///< BODY=8BITMIME was declared
+};
+
+/// What may still be done for the recipients that have no final outcome.
+enum class Retry : std::uint8_t {
+  Nothing,          ///< every outcome is final
+  FreshConnection,  ///< the reused connection failed before the commit point: once more on a fresh one, same MX host first
+  SameConnection,   ///< too many recipients for one transaction: the rest in a new one at once (RFC 5321 4.5.3.1.10)
+  OtherHost,        ///< this host cannot take this message (SMTPUTF8, TLS requirement); another MX host may
+};
+[[nodiscard]] std::string_view name_of(Retry retry);
+
+struct RecipientResult {
+  Outcome outcome;         ///< final; or, where may_retry, what to answer if the retry cannot be had
+  bool may_retry = false;
+};
+
+/// How a transaction ended. results[i] belongs to recipients[i].
+struct TransactionResult {
+  std::vector<RecipientResult> results;
+  Retry retry = Retry::Nothing;
+  std::string reason;  ///< for logs: why a retry, or what went wrong; empty after a clean end
+};
+
+}  // namespace mailpool::smtp
