@@ -20,6 +20,7 @@ struct Target {
   std::string host;  ///< MX host name (lower case, no final dot), or the address literal's text
   IpAddress address;
   std::uint16_t port = 25;
+  std::uint16_t preference = 0;  ///< of the MX record; 0 for [route] and implicit MX
   bool may_be_local = false;  ///< named in [route]: loopback, private and own addresses are meant
   bool operator==(Target const&) const = default;
 };

@@ -135,6 +135,7 @@ class Session {
   [[nodiscard]] std::string_view last_reply() const;  ///< printable, "250 2.0.0 OK"
   [[nodiscard]] wire::Capabilities const& capabilities() const;
   [[nodiscard]] bool is_encrypted() const;
+  [[nodiscard]] bool chunking_is_broken() const;  ///< BDAT was refused although CHUNKING was announced
 
  private:
   class Conversation;

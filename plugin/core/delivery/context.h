@@ -1,0 +1,48 @@
+#pragma once
+// What the parts of delivery share: the interfaces they call, the settings they follow, the totals they count.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/log.h"
+#include "core/config/settings.h"
+#include "core/delivery/counters.h"
+#include "core/delivery/network.h"
+#include "core/pool/connection.h"
+#include "core/route/router.h"
+
+namespace mailpool::delivery {
+
+class Delivery;
+class Site;
+
+class Context {
+ public:
+  Context(Network& the_network, route::Random& the_random, Log& the_log, Clock const& the_clock)
+      : network(the_network), random(the_random), log(the_log), clock(the_clock) {}
+
+  Network& network;
+  route::Random& random;
+  Log& log;
+  Clock const& clock;
+
+  std::string hostname;
+  Duration max_wait{};
+  Counters totals;
+
+  /// The site has something to decide in this turn.
+  void wants_a_turn(Site& site) { sites_with_work.push_back(&site); }
+  /// A connection that may still be inside one of its own calls: it dies at the end of the turn.
+  void bury(std::unique_ptr<pool::Connection> connection) { buried.push_back(std::move(connection)); }
+  [[nodiscard]] std::uint64_t next_connection_id() { return ++last_connection_id; }
+
+  std::vector<Site*> sites_with_work;
+  std::vector<std::unique_ptr<pool::Connection>> buried;
+  std::vector<Delivery*> over;  ///< every recipient is answered
+  std::uint64_t last_connection_id = 0;
+  std::size_t connections_open = 0;
+};
+
+}  // namespace mailpool::delivery

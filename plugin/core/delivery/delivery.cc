@@ -1,0 +1,124 @@
+#include "core/delivery/delivery.h"
+
+#include <algorithm>
+#include <cassert>
+#include <unordered_map>
+
+namespace mailpool::delivery {
+
+/// The recipients of one domain, waiting for its route.
+class Delivery::Group final : public route::RouteListener {
+ public:
+  Group(Delivery& delivery, std::string domain) : delivery_(delivery), domain_(std::move(domain)) {}
+
+  void add(std::size_t recipient) { recipients_.push_back(recipient); }
+  [[nodiscard]] std::string const& domain() const { return domain_; }
+
+  void ask(route::Router& router, TimePoint now) { question_ = router.find(domain_, *this, now); }
+  /// Not wanted any more.
+  void drop(TimePoint now) {
+    if (!question_) return;
+    question_.reset();
+    answer_all(Outcome::local(451, {4, 3, 0}, "the MTA closed the connection"), now);
+  }
+
+ private:
+  void on_route(std::shared_ptr<route::Route const> route) override {
+    delivery_.sink_.on_routed(delivery_, domain_, std::move(recipients_), std::move(route), delivery_.context_.clock.now());
+  }
+  void on_no_route(Outcome outcome) override { answer_all(outcome, delivery_.context_.clock.now()); }
+  void answer_all(Outcome const& outcome, TimePoint now) {
+    for (auto recipient : recipients_) delivery_.complete(recipient, outcome, nullptr, {}, now);
+  }
+
+  Delivery& delivery_;
+  std::string domain_;
+  std::vector<std::size_t> recipients_;
+  std::unique_ptr<route::Question> question_;
+};
+
+Delivery::Delivery(Message message, DeliveryListener& listener, Context& context, TransactionSink& sink, TimePoint now)
+    : message_(std::move(message)),
+      listener_(&listener),
+      context_(context),
+      sink_(sink),
+      accepted_at_(now),
+      open_(message_.envelope.recipients.size()) {}
+
+Delivery::~Delivery() = default;
+
+void Delivery::begin(route::Router& router, TimePoint now) {
+  auto const& recipients = message_.envelope.recipients;
+  same_as_.resize(recipients.size());
+  done_.resize(recipients.size());
+  std::unordered_map<std::string_view, std::size_t> first_of;
+  std::unordered_map<std::string_view, Group*> group_of;
+  for (std::size_t i = 0; i < recipients.size(); ++i) {
+    auto const [first, is_new] = first_of.emplace(recipients[i].address, i);
+    same_as_[i] = first->second;
+    if (!is_new) continue;
+    auto& group = group_of[recipients[i].domain];
+    if (group == nullptr) {
+      groups_.push_back(std::make_unique<Group>(*this, recipients[i].domain));
+      group = groups_.back().get();
+    }
+    group->add(i);
+  }
+  for (auto& group : groups_) group->ask(router, now);
+}
+
+void Delivery::complete(std::size_t recipient, Outcome const& outcome, Transaction const* transaction, Relay const& relay,
+                        TimePoint now) {
+  for (std::size_t i = recipient; i < same_as_.size(); ++i) {
+    if (same_as_[i] != recipient) continue;
+    assert(!done_[i] && "a recipient is answered once");
+    done_[i] = true;
+    log_outcome(message_.envelope.recipients[i], outcome, transaction, relay, now);
+    --open_;
+    if (listener_ != nullptr) listener_->on_outcome(i, outcome, now);
+    if (open_ == 0) context_.over.push_back(this);
+  }
+}
+
+void Delivery::log_outcome(Recipient const& recipient, Outcome const& outcome, Transaction const* transaction, Relay const& relay,
+                           TimePoint now) {
+  auto& t = context_.totals;
+  switch (outcome.kind) {
+    case OutcomeKind::Delivered: ++t.delivered; break;
+    case OutcomeKind::Deferred: ++t.deferred; break;
+    case OutcomeKind::Refused: ++t.refused; break;
+  }
+  if (outcome.ambiguous) ++t.ambiguous;
+  if (!context_.log.is_on(LogLevel::Info)) return;
+  Timing timing{accepted_at_, now, {}};
+  std::string_view site = "-";
+  if (transaction != nullptr) {
+    timing = transaction->timing;
+    if (transaction->route) site = transaction->route->site;
+  }
+  context_.log.info(outcome_line(message_, recipient, outcome, site, relay, timing, now));
+}
+
+void Delivery::note_commit(TimePoint now) {
+  if (has_committed_) return;
+  has_committed_ = true;
+  for (auto& transaction : transactions_)
+    if (transaction.state == TransactionState::Waiting)
+      transaction.wait_until = std::min(transaction.wait_until, after(now, wait_after_a_commit));
+}
+
+void Delivery::forget_listener(TimePoint now) {
+  listener_ = nullptr;
+  for (auto& group : groups_) group->drop(now);
+}
+
+Transaction& Delivery::add_transaction() {
+  auto& transaction = transactions_.emplace_back();
+  transaction.delivery = this;
+  transaction.timing.accepted = accepted_at_;
+  transaction.timing.started = accepted_at_;
+  transaction.give_up_at = after(accepted_at_, longest_before_commit);
+  return transaction;
+}
+
+}  // namespace mailpool::delivery

@@ -1,0 +1,283 @@
+#include "core/delivery/dispatcher.h"
+
+#include <algorithm>
+
+namespace mailpool::delivery {
+namespace {
+
+constexpr std::size_t most_learned_at_once = 4096;
+constexpr Duration forget_every = std::chrono::minutes(10);
+
+Outcome draining() { return Outcome::local(451, {4, 3, 2}, "mailpool is draining: try again later"); }
+
+}  // namespace
+
+Dispatcher::Dispatcher(Settings const& settings, route::Router& router, Context& context)
+    : settings_(settings), router_(router), context_(context) {
+  reconfigure(settings, context.clock.now());
+}
+
+Dispatcher::~Dispatcher() {
+  for (auto& [name, site] : sites_) site->defer_waiting(draining(), context_.clock.now());
+  deliveries_.clear();  // leases and permits go before what they belong to
+  context_.sites_with_work.clear();
+  sites_.clear();
+  context_.buried.clear();
+}
+
+Delivery* Dispatcher::submit(Message message, DeliveryListener& listener, TimePoint now) {
+  ++context_.totals.messages;
+  deliveries_.push_front(std::make_unique<Delivery>(std::move(message), listener, context_, static_cast<TransactionSink&>(*this), now));
+  auto& delivery = *deliveries_.front();
+  delivery.place = deliveries_.begin();
+  delivery.begin(router_, now);
+  return &delivery;
+}
+
+void Dispatcher::release(Delivery& delivery, TimePoint now) {
+  delivery.forget_listener(now);
+  for (auto& transaction : delivery.transactions())
+    if (transaction.state != TransactionState::Over && transaction.site != nullptr) transaction.site->cancel(transaction, now);
+}
+
+void Dispatcher::on_routed(Delivery& delivery, std::string const& domain, std::vector<std::size_t> recipients,
+                           std::shared_ptr<route::Route const> route, TimePoint now) {
+  auto& site = site_for(*route);
+  remember(domain, site);
+  auto const limits = limits_.find(domain);
+  auto* const of_domain = limits == limits_.end() ? nullptr : &limits->second;
+  std::size_t const most = std::max<std::uint32_t>(site.settings().max_recipients, 1);
+  for (std::size_t from = 0; from < recipients.size(); from += most) {
+    auto& transaction = delivery.add_transaction();
+    transaction.domain = domain;
+    transaction.route = route;
+    transaction.limits = of_domain;
+    auto const to = std::min(recipients.size(), from + most);
+    auto const& envelope = delivery.message().envelope;
+    auto& wire = transaction.wire;
+    wire.sender = envelope.sender;
+    wire.body = &delivery.message().body;
+    wire.smtputf8 = envelope.smtputf8;
+    wire.eight_bit = envelope.eight_bit;
+    for (auto i = from; i < to; ++i) {
+      transaction.recipients.push_back(recipients[i]);
+      wire.recipients.push_back(envelope.recipients[recipients[i]].address);
+    }
+    transaction.site = &site;
+    if (is_draining_) {
+      site.refuse(transaction, draining(), now);
+    } else if (of_domain != nullptr && of_domain->suspension && of_domain->suspension->until > now) {
+      site.refuse(transaction, suspended(domain, *of_domain->suspension, context_.clock), now);
+    } else {
+      site.enqueue(transaction, now);
+    }
+  }
+}
+
+void Dispatcher::run(TimePoint now) {
+  while (!due_.empty() && due_.begin()->first <= now) {
+    auto* site = due_.begin()->second;
+    due_.erase(due_.begin());
+    scheduled_.erase(site);
+    if (site->deadline() <= now) site->pump(now);
+    schedule(*site);
+  }
+  // A pump may give other sites something to do (a domain's permit given back), hence in rounds.
+  while (has_work()) {
+    for (auto* site : std::exchange(context_.sites_with_work, {})) {
+      site->pump(now);
+      schedule(*site);
+    }
+  }
+  if (now >= next_forgetting_) forget_unused(now);
+}
+
+void Dispatcher::schedule(Site& site) {
+  auto const at = site.deadline();
+  if (at == never) return;
+  auto const [known, is_new] = scheduled_.emplace(&site, at);
+  if (!is_new) {
+    // Earlier is what matters; a time that comes too early finds nothing to do and schedules anew.
+    if (known->second <= at) return;
+    due_.erase({known->second, &site});
+    known->second = at;
+  }
+  due_.insert({at, &site});
+}
+
+TimePoint Dispatcher::deadline() const {
+  if (has_work()) return context_.clock.now();
+  return due_.empty() ? next_forgetting_ : std::min(due_.begin()->first, next_forgetting_);
+}
+
+void Dispatcher::sweep() {
+  std::exchange(context_.buried, {}).clear();
+  for (auto* delivery : std::exchange(context_.over, {})) deliveries_.erase(delivery->place);
+}
+
+Site& Dispatcher::site_for(route::Route const& route) {
+  if (auto* site = find(route.site)) return *site;
+  auto site = std::make_unique<Site>(route.site, route.is_named_site, settings_for(route.site), context_);
+  auto& made = *site;
+  site_index_.emplace(route.site, &made);
+  sites_.emplace(route.site, std::move(site));
+  return made;
+}
+
+SiteSettings const& Dispatcher::settings_for(std::string const& site) const {
+  auto const named = settings_.sites.find(site);
+  return named == settings_.sites.end() ? settings_.smtp : named->second.settings;
+}
+
+Site* Dispatcher::find(std::string const& name) {
+  auto const it = site_index_.find(name);
+  return it == site_index_.end() ? nullptr : it->second;
+}
+
+Site const* Dispatcher::find_site(std::string_view name) const {
+  auto const it = sites_.find(name);
+  return it == sites_.end() ? nullptr : it->second.get();
+}
+
+Site const* Dispatcher::site_of_domain(std::string const& domain) const {
+  auto const it = known_index_.find(domain);
+  return it == known_index_.end() ? nullptr : it->second->site;
+}
+
+DomainLimits const* Dispatcher::limits_of(std::string const& domain) const {
+  auto const it = limits_.find(domain);
+  return it == limits_.end() ? nullptr : &it->second;
+}
+
+void Dispatcher::remember(std::string const& domain, Site& site) {
+  auto const it = known_index_.find(domain);
+  if (it != known_index_.end()) {
+    auto const known = it->second;
+    known_.splice(known_.begin(), known_, known);
+    if (known->site == &site) return;
+    --known->site->domains;
+    known->site = &site;
+  } else {
+    known_.push_front({domain, &site});
+    known_index_.emplace(known_.front().domain, known_.begin());
+  }
+  ++site.domains;
+  if (learned_.size() < most_learned_at_once) learned_.push_back({domain, &site});
+  if (known_.size() <= most_domains) return;
+  --known_.back().site->domains;
+  known_index_.erase(known_.back().domain);
+  known_.pop_back();
+}
+
+void Dispatcher::forget_unused(TimePoint now) {
+  next_forgetting_ = after(now, forget_every);
+  // A site goes with its domains; both come back with the next message.
+  for (auto it = sites_.begin(); it != sites_.end();) {
+    auto& site = *it->second;
+    if (!site.is_forgettable(now)) {
+      ++it;
+      continue;
+    }
+    for (auto known = known_.begin(); known != known_.end();) {
+      auto const here = known++;
+      if (here->site != &site) continue;
+      known_index_.erase(here->domain);
+      known_.erase(here);
+    }
+    std::erase_if(learned_, [&](auto const& l) { return l.site == &site; });
+    if (auto const at = scheduled_.find(&site); at != scheduled_.end()) {
+      due_.erase({at->second, &site});
+      scheduled_.erase(at);
+    }
+    site_index_.erase(it->first);
+    it = sites_.erase(it);
+  }
+}
+
+bool Dispatcher::suspend_site(std::string const& name, site::Suspension suspension, TimePoint now) {
+  auto* site = find(name);
+  if (site == nullptr && settings_.sites.contains(name)) {
+    route::Route named;
+    named.site = name;
+    named.is_named_site = true;
+    site = &site_for(named);
+  }
+  if (site == nullptr) return false;
+  site->suspend(std::move(suspension), now);
+  return true;
+}
+
+bool Dispatcher::resume_site(std::string const& name, TimePoint now) {
+  auto* site = find(name);
+  if (site == nullptr) return false;
+  site->resume(now);
+  return true;
+}
+
+void Dispatcher::suspend_domain(std::string const& domain, site::Suspension suspension, TimePoint now) {
+  auto& limits = limits_[domain];
+  limits.suspension = std::move(suspension);
+  auto const known = known_index_.find(domain);
+  if (known == known_index_.end()) return;
+  known->second->site->defer_domain(domain, suspended(domain, *limits.suspension, context_.clock), now);
+}
+
+bool Dispatcher::resume_domain(std::string const& domain, TimePoint) {
+  auto const it = limits_.find(domain);
+  if (it == limits_.end() || !it->second.suspension) return false;
+  it->second.suspension.reset();
+  return true;
+}
+
+bool Dispatcher::flush(std::string const& name, std::string_view reason, TimePoint now) {
+  auto* site = find(name);
+  if (site == nullptr) return false;
+  site->flush(reason, now);
+  return true;
+}
+
+void Dispatcher::drain(TimePoint now) {
+  is_draining_ = true;
+  for (auto& [name, site] : sites_) {
+    site->defer_waiting(draining(), now);
+    site->flush("drain", now);
+  }
+}
+
+void Dispatcher::undrain(TimePoint) { is_draining_ = false; }
+
+void Dispatcher::stop(TimePoint now) {
+  is_draining_ = true;
+  for (auto& [name, site] : sites_) site->stop(now);
+}
+
+void Dispatcher::reconfigure(Settings const& settings, TimePoint now) {
+  settings_ = settings;
+  context_.hostname = settings.hostname;
+  context_.max_wait = settings.lmtp.max_wait;
+  // Entries are kept for permits that are out; a domain without a section has no limits.
+  for (auto& [domain, limits] : limits_) {
+    limits.connections.reconfigure(std::nullopt);
+    limits.rate.reconfigure({});
+  }
+  for (auto const& [domain, of_domain] : settings.domains) {
+    auto& limits = limits_[domain];
+    limits.connections.reconfigure(of_domain.max_connections);
+    limits.rate.reconfigure(of_domain.rate);
+  }
+  for (auto& [name, site] : sites_) site->reconfigure(settings_for(name), now);
+}
+
+std::size_t Dispatcher::in_flight() const {
+  std::size_t n = 0;
+  for (auto const& [name, site] : sites_) n += site->in_flight();
+  return n;
+}
+
+std::size_t Dispatcher::waiting() const {
+  std::size_t n = 0;
+  for (auto const& [name, site] : sites_) n += site->waiting().size();
+  return n;
+}
+
+}  // namespace mailpool::delivery

@@ -1,0 +1,116 @@
+#pragma once
+// Where messages come in and sites are found: the one object that holds all of delivery together.
+
+#include <cstdint>
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "core/config/settings.h"
+#include "core/delivery/context.h"
+#include "core/delivery/delivery.h"
+#include "core/delivery/site.h"
+
+namespace mailpool::delivery {
+
+/// Known domains are bounded; those least recently used are forgotten.
+inline constexpr std::size_t most_domains = 65536;
+
+class Dispatcher final : private TransactionSink {
+ public:
+  /// References must outlive the dispatcher. `settings` is copied.
+  Dispatcher(Settings const& settings, route::Router& router, Context& context);
+  ~Dispatcher() override;
+  Dispatcher(Dispatcher const&) = delete;
+  Dispatcher& operator=(Dispatcher const&) = delete;
+
+  /// The listener is called once for each recipient, perhaps before this returns, and never after release().
+  /// The delivery stays valid until its last recipient was answered and the turn is over.
+  Delivery* submit(Message message, DeliveryListener& listener, TimePoint now);
+  /// The client is gone: whatever is not committed is dropped; the listener is not called any more.
+  void release(Delivery& delivery, TimePoint now);
+
+  /// Decides all that can be decided; call at the end of each turn of the loop until has_work() is false, and when deadline() has passed.
+  void run(TimePoint now);
+  [[nodiscard]] bool has_work() const { return !context_.sites_with_work.empty(); }
+  [[nodiscard]] TimePoint deadline() const;
+  /// Destroys what ended in this turn. Call when no connection is inside one of its calls.
+  void sweep();
+
+  // The operator's hand. False: no such site.
+  bool suspend_site(std::string const& name, site::Suspension suspension, TimePoint now);
+  bool resume_site(std::string const& name, TimePoint now);
+  void suspend_domain(std::string const& domain, site::Suspension suspension, TimePoint now);
+  bool resume_domain(std::string const& domain, TimePoint now);
+  bool flush(std::string const& name, std::string_view reason, TimePoint now);
+  /// New messages and waiting transactions are deferred, running ones finish, idle connections say QUIT.
+  void drain(TimePoint now);
+  void undrain(TimePoint now);
+  /// Before the commit point: 451; after it nothing can be done.
+  void stop(TimePoint now);
+  void reconfigure(Settings const& settings, TimePoint now);
+
+  // For status.
+  [[nodiscard]] bool is_draining() const { return is_draining_; }
+  [[nodiscard]] std::size_t in_flight() const;   ///< transactions on a connection
+  [[nodiscard]] std::size_t waiting() const;     ///< transactions that wait
+  [[nodiscard]] std::size_t deliveries() const { return deliveries_.size(); }
+  [[nodiscard]] Context const& context() const { return context_; }
+  [[nodiscard]] std::map<std::string, std::unique_ptr<Site>, std::less<>> const& sites() const { return sites_; }
+  [[nodiscard]] Site const* find_site(std::string_view name) const;
+  /// The site that a domain was last seen at.
+  [[nodiscard]] Site const* site_of_domain(std::string const& domain) const;
+  [[nodiscard]] DomainLimits const* limits_of(std::string const& domain) const;
+  [[nodiscard]] std::map<std::string, DomainLimits> const& domain_limits() const { return limits_; }
+  /// Settings that a site of this name has or would get.
+  [[nodiscard]] SiteSettings const& settings_for(std::string const& site) const;
+  /// For the map: calls back with each domain whose site was learned since the last call.
+  template <class Visitor>
+  void visit_learned(Visitor&& visitor);
+
+ private:
+  struct KnownDomain {
+    std::string domain;
+    Site* site;
+  };
+  using Known = std::list<KnownDomain>;
+
+  // TransactionSink
+  void on_routed(Delivery& delivery, std::string const& domain, std::vector<std::size_t> recipients,
+                 std::shared_ptr<route::Route const> route, TimePoint now) override;
+
+  Site& site_for(route::Route const& route);
+  void remember(std::string const& domain, Site& site);
+  void schedule(Site& site);
+  void forget_unused(TimePoint now);
+  Site* find(std::string const& name);
+
+  Settings settings_;
+  route::Router& router_;
+  Context& context_;
+  std::map<std::string, DomainLimits> limits_;  ///< only domains with limits or a suspension of their own
+  std::map<std::string, std::unique_ptr<Site>, std::less<>> sites_;
+  std::unordered_map<std::string, Site*> site_index_;
+  Known known_;                                 ///< most recently used first
+  std::unordered_map<std::string_view, Known::iterator> known_index_;
+  std::vector<KnownDomain> learned_;
+  std::list<std::unique_ptr<Delivery>> deliveries_;
+  std::set<std::pair<TimePoint, Site*>> due_;        ///< when each site wants to be pumped next
+  std::unordered_map<Site const*, TimePoint> scheduled_;  ///< the entry of each site in due_
+  TimePoint next_forgetting_{};
+  bool is_draining_ = false;
+};
+
+template <class Visitor>
+void Dispatcher::visit_learned(Visitor&& visitor) {
+  for (auto const& known : learned_) visitor(known.domain, *known.site);
+  learned_.clear();
+}
+
+}  // namespace mailpool::delivery

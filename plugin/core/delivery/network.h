@@ -1,0 +1,64 @@
+#pragma once
+// What delivery asks of the network; the manager implements it with sockets, tests with a simulated one.
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "core/base/time.h"
+#include "core/route/router.h"
+#include "core/smtp/session.h"
+
+namespace mailpool::delivery {
+
+/// How TLS came out, in words for status and logs.
+struct TlsFacts {
+  std::string version;  ///< "TLSv1.3"
+  std::string cipher;
+  bool resumed = false;
+};
+
+/// Who is behind a transport. Calls come from the event loop only, never from inside Network::connect() or a Transport's methods.
+class TransportEvents {
+ public:
+  virtual ~TransportEvents() = default;
+  virtual void on_connected(TimePoint now) = 0;
+  virtual void on_received(std::string_view octets, TimePoint now) = 0;
+  /// Could not connect, EOF, reset, or another failure, in words. The transport is of no use any more.
+  virtual void on_disconnected(std::string_view how, TimePoint now) = 0;
+  virtual void on_tls_established(TlsFacts facts, TimePoint now) = 0;
+  virtual void on_tls_failed(std::string_view why, TimePoint now) = 0;
+  /// deadline() has passed.
+  virtual void on_deadline(TimePoint now) = 0;
+
+  // What the transport pulls, after wake().
+  [[nodiscard]] virtual smtp::Output output(TimePoint now) = 0;
+  virtual void written(std::size_t n, TimePoint now) = 0;
+  virtual void offered() = 0;
+  [[nodiscard]] virtual TimePoint deadline() const = 0;
+};
+
+/// A connection on the wire. Destroying it closes it at once.
+class Transport {
+ public:
+  virtual ~Transport() = default;
+  /// There may be output, or another deadline.
+  virtual void wake() = 0;
+  virtual void begin_tls(std::string const& server_name) = 0;
+};
+
+class Network {
+ public:
+  virtual ~Network() = default;
+  virtual std::unique_ptr<Transport> connect(route::Target const& target, TransportEvents& events) = 0;
+};
+
+/// What time it is where no caller says so (an answer of the resolver), and wall time for words: "suspended until 14:05:00".
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  [[nodiscard]] virtual TimePoint now() const = 0;
+  [[nodiscard]] virtual WallTime wall(TimePoint t) const = 0;
+};
+
+}  // namespace mailpool::delivery

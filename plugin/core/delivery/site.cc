@@ -1,0 +1,168 @@
+#include "core/delivery/site.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cassert>
+
+namespace mailpool::delivery {
+
+using pool::ConnectionState;
+using site::Limit;
+
+Site::Site(std::string name, bool is_named, SiteSettings settings, Context& context)
+    : name_(std::move(name)),
+      is_named_(is_named),
+      settings_(std::move(settings)),
+      context_(context),
+      rate_(settings_.rate),
+      connect_rate_(settings_.connect_rate) {}
+
+Site::~Site() { assert(waiting_.is_empty() && "a site goes only when nothing waits at it"); }
+
+void Site::enqueue(Transaction& transaction, TimePoint now) {
+  transaction.site = this;
+  transaction.state = TransactionState::Waiting;
+  transaction.wait_until = std::min(after(now, context_.max_wait), transaction.give_up_at);
+  last_used_ = now;
+  last_route_ = transaction.route;
+  if (suspension_) return defer(transaction, suspended_outcome(), now);
+  if (waiting_.size() >= settings_.max_waiting) {
+    auto const words = fmt::format("{}: max_waiting reached ({} waiting)", name_, settings_.max_waiting);
+    return defer(transaction, Outcome::local(451, {4, 7, 1}, words), now);
+  }
+  waiting_.push(transaction);
+  be_pumped_at(now);
+}
+
+void Site::cancel(Transaction& transaction, TimePoint now) {
+  if (transaction.state == TransactionState::Waiting) {
+    waiting_.remove(transaction);
+    defer(transaction, Outcome::local(451, {4, 3, 0}, "the MTA closed the connection"), now);
+  } else if (transaction.state == TransactionState::Sending) {
+    auto& connection = static_cast<SmtpConnection&>(*transaction.lease.connection());
+    connection.cancel("the MTA closed the connection", now);
+    connection.settle(now);
+  }
+}
+
+void Site::pump(TimePoint now) {
+  wants_turn_ = false;
+  if (suspension_ && suspension_->until <= now) resume(now);
+  give_up_overdue(now);
+  close_aged(now);
+  while (start_some(now)) {
+  }
+  keep_min_idle(now);
+  set_deadline(now);
+}
+
+void Site::be_pumped_at(TimePoint t) {
+  if (t > context_.clock.now()) {
+    deadline_ = std::min(deadline_, t);
+  } else if (!wants_turn_) {
+    wants_turn_ = true;
+    context_.wants_a_turn(*this);
+  }
+}
+
+void Site::set_deadline(TimePoint now) {
+  auto next = pool_.next_reason(aging_of(nullptr));
+  waiting_.for_each([&](Transaction const& t) { next = std::min(next, t.wait_until); });
+  if (!waiting_.is_empty() && blocked_.not_before > now) next = std::min(next, blocked_.not_before);
+  if (suspension_) next = std::min(next, suspension_->until);
+  if (pool_.open() < settings_.min_idle)
+    for (auto const& [endpoint, record] : health_.records())
+      if (record.not_before > now) next = std::min(next, record.not_before);
+  deadline_ = next;
+}
+
+void Site::suspend(site::Suspension suspension, TimePoint now) {
+  suspension_ = std::move(suspension);
+  defer_waiting(suspended_outcome(), now);
+  be_pumped_at(now);
+}
+
+void Site::resume(TimePoint now) {
+  suspension_.reset();
+  health_.clear();  // the operator says that it is worth another try
+  be_pumped_at(now);
+}
+
+void Site::flush(std::string_view reason, TimePoint now) {
+  for (auto state : {ConnectionState::Idle, ConnectionState::Connecting, ConnectionState::Checking}) {
+    std::vector<SmtpConnection*> all;
+    for (auto const& c : pool_.in(state)) all.push_back(static_cast<SmtpConnection*>(c.get()));
+    for (auto* connection : all) close(*connection, reason, now);
+  }
+  be_pumped_at(now);
+}
+
+void Site::reconfigure(SiteSettings settings, TimePoint now) {
+  bool const is_wire_change = settings.tls != settings_.tls || settings.source != settings_.source ||
+                              settings.pipelining != settings_.pipelining || settings.chunking != settings_.chunking;
+  rate_.reconfigure(settings.rate);
+  connect_rate_.reconfigure(settings.connect_rate);
+  settings_ = std::move(settings);
+  if (is_wire_change) flush("reload", now);
+  be_pumped_at(now);
+}
+
+void Site::stop(TimePoint now) {
+  defer_waiting(Outcome::local(451, {4, 3, 2}, "mailpool is stopping"), now);
+  for (auto state : {ConnectionState::Busy, ConnectionState::Idle, ConnectionState::Connecting, ConnectionState::Checking}) {
+    std::vector<SmtpConnection*> all;
+    for (auto const& c : pool_.in(state)) all.push_back(static_cast<SmtpConnection*>(c.get()));
+    for (auto* connection : all) {
+      if (state == ConnectionState::Busy) connection->cancel("mailpool is stopping", now);
+      connection->settle(now);
+    }
+  }
+}
+
+site::SiteState Site::state(TimePoint) const {
+  if (suspension_) return site::SiteState::Suspended;
+  if (blocked_.limit == Limit::BackingOff) return site::SiteState::BackingOff;
+  bool const is_limited = !waiting_.is_empty() && blocked_.limit != Limit::None && blocked_.limit != Limit::Connecting;
+  return is_limited ? site::SiteState::Limited : site::SiteState::Open;
+}
+
+bool Site::is_forgettable(TimePoint now) const {
+  static constexpr Duration unused_for = std::chrono::hours(24);
+  return pool_.is_empty() && waiting_.is_empty() && !suspension_ && now >= after(last_used_, unused_for);
+}
+
+site::Wait Site::what_to_wait_for(DomainLimits const* limits, TimePoint now) const {
+  if (suspension_) return {suspension_->until, Limit::Suspended};
+  auto const wait = limits_of(limits, now);
+  if (!wait.is_over()) return wait;
+  if (pool_.count(ConnectionState::Idle) > 0) return {};
+  if (pool_.open() >= settings_.max_connections) return {never, Limit::MaxConnections};
+  auto const connect = connect_rate_.earliest(now);
+  if (connect > now) return {connect, Limit::ConnectRate};
+  return {};
+}
+
+std::string Site::words_for(site::Wait const& wait, DomainLimits const* limits, TimePoint now) const {
+  auto const next = wait.not_before == never || wait.not_before <= now ? std::string("when one comes free")
+                                                                       : fmt::format("in {}", to_text(wait.not_before - now));
+  switch (wait.limit) {
+    case Limit::Rate: return fmt::format("{}: rate reached ({}), next {}", name_, rate_.rate().to_string(), next);
+    case Limit::ConnectRate:
+      return fmt::format("{}: connect_rate reached ({}), next {}", name_, connect_rate_.rate().to_string(), next);
+    case Limit::MaxConnections:
+      return fmt::format("{}: max_connections reached ({}), next {}", name_, settings_.max_connections, next);
+    case Limit::DomainRate:
+      return fmt::format("{}: rate of the domain reached ({}), next {}", name_, limits->rate.rate().to_string(), next);
+    case Limit::DomainMaxConnections:
+      return fmt::format("{}: max_connections of the domain reached ({}), next {}", name_,
+                         limits->connections.most().value_or(0), next);
+    case Limit::Connecting: return fmt::format("{}: no connection within max_wait ({})", name_, to_text(context_.max_wait));
+    case Limit::BackingOff: return fmt::format("{}: backing_off, next {}: {}", name_, next, last_error_);
+    case Limit::Suspended: return suspended_outcome().text;
+    case Limit::None: break;
+  }
+  return fmt::format("{}: max_wait reached ({})", name_, to_text(context_.max_wait));
+}
+
+}  // namespace mailpool::delivery

@@ -1,0 +1,147 @@
+#pragma once
+// One site at work: its connections, its limits, and the transactions that wait for them.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/config/settings.h"
+#include "core/delivery/context.h"
+#include "core/delivery/delivery.h"
+#include "core/delivery/fair_queue.h"
+#include "core/delivery/smtp_connection.h"
+#include "core/pool/growth.h"
+#include "core/pool/pool.h"
+#include "core/site/endpoint_health.h"
+#include "core/site/rate_limit.h"
+#include "core/site/wait.h"
+
+namespace mailpool::delivery {
+
+/// `451 4.7.1 NAME: suspended until TIME: REASON`
+[[nodiscard]] Outcome suspended(std::string_view name, site::Suspension const& suspension, Clock const& clock);
+
+class Site final : private ConnectionOwner {
+ public:
+  Site(std::string name, bool is_named, SiteSettings settings, Context& context);
+  ~Site() override;
+  Site(Site const&) = delete;
+  Site& operator=(Site const&) = delete;
+
+  /// Takes its place among the waiting, or is deferred at once (suspended, max_waiting).
+  void enqueue(Transaction& transaction, TimePoint now);
+  /// Answers all its recipients without letting it wait.
+  void refuse(Transaction& transaction, Outcome const& outcome, TimePoint now) { defer(transaction, outcome, now); }
+  /// The message's client is gone: a waiting transaction is dropped, a running one cancelled unless its commit point is passed.
+  void cancel(Transaction& transaction, TimePoint now);
+  /// Decides everything that can be decided now. Call in each turn after something happened, and when deadline() has passed.
+  void pump(TimePoint now);
+  [[nodiscard]] TimePoint deadline() const { return deadline_; }
+
+  // The operator's hand.
+  void suspend(site::Suspension suspension, TimePoint now);
+  void resume(TimePoint now);
+  void flush(std::string_view reason, TimePoint now);  ///< closes idle connections; the others when they come back
+  void defer_waiting(Outcome const& outcome, TimePoint now);
+  /// Waiting transactions of one domain.
+  void defer_domain(std::string const& domain, Outcome const& outcome, TimePoint now);
+  void reconfigure(SiteSettings settings, TimePoint now);
+  /// Now, without QUIT: transactions before their commit point are answered 451.
+  void stop(TimePoint now);
+
+  // For status.
+  [[nodiscard]] std::string const& name() const { return name_; }
+  [[nodiscard]] bool is_named() const { return is_named_; }
+  [[nodiscard]] site::SiteState state(TimePoint now) const;
+  [[nodiscard]] SiteSettings const& settings() const { return settings_; }
+  [[nodiscard]] Counters const& counters() const { return counters_; }
+  [[nodiscard]] pool::Pool const& connections() const { return pool_; }
+  [[nodiscard]] FairQueue const& waiting() const { return waiting_; }
+  [[nodiscard]] site::Wait const& blocked() const { return blocked_; }
+  [[nodiscard]] site::EndpointHealth const& health() const { return health_; }
+  [[nodiscard]] std::optional<site::Suspension> const& suspension() const { return suspension_; }
+  [[nodiscard]] std::string const& last_reply() const { return last_reply_; }
+  [[nodiscard]] std::string const& last_error() const { return last_error_; }
+  [[nodiscard]] TimePoint last_used() const { return last_used_; }
+  [[nodiscard]] site::RateLimit const& rate() const { return rate_; }
+  [[nodiscard]] site::RateLimit const& connect_rate() const { return connect_rate_; }
+  [[nodiscard]] std::size_t in_flight() const { return pool_.count(pool::ConnectionState::Busy); }
+  /// What a transaction of a domain with these limits would wait for now; for `explain`.
+  [[nodiscard]] site::Wait what_to_wait_for(DomainLimits const* limits, TimePoint now) const;
+  /// "max_connections reached (5), next in 3s", for outcomes and status.
+  [[nodiscard]] std::string words_for(site::Wait const& wait, DomainLimits const* limits, TimePoint now) const;
+  /// Nothing is open, nothing waits, and nothing needs to be remembered: it may be forgotten.
+  [[nodiscard]] bool is_forgettable(TimePoint now) const;
+  std::size_t domains = 0;  ///< known domains that belong here; kept by the dispatcher
+
+ private:
+  // ConnectionOwner
+  void on_ready(SmtpConnection& connection, TimePoint now) override;
+  void on_committed(SmtpConnection& connection, TimePoint now) override;
+  void on_finished(SmtpConnection& connection, smtp::TransactionResult&& result, TimePoint now) override;
+  void on_checked(SmtpConnection& connection, TimePoint now) override;
+  void on_closed(SmtpConnection& connection, smtp::Closed const& closed, TimePoint now) override;
+
+  // Starting transactions (site_start.cc).
+  bool start_some(TimePoint now);
+  FairQueue::Verdict try_start(Transaction& transaction, TimePoint now);
+  void start(Transaction& transaction, SmtpConnection& connection, TimePoint now);
+  [[nodiscard]] site::Wait limits_of(DomainLimits const* limits, TimePoint now) const;
+  [[nodiscard]] bool can_serve(SmtpConnection const& connection, Transaction const& transaction, TimePoint now) const;
+  [[nodiscard]] SmtpConnection* idle_for(Transaction const& transaction, TimePoint now);
+  [[nodiscard]] bool needs_check(SmtpConnection const& connection, TimePoint now) const;
+
+  // Opening connections (site_open.cc).
+  FairQueue::Verdict provide_connection(Transaction& transaction, TimePoint now);
+  [[nodiscard]] route::Target const* next_target(Transaction const& transaction, TimePoint now) const;
+  [[nodiscard]] std::size_t on_their_way(Transaction const& transaction, TimePoint now) const;
+  [[nodiscard]] bool has_live_connection(Transaction const& transaction, TimePoint now) const;
+  bool make_room(TimePoint now);
+  void open(route::Target const& target, TimePoint now);
+  [[nodiscard]] smtp::SessionSettings session_settings(route::Target const& target, TimePoint now) const;
+  [[nodiscard]] pool::ReuseKey key_for(route::Target const& target) const;
+  void keep_min_idle(TimePoint now);
+
+  // Ends (site_end.cc).
+  void conclude(Transaction& transaction, SmtpConnection const* connection, std::size_t recipient, Outcome const& outcome, TimePoint now);
+  void finish(Transaction& transaction);
+  bool retry(Transaction& transaction, SmtpConnection const& connection, smtp::TransactionResult& result, TimePoint now);
+  void defer(Transaction& transaction, Outcome const& outcome, TimePoint now);
+  [[nodiscard]] Outcome unreachable(Transaction const& transaction, TimePoint now) const;
+  [[nodiscard]] Outcome suspended_outcome() const { return suspended(name_, *suspension_, context_.clock); }
+  void fail_unreachable(TimePoint now);
+  void give_up_overdue(TimePoint now);
+  void close_aged(TimePoint now);
+  void close(SmtpConnection& connection, std::string_view reason, TimePoint now);
+  void count_close(std::string_view reason);
+  void settle_started(TimePoint now);
+  void set_deadline(TimePoint now);
+  void be_pumped_at(TimePoint t);
+  [[nodiscard]] pool::Aging aging_of(SmtpConnection const* connection) const;
+
+  std::string name_;
+  bool is_named_;
+  SiteSettings settings_;
+  Context& context_;
+  pool::Pool pool_;
+  FairQueue waiting_;
+  site::RateLimit rate_;
+  site::RateLimit connect_rate_;
+  site::EndpointHealth health_;
+  std::optional<site::Suspension> suspension_;
+  site::Wait blocked_;
+  Counters counters_;
+  std::string last_reply_;
+  std::string last_error_;
+  TimePoint last_used_{};
+  TimePoint deadline_ = never;
+  std::shared_ptr<route::Route const> last_route_;  ///< for min_idle
+  std::vector<SmtpConnection*> started_;            ///< to be settled once the queue is not being visited
+  std::vector<Transaction*> unreachable_;           ///< found to have no endpoint left while the queue was being visited
+  std::size_t lacking_ = 0;                         ///< waiting ones that found no connection, in this look at the queue
+  bool wants_turn_ = false;
+};
+
+}  // namespace mailpool::delivery

@@ -1,0 +1,176 @@
+// How a site opens connections: as many as the backlog deserves, to hosts that answer, within max_connections and connect_rate.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/delivery/site.h"
+
+namespace mailpool::delivery {
+
+using pool::ConnectionState;
+using site::Limit;
+using Verdict = FairQueue::Verdict;
+
+namespace {
+
+constexpr Duration rset_timeout = std::chrono::seconds(20);
+constexpr Duration quit_timeout = std::chrono::seconds(5);
+
+site::EndpointName endpoint_of(route::Target const& t) { return {t.host, t.address, t.port}; }
+
+smtp::TlsMode mode_of(TlsLevel level) {
+  switch (level) {
+    case TlsLevel::None: return smtp::TlsMode::None;
+    case TlsLevel::May: return smtp::TlsMode::May;
+    case TlsLevel::Encrypt: return smtp::TlsMode::Encrypt;
+  }
+  return smtp::TlsMode::May;
+}
+
+}  // namespace
+
+Verdict Site::provide_connection(Transaction& transaction, TimePoint now) {
+  auto wait_for = [&](Limit limit, TimePoint not_before) {
+    transaction.wait = {not_before, limit};
+    if (blocked_.is_over() || not_before < blocked_.not_before) blocked_ = transaction.wait;
+  };
+  ++lacking_;
+  auto const coming = on_their_way(transaction, now);
+  auto const* target = next_target(transaction, now);
+  if (target == nullptr) {
+    if (coming == 0 && (transaction.needs_fresh || !has_live_connection(transaction, now))) {
+      unreachable_.push_back(&transaction);
+      return Verdict::Taken;
+    }
+    wait_for(coming != 0 ? Limit::Connecting : Limit::BackingOff, never);
+    return Verdict::Keep;
+  }
+  pool::Demand const demand{lacking_, coming, pool_.open(), settings_.max_connections};
+  bool const is_full = demand.open >= demand.most;
+  if (pool::connections_to_begin({demand.waiting, demand.connecting, 0, demand.most}) == 0) {
+    wait_for(Limit::Connecting, never);
+    return Verdict::Keep;
+  }
+  // A stale idle connection is cheaper to prove alive than a new one is to open.
+  for (auto const& c : pool_.in(ConnectionState::Idle)) {
+    auto& connection = static_cast<SmtpConnection&>(*c);
+    if (!can_serve(connection, transaction, now) || !needs_check(connection, now)) continue;
+    pool_.enter(connection, ConnectionState::Checking);
+    connection.check(now);
+    started_.push_back(&connection);
+    wait_for(Limit::Connecting, never);
+    return Verdict::Keep;
+  }
+  if (is_full && !make_room(now)) {
+    wait_for(coming != 0 ? Limit::Connecting : Limit::MaxConnections, never);
+    // Nothing idle is left for the others either.
+    return pool_.count(ConnectionState::Idle) == 0 ? Verdict::Stop : Verdict::Keep;
+  }
+  if (is_full) {
+    wait_for(Limit::MaxConnections, never);
+    return Verdict::Keep;
+  }
+  if (auto const t = connect_rate_.earliest(now); t > now) {
+    wait_for(Limit::ConnectRate, t);
+    return Verdict::Keep;
+  }
+  open(*target, now);
+  wait_for(Limit::Connecting, never);
+  return Verdict::Keep;
+}
+
+route::Target const* Site::next_target(Transaction const& transaction, TimePoint now) const {
+  auto const& targets = transaction.route->targets;
+  auto is_fit = [&](route::Target const& t) {
+    auto const& unfit = transaction.unfit_hosts;
+    return std::find(unfit.begin(), unfit.end(), t.host) == unfit.end() && !health_.is_backing_off(endpoint_of(t), now);
+  };
+  if (transaction.preferred)
+    for (auto const& t : targets)
+      if (endpoint_of(t) == *transaction.preferred && is_fit(t)) return &t;
+  auto const found = std::find_if(targets.begin(), targets.end(), is_fit);
+  return found == targets.end() ? nullptr : &*found;
+}
+
+std::size_t Site::on_their_way(Transaction const& transaction, TimePoint now) const {
+  std::size_t n = 0;
+  for (auto state : {ConnectionState::Connecting, ConnectionState::Checking})
+    for (auto const& c : pool_.in(state))
+      if (can_serve(static_cast<SmtpConnection const&>(*c), transaction, now)) ++n;
+  return n;
+}
+
+bool Site::has_live_connection(Transaction const& transaction, TimePoint now) const {
+  auto const& busy = pool_.in(ConnectionState::Busy);
+  return std::any_of(busy.begin(), busy.end(), [&](auto const& c) {
+    return can_serve(static_cast<SmtpConnection const&>(*c), transaction, now);
+  });
+}
+
+bool Site::make_room(TimePoint now) {
+  // The oldest idle connection serves none of those who were asked before; it would age out next anyway.
+  auto const& idle = pool_.in(ConnectionState::Idle);
+  if (idle.empty()) return false;
+  close(static_cast<SmtpConnection&>(*idle.back()), "max_connections", now);
+  return true;
+}
+
+void Site::open(route::Target const& target, TimePoint now) {
+  connect_rate_.take(now);
+  ++counters_.opened;
+  ++context_.totals.opened;
+  ++context_.connections_open;
+  // Shortened at random by up to a tenth, so that connections opened together do not all end together.
+  auto const jitter = settings_.max_lifetime / 10 * context_.random.number(1001) / 1000;
+  SmtpConnection::Start start;
+  start.id = context_.next_connection_id();
+  start.key = key_for(target);
+  start.target = target;
+  start.expires_at = after(now, settings_.max_lifetime - jitter);
+  start.connect_timeout = settings_.connect_timeout;
+  start.session = session_settings(target, now);
+  pool_.add(std::make_unique<SmtpConnection>(std::move(start), static_cast<ConnectionOwner&>(*this), context_.network, now));
+}
+
+pool::ReuseKey Site::key_for(route::Target const& target) const {
+  pool::ReuseKey key;
+  key.mx_host = target.host;
+  key.address = target.address;
+  key.port = target.port;
+  key.ehlo_name = context_.hostname;
+  key.tls = settings_.tls == TlsLevel::None ? pool::WireTls::None : pool::WireTls::StartTls;
+  return key;
+}
+
+smtp::SessionSettings Site::session_settings(route::Target const& target, TimePoint now) const {
+  auto const endpoint = endpoint_of(target);
+  auto const* record = health_.find(endpoint);
+  smtp::SessionSettings s;
+  s.relay = endpoint.to_string();
+  s.ehlo_name = context_.hostname;
+  s.tls = mode_of(settings_.tls);
+  s.skip_starttls = settings_.tls == TlsLevel::May && record != nullptr && record->plain_until > now;
+  s.pipelining = settings_.pipelining;
+  s.chunking = settings_.chunking && (record == nullptr || record->no_chunking_until <= now);
+  s.refuse_eight_bit = settings_.eight_bit == EightBit::Refuse;
+  s.one_flight_within = settings_.one_flight_within;
+  s.timeouts = {settings_.greeting_timeout, settings_.ehlo_timeout, settings_.starttls_timeout,    settings_.mail_timeout,
+                settings_.rcpt_timeout,     settings_.data_timeout, settings_.body_timeout,        settings_.end_of_data_timeout,
+                rset_timeout,               quit_timeout};
+  return s;
+}
+
+void Site::keep_min_idle(TimePoint now) {
+  if (settings_.min_idle == 0 || !last_route_ || suspension_) return;
+  auto const wanted = std::min(settings_.min_idle, settings_.max_connections);
+  while (pool_.open() < wanted) {
+    auto const& targets = last_route_->targets;
+    auto const target = std::find_if(targets.begin(), targets.end(),
+                                     [&](auto const& t) { return !health_.is_backing_off(endpoint_of(t), now); });
+    if (target == targets.end() || connect_rate_.earliest(now) > now) return;
+    open(*target, now);
+  }
+}
+
+}  // namespace mailpool::delivery

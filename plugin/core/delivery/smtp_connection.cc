@@ -1,0 +1,157 @@
+#include "core/delivery/smtp_connection.h"
+
+#include <fmt/format.h>
+
+#include <cassert>
+
+namespace mailpool::delivery {
+
+SmtpConnection::SmtpConnection(Start start, ConnectionOwner& owner, Network& network, TimePoint now)
+    : Connection(start.id, std::move(start.key), now, start.expires_at),
+      owner_(owner),
+      target_(std::move(start.target)),
+      connect_by_(after(now, start.connect_timeout)),
+      session_(std::move(start.session), now),
+      transport_(network.connect(target_, *this)) {}
+
+SmtpConnection::~SmtpConnection() = default;
+
+pool::ConnectionState SmtpConnection::state_after_use() const {
+  if (session_.is_idle()) return pool::ConnectionState::Idle;
+  return session_.state() == smtp::State::Checking ? pool::ConnectionState::Checking : pool::ConnectionState::Closing;
+}
+
+TimePoint SmtpConnection::last_heard() const { return session_.last_reply_at(); }
+
+void SmtpConnection::start(Transaction& transaction, TimePoint now) {
+  assert(state() == pool::ConnectionState::Busy && "a transaction needs a lease");
+  transaction_ = &transaction;
+  commit_is_noticed_ = false;
+  session_.start(transaction.wire, now);
+  transport_->wake();
+}
+
+void SmtpConnection::check(TimePoint now) {
+  session_.check(now);
+  transport_->wake();
+}
+
+void SmtpConnection::quit(std::string_view reason, TimePoint now) {
+  session_.quit(reason, now);
+  transport_->wake();
+}
+
+void SmtpConnection::cancel(std::string_view reason, TimePoint now) {
+  session_.cancel(reason, now);
+  transport_->wake();
+}
+
+void SmtpConnection::settle(TimePoint now) {
+  while (!is_over_) {
+    auto event = session_.poll();
+    if (!event) break;
+    handle(*event, now);
+  }
+  if (!is_over_) transport_->wake();
+}
+
+void SmtpConnection::handle(smtp::Event& event, TimePoint now) {
+  if (auto* finished = std::get_if<smtp::Finished>(&event)) {
+    owner_.on_finished(*this, std::move(finished->result), now);
+    transaction_ = nullptr;
+  } else if (auto* closed = std::get_if<smtp::Closed>(&event)) {
+    is_over_ = true;
+    transport_.reset();
+    owner_.on_closed(*this, *closed, now);
+  } else if (std::holds_alternative<smtp::Ready>(event)) {
+    connecting_took_ = now - opened_at();
+    owner_.on_ready(*this, now);
+  } else if (std::holds_alternative<smtp::Checked>(event)) {
+    owner_.on_checked(*this, now);
+  } else {
+    transport_->begin_tls(target_.host);
+  }
+}
+
+std::string_view SmtpConnection::doing() const {
+  return is_connected_ ? sentence_of(session_.state()) : std::string_view("connecting");
+}
+
+void SmtpConnection::on_connected(TimePoint) { is_connected_ = true; }
+
+void SmtpConnection::on_received(std::string_view octets, TimePoint now) {
+  if (is_over_) return;
+  session_.receive(octets, now);
+  settle(now);
+}
+
+void SmtpConnection::on_disconnected(std::string_view how, TimePoint now) {
+  if (is_over_) return;
+  if (!is_connected_) return fail_to_connect(how, now);
+  session_.disconnected(how, now);
+  settle(now);
+}
+
+void SmtpConnection::fail_to_connect(std::string_view how, TimePoint now) {
+  smtp::Closed closed;
+  closed.reason = fmt::format("connect to {}: {}", endpoint().to_string(), how);
+  closed.setup_failure = Outcome::local(451, {4, 4, 1}, closed.reason);
+  is_over_ = true;
+  transport_.reset();
+  owner_.on_closed(*this, closed, now);
+}
+
+void SmtpConnection::on_tls_established(TlsFacts facts, TimePoint now) {
+  if (is_over_) return;
+  tls_ = std::move(facts);
+  session_.tls_established(now);
+  settle(now);
+}
+
+void SmtpConnection::on_tls_failed(std::string_view why, TimePoint now) {
+  if (is_over_) return;
+  session_.tls_failed(why, now);
+  settle(now);
+}
+
+void SmtpConnection::on_deadline(TimePoint now) {
+  if (is_over_) return;
+  if (!is_connected_) return fail_to_connect("Connection timed out (connect_timeout)", now);
+  if (session_.deadline() <= now) {
+    session_.expire(now);
+  } else {
+    session_.cancel("the time for everything before the end of data is over", now);
+  }
+  settle(now);
+}
+
+smtp::Output SmtpConnection::output(TimePoint now) {
+  if (is_over_ || !is_connected_) return {};
+  return session_.output(now);
+}
+
+void SmtpConnection::written(std::size_t n, TimePoint now) {
+  if (is_over_) return;
+  session_.written(n, now);
+  notice_commit(now);
+}
+
+void SmtpConnection::offered() {
+  if (!is_over_) session_.offered();
+}
+
+void SmtpConnection::notice_commit(TimePoint now) {
+  if (transaction_ == nullptr || commit_is_noticed_ || !session_.is_committed()) return;
+  commit_is_noticed_ = true;
+  owner_.on_committed(*this, now);
+}
+
+TimePoint SmtpConnection::deadline() const {
+  if (is_over_) return never;
+  if (!is_connected_) return connect_by_;
+  auto next = session_.deadline();
+  if (transaction_ != nullptr && !session_.is_committed()) next = std::min(next, transaction_->give_up_at);
+  return next;
+}
+
+}  // namespace mailpool::delivery

@@ -1,0 +1,29 @@
+#pragma once
+// A rate that is kept exactly: a token bucket in its GCRA form, one time point of state. It owns no timer.
+
+#include "core/base/time.h"
+#include "core/config/rate.h"
+
+namespace mailpool::site {
+
+class RateLimit {
+ public:
+  RateLimit() = default;  ///< no limit
+  explicit RateLimit(Rate rate) : rate_(rate) {}
+
+  /// The moment from which one more may pass: `now` if it may at once.
+  [[nodiscard]] TimePoint earliest(TimePoint now) const;
+  /// Takes one, whether or not earliest() allowed it.
+  void take(TimePoint now);
+  /// A new rate keeps what was used under the old one.
+  void reconfigure(Rate rate) { rate_ = rate; }
+  [[nodiscard]] Rate const& rate() const { return rate_; }
+
+ private:
+  [[nodiscard]] Duration interval() const;
+  [[nodiscard]] Duration tolerance() const;
+  Rate rate_;
+  TimePoint paid_until_{};  ///< GCRA's theoretical arrival time
+};
+
+}  // namespace mailpool::site

@@ -1,0 +1,47 @@
+#pragma once
+// The answer of a limit: "yes", or "not before T, because R".
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "core/base/time.h"
+
+namespace mailpool::site {
+
+/// Why something waits; the names of the options that cause it, and of the site states.
+enum class Limit : std::uint8_t {
+  None,
+  Rate,
+  ConnectRate,
+  MaxConnections,
+  DomainRate,            ///< [domain."x"] rate
+  DomainMaxConnections,  ///< [domain."x"] max_connections
+  Connecting,            ///< a connection is on its way
+  BackingOff,            ///< every endpoint failed lately
+  Suspended,             ///< by the operator
+};
+[[nodiscard]] std::string_view name_of(Limit limit);
+
+struct Wait {
+  TimePoint not_before{};       ///< `never` where only an event can end it (a connection given back)
+  Limit limit = Limit::None;
+  [[nodiscard]] bool is_over() const { return limit == Limit::None; }
+};
+
+/// Stops a site (or a domain) on an operator's word, until a time.
+struct Suspension {
+  TimePoint until = never;
+  std::string reason;
+  std::string by;
+};
+
+enum class SiteState : std::uint8_t {
+  Open,
+  Limited,     ///< something waits for a limit
+  BackingOff,  ///< every endpoint that is wanted failed lately
+  Suspended,
+};
+[[nodiscard]] std::string_view name_of(SiteState state);
+
+}  // namespace mailpool::site
