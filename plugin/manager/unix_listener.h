@@ -23,11 +23,9 @@ class UnixListener {
   static Result<UnixListener> adopt(int fd);
 
   [[nodiscard]] int fd() const { return fd_; }
-  [[nodiscard]] std::string const& path() const {
-    return path_;
-  }  ///< absolute or as configured; "" where unknown
-  /// Why the socket could not be given to its group; the mode alone holds then. "" when all is
-  /// well.
+  /// "" where a passed socket has none.
+  [[nodiscard]] std::string const& path() const { return path_; }
+  /// Why the socket could not be given to its group; the mode alone holds then. "" else.
   [[nodiscard]] std::string const& warning() const { return warning_; }
 
  private:

@@ -1,0 +1,84 @@
+#pragma once
+// What an operator can ask of the manager, and who asks. The manager implements it; tests use a
+// fake.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/base/time.h"
+#include "core/control/snapshot.h"
+
+namespace mailpool::control {
+
+/// Who is at the other end of the control socket, as the kernel says.
+struct Requester {
+  std::uint32_t uid = 0;
+  std::int32_t pid = 0;
+};
+
+/// A site, or one domain of it.
+struct Subject {
+  std::string name;  ///< of a site; or a domain, lower case, as A-label
+  bool is_domain = false;
+};
+
+/// How a reload went.
+struct ReloadReport {
+  bool is_applied = false;
+  std::vector<std::string> mistakes;  ///< FILE:LINE: what is wrong, and what would be right
+  std::vector<std::string>
+      needs_restart;  ///< options that changed and take effect at a restart only
+  std::vector<std::string> warnings;
+};
+
+/// A question under way; dropping it means that the answer is not wanted any more, and none comes.
+class Pending {
+ public:
+  virtual ~Pending() = default;
+};
+
+/// Who asked for an explanation.
+class ExplainListener {
+ public:
+  virtual ~ExplainListener() = default;
+  virtual void on_explained(Result<Explanation> answer) = 0;
+};
+
+/// Every call returns at once: looking copies numbers, changing takes effect before the return or
+/// begins. An error is a sentence for the operator, with the nearest known name where one was
+/// mistyped. Changes return a sentence that says what is so now; the audit line in the log is
+/// written by the caller.
+class ControlActions {
+ public:
+  virtual ~ControlActions() = default;
+
+  /// At most `most` rows of sites, the most urgent.
+  virtual ManagerStatus status(std::size_t most) = 0;
+  /// A site, domain or door by its name; at most `most` domains.
+  virtual Result<NameStatus> status_of(std::string const& name, std::size_t most) = 0;
+  /// Of one site, or of all for ""; at most `most`.
+  virtual Result<std::vector<ConnectionStatus>> connections(std::string const& site,
+                                                            std::size_t most) = 0;
+  /// The answer may come before the call returns; the result is then null. It comes exactly once
+  /// unless the result is dropped first; so a client that went away is never called.
+  [[nodiscard]] virtual std::unique_ptr<Pending> explain(std::string const& address,
+                                                         ExplainListener& listener) = 0;
+  /// What the manager itself finds: configuration, sockets it holds, DNS, the map.
+  virtual std::vector<Finding> check() = 0;
+
+  virtual Result<std::string> suspend(Subject const& subject, Duration how_long,
+                                      std::string const& reason, Requester const& who) = 0;
+  virtual Result<std::string> resume(Subject const& subject, Requester const& who) = 0;
+  /// Closes the idle connections of a site.
+  virtual Result<std::string> flush(std::string const& site, Requester const& who) = 0;
+  /// Answers new messages 451 and closes connections as they become idle; undrain takes it back.
+  virtual Result<std::string> drain(Requester const& who) = 0;
+  virtual Result<std::string> undrain(Requester const& who) = 0;
+  virtual ReloadReport reload(Requester const& who) = 0;
+};
+
+}  // namespace mailpool::control

@@ -1,0 +1,252 @@
+#pragma once
+// What an operator can see: plain structs that the manager fills and poolctl shows. They know no
+// JSON (json.h does).
+//
+// States are the words of name_of(): "open", "limited", "backing_off", "suspended" for sites,
+// "connecting", "idle", "busy", "checking", "closing" for connections. Text that came from a remote
+// goes in as it is; it is made printable when it becomes JSON.
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/time.h"
+
+namespace mailpool::control {
+
+/// A moment to come, for people and for scripts: as a span from now and by the wall clock.
+struct Moment {
+  Duration in{};
+  WallTime at{};
+};
+
+/// Pooled connections by state.
+struct ConnectionCounts {
+  std::uint32_t connecting = 0;
+  std::uint32_t idle = 0;
+  std::uint32_t busy = 0;
+  std::uint32_t checking = 0;
+  std::uint32_t closing = 0;
+  [[nodiscard]] std::uint32_t open() const { return connecting + idle + busy + checking + closing; }
+};
+
+/// Recipients by outcome and messages, over the span that the holder says.
+struct Counts {
+  std::uint64_t messages = 0;
+  std::uint64_t delivered = 0;
+  std::uint64_t deferred = 0;
+  std::uint64_t refused = 0;
+};
+
+/// Something counted under a word: why connections were closed, why peers were turned away.
+struct CountedReason {
+  std::string reason;
+  std::uint64_t count = 0;
+};
+
+/// Where a connection is made to, and how that has been going.
+struct EndpointStatus {
+  std::string host;
+  std::string address;
+  std::uint16_t port = 25;
+  std::string state = "open";  ///< or backing_off
+  ConnectionCounts connections;
+  std::uint32_t failures = 0;        ///< in a row
+  std::optional<Moment> not_before;  ///< the end of its back-off
+  std::string last_error;            ///< "" when the last attempt was a success
+  /// Announced or shown by the server, where lower than the option.
+  std::optional<std::uint32_t> max_messages;
+};
+
+struct SiteStatus {
+  std::string site;
+  std::string state = "open";
+  bool is_named = false;  ///< has a [site.NAME]
+  std::string why_this_site;
+  std::string door;
+  std::uint64_t domains = 0;
+  ConnectionCounts connections;
+  std::uint64_t in_flight = 0;  ///< transactions that hold a connection
+  std::uint64_t waiting = 0;    ///< transactions
+  Duration longest_wait{};      ///< of those that wait now
+  std::uint64_t delivered = 0;
+  std::uint64_t deferred = 0;
+  std::uint64_t refused = 0;
+  std::uint64_t opened = 0;  ///< connections
+  std::uint64_t reused = 0;  ///< transactions on a connection that had carried one before
+  Counts recent;             ///< in the last minute
+  // The limits as configured, rates as the operator writes them, "" for none.
+  std::uint32_t max_connections = 0;
+  std::uint32_t max_messages = 0;
+  std::uint32_t max_waiting = 0;
+  std::string rate;
+  std::string connect_rate;
+  /// The option that something waits for, or suspended, backing_off.
+  std::optional<std::string> blocked_by;
+  std::optional<Moment> not_before;  ///< when the next one may go, where known
+  std::string reason;                ///< of a suspension or a back-off, in words
+  std::string last_reply;
+  std::string last_error;  ///< the last connection that could not be made or broke, in words
+  std::vector<CountedReason> closes;
+  std::vector<EndpointStatus> endpoints;  ///< only when asked for this site
+};
+
+struct DomainStatus {
+  std::string domain;
+  std::string site;  ///< "" while its MX is not known
+  std::string door;
+  std::string state = "open";
+  std::uint64_t in_flight = 0;
+  std::uint64_t waiting = 0;
+  std::uint64_t delivered = 0;
+  std::uint64_t deferred = 0;
+  std::uint64_t refused = 0;
+  std::optional<std::uint32_t> max_connections;  ///< of [domain."x"]
+  std::string rate;
+  std::optional<std::string> blocked_by;
+  std::optional<Moment> not_before;
+  std::string reason;
+  std::optional<Moment> route_expires;  ///< when its MX is asked for again
+};
+
+/// An operator's suspension of a site or of one domain.
+struct SuspensionStatus {
+  std::string name;
+  bool is_domain = false;
+  Moment until;
+  std::string reason;
+  std::string by;  ///< who asked for it, "uid 0"
+};
+
+/// The configuration file and how the last attempt to read it went.
+struct ConfigurationStatus {
+  std::string file;
+  WallTime loaded{};  ///< of the settings in force
+  /// Of the last reload; the settings before it are in force then.
+  std::vector<std::string> mistakes;
+  /// Names of users that do not exist, a socket without its group.
+  std::vector<std::string> warnings;
+};
+
+/// Counters of the whole manager since its start. Of recipients for the outcomes, of messages for
+/// `messages`, of transactions for in_flight, waiting and connections_reused.
+struct Totals {
+  std::uint64_t messages = 0;
+  std::uint64_t delivered = 0;
+  std::uint64_t deferred = 0;
+  std::uint64_t refused = 0;
+  std::uint64_t in_flight = 0;
+  std::uint64_t waiting = 0;
+  std::uint64_t connections_opened = 0;
+  std::uint64_t connections_reused = 0;
+  std::uint64_t connections_open = 0;
+};
+
+struct ManagerStatus {
+  std::string version;
+  std::string state = "starting";  ///< starting, running, draining
+  Duration uptime{};
+  WallTime now{};
+  Totals totals;
+  Counts recent;  ///< in the last minute
+  ConnectionCounts connections;
+  std::uint64_t lmtp_connections = 0;  ///< from the MTA, now
+  std::uint64_t lmtp_max_connections = 0;
+  std::uint64_t lmtp_peers_refused = 0;  ///< not among [lmtp] allow_users
+  std::uint64_t bodies = 0;              ///< octets of message bodies in memory
+  std::uint64_t memory_limit = 0;
+  std::uint64_t spilled = 0;  ///< octets of bodies in temporary files
+  /// Recipients whose end is not known: the commit point was passed, no reply came.
+  std::uint64_t ambiguous = 0;
+  std::uint64_t cancelled = 0;    ///< messages whose client went away before the commit point
+  std::uint64_t bypassed = 0;     ///< deliveries that left by the MTA's own transport, where known
+  std::string dns_validation;     ///< "on", or why it is off
+  std::uint64_t log_dropped = 0;  ///< lines
+  std::uint64_t loop_worst_us =
+      0;                 ///< the longest turn of the event loop in the last minute, microseconds
+  std::string map_file;  ///< what the Postfix table reads, "" without one
+  std::uint64_t map_generation = 0;
+  ConfigurationStatus configuration;
+  std::vector<SuspensionStatus> suspensions;
+  /// Most urgent first (urgency.h), at most as many as were asked for.
+  std::vector<SiteStatus> sites;
+  std::uint64_t sites_known = 0;  ///< all of them
+  std::uint64_t domains_known = 0;
+};
+
+struct ConnectionStatus {
+  std::uint64_t id = 0;
+  std::string site;
+  std::string host;
+  std::string address;
+  std::uint16_t port = 25;
+  std::string source;  ///< our end's address, "" where the kernel chose
+  std::string state;
+  Duration age{};
+  Duration in_state{};  ///< how long it has been in `state`: the idle time of an idle one
+  std::uint64_t messages = 0;
+  std::uint32_t max_messages = 0;
+  std::string tls;     ///< "none", or "TLSv1.3 TLS_AES_256_GCM_SHA384 unverified"
+  std::string doing;   ///< a busy one's step: "waiting for the reply to end of data"
+  std::string domain;  ///< a busy one's recipient domain
+  std::string last_reply;
+};
+
+/// Everything about one name: a site, a domain or a door.
+struct NameStatus {
+  std::string name;
+  std::string kind;  ///< site, domain, door
+  /// The site itself, the domain's, or those behind the door; with endpoints.
+  std::vector<SiteStatus> sites;
+  std::vector<DomainStatus> domains;  ///< at most as many as were asked for
+  std::uint64_t domains_known = 0;
+  std::vector<SuspensionStatus> suspensions;
+};
+
+/// One limit that a recipient's way passes.
+struct LimitUse {
+  /// "site google", "domain example.org", "endpoint mx1.example.org[192.0.2.1]:25", "[lmtp]".
+  std::string scope;
+  std::string option;   ///< "max_connections"
+  std::string ceiling;  ///< as configured: "5", "100/s"; "none"
+  std::string use;      ///< "3", "2 tokens left"
+  bool is_reached = false;
+  std::optional<Moment> not_before;  ///< when it has room again, where known
+};
+
+/// The way a recipient would take now.
+struct Explanation {
+  std::string address;
+  std::string domain;
+  std::string door;
+  std::string site;
+  std::string site_state;
+  std::string why_this_site;
+  std::string transport;  ///< what the Postfix table answers for this domain, "" without one
+  std::vector<std::string> hosts;       ///< MX host names, most preferred first
+  std::vector<EndpointStatus> targets;  ///< in the order to try
+  std::vector<LimitUse> limits;
+  std::string no_route;  ///< the answer that every recipient there gets, "" when there is a way
+  std::optional<std::string> blocked_by;  ///< what it would wait for; empty: it would go at once
+  std::optional<Moment> not_before;
+  std::string reason;
+  std::string would;  ///< one sentence: "goes at once on an idle connection to mx1.example.org"
+};
+
+/// One line of `poolctl check`.
+struct Finding {
+  enum class Level : std::uint8_t {
+    Good,
+    Note,     ///< worth knowing, nothing to mend
+    Warning,  ///< works, but not as one would want
+    Mistake,  ///< mail or operators suffer
+  };
+  Level level = Level::Good;
+  std::string area;  ///< configuration, manager, socket, dns, postfix, sendmail
+  std::string text;
+  std::string mend;  ///< the command or edit that mends it, "" for none
+};
+
+}  // namespace mailpool::control
