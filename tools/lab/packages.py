@@ -1,0 +1,53 @@
+"""Debian packages that cannot be installed side by side (or would start a service), unpacked into a cache instead."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+CACHE = Path(os.environ.get("MAILPOOL_LAB_CACHE", "/var/cache/mailpool-lab"))
+
+# Mail servers conflict with one another, and installing one replaces and restarts the machine's. The first wins
+# where two have the same file: /usr/sbin/sendmail is Postfix's.
+SERVERS = ("postfix", "exim4-base", "exim4-daemon-light", "opensmtpd")
+# What they link to; unpacked too where the machine has not installed it.
+LIBRARIES = ("libdb5.3", "libgnutls-dane0", "libicu72", "libidn12", "libnsl2", "libpcre2-8-0", "libsasl2-2",
+             "libunbound8", "libevent-2.1-7")
+
+
+class MissingPackage(RuntimeError):
+    """A package could be neither found in the cache nor downloaded."""
+
+
+def unpacked(name: str) -> Path:
+    """The root of one package's unpacked files; downloads it the first time."""
+    tree = CACHE / name
+    if not tree.is_dir():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        unpack(name, tree)
+    return tree
+
+
+def unpack(name: str, tree: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=CACHE, prefix=f".{name}-") as scratch:
+        done = subprocess.run(["apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", name], cwd=scratch,
+                              capture_output=True, text=True, check=False)
+        debs = list(Path(scratch).glob("*.deb"))
+        if len(debs) != 1:
+            raise MissingPackage(f"apt-get download {name}: {done.stderr.strip() or 'no package came'}")
+        files = Path(scratch) / "files"
+        subprocess.run(["dpkg", "-x", debs[0], files], check=True)
+        files.chmod(0o755)
+        if tree.exists():
+            shutil.rmtree(tree)
+        files.rename(tree)
+
+
+def layers() -> list[Path]:
+    """The roots to lay over the machine's files, the first on top."""
+    return [unpacked(name) for name in (*SERVERS, *(name for name in LIBRARIES if not is_installed(name)))]
+
+
+def is_installed(name: str) -> bool:
+    return Path(f"/var/lib/dpkg/info/{name}.list").exists() or any(Path("/var/lib/dpkg/info").glob(f"{name}:*.list"))
