@@ -1,0 +1,338 @@
+#include "manager/stream.h"
+
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace mailpool::manager {
+namespace {
+
+// Unacknowledged octets for this long mean that the path is gone; TCP alone would wait a quarter of an hour.
+constexpr unsigned user_timeout_ms = 60'000;
+// One record; so the last octet of a message is offered to TLS as late as possible.
+constexpr std::size_t most_per_record = 16'384;
+// A fast receiver of a large body must not keep the loop from the others.
+constexpr std::size_t most_per_turn = 1U << 20U;
+
+socklen_t to_sockaddr(route::Target const& target, sockaddr_storage& out) {
+  auto const& octets = target.address.octets();
+  if (target.address.is_v4()) {
+    sockaddr_in v4{};
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(target.port);
+    std::memcpy(&v4.sin_addr, octets.data(), 4);
+    std::memcpy(&out, &v4, sizeof v4);
+    return sizeof v4;
+  }
+  sockaddr_in6 v6{};
+  v6.sin6_family = AF_INET6;
+  v6.sin6_port = htons(target.port);
+  v6.sin6_scope_id = target.address.scope();
+  std::memcpy(&v6.sin6_addr, octets.data(), 16);
+  std::memcpy(&out, &v6, sizeof v6);
+  return sizeof v6;
+}
+
+void set_option(int fd, int level, int name, unsigned value) {
+  // Tuning: a kernel that lacks one of them still delivers mail.
+  (void)setsockopt(fd, level, name, &value, sizeof value);
+}
+
+}  // namespace
+
+Stream::Stream(Streams& streams, route::Target const& target, delivery::TransportEvents& events, std::string refusal)
+    : streams_(streams), events_(&events) {
+  timer_ = streams_.loop().make_event(-1, EV_TIMEOUT, &Stream::on_timer, this);
+  if (refusal.empty()) {
+    connect(target);
+  } else {
+    fail(std::move(refusal));
+  }
+  wake();
+}
+
+Stream::~Stream() { close(); }
+
+void Stream::connect(route::Target const& target) {
+  fd_ = ::socket(target.address.is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd_ < 0) return fail(std::strerror(errno));
+  set_option(fd_, IPPROTO_TCP, TCP_NODELAY, 1);
+  set_option(fd_, IPPROTO_TCP, TCP_USER_TIMEOUT, user_timeout_ms);
+  sockaddr_storage address{};
+  auto const length = to_sockaddr(target, address);
+  if (::connect(fd_, reinterpret_cast<sockaddr*>(&address), length) != 0 && errno != EINPROGRESS)
+    return fail(std::strerror(errno));
+  read_event_ = streams_.loop().make_event(fd_, EV_READ | EV_PERSIST, &Stream::on_socket, this);
+  write_event_ = streams_.loop().make_event(fd_, EV_WRITE | EV_PERSIST, &Stream::on_socket, this);
+  wait_for_write(true);
+}
+
+void Stream::fail(std::string how) { failure_ = std::move(how); }
+
+void Stream::wake() {
+  if (is_dirty_ || is_closed()) return;
+  is_dirty_ = true;
+  streams_.is_dirty(*this);
+}
+
+void Stream::close() {
+  if (events_ == nullptr) return;
+  events_ = nullptr;
+  timer_.reset();
+  read_event_.reset();
+  write_event_.reset();
+  if (ssl_ && phase_ == Phase::Tls) (void)SSL_shutdown(ssl_.get());
+  ssl_.reset();
+  if (fd_ >= 0) ::close(fd_);
+  fd_ = -1;
+  streams_.bury(*this);
+}
+
+void Stream::on_socket(evutil_socket_t, short what, void* self) {
+  auto& stream = *static_cast<Stream*>(self);
+  auto const now = stream.streams_.loop().now();
+  if (stream.phase_ == Phase::Connecting) {
+    if ((what & EV_WRITE) != 0) stream.connected(now);
+  } else if (stream.phase_ == Phase::Handshake) {
+    stream.shake_hands(now);
+  } else {
+    if ((what & EV_READ) != 0) stream.read(now);
+    if ((what & EV_WRITE) != 0 && !stream.is_closed()) stream.wake();
+  }
+  stream.streams_.loop().end_turn_soon();
+}
+
+void Stream::on_timer(evutil_socket_t, short, void* self) {
+  auto& stream = *static_cast<Stream*>(self);
+  stream.armed_ = never;
+  auto const now = stream.streams_.loop().now();
+  if (!stream.is_closed() && stream.events_->deadline() <= now) stream.events_->on_deadline(now);
+  stream.wake();
+  stream.streams_.loop().end_turn_soon();
+}
+
+void Stream::connected(TimePoint now) {
+  int error = 0;
+  socklen_t length = sizeof error;
+  if (getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
+  if (error != 0) return end(std::strerror(error), now);
+  phase_ = Phase::Plain;
+  wait_for_write(false);
+  event_add(read_event_.get(), nullptr);
+  events_->on_connected(now);
+  wake();
+}
+
+void Stream::read(TimePoint now) {
+  if (phase_ == Phase::Tls) return read_tls(now);
+  read_plain(now);
+}
+
+void Stream::read_plain(TimePoint now) {
+  auto& buffer = streams_.buffer;
+  auto const n = ::recv(fd_, buffer.data(), buffer.size(), 0);
+  if (n > 0) {
+    events_->on_received({buffer.data(), static_cast<std::size_t>(n)}, now);
+    wake();
+  } else if (n == 0) {
+    end("the server closed the connection", now);
+  } else if (errno != EAGAIN && errno != EINTR) {
+    end(std::strerror(errno), now);
+  }
+}
+
+void Stream::read_tls(TimePoint now) {
+  // OpenSSL may hold octets that the socket does not show any more: read until it has none.
+  while (!is_closed() && phase_ == Phase::Tls) {
+    auto const progress = tls_read(ssl_.get(), streams_.buffer.data(), streams_.buffer.size());
+    if (progress.step == TlsStep::WantRead) return;
+    if (progress.step == TlsStep::WantWrite) return wait_for_write(true);
+    if (progress.step != TlsStep::Done) return end(progress.why, now);
+    events_->on_received({streams_.buffer.data(), progress.octets}, now);
+    wake();
+  }
+}
+
+void Stream::begin_tls(std::string const& server_name) {
+  ssl_ = streams_.tls().connection(fd_, server_name);
+  if (!ssl_) return fail("out of memory for TLS");
+  phase_ = Phase::Handshake;
+  wake();
+}
+
+void Stream::shake_hands(TimePoint now) {
+  auto const progress = tls_handshake(ssl_.get());
+  switch (progress.step) {
+    case TlsStep::Done:
+      phase_ = Phase::Tls;
+      wait_for_write(false);
+      events_->on_tls_established(tls_facts(ssl_.get()), now);
+      wake();
+      // What arrived with the last flight of the handshake is inside OpenSSL; the socket will not say so.
+      if (!is_closed()) read_tls(now);
+      return;
+    case TlsStep::WantRead: return wait_for_write(false);
+    case TlsStep::WantWrite: return wait_for_write(true);
+    case TlsStep::Closed:
+    case TlsStep::Failed: break;
+  }
+  events_->on_tls_failed(progress.why, now);
+  wake();
+}
+
+void Stream::flush(TimePoint now) {
+  is_dirty_ = false;
+  if (is_closed()) return;
+  if (!failure_.empty()) {
+    auto const how = std::exchange(failure_, {});
+    return phase_ == Phase::Connecting ? end(how, now) : events_->on_tls_failed(how, now);
+  }
+  if (phase_ == Phase::Handshake) shake_hands(now);
+  if (!is_closed() && phase_ == Phase::Plain) write_plain(now);
+  if (!is_closed() && phase_ == Phase::Tls) write_tls(now);
+  if (!is_closed()) set_timer(now);
+}
+
+void Stream::write_plain(TimePoint now) {
+  std::size_t sent = 0;
+  while (!is_closed()) {
+    auto const output = events_->output(now);
+    if (output.count == 0) return wait_for_write(false);
+    if (sent >= most_per_turn) return wait_for_write(true);
+    std::array<iovec, 4> pieces{};
+    for (std::size_t i = 0; i < output.count; ++i)
+      pieces[i] = {const_cast<char*>(output.pieces[i].data()), output.pieces[i].size()};
+    msghdr message{};
+    message.msg_iov = pieces.data();
+    message.msg_iovlen = output.count;
+    auto const n = ::sendmsg(fd_, &message, MSG_NOSIGNAL);
+    if (n < 0) {
+      if (errno == EAGAIN || errno == EINTR) return wait_for_write(true);
+      return drain_and_end(std::strerror(errno), now);
+    }
+    sent += static_cast<std::size_t>(n);
+    bool const all = static_cast<std::size_t>(n) == output.size();
+    events_->written(static_cast<std::size_t>(n), now);
+    if (!all) return wait_for_write(true);
+  }
+}
+
+void Stream::write_tls(TimePoint now) {
+  auto& gathered = streams_.gathered;
+  std::size_t sent = 0;
+  while (!is_closed()) {
+    auto const output = events_->output(now);
+    if (output.count == 0) return wait_for_write(false);
+    if (sent >= most_per_turn) return wait_for_write(true);
+    gathered.clear();
+    for (std::size_t i = 0; i < output.count && gathered.size() < most_per_record; ++i)
+      gathered.append(output.pieces[i].substr(0, most_per_record - gathered.size()));
+    if (gathered.size() == output.size()) events_->offered();
+    auto const progress = tls_write(ssl_.get(), gathered);
+    if (progress.step == TlsStep::WantWrite) return wait_for_write(true);
+    if (progress.step == TlsStep::WantRead) return wait_for_write(false);
+    if (progress.step != TlsStep::Done) return drain_and_end(progress.why, now);
+    sent += progress.octets;
+    events_->written(progress.octets, now);
+  }
+}
+
+void Stream::drain_and_end(std::string const& how, TimePoint now) {
+  while (!is_closed() && phase_ == Phase::Plain) {
+    auto& buffer = streams_.buffer;
+    auto const n = ::recv(fd_, buffer.data(), buffer.size(), 0);
+    if (n <= 0) break;
+    events_->on_received({buffer.data(), static_cast<std::size_t>(n)}, now);
+  }
+  if (!is_closed()) end(how, now);
+}
+
+void Stream::end(std::string_view how, TimePoint now) {
+  // Whoever listens drops the transport; until then nothing more is read or written.
+  if (read_event_) event_del(read_event_.get());
+  wait_for_write(false);
+  events_->on_disconnected(how, now);
+}
+
+void Stream::wait_for_write(bool wanted) {
+  if (is_closed() || wanted == write_is_wanted_ || !write_event_) return;
+  write_is_wanted_ = wanted;
+  if (wanted) {
+    event_add(write_event_.get(), nullptr);
+  } else {
+    event_del(write_event_.get());
+  }
+}
+
+void Stream::set_timer(TimePoint now) {
+  // Deadlines move with each message; the timer is left alone unless the new one is earlier, and looks again when it fires.
+  auto const deadline = events_->deadline();
+  if (deadline >= armed_) return;
+  armed_ = deadline;
+  Loop::arm(timer_.get(), std::max(deadline - now, Duration::zero()));
+}
+
+namespace {
+
+/// What delivery holds; dropping it closes the stream.
+class Handle final : public delivery::Transport {
+ public:
+  explicit Handle(Stream& stream) : stream_(stream) {}
+  ~Handle() override { stream_.close(); }
+  void wake() override { stream_.wake(); }
+  void begin_tls(std::string const& server_name) override { stream_.begin_tls(server_name); }
+
+ private:
+  Stream& stream_;
+};
+
+}  // namespace
+
+Streams::~Streams() {
+  buried_.clear();
+  dirty_.clear();
+}
+
+std::unique_ptr<delivery::Transport> Streams::connect(route::Target const& target, delivery::TransportEvents& events) {
+  auto stream = std::make_unique<Stream>(*this, target, events, refusal_of(target));
+  auto& made = *stream;
+  streams_.emplace(&made, std::move(stream));
+  return std::make_unique<Handle>(made);
+}
+
+void Streams::set_forbidden(std::vector<IpNetwork> prohibited, std::vector<IpAddress> own) {
+  prohibited_ = std::move(prohibited);
+  own_ = std::move(own);
+}
+
+std::string Streams::refusal_of(route::Target const& target) const {
+  if (target.may_be_local || !route::is_prohibited(target.address, prohibited_, own_)) return {};
+  return fmt::format("{} is prohibited (option prohibited, or an address of this machine)", target.address.to_string());
+}
+
+void Streams::is_dirty(Stream& stream) {
+  dirty_.push_back(&stream);
+  loop_.end_turn_soon();
+}
+
+void Streams::bury(Stream& stream) { buried_.push_back(&stream); }
+
+void Streams::flush(TimePoint now) {
+  for (auto* stream : std::exchange(dirty_, {})) stream->flush(now);
+}
+
+void Streams::sweep() {
+  for (auto* stream : std::exchange(buried_, {})) {
+    std::erase(dirty_, stream);
+    streams_.erase(stream);
+  }
+}
+
+}  // namespace mailpool::manager

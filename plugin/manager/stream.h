@@ -1,0 +1,105 @@
+#pragma once
+// A TCP connection to a server, in plain text or TLS: plain non-blocking sockets on libevent's events.
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/delivery/network.h"
+#include "manager/loop.h"
+#include "manager/tls.h"
+
+namespace mailpool::manager {
+
+class Streams;
+
+/// Lives until the end of the turn in which its transport handle was dropped.
+class Stream {
+ public:
+  /// `refusal`: why the address must not be connected to; empty to connect. Failures are told at the end of the turn.
+  Stream(Streams& streams, route::Target const& target, delivery::TransportEvents& events, std::string refusal);
+  ~Stream();
+  Stream(Stream const&) = delete;
+  Stream& operator=(Stream const&) = delete;
+
+  void wake();
+  void begin_tls(std::string const& server_name);
+  /// Closes the socket; no event comes any more.
+  void close();
+  /// Writes what there is to write and sets the timer. At the end of a turn.
+  void flush(TimePoint now);
+  [[nodiscard]] bool is_closed() const { return events_ == nullptr; }
+
+ private:
+  enum class Phase : std::uint8_t { Connecting, Plain, Handshake, Tls };
+
+  static void on_socket(evutil_socket_t, short what, void* self);
+  static void on_timer(evutil_socket_t, short, void* self);
+  void connect(route::Target const& target);
+  void fail(std::string how);
+  void connected(TimePoint now);
+  void read(TimePoint now);
+  void read_plain(TimePoint now);
+  void read_tls(TimePoint now);
+  void shake_hands(TimePoint now);
+  void write_plain(TimePoint now);
+  void write_tls(TimePoint now);
+  /// A write failed: what the server said before it hung up counts first.
+  void drain_and_end(std::string const& how, TimePoint now);
+  void end(std::string_view how, TimePoint now);
+  void wait_for_write(bool wanted);
+  void set_timer(TimePoint now);
+
+  Streams& streams_;
+  delivery::TransportEvents* events_;
+  int fd_ = -1;
+  Phase phase_ = Phase::Connecting;
+  EventPtr read_event_;
+  EventPtr write_event_;
+  EventPtr timer_;
+  TimePoint armed_ = never;
+  std::unique_ptr<SSL, SslDeleter> ssl_;
+  std::string failure_;  ///< to be told at the end of the turn
+  bool is_dirty_ = false;
+  bool write_is_wanted_ = false;
+};
+
+/// All streams of the manager: who has something to write, and who is to be destroyed. Also delivery's Network.
+class Streams final : public delivery::Network {
+ public:
+  Streams(Loop& loop, TlsClient tls) : loop_(loop), tls_(std::move(tls)) {}
+  ~Streams() override;
+
+  std::unique_ptr<delivery::Transport> connect(route::Target const& target, delivery::TransportEvents& events) override;
+
+  /// Addresses that must never be connected to by MX: `prohibited` of the settings, and the machine's own.
+  void set_forbidden(std::vector<IpNetwork> prohibited, std::vector<IpAddress> own);
+  /// True while a stream has something to do in this turn.
+  [[nodiscard]] bool has_work() const { return !dirty_.empty(); }
+  void flush(TimePoint now);
+  void sweep();
+  [[nodiscard]] std::size_t open() const { return streams_.size(); }
+
+  [[nodiscard]] Loop& loop() { return loop_; }
+  [[nodiscard]] TlsClient const& tls() const { return tls_; }
+  void is_dirty(Stream& stream);
+  void bury(Stream& stream);
+  /// Shared by all reads: what is read is handed on before the next read.
+  std::array<char, 65536> buffer{};
+  std::string gathered;  ///< shared by all TLS writes
+
+ private:
+  [[nodiscard]] std::string refusal_of(route::Target const& target) const;
+  Loop& loop_;
+  TlsClient tls_;
+  std::vector<IpNetwork> prohibited_;
+  std::vector<IpAddress> own_;
+  std::vector<Stream*> dirty_;
+  std::vector<Stream*> buried_;
+  std::unordered_map<Stream*, std::unique_ptr<Stream>> streams_;
+};
+
+}  // namespace mailpool::manager
