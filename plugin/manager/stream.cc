@@ -300,20 +300,16 @@ Streams::~Streams() {
   dirty_.clear();
 }
 
-std::unique_ptr<delivery::Transport> Streams::connect(route::Target const& target, delivery::TransportEvents& events) {
-  auto stream = std::make_unique<Stream>(*this, target, events, refusal_of(target));
+std::unique_ptr<delivery::Transport> Streams::connect(route::Target const& target, std::vector<IpNetwork> const& prohibited,
+                                                      delivery::TransportEvents& events) {
+  auto stream = std::make_unique<Stream>(*this, target, events, refusal_of(target, prohibited));
   auto& made = *stream;
   streams_.emplace(&made, std::move(stream));
   return std::make_unique<Handle>(made);
 }
 
-void Streams::set_forbidden(std::vector<IpNetwork> prohibited, std::vector<IpAddress> own) {
-  prohibited_ = std::move(prohibited);
-  own_ = std::move(own);
-}
-
-std::string Streams::refusal_of(route::Target const& target) const {
-  if (target.may_be_local || !route::is_prohibited(target.address, prohibited_, own_)) return {};
+std::string Streams::refusal_of(route::Target const& target, std::vector<IpNetwork> const& prohibited) const {
+  if (target.may_be_local || !route::is_prohibited(target.address, prohibited, own_)) return {};
   return fmt::format("{} is prohibited (option prohibited, or an address of this machine)", target.address.to_string());
 }
 

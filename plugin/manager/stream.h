@@ -73,10 +73,11 @@ class Streams final : public delivery::Network {
   Streams(Loop& loop, TlsClient tls) : loop_(loop), tls_(std::move(tls)) {}
   ~Streams() override;
 
-  std::unique_ptr<delivery::Transport> connect(route::Target const& target, delivery::TransportEvents& events) override;
+  std::unique_ptr<delivery::Transport> connect(route::Target const& target, std::vector<IpNetwork> const& prohibited,
+                                               delivery::TransportEvents& events) override;
 
-  /// Addresses that must never be connected to by MX: `prohibited` of the settings, and the machine's own.
-  void set_forbidden(std::vector<IpNetwork> prohibited, std::vector<IpAddress> own);
+  /// The machine's own addresses, never connected to by MX.
+  void set_own_addresses(std::vector<IpAddress> own) { own_ = std::move(own); }
   /// True while a stream has something to do in this turn.
   [[nodiscard]] bool has_work() const { return !dirty_.empty(); }
   void flush(TimePoint now);
@@ -92,10 +93,9 @@ class Streams final : public delivery::Network {
   std::string gathered;  ///< shared by all TLS writes
 
  private:
-  [[nodiscard]] std::string refusal_of(route::Target const& target) const;
+  [[nodiscard]] std::string refusal_of(route::Target const& target, std::vector<IpNetwork> const& prohibited) const;
   Loop& loop_;
   TlsClient tls_;
-  std::vector<IpNetwork> prohibited_;
   std::vector<IpAddress> own_;
   std::vector<Stream*> dirty_;
   std::vector<Stream*> buried_;

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/base/time.h"
 #include "core/route/router.h"
@@ -50,7 +51,9 @@ class Transport {
 class Network {
  public:
   virtual ~Network() = default;
-  virtual std::unique_ptr<Transport> connect(route::Target const& target, TransportEvents& events) = 0;
+  /// `prohibited`: never connected to, unless the target may be local; checked on the address that is really used. Own addresses too.
+  virtual std::unique_ptr<Transport> connect(route::Target const& target, std::vector<IpNetwork> const& prohibited,
+                                             TransportEvents& events) = 0;
 };
 
 /// What time it is where no caller says so (an answer of the resolver), and wall time for words: "suspended until 14:05:00".

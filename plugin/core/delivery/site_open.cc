@@ -129,6 +129,7 @@ void Site::open(route::Target const& target, TimePoint now) {
   start.target = target;
   start.expires_at = after(now, settings_.max_lifetime - jitter);
   start.connect_timeout = settings_.connect_timeout;
+  start.prohibited = &settings_.prohibited;
   start.session = session_settings(target, now);
   pool_.add(std::make_unique<SmtpConnection>(std::move(start), static_cast<ConnectionOwner&>(*this), context_.network, now));
 }

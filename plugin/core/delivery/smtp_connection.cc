@@ -12,7 +12,7 @@ SmtpConnection::SmtpConnection(Start start, ConnectionOwner& owner, Network& net
       target_(std::move(start.target)),
       connect_by_(after(now, start.connect_timeout)),
       session_(std::move(start.session), now),
-      transport_(network.connect(target_, *this)) {}
+      transport_(network.connect(target_, *start.prohibited, *this)) {}
 
 SmtpConnection::~SmtpConnection() = default;
 

@@ -34,6 +34,7 @@ class SmtpConnection final : public pool::Connection, private TransportEvents {
     route::Target target;
     TimePoint expires_at{};
     Duration connect_timeout{};
+    std::vector<IpNetwork> const* prohibited = nullptr;  ///< only used while the connection is made
     smtp::SessionSettings session;
   };
 

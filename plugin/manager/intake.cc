@@ -1,0 +1,119 @@
+#include "manager/intake.h"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "manager/intake_connection.h"
+
+namespace mailpool::manager {
+namespace {
+
+constexpr int most_accepted_per_turn = 64;
+constexpr Duration refusals_logged_every = std::chrono::seconds(10);
+
+}  // namespace
+
+Intake::Intake(Loop& loop, delivery::Dispatcher& dispatcher, BodyStore& bodies, Log& log)
+    : loop_(loop), dispatcher_(dispatcher), bodies_(bodies), log_(log), buffer_(65536, '\0') {}
+
+Intake::~Intake() { close_all(); }
+
+void Intake::listen_on(UnixListener listener) {
+  accept_events_.push_back(loop_.make_event(listener.fd(), EV_READ | EV_PERSIST, &Intake::on_accept, this));
+  event_add(accept_events_.back().get(), nullptr);
+  listeners_.push_back(std::move(listener));
+}
+
+void Intake::reconfigure(IntakeSettings settings) {
+  settings_ = std::move(settings);
+  set_accepting();
+}
+
+void Intake::on_accept(evutil_socket_t fd, short, void* self) {
+  auto& intake = *static_cast<Intake*>(self);
+  intake.accept_some(fd, intake.loop_.now());
+  intake.loop_.end_turn_soon();
+}
+
+void Intake::accept_some(int fd, TimePoint now) {
+  for (int i = 0; i < most_accepted_per_turn && is_accepting_; ++i) {
+    int const client = ::accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (client >= 0) {
+      greet(client, now);
+      continue;
+    }
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+      log_.error(fmt::format("cannot accept an LMTP connection: {}", std::strerror(errno)));
+    return;
+  }
+}
+
+void Intake::greet(int fd, TimePoint now) {
+  auto const peer = peer_of(fd);
+  if (!peer || !settings_.allowed_users.contains(peer->uid)) {
+    ++peers_refused_;
+    if (last_refusal_logged_ == TimePoint{} || now >= after(last_refusal_logged_, refusals_logged_every)) {
+      last_refusal_logged_ = now;
+      log_.warning(peer ? fmt::format("LMTP connection refused: uid {} (pid {}) is not among [lmtp] allow_users", peer->uid, peer->pid)
+                        : fmt::format("LMTP connection refused: {}", peer.error().reason));
+    }
+    ::close(fd);
+    return;
+  }
+  auto connection = std::make_unique<IntakeConnection>(*this, fd, fmt::format("uid={} pid={}", peer->uid, peer->pid), now);
+  connections_.push_front(std::move(connection));
+  connections_.front()->place = connections_.begin();
+  connections_.front()->wake();
+  set_accepting();
+}
+
+void Intake::set_accepting() {
+  bool const wanted = !is_draining_ && connections_.size() - buried_.size() < settings_.max_connections;
+  if (wanted == is_accepting_) return;
+  is_accepting_ = wanted;
+  for (auto& e : accept_events_) {
+    if (wanted) {
+      event_add(e.get(), nullptr);
+    } else {
+      event_del(e.get());
+    }
+  }
+}
+
+void Intake::drain() {
+  is_draining_ = true;
+  accept_events_.clear();
+  listeners_.clear();
+  is_accepting_ = false;
+  auto const now = loop_.now();
+  for (auto& connection : connections_) {
+    if (!connection->is_closed() && connection->is_idle()) connection->close(now);
+  }
+}
+
+void Intake::close_all() {
+  auto const now = loop_.now();
+  for (auto& connection : connections_) connection->close(now);
+  sweep();
+}
+
+void Intake::flush(TimePoint now) {
+  for (auto* connection : std::exchange(dirty_, {})) connection->flush(now);
+}
+
+void Intake::sweep() {
+  if (buried_.empty()) return;
+  for (auto* connection : std::exchange(buried_, {})) {
+    std::erase(dirty_, connection);
+    connections_.erase(connection->place);
+  }
+  set_accepting();
+}
+
+std::string Intake::next_id() { return fmt::format("mp{:X}-{:X}", getpid(), ++last_id_); }
+
+}  // namespace mailpool::manager

@@ -1,0 +1,78 @@
+#pragma once
+// Where the MTA hands mail over: LMTP on Unix sockets, for users that may.
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/delivery/dispatcher.h"
+#include "core/lmtp/server.h"
+#include "manager/loop.h"
+#include "manager/unix_listener.h"
+
+namespace mailpool::manager {
+
+class IntakeConnection;
+
+/// What intake follows of the settings; user names already looked up.
+struct IntakeSettings {
+  std::string hostname;
+  std::set<uid_t> allowed_users;
+  std::uint32_t max_connections = 500;
+  std::uint64_t max_message_size = 0;
+};
+
+class Intake {
+ public:
+  /// References must outlive the intake.
+  Intake(Loop& loop, delivery::Dispatcher& dispatcher, BodyStore& bodies, Log& log);
+  ~Intake();
+
+  void listen_on(UnixListener listener);
+  void reconfigure(IntakeSettings settings);
+  /// No new connections; those without an open transaction are closed now, the others after it.
+  void drain();
+  /// Closes what is still open.
+  void close_all();
+
+  [[nodiscard]] bool has_work() const { return !dirty_.empty(); }
+  void flush(TimePoint now);
+  void sweep();
+
+  [[nodiscard]] std::size_t connections() const { return connections_.size(); }
+  [[nodiscard]] std::uint64_t peers_refused() const { return peers_refused_; }
+  [[nodiscard]] std::uint64_t cancelled() const { return cancelled_; }
+  [[nodiscard]] std::vector<UnixListener> const& listeners() const { return listeners_; }
+
+ private:
+  friend class IntakeConnection;
+  static void on_accept(evutil_socket_t fd, short, void* self);
+  void accept_some(int fd, TimePoint now);
+  void greet(int fd, TimePoint now);
+  /// At max_connections the manager stops accepting; it never refuses, since an MTA would take that for a dead destination.
+  void set_accepting();
+  [[nodiscard]] std::string next_id();
+
+  Loop& loop_;
+  delivery::Dispatcher& dispatcher_;
+  BodyStore& bodies_;
+  Log& log_;
+  IntakeSettings settings_;
+  std::vector<UnixListener> listeners_;
+  std::vector<EventPtr> accept_events_;
+  std::list<std::unique_ptr<IntakeConnection>> connections_;
+  std::vector<IntakeConnection*> dirty_;
+  std::vector<IntakeConnection*> buried_;
+  std::string buffer_;
+  std::uint64_t last_id_ = 0;
+  std::uint64_t peers_refused_ = 0;
+  std::uint64_t cancelled_ = 0;
+  TimePoint last_refusal_logged_{};
+  bool is_accepting_ = true;
+  bool is_draining_ = false;
+};
+
+}  // namespace mailpool::manager

@@ -1,0 +1,192 @@
+#include "manager/log_writer.h"
+
+#include <fcntl.h>
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <systemd/sd-journal.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <ctime>
+
+namespace mailpool::manager {
+namespace {
+
+constexpr std::size_t most_queued = 200'000;
+
+int priority_of(LogLevel level) {
+  switch (level) {
+    case LogLevel::Debug: return LOG_DEBUG;
+    case LogLevel::Info: return LOG_INFO;
+    case LogLevel::Warning: return LOG_WARNING;
+    case LogLevel::Error: return LOG_ERR;
+  }
+  return LOG_INFO;
+}
+
+std::string_view prefix_of(LogLevel level) {
+  switch (level) {
+    case LogLevel::Warning: return "warning: ";
+    case LogLevel::Error: return "error: ";
+    default: return "";
+  }
+}
+
+class SyslogSink final : public LogSink {
+ public:
+  SyslogSink() { openlog("mailpoold", LOG_PID | LOG_NDELAY, LOG_MAIL); }
+  ~SyslogSink() override { closelog(); }
+  void write(LogLevel level, std::string const& line) override {
+    syslog(priority_of(level) | LOG_MAIL, "%s%s", prefix_of(level).data(), line.c_str());
+  }
+};
+
+class JournalSink final : public LogSink {
+ public:
+  void write(LogLevel level, std::string const& line) override {
+    sd_journal_send("MESSAGE=%s%s", prefix_of(level).data(), line.c_str(), "PRIORITY=%d", priority_of(level),
+                    "SYSLOG_IDENTIFIER=mailpoold", "SYSLOG_FACILITY=%d", LOG_MAIL >> 3, nullptr);
+  }
+};
+
+// Lines as syslog would have written them, so that the same tools read them.
+class FileSink final : public LogSink {
+ public:
+  FileSink(std::string path, int fd) : path_(std::move(path)), fd_(fd) {
+    char name[256] = "localhost";
+    gethostname(name, sizeof name - 1);
+    std::string_view const full(name);
+    host_ = full.substr(0, full.find('.'));
+  }
+  ~FileSink() override {
+    flush();
+    if (!path_.empty()) ::close(fd_);
+  }
+  FileSink(FileSink const&) = delete;
+  FileSink& operator=(FileSink const&) = delete;
+
+  void write(LogLevel level, std::string const& line) override {
+    auto const now = std::chrono::system_clock::now();
+    auto const us = std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch()).count();
+    auto const second = static_cast<std::time_t>(us / 1'000'000);
+    if (second != stamp_second_) {
+      stamp_second_ = second;
+      stamp_ = fmt::format("{:%Y-%m-%dT%H:%M:%S}", fmt::gmtime(second));
+    }
+    fmt::format_to(std::back_inserter(buffer_), "{}.{:06}Z {} mailpoold[{}]: {}{}\n", stamp_, us % 1'000'000, host_, getpid(),
+                   prefix_of(level), line);
+    if (buffer_.size() > 65536) flush();
+  }
+  void flush() override {
+    std::string_view rest = buffer_;
+    while (!rest.empty()) {
+      auto const n = ::write(fd_, rest.data(), rest.size());
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) break;
+      rest.remove_prefix(static_cast<std::size_t>(n));
+    }
+    buffer_.clear();
+  }
+  void reopen() override {
+    if (path_.empty()) return;
+    int const fd = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+    if (fd < 0) return;
+    ::close(fd_);
+    fd_ = fd;
+  }
+
+ private:
+  std::string path_;  // empty: stderr, which is not ours to close
+  int fd_;
+  std::string host_;
+  std::string buffer_;
+  std::string stamp_;
+  std::time_t stamp_second_ = -1;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<LogSink>> make_log_sink(std::string const& to) {
+  if (to == "syslog") return std::make_unique<SyslogSink>();
+  if (to == "journal") return std::make_unique<JournalSink>();
+  if (to == "stderr") return std::make_unique<FileSink>(std::string(), STDERR_FILENO);
+  int const fd = ::open(to.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+  if (fd < 0) return failed(fmt::format("[log] to: cannot write {}: {}", to, std::strerror(errno)));
+  return std::make_unique<FileSink>(to, fd);
+}
+
+LogWriter::LogWriter(std::unique_ptr<LogSink> sink, LogLevel least)
+    : least_(least), sink_(std::move(sink)), thread_([this] { work(); }) {}
+
+LogWriter::~LogWriter() {
+  {
+    std::lock_guard const lock(mutex_);
+    stop_ = true;
+  }
+  wake_.notify_one();
+  thread_.join();
+}
+
+void LogWriter::write(LogLevel level, std::string line) {
+  if (!is_on(level)) return;
+  bool wake = false;
+  {
+    std::lock_guard const lock(mutex_);
+    if (queue_.size() >= most_queued) {
+      dropped_.fetch_add(1, std::memory_order_relaxed);
+      return;
+    }
+    queue_.push_back({level, std::move(line)});
+    wake = std::exchange(is_asleep_, false);
+  }
+  if (wake) wake_.notify_one();
+}
+
+void LogWriter::set_sink(std::unique_ptr<LogSink> sink) {
+  std::lock_guard const lock(mutex_);
+  next_sink_ = std::move(sink);
+  is_asleep_ = false;
+  wake_.notify_one();
+}
+
+void LogWriter::reopen() {
+  std::lock_guard const lock(mutex_);
+  reopen_ = true;
+  is_asleep_ = false;
+  wake_.notify_one();
+}
+
+void LogWriter::work() {
+  std::vector<Line> lines;
+  while (true) {
+    std::unique_ptr<LogSink> next;
+    bool reopen = false;
+    bool stop = false;
+    {
+      std::unique_lock lock(mutex_);
+      is_asleep_ = true;
+      wake_.wait(lock, [this] { return stop_ || reopen_ || next_sink_ || !queue_.empty(); });
+      is_asleep_ = false;
+      lines.swap(queue_);
+      next = std::move(next_sink_);
+      reopen = std::exchange(reopen_, false);
+      stop = stop_;
+    }
+    write_batch(lines);
+    lines.clear();
+    if (next) sink_ = std::move(next);
+    if (reopen) sink_->reopen();
+    if (stop) return;
+  }
+}
+
+void LogWriter::write_batch(std::vector<Line> const& lines) {
+  for (auto const& line : lines) sink_->write(line.level, line.text);
+  sink_->flush();
+}
+
+}  // namespace mailpool::manager
