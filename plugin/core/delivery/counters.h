@@ -5,6 +5,9 @@
 #include <map>
 #include <string>
 
+#include "core/base/recent_count.h"
+#include "core/message/outcome.h"
+
 namespace mailpool::delivery {
 
 /// Recipients for delivered, deferred, refused; transactions for reused; connections for opened.
@@ -19,6 +22,14 @@ struct Counters {
   std::uint64_t retried = 0;    ///< transactions repeated by mailpool itself
   std::uint64_t poisoned = 0;   ///< connections ended for a protocol error of the server
   std::map<std::string, std::uint64_t> closed;  ///< connections by reason; only reasons of our own, "remote" for all others
+
+  // Over the last minute.
+  RecentCount recent_messages;
+  RecentCount recent_delivered;
+  RecentCount recent_deferred;
+  RecentCount recent_refused;
+
+  void count(Outcome const& outcome, TimePoint now);
 };
 
 }  // namespace mailpool::delivery

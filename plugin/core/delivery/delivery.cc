@@ -82,13 +82,7 @@ void Delivery::complete(std::size_t recipient, Outcome const& outcome, Transacti
 
 void Delivery::log_outcome(Recipient const& recipient, Outcome const& outcome, Transaction const* transaction, Relay const& relay,
                            TimePoint now) {
-  auto& t = context_.totals;
-  switch (outcome.kind) {
-    case OutcomeKind::Delivered: ++t.delivered; break;
-    case OutcomeKind::Deferred: ++t.deferred; break;
-    case OutcomeKind::Refused: ++t.refused; break;
-  }
-  if (outcome.ambiguous) ++t.ambiguous;
+  context_.totals.count(outcome, now);
   if (!context_.log.is_on(LogLevel::Info)) return;
   Timing timing{accepted_at_, now, {}};
   std::string_view site = "-";

@@ -27,6 +27,7 @@ Dispatcher::~Dispatcher() {
 
 Delivery* Dispatcher::submit(Message message, DeliveryListener& listener, TimePoint now) {
   ++context_.totals.messages;
+  context_.totals.recent_messages.add(1, now);
   deliveries_.push_front(std::make_unique<Delivery>(std::move(message), listener, context_, static_cast<TransactionSink&>(*this), now));
   auto& delivery = *deliveries_.front();
   delivery.place = deliveries_.begin();

@@ -114,12 +114,7 @@ bool Site::retry(Transaction& transaction, SmtpConnection const& connection, smt
 
 void Site::conclude(Transaction& transaction, SmtpConnection const* connection, std::size_t recipient, Outcome const& outcome,
                     TimePoint now) {
-  switch (outcome.kind) {
-    case OutcomeKind::Delivered: ++counters_.delivered; break;
-    case OutcomeKind::Deferred: ++counters_.deferred; break;
-    case OutcomeKind::Refused: ++counters_.refused; break;
-  }
-  if (outcome.ambiguous) ++counters_.ambiguous;
+  counters_.count(outcome, now);
   if (outcome.kind != OutcomeKind::Delivered) last_error_ = outcome.text;
   Relay relay;
   if (connection != nullptr) relay = {connection->endpoint().to_string(), connection->uses()};

@@ -1,9 +1,9 @@
-#include "core/control/recent.h"
+#include "core/base/recent_count.h"
 
 #include <algorithm>
 #include <limits>
 
-namespace mailpool::control {
+namespace mailpool {
 
 std::int64_t RecentCount::slot_of(TimePoint now) {
   return now.time_since_epoch() / std::chrono::seconds(10);
@@ -27,4 +27,4 @@ std::uint64_t RecentCount::count(TimePoint now) const {
   return sum;
 }
 
-}  // namespace mailpool::control
+}  // namespace mailpool

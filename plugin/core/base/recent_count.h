@@ -6,7 +6,7 @@
 
 #include "core/base/time.h"
 
-namespace mailpool::control {
+namespace mailpool {
 
 /// Times never run backwards. Between 50 and 60 seconds are looked back upon.
 class RecentCount {
@@ -22,4 +22,4 @@ class RecentCount {
   std::int64_t slot_ = 0;  // of the newest bucket; bucket = slot modulo `buckets`
 };
 
-}  // namespace mailpool::control
+}  // namespace mailpool
