@@ -1,0 +1,158 @@
+// What the table answers; the only part that talks to Postfix's log.
+
+#include "postfix/table.h"
+
+#include <sys/stat.h>
+
+#include <cstring>
+
+#include "postfix/version.h"
+
+namespace mailpool::postfix {
+
+namespace {
+
+constexpr std::int64_t say_again_after_ns = 60'000'000'000;
+constexpr std::size_t most_socket_octets = 107;
+char const answer_start[] = "mailpool:unix:";
+
+bool is_same_folder(char const* a, char const* b) {
+  struct stat left {};
+  struct stat right {};
+  return stat(a, &left) == 0 && stat(b, &right) == 0 && left.st_dev == right.st_dev &&
+         left.st_ino == right.st_ino;
+}
+
+char const* queue_directory() {
+  return &var_queue_dir != nullptr ? var_queue_dir : nullptr;
+}
+
+// The path without the queue directory in front of it: what works in a chroot and outside.
+char const* below_queue_directory(char const* path) {
+  char const* const queue = queue_directory();
+  if (path[0] != '/' || queue == nullptr) return path;
+  std::size_t length = std::strlen(queue);
+  while (length > 0 && queue[length - 1] == '/') --length;
+  if (std::strncmp(path, queue, length) != 0 || path[length] != '/') return path;
+  path += length;
+  while (*path == '/') ++path;
+  return path;
+}
+
+bool is_ascii(std::string_view text) {
+  for (char const c : text)
+    if (static_cast<unsigned char>(c) >= 0x80) return false;
+  return true;
+}
+
+}  // namespace
+
+void Table::open(char const* path) {
+  path_ = path;
+  char const* const mail_version = &var_mail_version != nullptr ? var_mail_version : nullptr;
+  if (!is_tested_version(mail_version)) {
+    msg_warn("mailpool:%s: not tried with Postfix %s: this table answers nothing", path,
+             mail_version != nullptr ? mail_version : "of an unknown version");
+    return;
+  }
+  char resolved[PATH_MAX];
+  if (!resolve(path, resolved, sizeof resolved) || !prepare_answer(path) ||
+      !file_.prepare(resolved)) {
+    msg_warn("mailpool:%s: no usable path of a map: this table answers nothing", path);
+    return;
+  }
+  if (!classes_.load()) {
+    msg_warn(
+        "mailpool:%s: this Postfix does not tell its local domains: this table answers nothing",
+        path);
+    return;
+  }
+  is_usable_ = true;
+  say_where_the_manager_is(file_.look());
+}
+
+// Daemons stand in the queue directory, before and after the chroot; postmap stands anywhere.
+bool Table::resolve(char const* path, char* resolved, std::size_t size) {
+  path = below_queue_directory(path);
+  char const* const queue = queue_directory();
+  std::size_t head = 0;
+  if (path[0] != '/' && queue != nullptr && !is_same_folder(".", queue)) {
+    head = std::strlen(queue);
+    if (head + 1 >= size) return false;
+    std::memcpy(resolved, queue, head);
+    resolved[head++] = '/';
+  }
+  std::size_t const length = std::strlen(path);
+  if (length == 0 || head + length + 1 > size) return false;
+  std::memcpy(resolved + head, path, length + 1);
+  return true;
+}
+
+bool Table::prepare_answer(char const* path) {
+  path = below_queue_directory(path);
+  char const* const slash = std::strrchr(path, '/');
+  std::size_t const folder = slash != nullptr ? static_cast<std::size_t>(slash - path) + 1 : 0;
+  if (folder + 2 + map::most_door_octets > most_socket_octets) return false;
+  std::size_t at = sizeof answer_start - 1;
+  std::memcpy(answer_, answer_start, at);
+  std::memcpy(answer_ + at, path, folder);
+  at += folder;
+  std::memcpy(answer_ + at, "d/", 2);
+  answer_head_ = at + 2;
+  return true;
+}
+
+char const* Table::lookup(char const* key) {
+  if (!is_usable_) return nullptr;
+  auto const domain = keys_.domain_if_last(key);
+  return domain.empty() ? nullptr : answer_for(domain);
+}
+
+char const* Table::answer_for(std::string_view domain) {
+  char const* name = domain.data();  // ends with '\0'
+  if (!is_ascii(domain)) {
+    name = midna_domain_to_ascii != nullptr ? midna_domain_to_ascii(domain.data()) : nullptr;
+    if (name == nullptr) return nullptr;
+  }
+  map::FoldedDomain const folded(name);
+  auto const trouble = file_.look();
+  say_where_the_manager_is(trouble);
+  auto const decision =
+      map::decide(file_.reader(), trouble == MapFile::Trouble::None, folded.view());
+  if (!decision.is_found()) {
+    explain(domain.data(), map::name_of(decision.reason));
+    return nullptr;
+  }
+  if (char const* const list = classes_.list_with(domain.data()); list != nullptr) {
+    explain(domain.data(), list);
+    return nullptr;
+  }
+  std::memcpy(answer_ + answer_head_, decision.door.text, decision.door.length + 1);
+  explain(domain.data(), map::name_of(decision.reason));
+  return answer_;
+}
+
+// The line that `poolctl postfix lookup` reads from a verbose postmap.
+void Table::explain(char const* domain, char const* why) const {
+  if (&msg_verbose == nullptr || msg_verbose == 0) return;
+  msg_info("mailpool:%s: %s: reason=\"%s\" generation=%llu heartbeat_age=%.1f", path_, domain, why,
+           static_cast<unsigned long long>(file_.reader().generation()), file_.heartbeat_age());
+}
+
+// A change is worth a line; one that comes and goes is not worth more than one a minute.
+void Table::say_where_the_manager_is(MapFile::Trouble trouble) {
+  bool const is_away = trouble != MapFile::Trouble::None;
+  if (is_away == said_away_) return;
+  if (is_away && said_ns_ != INT64_MIN && file_.now_ns() - said_ns_ < say_again_after_ns) return;
+  said_away_ = is_away;
+  said_ns_ = file_.now_ns();
+  if (is_away)
+    msg_warn(
+        "mailpool:%s: the manager is away (%s): until it is back, mail takes its fallback and "
+        "bypasses the pool",
+        path_, words_for(trouble));
+  else
+    msg_info("mailpool:%s: the manager is back: mail takes its doors again", path_);
+}
+
+}  // namespace mailpool::postfix
