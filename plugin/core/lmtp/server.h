@@ -52,7 +52,8 @@ class Server {
 
   [[nodiscard]] std::string_view output() const;
   void written(std::size_t n);
-  /// False: stop reading until replies have gone out (the client pipelines too far ahead).
+  /// False: stop reading until replies have gone out (the client pipelines too far ahead) or the body's storage has caught up
+  /// (BodyStorage::wants_more).
   [[nodiscard]] bool wants_input() const;
   /// After QUIT, a fatal error or a timeout: close as soon as output() is empty.
   [[nodiscard]] bool is_over() const;
@@ -61,6 +62,8 @@ class Server {
   /// The client has no transaction open: closing now loses nothing (drain).
   [[nodiscard]] bool is_idle() const;
   [[nodiscard]] TimePoint deadline() const;
+  /// Why it is over, in words for the log: "QUIT", "idle_timeout", "too many mistakes".
+  [[nodiscard]] std::string_view close_reason() const;
 
  private:
   class Conversation;

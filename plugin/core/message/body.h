@@ -20,6 +20,8 @@ class BodyStorage {
 
   virtual ~BodyStorage() = default;
   [[nodiscard]] virtual Append append(std::string_view octets) = 0;
+  /// False: what was appended has not reached the disk yet; wait before taking more from the client. Never a refusal.
+  [[nodiscard]] virtual bool wants_more() const { return true; }
   [[nodiscard]] virtual std::uint64_t size() const = 0;
   /// The whole content if it is in memory, else empty. Stable from the last append on, as long as the storage lives.
   [[nodiscard]] virtual std::string_view memory() const = 0;
