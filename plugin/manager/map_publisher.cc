@@ -1,0 +1,179 @@
+#include "manager/map_publisher.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace mailpool::manager {
+
+namespace {
+
+map::Fallback stricter(bool must_wait) {
+  return must_wait ? map::Fallback::Defer : map::Fallback::Smtp;
+}
+
+// What plain smtp(8) would not do in our place.
+bool has_a_promise(SiteSettings const& site) {
+  return site.fallback == Fallback::Defer || site.tls == TlsLevel::Encrypt || !site.source.empty();
+}
+
+}  // namespace
+
+MapSettings map_settings(Settings const& settings) {
+  MapSettings map;
+  bool const all_wait =
+      settings.postfix.fallback == Fallback::Defer || has_a_promise(settings.smtp);
+  map.default_fallback = stricter(all_wait);
+  for (auto const& [name, site] : settings.sites) {
+    bool const inherits = site.settings.fallback == settings.smtp.fallback;
+    bool const waits =
+        has_a_promise(site.settings) || (inherits && settings.postfix.fallback == Fallback::Defer);
+    map.sites.emplace(name, stricter(waits));
+    for (auto const& domain : site.domains) map.named_domains.emplace(domain, name);
+  }
+  map.excluded_domains = settings.postfix.exclude_domains;
+  return map;
+}
+
+MapPublisher::MapPublisher(std::string map_path, std::string socket_name, Log& log)
+    : log_(log),
+      directory_(std::move(map_path), std::move(socket_name)),
+      thread_([this] { work(); }) {}
+
+MapPublisher::~MapPublisher() {
+  {
+    std::lock_guard const lock(mutex_);
+    notes_.stop = true;
+  }
+  wake_.notify_one();
+  thread_.join();
+}
+
+void MapPublisher::reconfigure(MapSettings settings) {
+  {
+    std::lock_guard const lock(mutex_);
+    notes_.settings = std::move(settings);
+  }
+  wake_.notify_one();
+}
+
+void MapPublisher::learn(std::string_view domain, std::string_view site) {
+  std::lock_guard const lock(mutex_);
+  if (notes_.sightings.size() < most_sightings)
+    notes_.sightings.push_back({std::string(domain), std::string(site)});
+}
+
+void MapPublisher::set_suspended(std::string_view site, bool is_suspended) {
+  {
+    std::lock_guard const lock(mutex_);
+    notes_.suspensions.emplace_back(site, is_suspended);
+  }
+  wake_.notify_one();
+}
+
+void MapPublisher::set_draining(bool is_draining) {
+  std::lock_guard const lock(mutex_);
+  notes_.is_draining = is_draining;
+}
+
+void MapPublisher::beat(TimePoint now) {
+  {
+    std::lock_guard const lock(mutex_);
+    notes_.beat = now;
+  }
+  wake_.notify_one();
+}
+
+void MapPublisher::settle() {
+  std::unique_lock lock(mutex_);
+  settled_.wait(lock, [this] { return is_idle_ && notes_.is_empty(); });
+}
+
+void MapPublisher::work() {
+  while (true) {
+    Notes notes;
+    {
+      std::unique_lock lock(mutex_);
+      is_idle_ = true;
+      settled_.notify_all();
+      wake_.wait(lock, [this] { return !notes_.is_empty(); });
+      is_idle_ = false;
+      notes = std::exchange(notes_, Notes{});
+      notes_.is_draining = notes.is_draining;
+    }
+    if (notes.stop) return;
+    apply(notes);
+    publish_if_due();
+  }
+}
+
+void MapPublisher::apply(Notes& notes) {
+  if (notes.beat) now_ = *notes.beat;
+  state_ = notes.is_draining ? map::State::Draining : map::State::Open;
+  if (notes.settings && (!has_settings_ || *notes.settings != settings_)) {
+    settings_ = std::move(*notes.settings);
+    has_settings_ = doors_are_due_ = is_urgent_ = true;
+  } else if (notes.settings) {
+    doors_are_due_ = true;  // a reload mends doors even if nothing changed
+  }
+  for (auto const& [domain, site] : notes.sightings)
+    has_news_ |= learned_.learn(domain, site, now_);
+  has_news_ |= learned_.expire(now_);
+  for (auto& [site, is_suspended] : notes.suspensions)
+    is_urgent_ |=
+        is_suspended ? suspended_.insert(std::move(site)).second : suspended_.erase(site) > 0;
+}
+
+void MapPublisher::publish_if_due() {
+  if (!has_settings_) return;
+  if (doors_are_due_) {
+    std::vector<std::string> sites;
+    for (auto const& [name, fallback] : settings_.sites) sites.push_back(name);
+    auto const made = directory_.make_doors(sites);
+    report(made);
+    if (!made) return;  // a map must not name doors that do not exist
+    doors_are_due_ = false;
+  }
+  bool const may_tell = after(published_, publish_at_most_every) <= now_;
+  bool const is_due = is_urgent_ || (has_news_ && may_tell);
+  if (!is_due && directory_.beat(state_, now_)) return;
+  auto const done = directory_.publish(map::write_body(content()), state_, now_);
+  report(done);
+  if (!done) {
+    doors_are_due_ = is_urgent_ = true;  // everything again with the next beat
+    return;
+  }
+  published_ = now_;
+  is_urgent_ = has_news_ = false;
+}
+
+map::Content MapPublisher::content() const {
+  map::Content content;
+  content.default_fallback = settings_.default_fallback;
+  for (auto const& domain : settings_.excluded_domains)
+    content.domains.push_back({domain, map::Origin::Excluded, map::Fallback::Smtp, {}});
+  auto const fallback_of = [this](std::string const& site) {
+    auto const named = settings_.sites.find(site);
+    auto const own = named != settings_.sites.end() ? named->second : settings_.default_fallback;
+    return suspended_.contains(site) ? map::Fallback::Defer : own;
+  };
+  for (auto const& [name, fallback] : settings_.sites) content.named_sites.push_back(name);
+  for (auto const& [domain, site] : settings_.named_domains)
+    content.domains.push_back({domain, map::Origin::Named, fallback_of(site), site});
+  for (auto const& [domain, site, used] : learned_.domains())
+    content.domains.push_back({domain, map::Origin::Learned, fallback_of(site), site});
+  return content;
+}
+
+void MapPublisher::report(Result<void> const& done) {
+  auto const trouble = done ? std::string() : done.error().reason;
+  if (trouble == trouble_) return;
+  trouble_ = trouble;
+  if (!done)
+    log_.warning(fmt::format(
+        "[postfix] map: {}: Postfix's table answers nothing until this is mended", trouble));
+  else
+    log_.info(fmt::format("[postfix] map: {} is published", directory_.map_path()));
+}
+
+}  // namespace mailpool::manager
