@@ -43,7 +43,7 @@ struct AddressAnswer {
   std::string why;
 };
 
-/// A question under way; dropping it means that the answer is not wanted any more, and no callback comes.
+/// A question under way; dropping it means that the answer is not wanted any more, and no callback comes. It may be dropped inside its own callback.
 class Question {
  public:
   virtual ~Question() = default;
@@ -61,7 +61,8 @@ class AddressListener {
   virtual void on_addresses(AddressAnswer answer) = 0;
 };
 
-/// The answer may come before the call returns (a cached one); the result is then null. Never both.
+/// The answer may come before the call returns (a cached one); the result is then null. Never both. Every question is answered in the end: deadlines are the
+/// resolver's business.
 class Resolver {
  public:
   virtual ~Resolver() = default;

@@ -20,7 +20,7 @@ struct Target {
   std::string host;  ///< MX host name (lower case, no final dot), or the address literal's text
   IpAddress address;
   std::uint16_t port = 25;
-  std::uint16_t preference = 0;  ///< of the MX record; 0 for [route] and implicit MX
+  std::uint16_t preference = 0;  ///< of the MX record; its place in the list for [route], whose hosts are tried as written; 0 for implicit MX
   bool may_be_local = false;  ///< named in [route]: loopback, private and own addresses are meant
   bool operator==(Target const&) const = default;
 };
@@ -52,7 +52,8 @@ class Random {
   virtual std::uint32_t number(std::uint32_t below) = 0;
 };
 
-/// Answers from a bounded cache where it can, else asks the resolver; questions for the same domain are asked once.
+/// Answers from a bounded cache where it can, else asks the resolver; questions for the same domain are asked once. A search that nobody waits for any more is finished
+/// all the same: the MTA will ask again.
 class Router {
  public:
   /// References must outlive the router.
@@ -62,11 +63,15 @@ class Router {
   Router& operator=(Router const&) = delete;
 
   /// The listener is called exactly once, perhaps before this returns, unless the returned question is dropped first (null when already answered).
-  /// `domain` is canonical. Each call gets a route whose equal preferences are shuffled anew (cached answers too).
+  /// The listener may ask again, drop other questions or destroy the router. `domain` is canonical. Each call gets a route whose equal preferences are shuffled anew (cached answers too);
+  /// which addresses it names stays the same for as long as DNS says the same, so that pooled connections fit.
   [[nodiscard]] std::unique_ptr<Question> find(std::string const& domain, RouteListener& listener, TimePoint now);
 
-  /// New settings: cached routes are forgotten, since sites and routes may have changed.
+  /// New settings: cached routes are forgotten, since sites and routes may have changed; searches under way begin anew
+  /// once they end. The old settings are not used any more.
   void reconfigure(Settings const& settings);
+  /// The addresses of this machine's interfaces, loopback left out (that is a matter of `prohibited`): a domain whose best MX is one of them loops back.
+  void set_own_addresses(std::vector<IpAddress> own);
   [[nodiscard]] std::size_t cached() const;
 
  private:

@@ -1,0 +1,39 @@
+#include "core/route/route_cache.h"
+
+#include <utility>
+
+namespace mailpool::route {
+
+Known const* RouteCache::find(std::string const& domain, TimePoint now) {
+  auto const found = by_domain_.find(domain);
+  if (found == by_domain_.end()) return nullptr;
+  auto const entry = found->second;
+  if (now >= entry->known.expires) {
+    by_domain_.erase(found);
+    entries_.erase(entry);
+    return nullptr;
+  }
+  entries_.splice(entries_.begin(), entries_, entry);
+  return &entry->known;
+}
+
+Known const& RouteCache::insert(std::string const& domain, Known known) {
+  if (auto const found = by_domain_.find(domain); found != by_domain_.end()) {
+    entries_.splice(entries_.begin(), entries_, found->second);
+    return entries_.front().known = std::move(known);
+  }
+  entries_.push_front({domain, std::move(known)});
+  by_domain_.emplace(entries_.front().domain, entries_.begin());
+  if (entries_.size() > most_) {
+    by_domain_.erase(entries_.back().domain);
+    entries_.pop_back();
+  }
+  return entries_.front().known;
+}
+
+void RouteCache::clear() {
+  by_domain_.clear();
+  entries_.clear();
+}
+
+}  // namespace mailpool::route

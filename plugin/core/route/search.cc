@@ -1,0 +1,193 @@
+#include "core/route/search.h"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+#include "core/route/mx_hosts.h"
+#include "core/route/no_route.h"
+#include "core/route/selection.h"
+#include "core/route/static_routes.h"
+#include "core/route/targets.h"
+
+namespace mailpool::route {
+namespace {
+
+std::vector<Host> as_hosts(std::vector<MxRecord> const& records) {
+  std::vector<Host> hosts;
+  hosts.reserve(records.size());
+  for (auto const& record : records) {
+    Host host;
+    host.name = record.host;
+    host.preference = record.preference;
+    hosts.push_back(std::move(host));
+  }
+  return hosts;
+}
+
+}  // namespace
+
+Waiter::Waiter(Search& search, RouteListener& listener) : search_(&search), listener_(listener) {
+  search.waiters_.push_back(this);
+}
+
+Waiter::~Waiter() {
+  if (search_ != nullptr) search_->waiters_.remove(this);
+}
+
+struct Search::Lookup final : AddressListener {
+  Lookup(Search& s, std::size_t h) : search(s), host(h) {}
+  void on_addresses(AddressAnswer answer) override { search.on_addresses(host, answer); }
+
+  Search& search;
+  std::size_t host;
+  std::unique_ptr<Question> question;
+};
+
+Search::Search(std::string domain, TimePoint asked, SearchEvents& events)
+    : domain_(std::move(domain)), asked_(asked), events_(events) {}
+
+Search::~Search() {
+  for (auto* waiter : waiters_) waiter->search_ = nullptr;
+}
+
+void Search::start(Surroundings const& around) {
+  around_ = around;
+  mx_question_.reset();
+  mx_answer_.reset();
+  lookups_.clear();
+  unanswered_ = 0;
+  known_.reset();
+  ttl_ = longest_ttl;
+  Origin origin;
+  origin.domain = domain_;
+  if (auto const* entry = static_route(around.settings->routes, domain_)) {
+    origin.route_key = entry->first;
+    return begin_with(hosts_of(entry->second), origin);
+  }
+  if (auto literal = host_of_literal(domain_, around.settings->smtp.port); !literal.empty()) return begin_with(std::move(literal), origin);
+  is_asking_ = true;
+  auto question = around_.resolver->mx(domain_, *this);
+  is_asking_ = false;
+  if (mx_answer_) return take_mx();
+  mx_question_ = std::move(question);
+}
+
+void Search::on_mx(MxAnswer answer) {
+  mx_answer_ = std::move(answer);
+  if (!is_asking_) take_mx();
+}
+
+void Search::take_mx() {
+  ttl_ = std::min(ttl_, mx_answer_->ttl);
+  Origin origin;
+  origin.domain = domain_;
+  origin.is_implicit = mx_answer_->status == DnsStatus::NoData;
+  auto records = mx_hosts(domain_, std::move(*mx_answer_));
+  if (!records) return finish(tl::make_unexpected(std::move(records.error())));
+  auto site = around_.sites->choose(domain_, as_hosts(*records), {});
+  auto const port = site.settings->port;
+  settle_site(std::move(site));
+  origin.all_hosts = records->size();
+  keep_few_hosts(*records, most_hosts_asked, around_.salt);
+  origin_ = std::move(origin);
+  hosts_ = as_hosts(*records);
+  for (auto& host : hosts_) host.port = port;
+  look_up_addresses();
+}
+
+void Search::settle_site(SiteChoice site) {
+  ip_ = site.settings->ip;
+  prohibited_ = site.settings->prohibited;
+  site_ = std::move(site);
+  site_.settings = nullptr;
+}
+
+// Hosts that somebody wrote down: in [route], or as an address literal.
+void Search::begin_with(std::vector<Host> hosts, Origin origin) {
+  if (hosts.empty()) return finish(tl::make_unexpected(no_route::route_without_address(domain_, origin.route_key)));
+  auto site = around_.sites->choose(domain_, hosts, origin.route_key);
+  if (origin.route_key.empty()) hosts.front().port = site.settings->port;
+  settle_site(std::move(site));
+  if (hosts.size() > most_hosts_asked) hosts.resize(most_hosts_asked);
+  origin.all_hosts = hosts.size();
+  origin_ = std::move(origin);
+  hosts_ = std::move(hosts);
+  look_up_addresses();
+}
+
+void Search::look_up_addresses() {
+  is_asking_ = true;
+  for (std::size_t i = 0; i < hosts_.size(); ++i) {
+    if (!hosts_[i].addresses.empty()) continue;  // written as an address
+    if (wants_v4(ip_)) ask(i, IpAddress::Family::V4);
+    if (wants_v6(ip_)) ask(i, IpAddress::Family::V6);
+  }
+  is_asking_ = false;
+  if (unanswered_ == 0) take_addresses();
+}
+
+void Search::ask(std::size_t host, IpAddress::Family family) {
+  auto& lookup = lookups_.emplace_back(*this, host);
+  ++unanswered_;
+  lookup.question = around_.resolver->addresses(hosts_[host].name, family, lookup);
+}
+
+void Search::on_addresses(std::size_t host, AddressAnswer const& answer) {
+  assert(unanswered_ > 0 && "each question is answered once");
+  --unanswered_;
+  note_answer(hosts_[host], answer);
+  if (answer.status == DnsStatus::Answer || answer.status == DnsStatus::NoData || answer.status == DnsStatus::NoName)
+    ttl_ = std::min(ttl_, answer.ttl);
+  if (!is_asking_ && unanswered_ == 0) take_addresses();
+}
+
+void Search::take_addresses() {
+  bool const is_partial = std::any_of(hosts_.begin(), hosts_.end(), [](Host const& h) { return h.failed; });
+  if (is_partial) ttl_ = std::min(ttl_, partial_ttl);
+  std::vector<std::string> names;
+  names.reserve(hosts_.size());
+  for (auto const& host : hosts_) names.push_back(host.name);
+  HostRules const rules{ip_, prohibited_, *around_.own};
+  auto usable = usable_hosts(origin_, std::move(hosts_), rules);
+  if (!usable) return finish(tl::make_unexpected(std::move(usable.error())));
+  keep_few_addresses(*usable, ip_, around_.salt);
+  finish(Way{site_.name, site_.is_named, site_.why, ip_, std::move(names), std::move(*usable)});
+}
+
+void Search::finish(tl::expected<Way, Outcome> way) {
+  auto const keep = lifetime(way, ttl_);
+  known_ = Known{std::move(way), after(asked_, keep)};
+  events_.on_found(*this);
+}
+
+Known Search::take_known() {
+  assert(known_ && "asked for in on_found");
+  return std::move(*known_);
+}
+
+void Search::answer(Known const& known, Random& random) {
+  // A listener may drop any waiter, this one included: each leaves the list before its listener is called.
+  while (!waiters_.empty()) {
+    auto* const waiter = waiters_.front();
+    waiters_.pop_front();
+    waiter->search_ = nullptr;
+    if (known.way)
+      waiter->listener_.on_route(make_route(*known.way, known.expires, random));
+    else
+      waiter->listener_.on_no_route(known.way.error());
+  }
+}
+
+std::shared_ptr<Route const> make_route(Way const& way, TimePoint expires, Random& random) {
+  auto route = std::make_shared<Route>();
+  route->site = way.site;
+  route->is_named_site = way.is_named_site;
+  route->why_this_site = way.why_this_site;
+  route->hosts = way.host_names;
+  route->targets = targets_of(way.hosts, way.ip, random);
+  route->expires = expires;
+  return route;
+}
+
+}  // namespace mailpool::route

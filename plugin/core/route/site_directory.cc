@@ -1,0 +1,60 @@
+#include "core/route/site_directory.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cassert>
+#include <tuple>
+
+#include "core/base/text.h"
+#include "core/route/site_name.h"
+
+namespace mailpool::route {
+namespace {
+
+SiteChoice named(NamedSite const& site, std::string why) { return {site.name, true, std::move(why), &site.settings}; }
+
+Host const& decisive(std::vector<Host> const& hosts) {
+  return *std::min_element(hosts.begin(), hosts.end(),
+                           [](Host const& a, Host const& b) { return std::tie(a.preference, a.name) < std::tie(b.preference, b.name); });
+}
+
+}  // namespace
+
+SiteDirectory::SiteDirectory(Settings const& settings) : settings_(settings) {
+  for (auto const& [name, site] : settings.sites) {
+    for (auto const& domain : site.domains) by_domain_.emplace(ascii_lower(domain), &site);
+    for (auto const& suffix : site.mx) by_suffix_.emplace(ascii_lower(suffix), &site);
+  }
+}
+
+SiteChoice SiteDirectory::choose(std::string_view domain, std::vector<Host> const& hosts, std::string_view route_key) const {
+  assert(!hosts.empty() && "a site is chosen once the hosts are known");
+  if (auto const found = by_domain_.find(std::string(domain)); found != by_domain_.end())
+    return named(*found->second, fmt::format("domains of [site.{}]", found->second->name));
+  auto const& first = decisive(hosts);
+  auto const best = match(first.name);
+  bool const is_mixed = std::any_of(hosts.begin(), hosts.end(), [&](Host const& h) { return match(h.name).site != best.site; });
+  if (best.site == nullptr)
+    return automatic(hosts, route_key, is_mixed ? fmt::format("its MX hosts (mixed: the most preferred, {}, is of no named site)", first.name) : "its MX hosts");
+  if (is_mixed) return named(*best.site, fmt::format("mx mixed: the most preferred, {}, matches {}", first.name, best.suffix));
+  return named(*best.site, fmt::format("mx matches {}", best.suffix));
+}
+
+SiteDirectory::Match SiteDirectory::match(std::string_view host) const {
+  if (by_suffix_.empty()) return {};
+  for (auto dot = host.find('.'); dot != std::string_view::npos; dot = host.find('.', dot + 1)) {
+    std::string suffix(host.substr(dot));
+    if (auto const found = by_suffix_.find(suffix); found != by_suffix_.end()) return {found->second, std::move(suffix)};
+  }
+  return {};
+}
+
+SiteChoice SiteDirectory::automatic(std::vector<Host> const& hosts, std::string_view route_key, std::string why) const {
+  std::vector<std::string> labels;
+  for (auto const& host : hosts) labels.push_back(host_label(host.name, route_key.empty() ? std::uint16_t{25} : host.port));
+  if (!route_key.empty()) why = fmt::format("[route] \"{}\"", route_key);
+  return {automatic_site_name(std::move(labels)), false, std::move(why), &settings_.smtp};
+}
+
+}  // namespace mailpool::route
