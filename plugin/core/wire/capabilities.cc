@@ -1,0 +1,59 @@
+#include "core/wire/capabilities.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "core/base/text.h"
+
+namespace mailpool::wire {
+namespace {
+
+// The next word of `line`, which is shortened by it and the blanks before it.
+std::string_view take_word(std::string_view& line) {
+  line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
+  auto const word = line.substr(0, line.find_first_of(" \t"));
+  line.remove_prefix(word.size());
+  return word;
+}
+
+// RFC 9422: a limit is a number greater than zero.
+std::optional<std::uint32_t> to_limit(std::string_view text) {
+  auto const n = to_number(text);
+  if (!n || *n == 0) return std::nullopt;
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(*n, std::numeric_limits<std::uint32_t>::max()));
+}
+
+void learn_limits(Capabilities& has, std::string_view parameters) {
+  for (auto word = take_word(parameters); !word.empty(); word = take_word(parameters)) {
+    auto const equals = word.find('=');
+    if (equals == std::string_view::npos) continue;
+    auto const name = word.substr(0, equals);
+    auto const limit = to_limit(word.substr(equals + 1));
+    if (!limit) continue;
+    if (ascii_iequal(name, "MAILMAX")) has.mail_max = limit;
+    if (ascii_iequal(name, "RCPTMAX")) has.rcpt_max = limit;
+    if (ascii_iequal(name, "RCPTDOMAINMAX")) has.rcpt_domain_max = limit;
+  }
+}
+
+void learn_size(Capabilities& has, std::string_view parameters) {
+  has.size = true;
+  has.size_limit = to_number(take_word(parameters)).value_or(0);
+}
+
+}  // namespace
+
+void Capabilities::learn(std::string_view line) {
+  auto const keyword = take_word(line);
+  auto is = [&](std::string_view word) { return ascii_iequal(keyword, word); };
+  if (is("PIPELINING")) pipelining = true;
+  else if (is("CHUNKING")) chunking = true;
+  else if (is("8BITMIME")) eight_bit_mime = true;
+  else if (is("SMTPUTF8")) smtputf8 = true;
+  else if (is("ENHANCEDSTATUSCODES")) enhanced_status_codes = true;
+  else if (is("STARTTLS")) starttls = true;
+  else if (is("SIZE")) learn_size(*this, line);
+  else if (is("LIMITS")) learn_limits(*this, line);
+}
+
+}  // namespace mailpool::wire
