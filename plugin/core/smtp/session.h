@@ -65,7 +65,7 @@ struct SessionSettings {
 struct Ready {};
 /// Shake hands now, then call tls_established() or tls_failed(). Octets read before that must not go to receive().
 struct BeginTls {};
-/// The transaction is over. The session is then Idle, Checking or Closed.
+/// The transaction is over. The session is then Idle, Checking, Quit or Closed.
 struct Finished {
   TransactionResult result;
 };

@@ -63,6 +63,14 @@ void Tally::reopen_accepted() {
     if (standing_[i] == Standing::Accepted) move(i, Standing::Unasked);
 }
 
+void Tally::retry_deferred(Retry retry) {
+  for (std::size_t i = 0; i < size(); ++i) {
+    if (standing_[i] != Standing::Settled || results_[i].outcome.kind != OutcomeKind::Deferred) continue;
+    results_[i].may_retry = true;
+    retries_[i] = retry;
+  }
+}
+
 void Tally::forbid_retries() {
   for (auto& result : results_) result.may_retry = false;
   std::fill(retries_.begin(), retries_.end(), Retry::Nothing);

@@ -27,6 +27,8 @@ class Tally {
   void settle_open(Outcome const& outcome, Retry retry = Retry::Nothing);
   /// Accepted recipients are to be asked again, in a new transaction inside this one.
   void reopen_accepted();
+  /// Settled recipients whose outcome is 4xx may be tried again too.
+  void retry_deferred(Retry retry);
   /// Settled recipients keep their outcomes and lose their retries.
   void forbid_retries();
 

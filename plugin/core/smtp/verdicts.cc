@@ -78,7 +78,7 @@ constexpr auto table = std::to_array<Row>({
     {"end_of_data_nonsense",             Place::EndOfData, {Nonsense, 2, 3},          Always,       Ambiguous},
 
     {"restart_refused",                  Place::Restart,   {3, 4, 5},                 Always,       FreshWithoutChunking},
-    {"restart_failed",                   Place::Restart,   {Lost, LostMidReply, TimedOut, Nonsense, 2}, Always, FreshWithoutChunking},
+    {"restart_failed",                   Place::Restart,   {Lost, LostMidReply, TimedOut, Nonsense}, Always, FreshWithoutChunking},
     // clang-format on
 });
 

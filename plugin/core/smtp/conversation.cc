@@ -1,0 +1,260 @@
+// Octets and time: what comes in, what goes out, until when.
+#include "core/smtp/conversation.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cassert>
+#include <chrono>
+#include <utility>
+
+#include "core/base/text.h"
+
+namespace mailpool::smtp {
+namespace {
+
+// The body must move on by this much within body_timeout, so that a server which takes an octet a minute is given up (V7: tarpits).
+constexpr std::uint64_t progress_step = 65536;
+// What an idle connection may keep of the memory that a long list of recipients took.
+constexpr std::size_t idle_capacity = 4096;
+
+}  // namespace
+
+Session::Conversation::Conversation(SessionSettings settings, TimePoint now)
+    : settings_(std::move(settings)), last_reply_at_(now), waiting_since_(now) {
+  ledger_.push({Command::Greeting});
+}
+
+// In.
+
+void Session::Conversation::receive(std::string_view octets, TimePoint now) {
+  while (!octets.empty() && state_ != State::Closed) {
+    if (ledger_.is_empty() || !is_front_sent()) return on_unasked(octets, now);
+    auto const progress = parser_.feed(octets);
+    if (progress == wire::ReplyParser::Progress::NeedsMore) return;
+    if (progress == wire::ReplyParser::Progress::Broken) return trouble(Nonsense, parser_.fault(), now);
+    has_more_input_ = !octets.empty();
+    on_reply(now);
+  }
+}
+
+void Session::Conversation::on_reply(TimePoint now) {
+  std::swap(last_, parser_.reply());
+  last_line_.clear();
+  last_reply_at_ = waiting_since_ = body_since_ = now;
+  auto const owed = ledger_.front();
+  ledger_.pop();
+  if (is_setting_up()) {
+    on_setup_reply(owed.command, now);
+  } else if (run_.is_on) {
+    on_transaction_reply(owed, now);
+  } else if (state_ == State::Checking) {
+    on_checked(now);
+  } else {
+    close(closing_reason_);  // whatever was said to QUIT, or to a dot that ended nothing
+  }
+}
+
+void Session::Conversation::on_checked(TimePoint) {
+  if (!last_.is(2)) return close(fmt::format("RSET was refused: {}", last_reply()));
+  enter(State::Idle);
+  events_.emplace_back(Checked{});
+}
+
+// A reply that nobody waits for would be taken for the next one that somebody does. Only 421 may come unasked (RFC 5321 3.8).
+void Session::Conversation::on_unasked(std::string_view octets, TimePoint now) {
+  auto const progress = parser_.feed(octets);
+  bool const is_reply = progress == wire::ReplyParser::Progress::Complete;
+  if (is_reply) std::swap(last_, parser_.reply());
+  last_line_.clear();
+  if (run_.is_on && !ledger_.is_empty() && ledger_.front().command == Command::Mail)
+    return trouble(Lost, is_reply ? last_.to_string() : "the server spoke before it was asked", now);  // nothing of the mail was sent
+  if (is_reply && last_.code == 421 && !run_.is_on && state_ >= State::Idle) return close(last_reply());
+  auto const what = is_reply ? fmt::format("a reply that nobody asked for: {}", last_reply()) : "the server spoke without being asked";
+  trouble(Nonsense, what, now);
+}
+
+void Session::Conversation::disconnected(std::string_view how, TimePoint now) {
+  trouble(parser_.is_between_replies() ? Lost : LostMidReply, how, now);
+}
+
+void Session::Conversation::expire(TimePoint now) {
+  if (now < deadline()) return;
+  trouble(TimedOut, "", now);
+}
+
+void Session::Conversation::trouble(Sign sign, std::string_view how, TimePoint now) {
+  if (state_ == State::Closed) return;
+  if (run_.is_on) return act_without_reply(sign, how, now);
+  if (state_ == State::Quit) return close(closing_reason_);
+  std::string what(how);
+  if (sign == TimedOut) what = fmt::format("timed out while {}", sentence_of(state_));
+  if (!is_setting_up()) return close(what, sign == Nonsense);
+  auto const text = sign == TimedOut ? fmt::format("conversation with {} {}", settings_.relay, what)
+                    : sign == Nonsense
+                        ? fmt::format("{} broke the protocol while {}: {}", settings_.relay, sentence_of(state_), what)
+                        : fmt::format("lost connection with {} while {} ({})", settings_.relay, sentence_of(state_), what);
+  if (sign == Nonsense) return fail_setup(Outcome::local(451, {4, 5, 0}, text), false, true);
+  fail_setup(Outcome::local(451, {4, 4, 2}, text), may_try_plain());
+}
+
+// What the owner wants.
+
+void Session::Conversation::check(TimePoint now) {
+  assert(is_idle() && "only an idle connection is probed");
+  enter(State::Checking);
+  ask({Command::Rset}, {"RSET"}, now);
+}
+
+void Session::Conversation::quit(std::string_view reason, TimePoint now) {
+  if (state_ == State::Closed) return;
+  if (is_idle()) return begin_quit(reason, now);
+  if (is_committed()) return act_without_reply(Lost, reason, now);
+  if (run_.is_on) return cancel(reason, now);
+  if (is_setting_up())
+    return fail_setup(Outcome::local(451, {4, 3, 2}, fmt::format("{}: {}", settings_.relay, reason)));
+  close(reason);
+}
+
+void Session::Conversation::cancel(std::string_view reason, TimePoint now) {
+  if (!run_.is_on || run_.is_committed) return;
+  run_.tally.forbid_retries();
+  run_.tally.settle_open(Outcome::local(451, {4, 3, 2}, std::string(reason)));
+  run_.reason = reason;
+  escalate(After::Close);
+  finish(now);
+}
+
+void Session::Conversation::begin_quit(std::string_view reason, TimePoint now) {
+  closing_reason_ = reason;
+  enter(State::Quit);
+  ask({Command::Quit}, {"QUIT"}, now);
+}
+
+void Session::Conversation::close(std::string_view reason, bool is_protocol_error) {
+  Closed closed;
+  closed.reason = printable(reason);
+  closed.protocol_error = is_protocol_error;
+  enter(State::Closed);
+  events_.emplace_back(std::move(closed));
+}
+
+// Out.
+
+std::optional<Event> Session::Conversation::poll() {
+  if (next_event_ == events_.size()) return std::nullopt;
+  auto event = std::move(events_[next_event_++]);
+  if (next_event_ == events_.size()) {
+    events_.clear();
+    next_event_ = 0;
+  }
+  return event;
+}
+
+Output Session::Conversation::output(TimePoint now) {
+  Output out;
+  if (state_ == State::Closed) return out;
+  if (auto const commands = unsent_commands(); !commands.empty()) out.pieces[out.count++] = commands;
+  if (content_.is_over()) return out;
+  std::string_view piece;
+  if (!content_.next(piece)) {
+    run_.tally.settle_open(Outcome::local(451, {4, 3, 0}, "the message could not be read back from its temporary file"));
+    run_.reason = "unreadable body";
+    escalate(After::Close);
+    finish(now);
+    return {};
+  }
+  out.pieces[out.count++] = piece;
+  return out;
+}
+
+void Session::Conversation::written(std::size_t n, TimePoint now) {
+  if (state_ == State::Closed || n == 0) return;
+  auto const commands = std::min(n, unsent_commands().size());
+  commands_taken(commands);
+  n -= commands;
+  if (n != 0) content_.taken(n);
+  note_progress(now);
+}
+
+void Session::Conversation::commands_taken(std::size_t n) {
+  commands_offset_ += n;
+  commands_sent_ = std::max(commands_sent_, commands_cleared_ + commands_offset_);
+  if (commands_offset_ != commands_.size()) return;
+  commands_cleared_ += commands_offset_;
+  commands_offset_ = 0;
+  commands_.clear();
+  if (commands_.capacity() > idle_capacity) commands_.shrink_to_fit();
+}
+
+void Session::Conversation::note_progress(TimePoint now) {
+  if (!run_.is_on || !run_.has_content_begun) return;
+  if (content_.is_over() && unsent_commands().empty()) {
+    run_.is_committed = true;
+    waiting_since_ = now;
+  } else if (content_.sent() >= content_mark_ + progress_step) {
+    content_mark_ = content_.sent();
+    body_since_ = now;
+  }
+  update_state();
+}
+
+void Session::Conversation::offered() {
+  if (state_ == State::Closed) return;
+  commands_sent_ = commands_cleared_ + commands_.size();
+  if (run_.is_on && run_.has_content_begun && (content_.is_over() || content_.is_last())) run_.is_committed = true;
+  update_state();
+}
+
+TimePoint Session::Conversation::deadline() const {
+  if (state_ == State::Idle || state_ == State::Closed) return never;
+  if (state_ == State::TlsHandshake) return after(waiting_since_, settings_.timeouts.starttls);
+  auto const command = ledger_.front().command;
+  bool const is_sending = run_.is_on && run_.has_content_begun && !run_.is_committed;
+  bool const ends_content = command == Command::Bdat || command == Command::EndOfData;
+  if (is_sending && ends_content) return after(body_since_, settings_.timeouts.body);
+  return after(waiting_since_, timeout_of(command));
+}
+
+Duration Session::Conversation::timeout_of(Command command) const {
+  auto const& t = settings_.timeouts;
+  switch (command) {
+    case Command::Greeting: return t.greeting;
+    case Command::Ehlo:
+    case Command::Helo: return t.ehlo;
+    case Command::StartTls: return t.starttls;
+    case Command::Mail: return t.mail;
+    case Command::Rcpt: return t.rcpt;
+    case Command::Data: return t.data;
+    case Command::Bdat:
+    case Command::EndOfData: return t.end_of_data;
+    case Command::Rset: return t.rset;
+    case Command::LoneDot:
+    case Command::Quit: return t.quit;
+  }
+  return t.quit;
+}
+
+bool Session::Conversation::is_idle() const {
+  return state_ == State::Idle && ledger_.is_empty() && parser_.is_between_replies();
+}
+
+std::string_view Session::Conversation::last_reply() const {
+  if (last_line_.empty() && last_.code != 0) last_line_ = last_.to_string();
+  return last_line_;
+}
+
+void Session::Conversation::ask(Owed owed, std::initializer_list<std::string_view> command, TimePoint now) {
+  [[maybe_unused]] bool const is_built = wire::append_command(commands_, command);
+  assert(is_built && "our own words can be sent");
+  owe(owed, now);
+}
+
+void Session::Conversation::owe(Owed owed, TimePoint now) {
+  owed.asked_at = commands_cleared_ + commands_.size();
+  owed.transaction = transactions_;
+  if (ledger_.is_empty()) waiting_since_ = now;
+  ledger_.push(owed);
+}
+
+}  // namespace mailpool::smtp

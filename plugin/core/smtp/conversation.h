@@ -1,0 +1,171 @@
+#pragma once
+// The inside of Session: what is said, owed and known. Four sources: conversation.cc (octets and time), setup.cc (greeting to Ready),
+// envelope.cc (what a transaction sends), replies.cc (what its replies lead to).
+
+#include <algorithm>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/smtp/content.h"
+#include "core/smtp/ledger.h"
+#include "core/smtp/requirements.h"
+#include "core/smtp/session.h"
+#include "core/smtp/tally.h"
+#include "core/smtp/verdicts.h"
+#include "core/wire/reply.h"
+
+namespace mailpool::smtp {
+
+class Session::Conversation {
+ public:
+  Conversation(SessionSettings settings, TimePoint now);
+
+  void receive(std::string_view octets, TimePoint now);
+  void disconnected(std::string_view how, TimePoint now);
+  void tls_established(TimePoint now);
+  void tls_failed(std::string_view why);
+  void expire(TimePoint now);
+
+  void start(Transaction const& transaction, TimePoint now);
+  void check(TimePoint now);
+  void quit(std::string_view reason, TimePoint now);
+  void cancel(std::string_view reason, TimePoint now);
+
+  [[nodiscard]] std::optional<Event> poll();
+  [[nodiscard]] Output output(TimePoint now);
+  void written(std::size_t n, TimePoint now);
+  void offered();
+  [[nodiscard]] TimePoint deadline() const;
+
+  [[nodiscard]] State state() const { return state_; }
+  [[nodiscard]] bool is_idle() const;
+  [[nodiscard]] bool is_committed() const { return run_.is_on && run_.is_committed; }
+  [[nodiscard]] std::uint32_t transactions() const { return transactions_; }
+  [[nodiscard]] TimePoint last_reply_at() const { return last_reply_at_; }
+  [[nodiscard]] std::string_view last_reply() const;
+  [[nodiscard]] wire::Capabilities const& capabilities() const { return capabilities_; }
+  [[nodiscard]] bool is_encrypted() const { return is_encrypted_; }
+  [[nodiscard]] bool chunking_is_broken() const { return chunking_is_broken_; }
+
+ private:
+  // How the connection goes on after the running transaction.
+  enum class After : std::uint8_t {
+    Idle,    // nothing was sent, or the end of data was answered with 2xx
+    Reset,   // RSET
+    Quit,    // QUIT, as soon as all replies are in
+    Close,   // at once
+    Poison,  // at once, and counted
+  };
+
+  // The running transaction. One object for all of them: its memory is used again.
+  struct Run {
+    bool is_on = false;
+    Transaction transaction;
+    Tally tally;
+    std::size_t next_recipient = 0;
+    bool is_reused = false;
+    bool is_chunked = false;
+    bool is_end_asked = false;  // DATA or BDAT is sent or about to be
+    bool has_content_begun = false;
+    bool is_mail_refused = false;
+    bool is_committed = false;
+    After after = After::Idle;
+    std::string reason;
+  };
+
+  // conversation.cc
+  void on_reply(TimePoint now);
+  void on_unasked(std::string_view octets, TimePoint now);
+  void on_checked(TimePoint now);
+  void trouble(Sign sign, std::string_view how, TimePoint now);
+  void close(std::string_view reason, bool is_protocol_error = false);
+  void begin_quit(std::string_view reason, TimePoint now);
+  void ask(Owed owed, std::initializer_list<std::string_view> command, TimePoint now);
+  void owe(Owed owed, TimePoint now);
+  void enter(State state) { state_ = state; }
+  [[nodiscard]] std::string_view unsent_commands() const { return std::string_view(commands_).substr(commands_offset_); }
+  [[nodiscard]] bool is_front_sent() const { return ledger_.front().asked_at <= commands_sent_; }
+  void commands_taken(std::size_t n);
+  void note_progress(TimePoint now);
+  [[nodiscard]] Duration timeout_of(Command command) const;
+
+  // setup.cc
+  [[nodiscard]] bool is_setting_up() const { return state_ < State::Idle; }
+  void on_setup_reply(Command command, TimePoint now);
+  void on_ehlo(TimePoint now);
+  void on_starttls(TimePoint now);
+  void say_ehlo(TimePoint now);
+  void become_ready();
+  void fail_setup(Outcome outcome, bool try_plain = false, bool is_protocol_error = false);
+  void refuse_setup(std::string_view command);
+  [[nodiscard]] bool may_try_plain() const;
+
+  // envelope.cc
+  void begin_envelope(TimePoint now);
+  void settle_impossible(Requirements const& needs);
+  void ask_mail(Requirements const& needs, TimePoint now);
+  void ask_recipients(Requirements const& needs, std::size_t at_most, TimePoint now);
+  void ask_end(TimePoint now);
+  void begin_content(Content::Framing framing, TimePoint now);
+  void advance(TimePoint now);
+  void finish(TimePoint now);
+  [[nodiscard]] bool may_chunk() const;
+  [[nodiscard]] bool may_go_in_one_flight(TimePoint now) const;
+
+  // replies.cc
+  void on_transaction_reply(Owed const& owed, TimePoint now);
+  [[nodiscard]] bool is_hoped_for(Place place, Owed const& owed) const;
+  void go_on(Place place, Owed const& owed, TimePoint now);
+  void act(Row const& row, Sign sign, std::string_view how, std::size_t recipient, TimePoint now);
+  void act_without_reply(Sign sign, std::string_view how, TimePoint now);
+  void restart_without_chunking(TimePoint now);
+  void end_unwanted_data(TimePoint now);
+  void settle_rest(Place place, std::size_t recipient, Outcome const& outcome, Retry retry);
+  void escalate(After after) { run_.after = std::max(run_.after, after); }
+  [[nodiscard]] Place place_of(Command command) const;
+  [[nodiscard]] Context context() const;
+  [[nodiscard]] Outcome said(Place place) const;
+  [[nodiscard]] Outcome words_for(Sign sign, Place place, std::string_view how) const;
+  void update_state();
+
+  SessionSettings const settings_;
+  State state_ = State::Greeting;
+  std::vector<Event> events_;
+  std::size_t next_event_ = 0;
+
+  wire::ReplyParser parser_;
+  wire::Reply last_;
+  mutable std::string last_line_;  // made when asked for
+  bool has_more_input_ = false;    // octets behind the reply that is being handled
+  TimePoint last_reply_at_;
+
+  Ledger ledger_;
+  std::string commands_;
+  std::size_t commands_offset_ = 0;
+  std::uint64_t commands_cleared_ = 0;  // octets of commands that stood in commands_ before, over the life of the connection
+  std::uint64_t commands_sent_ = 0;     // octets of commands that may have reached the server
+  std::string scratch_;
+
+  wire::Capabilities capabilities_;
+  bool is_encrypted_ = false;
+  bool chunking_is_broken_ = false;
+  std::uint32_t transactions_ = 0;
+
+  Run run_;
+  Content content_;
+  std::uint64_t content_mark_ = 0;  // Content::sent() at body_since_
+
+  TimePoint waiting_since_;
+  TimePoint body_since_{};
+  std::string closing_reason_;
+};
+
+/// A remote refusal that must not bounce mail: 451 with the remote's words.
+[[nodiscard]] Outcome as_deferred(Outcome outcome);
+/// 451 4.4.2, "message may be delivered more than once".
+[[nodiscard]] Outcome as_ambiguous(Outcome outcome);
+
+}  // namespace mailpool::smtp
