@@ -23,7 +23,7 @@ constexpr auto table = std::to_array<Row>({
     {"mail_lost_fresh",                  Place::Mail,      {Lost, LostMidReply},      Fresh,        Defer},
     {"mail_timeout_reused",              Place::Mail,      {TimedOut},                Reused,       FreshConnection},
     {"mail_timeout_fresh",               Place::Mail,      {TimedOut},                Fresh,        Defer},
-    {"mail_nonsense",                    Place::Mail,      {Nonsense, 2, 3},          Always,       Violation},
+    {"mail_nonsense",                    Place::Mail,      {Nonsense, 3},             Always,       Violation},
 
     {"rcpt_421_reused",                  Place::Rcpt,      {421},                     Reused,       FreshConnection},
     {"rcpt_421_fresh",                   Place::Rcpt,      {421},                     Fresh,        PassAndClose},
@@ -34,7 +34,7 @@ constexpr auto table = std::to_array<Row>({
     {"rcpt_lost_reused",                 Place::Rcpt,      {Lost, LostMidReply},      Reused,       FreshConnection},
     {"rcpt_lost_fresh",                  Place::Rcpt,      {Lost, LostMidReply},      Fresh,        Defer},
     {"rcpt_timeout",                     Place::Rcpt,      {TimedOut},                Always,       Defer},
-    {"rcpt_nonsense",                    Place::Rcpt,      {Nonsense, 2, 3},          Always,       Violation},
+    {"rcpt_nonsense",                    Place::Rcpt,      {Nonsense, 3},             Always,       Violation},
 
     {"data_354_without_recipients",      Place::Data,      {354},                     NoneAccepted, LoneDot},
     {"data_refused_without_recipients",  Place::Data,      {4, 5},                    NoneAccepted, KeepReplies},
@@ -68,14 +68,14 @@ constexpr auto table = std::to_array<Row>({
     {"chunk_5xx",                        Place::Chunk,     {5},                       Always,       PassToAll},
     {"chunk_lost",                       Place::Chunk,     {Lost, LostMidReply},      Always,       Ambiguous},
     {"chunk_timeout",                    Place::Chunk,     {TimedOut},                Always,       Ambiguous},
-    {"chunk_nonsense",                   Place::Chunk,     {Nonsense, 2, 3},          Always,       Ambiguous},
+    {"chunk_nonsense",                   Place::Chunk,     {Nonsense, 3},             Always,       Ambiguous},
 
     {"end_of_data_421",                  Place::EndOfData, {421},                     Always,       PassAndClose},
     {"end_of_data_4xx",                  Place::EndOfData, {4},                       Always,       PassToAll},
     {"end_of_data_5xx",                  Place::EndOfData, {5},                       Always,       PassToAll},
     {"end_of_data_lost",                 Place::EndOfData, {Lost, LostMidReply},      Always,       Ambiguous},
     {"end_of_data_timeout",              Place::EndOfData, {TimedOut},                Always,       Ambiguous},
-    {"end_of_data_nonsense",             Place::EndOfData, {Nonsense, 2, 3},          Always,       Ambiguous},
+    {"end_of_data_nonsense",             Place::EndOfData, {Nonsense, 3},             Always,       Ambiguous},
 
     {"restart_refused",                  Place::Restart,   {3, 4, 5},                 Always,       FreshWithoutChunking},
     {"restart_failed",                   Place::Restart,   {Lost, LostMidReply, TimedOut, Nonsense}, Always, FreshWithoutChunking},

@@ -7,27 +7,6 @@ using namespace mailpool;
 using namespace mailpool::smtp;
 using namespace mailpool::smtp::testing;
 
-namespace {
-
-struct Mail {
-  explicit Mail(std::string octets = "Subject: x\r\n\r\nhello\r\n", bool in_memory = true)
-      : body(body_of(std::move(octets), in_memory)) {
-    transaction.sender = "a@example.net";
-    transaction.recipients = {"u@example.com"};
-    transaction.body = &body;
-  }
-  Body body;
-  Transaction transaction;
-};
-
-bool is_delivered(TransactionResult const& result) {
-  for (auto const& r : result.results)
-    if (r.outcome.kind != OutcomeKind::Delivered || r.may_retry) return false;
-  return !result.results.empty() && result.retry == Retry::Nothing && result.reason.empty();
-}
-
-}  // namespace
-
 BOOST_AUTO_TEST_SUITE(flights)
 
 BOOST_AUTO_TEST_CASE(the_client_waits_for_the_greeting_then_says_ehlo) {

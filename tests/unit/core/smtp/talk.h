@@ -1,12 +1,13 @@
 #pragma once
 // A conversation as a story: what the server says, what the session has sent, what came of it. The kernel is the test itself.
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/smtp/session.h"
@@ -144,5 +145,23 @@ class Talk {
   std::size_t room = SIZE_MAX;  ///< octets that the kernel still takes
   bool is_tls = false;
 };
+
+/// A small message from a@example.net to u@example.com.
+struct Mail {
+  explicit Mail(std::string octets = "Subject: x\r\n\r\nhello\r\n", bool in_memory = true)
+      : body(body_of(std::move(octets), in_memory)) {
+    transaction.sender = "a@example.net";
+    transaction.recipients = {"u@example.com"};
+    transaction.body = &body;
+  }
+  Body body;
+  Transaction transaction;
+};
+
+inline bool is_delivered(TransactionResult const& result) {
+  for (auto const& r : result.results)
+    if (r.outcome.kind != OutcomeKind::Delivered || r.may_retry) return false;
+  return !result.results.empty() && result.retry == Retry::Nothing && result.reason.empty();
+}
 
 }  // namespace mailpool::smtp::testing
