@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/ip.h"
@@ -19,6 +20,16 @@ enum class IpPreference : std::uint8_t { Any, Only4, Only6, Prefer4, Prefer6 };
 enum class TlsLevel : std::uint8_t { None, May, Encrypt };
 enum class EightBit : std::uint8_t { Send, Refuse };
 enum class Fallback : std::uint8_t { Smtp, Defer };
+
+/// The words of the configuration file, of logs and of poolctl.
+[[nodiscard]] std::string_view name_of(IpPreference preference);
+[[nodiscard]] std::string_view name_of(TlsLevel level);
+[[nodiscard]] std::string_view name_of(EightBit choice);
+[[nodiscard]] std::string_view name_of(Fallback fallback);
+[[nodiscard]] std::string_view name_of(LogLevel level);
+
+/// The networks that no MX host of the Internet can rightly be in: this host, and the link it is on.
+[[nodiscard]] std::vector<IpNetwork> networks_never_meant_by_mx();
 
 /// Options of a site; [smtp] holds the defaults, [site.NAME] what differs.
 struct SiteSettings {
@@ -49,8 +60,8 @@ struct SiteSettings {
   bool chunking = true;
   std::uint16_t port = 25;
   std::string source;  ///< name of a [source.NAME]; "" lets the kernel choose
-  std::vector<IpNetwork> prohibited;
-  Fallback fallback = Fallback::Smtp;
+  std::vector<IpNetwork> prohibited = networks_never_meant_by_mx();  ///< of hosts found by MX, not of [route]
+  Fallback fallback = Fallback::Smtp;  ///< from [postfix], unless [site.NAME] says otherwise
 
   bool operator==(SiteSettings const&) const = default;
 };
@@ -88,33 +99,39 @@ struct LmtpSettings {
   std::uint64_t spill_above = 1U << 20U;
   std::uint64_t memory_limit = 512U << 20U;
   Duration max_wait = std::chrono::seconds(30);
+  bool operator==(LmtpSettings const&) const = default;
 };
 
 struct ControlSettings {
   std::string listen = "/run/mailpool/control.sock";
   std::vector<std::string> read_users{"root", "postfix"};
   std::vector<std::string> write_users{"root"};
+  bool operator==(ControlSettings const&) const = default;
 };
 
 struct PostfixSettings {
   std::string map = "/var/spool/postfix/mailpool/map";
   Fallback fallback = Fallback::Smtp;
   std::vector<std::string> exclude_domains;
+  bool operator==(PostfixSettings const&) const = default;
 };
 
 struct DnsSettings {
-  std::vector<std::string> servers;  ///< "127.0.0.1:5353"; empty: /etc/resolv.conf
+  std::vector<std::string> servers;  ///< always with a port: "127.0.0.1:53", "[::1]:5353"; empty: /etc/resolv.conf
   std::string trust_anchor = "/usr/share/dns/root.key";
   Duration timeout = std::chrono::seconds(10);
+  bool operator==(DnsSettings const&) const = default;
 };
 
 struct LogSettings {
   std::string to = "syslog";
   LogLevel level = LogLevel::Info;
+  bool operator==(LogSettings const&) const = default;
 };
 
 struct MetricsSettings {
   std::string listen;
+  bool operator==(MetricsSettings const&) const = default;
 };
 
 struct Settings {
@@ -131,6 +148,8 @@ struct Settings {
   std::map<std::string, std::vector<RouteHost>> routes;  ///< exact domain, ".parent" or "*"
   LogSettings log;
   MetricsSettings metrics;
+
+  bool operator==(Settings const&) const = default;
 };
 
 }  // namespace mailpool
