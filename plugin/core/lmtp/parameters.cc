@@ -85,7 +85,7 @@ std::optional<Outcome> read_xforward(std::vector<wire::Parameter> const& attribu
       return Outcome::local(501, {5, 5, 4},
                             fmt::format("{}: not an XFORWARD attribute", printable(a.name, 40)));
     auto const value = wire::decode_xtext(a.value);
-    if (!value || !is_attribute_value(*value)) return bad_value(a);
+    if (!a.has_value || !value || !is_attribute_value(*value)) return bad_value(a);
     if (!ascii_iequal(a.name, "IDENT")) continue;
     bool const is_unavailable = ascii_iequal(*value, "[UNAVAILABLE]");
     if (!is_unavailable && !is_queue_id(*value)) return bad_value(a);
