@@ -22,7 +22,7 @@ struct Requester {
 
 /// A site, or one domain of it.
 struct Subject {
-  std::string name;  ///< of a site; or a domain, lower case, as A-label
+  std::string name;  ///< lower case; a domain that is not ASCII is as the operator typed it
   bool is_domain = false;
 };
 

@@ -249,4 +249,18 @@ struct Finding {
   std::string mend;  ///< the command or edit that mends it, "" for none
 };
 
+[[nodiscard]] constexpr char const* name_of(Finding::Level level) {
+  switch (level) {
+    case Finding::Level::Good:
+      return "good";
+    case Finding::Level::Note:
+      return "note";
+    case Finding::Level::Warning:
+      return "warning";
+    case Finding::Level::Mistake:
+      break;
+  }
+  return "mistake";
+}
+
 }  // namespace mailpool::control

@@ -1,0 +1,241 @@
+#pragma once
+// Every key that JSON has for a struct of snapshot.h, once, for writing and for reading. A visitor
+// V has field(key, member); S is the struct or the const struct.
+
+#include <type_traits>
+
+#include "core/control/json.h"
+
+namespace mailpool::control {
+
+/// S is T, whether const or not.
+template <class S, class T>
+concept Of = std::is_same_v<std::remove_const_t<S>, T>;
+
+template <class V, Of<ConnectionCounts> S>
+void fields(V& v, S& s) {
+  v.field("connecting", s.connecting);
+  v.field("idle", s.idle);
+  v.field("busy", s.busy);
+  v.field("checking", s.checking);
+  v.field("closing", s.closing);
+}
+
+template <class V, Of<Counts> S>
+void fields(V& v, S& s) {
+  v.field("messages", s.messages);
+  v.field("delivered", s.delivered);
+  v.field("deferred", s.deferred);
+  v.field("refused", s.refused);
+}
+
+template <class V, Of<CountedReason> S>
+void fields(V& v, S& s) {
+  v.field("reason", s.reason);
+  v.field("count", s.count);
+}
+
+template <class V, Of<Totals> S>
+void fields(V& v, S& s) {
+  v.field("messages", s.messages);
+  v.field("delivered", s.delivered);
+  v.field("deferred", s.deferred);
+  v.field("refused", s.refused);
+  v.field("in_flight", s.in_flight);
+  v.field("waiting", s.waiting);
+  v.field("connections_opened", s.connections_opened);
+  v.field("connections_reused", s.connections_reused);
+  v.field("connections_open", s.connections_open);
+}
+
+template <class V, Of<EndpointStatus> S>
+void fields(V& v, S& s) {
+  v.field("host", s.host);
+  v.field("address", s.address);
+  v.field("port", s.port);
+  v.field("state", s.state);
+  v.field("connections", s.connections);
+  v.field("failures", s.failures);
+  v.field("not_before", s.not_before);
+  v.field("last_error", s.last_error);
+  v.field("max_messages", s.max_messages);
+}
+
+template <class V, Of<SiteStatus> S>
+void fields(V& v, S& s) {
+  v.field("site", s.site);
+  v.field("state", s.state);
+  v.field("domains", s.domains);
+  v.field("connections", s.connections);
+  v.field("max_connections", s.max_connections);
+  v.field("in_flight", s.in_flight);
+  v.field("waiting", s.waiting);
+  v.field("delivered", s.delivered);
+  v.field("deferred", s.deferred);
+  v.field("refused", s.refused);
+  v.field("opened", s.opened);
+  v.field("reused", s.reused);
+  v.field("rate", s.rate);
+  v.field("blocked_by", s.blocked_by);
+  v.field("not_before", s.not_before);
+  v.field("last_reply", s.last_reply);
+  v.field("is_named", s.is_named);
+  v.field("why_this_site", s.why_this_site);
+  v.field("door", s.door);
+  v.field("longest_wait", s.longest_wait);
+  v.field("recent", s.recent);
+  v.field("max_messages", s.max_messages);
+  v.field("max_waiting", s.max_waiting);
+  v.field("connect_rate", s.connect_rate);
+  v.field("reason", s.reason);
+  v.field("last_error", s.last_error);
+  v.field("closes", s.closes);
+  v.field("endpoints", s.endpoints);
+}
+
+template <class V, Of<DomainStatus> S>
+void fields(V& v, S& s) {
+  v.field("domain", s.domain);
+  v.field("site", s.site);
+  v.field("door", s.door);
+  v.field("state", s.state);
+  v.field("in_flight", s.in_flight);
+  v.field("waiting", s.waiting);
+  v.field("delivered", s.delivered);
+  v.field("deferred", s.deferred);
+  v.field("refused", s.refused);
+  v.field("max_connections", s.max_connections);
+  v.field("rate", s.rate);
+  v.field("blocked_by", s.blocked_by);
+  v.field("not_before", s.not_before);
+  v.field("reason", s.reason);
+  v.field("route_expires", s.route_expires);
+}
+
+template <class V, Of<SuspensionStatus> S>
+void fields(V& v, S& s) {
+  v.field("name", s.name);
+  v.field("is_domain", s.is_domain);
+  v.field("until", s.until);
+  v.field("reason", s.reason);
+  v.field("by", s.by);
+}
+
+template <class V, Of<ConfigurationStatus> S>
+void fields(V& v, S& s) {
+  v.field("file", s.file);
+  v.field("loaded", s.loaded);
+  v.field("mistakes", s.mistakes);
+  v.field("warnings", s.warnings);
+}
+
+template <class V, Of<ManagerStatus> S>
+void fields(V& v, S& s) {
+  v.field("version", s.version);
+  v.field("state", s.state);
+  v.field("uptime", s.uptime);
+  v.field("now", s.now);
+  v.field("totals", s.totals);
+  v.field("sites", s.sites);
+  v.field("sites_known", s.sites_known);
+  v.field("domains_known", s.domains_known);
+  v.field("suspensions", s.suspensions);
+  v.field("recent", s.recent);
+  v.field("connections", s.connections);
+  v.field("lmtp_connections", s.lmtp_connections);
+  v.field("lmtp_max_connections", s.lmtp_max_connections);
+  v.field("lmtp_peers_refused", s.lmtp_peers_refused);
+  v.field("bodies", s.bodies);
+  v.field("memory_limit", s.memory_limit);
+  v.field("spilled", s.spilled);
+  v.field("ambiguous", s.ambiguous);
+  v.field("cancelled", s.cancelled);
+  v.field("bypassed", s.bypassed);
+  v.field("dns_validation", s.dns_validation);
+  v.field("log_dropped", s.log_dropped);
+  v.field("loop_worst_us", s.loop_worst_us);
+  v.field("map_file", s.map_file);
+  v.field("map_generation", s.map_generation);
+  v.field("configuration", s.configuration);
+}
+
+template <class V, Of<ConnectionStatus> S>
+void fields(V& v, S& s) {
+  v.field("id", s.id);
+  v.field("site", s.site);
+  v.field("host", s.host);
+  v.field("address", s.address);
+  v.field("port", s.port);
+  v.field("source", s.source);
+  v.field("state", s.state);
+  v.field("age", s.age);
+  v.field("in_state", s.in_state);
+  v.field("messages", s.messages);
+  v.field("max_messages", s.max_messages);
+  v.field("tls", s.tls);
+  v.field("doing", s.doing);
+  v.field("domain", s.domain);
+  v.field("last_reply", s.last_reply);
+}
+
+template <class V, Of<NameStatus> S>
+void fields(V& v, S& s) {
+  v.field("name", s.name);
+  v.field("kind", s.kind);
+  v.field("sites", s.sites);
+  v.field("domains", s.domains);
+  v.field("domains_known", s.domains_known);
+  v.field("suspensions", s.suspensions);
+}
+
+template <class V, Of<LimitUse> S>
+void fields(V& v, S& s) {
+  v.field("scope", s.scope);
+  v.field("option", s.option);
+  v.field("ceiling", s.ceiling);
+  v.field("use", s.use);
+  v.field("is_reached", s.is_reached);
+  v.field("not_before", s.not_before);
+}
+
+template <class V, Of<Explanation> S>
+void fields(V& v, S& s) {
+  v.field("address", s.address);
+  v.field("domain", s.domain);
+  v.field("door", s.door);
+  v.field("site", s.site);
+  v.field("site_state", s.site_state);
+  v.field("why_this_site", s.why_this_site);
+  v.field("transport", s.transport);
+  v.field("hosts", s.hosts);
+  v.field("targets", s.targets);
+  v.field("limits", s.limits);
+  v.field("no_route", s.no_route);
+  v.field("blocked_by", s.blocked_by);
+  v.field("not_before", s.not_before);
+  v.field("reason", s.reason);
+  v.field("would", s.would);
+}
+
+template <class V, Of<Finding> S>
+void fields(V& v, S& s) {
+  v.field("level", s.level);
+  v.field("area", s.area);
+  v.field("text", s.text);
+  v.field("mend", s.mend);
+}
+
+template <class V, Of<ReloadReport> S>
+void fields(V& v, S& s) {
+  v.field("is_applied", s.is_applied);
+  v.field("mistakes", s.mistakes);
+  v.field("needs_restart", s.needs_restart);
+  v.field("warnings", s.warnings);
+}
+
+template <class V, Of<Done> S>
+void fields(V& v, S& s) {
+  v.field("done", s.sentence);
+}
+
+}  // namespace mailpool::control

@@ -1,0 +1,76 @@
+// From a request to its answer: each command is one call of ControlActions.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/base/text.h"
+#include "core/control/json.h"
+#include "core/control/request.h"
+
+namespace mailpool::control {
+namespace {
+
+std::string answered(Result<std::string> const& sentence) {
+  return sentence ? answer_line(to_json(Done{*sentence})) : error_line(sentence.error().reason);
+}
+
+template <class T>
+std::string shown(Result<T> const& what) {
+  return what ? answer_line(to_json(*what)) : error_line(what.error().reason);
+}
+
+// A reason may not end the quotes that it is written in.
+std::string quoted(std::string_view text) {
+  auto out = printable(text);
+  std::replace(out.begin(), out.end(), '"', '\'');
+  return "\"" + out + "\"";
+}
+
+}  // namespace
+
+std::string perform(Request const& request, ControlActions& actions, Requester const& who) {
+  Subject const subject{ascii_lower(request.name), request.is_domain};
+  switch (request.command) {
+    case Command::Status:
+      if (request.name.empty()) return answer_line(to_json(actions.status(request.most)));
+      return shown(actions.status_of(subject.name, request.most));
+    case Command::Connections:
+      return shown(actions.connections(subject.name, request.most));
+    case Command::Suspend:
+      return answered(actions.suspend(subject, request.how_long, request.reason, who));
+    case Command::Resume:
+      return answered(actions.resume(subject, who));
+    case Command::Flush:
+      return answered(actions.flush(subject.name, who));
+    case Command::Drain:
+      return answered(actions.drain(who));
+    case Command::Undrain:
+      return answered(actions.undrain(who));
+    case Command::Reload:
+      return answer_line(to_json(actions.reload(who)));
+    case Command::Check:
+      return answer_line(to_json(actions.check()));
+    case Command::Explain:
+      break;  // its answer may come later: the server asks for it itself
+  }
+  return error_line("explain has no answer at once");
+}
+
+std::string audit_line(Request const& request, Requester const& who, std::string_view answer) {
+  auto line = fmt::format("control command={} uid={} pid={}", row_of(request.command).word, who.uid,
+                          who.pid);
+  if (!request.name.empty())
+    line += fmt::format(" {}={}", request.is_domain ? "domain" : "site", printable(request.name));
+  if (request.command == Command::Suspend)
+    line += fmt::format(" for={} reason={}", to_text(request.how_long), quoted(request.reason));
+  auto const parsed = parse_answer(answer);
+  if (!parsed) return line + " result=unreadable";
+  if (parsed->is_refused) return line + fmt::format(" result=refused ({})", parsed->text);
+  if (auto const report = from_json<ReloadReport>(parsed->text);
+      request.command == Command::Reload && report && !report->is_applied)
+    return line + fmt::format(" result=refused ({} mistakes)", report->mistakes.size());
+  return line + " result=done";
+}
+
+}  // namespace mailpool::control

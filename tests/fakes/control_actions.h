@@ -1,0 +1,121 @@
+#pragma once
+// A manager that only remembers what an operator asked of it.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/control/actions.h"
+
+namespace mailpool::tests {
+
+class FakeActions final : public control::ControlActions {
+ public:
+  control::ManagerStatus manager;
+  std::optional<std::string> refusal;  ///< what changes and look-ups are refused with
+  std::vector<std::string> asked;      ///< one line a call
+  control::ReloadReport report{true, {}, {}, {}};
+  std::vector<control::Finding> findings;
+
+  /// Explanations wait until answer_explanations(), unless this is set.
+  bool explains_at_once = true;
+  std::size_t explanations_waiting = 0;
+
+  void answer_explanations() {
+    for (auto* waiting : std::exchange(waiting_, {})) waiting->tell();
+  }
+
+  control::ManagerStatus status(std::size_t most) override {
+    asked.push_back("status " + std::to_string(most));
+    return manager;
+  }
+  Result<control::NameStatus> status_of(std::string const& name, std::size_t) override {
+    asked.push_back("status_of " + name);
+    if (refusal) return failed(*refusal);
+    control::NameStatus found;
+    found.name = name;
+    found.kind = "site";
+    found.sites.emplace_back().site = name;
+    return found;
+  }
+  Result<std::vector<control::ConnectionStatus>> connections(std::string const& site,
+                                                             std::size_t) override {
+    asked.push_back("connections " + site);
+    if (refusal) return failed(*refusal);
+    std::vector<control::ConnectionStatus> rows(1);
+    rows[0].site = "google";
+    return rows;
+  }
+  std::unique_ptr<control::Pending> explain(std::string const& address,
+                                            control::ExplainListener& listener) override {
+    asked.push_back("explain " + address);
+    if (explains_at_once) {
+      listener.on_explained(explained(address));
+      return nullptr;
+    }
+    return std::make_unique<Waiting>(*this, address, listener);
+  }
+  std::vector<control::Finding> check() override {
+    asked.emplace_back("check");
+    return findings;
+  }
+  Result<std::string> suspend(control::Subject const& subject, Duration how_long,
+                              std::string const& reason, control::Requester const&) override {
+    return change("suspend " + text_of(subject) + " " + to_text(how_long) + " " + reason);
+  }
+  Result<std::string> resume(control::Subject const& subject, control::Requester const&) override {
+    return change("resume " + text_of(subject));
+  }
+  Result<std::string> flush(std::string const& site, control::Requester const&) override {
+    return change("flush " + site);
+  }
+  Result<std::string> drain(control::Requester const&) override { return change("drain"); }
+  Result<std::string> undrain(control::Requester const&) override { return change("undrain"); }
+  control::ReloadReport reload(control::Requester const&) override {
+    asked.emplace_back("reload");
+    return report;
+  }
+
+ private:
+  class Waiting final : public control::Pending {
+   public:
+    Waiting(FakeActions& owner, std::string address, control::ExplainListener& listener)
+        : owner_(owner), address_(std::move(address)), listener_(listener) {
+      owner_.waiting_.push_back(this);
+      ++owner_.explanations_waiting;
+    }
+    ~Waiting() override {
+      std::erase(owner_.waiting_, this);
+      --owner_.explanations_waiting;
+    }
+    Waiting(Waiting const&) = delete;
+    Waiting& operator=(Waiting const&) = delete;
+    void tell() { listener_.on_explained(explained(address_)); }
+
+   private:
+    FakeActions& owner_;
+    std::string address_;
+    control::ExplainListener& listener_;
+  };
+
+  static control::Explanation explained(std::string const& address) {
+    control::Explanation way;
+    way.address = address;
+    way.site = "google";
+    return way;
+  }
+  static std::string text_of(control::Subject const& subject) {
+    return (subject.is_domain ? "domain " : "site ") + subject.name;
+  }
+  Result<std::string> change(std::string what) {
+    asked.push_back(what);
+    if (refusal) return failed(*refusal);
+    return "did " + what;
+  }
+
+  std::vector<Waiting*> waiting_;
+};
+
+}  // namespace mailpool::tests
