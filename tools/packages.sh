@@ -6,7 +6,7 @@ build_packages=(cmake ninja-build g++ ccache pkg-config git libfmt-dev libexpect
 test_packages=(clang libclang-rt-14-dev llvm clang-format clang-tidy libboost-test-dev python3 python3-pytest
   python3-dnslib python3-aiosmtpd openssl)
 # The private Postfix is unpacked, not installed (tools/lab/packages.py).
-demo_packages=(python3)
+demo_packages=(python3 python3-dnslib)
 
 # install_packages yes|no PACKAGE...: installs what is missing, or only names it.
 install_packages() {

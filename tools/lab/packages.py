@@ -31,17 +31,26 @@ def unpacked(name: str) -> Path:
 
 def unpack(name: str, tree: Path) -> None:
     with tempfile.TemporaryDirectory(dir=CACHE, prefix=f".{name}-") as scratch:
-        done = subprocess.run(["apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", name], cwd=scratch,
-                              capture_output=True, text=True, check=False)
+        trouble = download(name, scratch)
+        if trouble:  # a new machine has no package lists yet
+            subprocess.run(["apt-get", "update", "-q"], capture_output=True, check=False)
+            trouble = download(name, scratch)
         debs = list(Path(scratch).glob("*.deb"))
-        if len(debs) != 1:
-            raise MissingPackage(f"apt-get download {name}: {done.stderr.strip() or 'no package came'}")
+        if trouble or len(debs) != 1:
+            raise MissingPackage(f"apt-get download {name}: {trouble or 'no package came'}")
         files = Path(scratch) / "files"
         subprocess.run(["dpkg", "-x", debs[0], files], check=True)
         files.chmod(0o755)
         if tree.exists():
             shutil.rmtree(tree)
         files.rename(tree)
+
+
+def download(name: str, directory: str) -> str:
+    """Fetches a package's file; what went wrong, or nothing."""
+    done = subprocess.run(["apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", name], cwd=directory,
+                          capture_output=True, text=True, check=False)
+    return "" if done.returncode == 0 else done.stderr.strip() or f"exit code {done.returncode}"
 
 
 def layers() -> list[Path]:

@@ -1,0 +1,52 @@
+"""fakemx, the project's scripted server: what it was told to do, what it accepted, what it saw broken."""
+
+import json
+
+from .certificates import Certificate
+from .mailpool import program
+from .oracle import Accepted
+from .process import Lab, LabError, Program, free_port, wait_until
+
+
+class Fakemx:
+    """One server. `script` is in fakemx's own language (fakemx --help-script)."""
+
+    def __init__(self, lab: Lab, script: str = "", *, host: str = "127.0.0.1", port: int | None = None,
+                 certificate: Certificate | None = None, lmtp: bool = False):
+        self.host = host
+        self.port = port or free_port()
+        self.directory = lab.directory("fakemx")
+        self.script_file = self.directory / "script"
+        self.script_file.write_text(script + "\n")
+        self.log_file = self.directory / "accepted.jsonl"
+        self.trace_file = self.directory / "trace.log"
+        argv = [program("fakemx"), "--listen", self.address, "--script", self.script_file, "--log", self.log_file,
+                "--trace", self.trace_file, "--control", self.directory / "control.sock"]
+        if certificate:
+            argv += ["--cert", certificate.certificate, "--key", certificate.key]
+        if lmtp:
+            argv.append("--lmtp")
+        self.process = lab.run(Program("fakemx", argv, self.directory / "fakemx.log"))
+        wait_until(self._is_ready, 10, "fakemx is ready", interval=0.01)
+
+    @property
+    def address(self) -> str:
+        return f"{self.host}:{self.port}"
+
+    def _is_ready(self) -> bool:
+        self.process.require_running()
+        try:
+            return bool(self.stats())
+        except (OSError, LabError):
+            return False
+
+    def stop(self) -> None:
+        self.process.stop()
+
+    def accepted(self) -> list[Accepted]:
+        """What it has answered 250 for, or is about to."""
+        if not self.log_file.exists():
+            return []
+        entries = [json.loads(line) for line in self.log_file.read_text().splitlines()]
+        return [Accepted(entry["from"], entry["rcpt"], entry["tok"], entry["sha256_no_received"]) for entry in entries
+                if entry["outcome"] == "accepted"]
