@@ -1,6 +1,7 @@
 """kill -9 of mailpoold under load from Postfix: nothing lost, nothing invented, duplicates only where nobody can know."""
 
 import random
+import smtplib
 import time
 
 import pytest
@@ -26,8 +27,6 @@ def sender(lab: Lab) -> Postfix:
 
 def submit(sender: Postfix, first: int, count: int) -> list[Submitted]:
     """Messages with a recipient each; the sender's address is theirs alone too."""
-    import smtplib
-
     submitted = []
     with smtplib.SMTP("127.0.0.1", sender.port, timeout=30) as client:
         for number in range(first, first + count):
@@ -41,9 +40,7 @@ def submit(sender: Postfix, first: int, count: int) -> list[Submitted]:
 def test_twenty_kills_under_load(lab: Lab, sender: Postfix):
     """Half of the kills come while the receiver has accepted and logged a message but has not said so yet."""
     # Every second message is committed at once and answered late: the window between commit point and reply.
-    receiver = Fakemx(lab, "end nth=%2 -> commit; delay 400ms\nend -> delay 20ms\n"
-                           "bdat nth=%2 -> commit; delay 400ms" if False else
-                           "set without CHUNKING\nend nth=%2 -> commit; delay 400ms\nend -> delay 20ms\n")
+    receiver = Fakemx(lab, "end nth=%2 -> commit; delay 400ms\nend -> delay 20ms\n")
     manager = Mailpoold(lab, {"route": {domain: [receiver.address] for domain in DOMAINS},
                               "smtp": {"tls": "none", "max_connections": 8}}, sender).start()
     chance = random.Random(4)
