@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <toml++/toml.h>
+#include <algorithm>
 
 #include "core/base/text.h"
 
@@ -57,10 +57,12 @@ Node node_from(toml::node const& source) {
   return node;
 }
 
-// "Error while parsing key-value pair: expected value, saw '\n'" begins with what the line number says already.
+// "Error while parsing key-value pair: expected value, saw '\n'" begins with what the line number
+// says already.
 std::string without_preamble(std::string_view description) {
   static constexpr std::string_view preamble = "Error while parsing ";
-  if (description.substr(0, preamble.size()) == preamble) description.remove_prefix(preamble.size());
+  if (description.substr(0, preamble.size()) == preamble)
+    description.remove_prefix(preamble.size());
   return printable(description, 256);
 }
 
@@ -74,13 +76,20 @@ Node::Entry const* Node::find(std::string_view key) const {
 
 std::string_view words_for(Node::Kind kind) {
   switch (kind) {
-    case Node::Kind::Text: return "a string";
-    case Node::Kind::Whole: return "a number";
-    case Node::Kind::Fraction: return "a fraction";
-    case Node::Kind::YesNo: return "true or false";
-    case Node::Kind::Date: return "a date";
-    case Node::Kind::List: return "a list";
-    case Node::Kind::Table: return "a section";
+    case Node::Kind::Text:
+      return "a string";
+    case Node::Kind::Whole:
+      return "a number";
+    case Node::Kind::Fraction:
+      return "a fraction";
+    case Node::Kind::YesNo:
+      return "true or false";
+    case Node::Kind::Date:
+      return "a date";
+    case Node::Kind::List:
+      return "a list";
+    case Node::Kind::Table:
+      return "a section";
   }
   return "";
 }

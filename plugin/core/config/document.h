@@ -16,8 +16,8 @@ struct Node {
   struct Entry;
 
   Kind kind = Kind::Table;
-  unsigned line = 1;           ///< where it starts, counted from 1
-  std::string text;            ///< Text: the string. Whole, Fraction, YesNo, Date: as messages should show it
+  unsigned line = 1;  ///< where it starts, counted from 1
+  std::string text;  ///< Text: the string. Whole, Fraction, YesNo, Date: as messages should show it
   std::int64_t whole = 0;      ///< Whole
   bool yes = false;            ///< YesNo
   std::vector<Node> items;     ///< List
@@ -42,7 +42,8 @@ struct SyntaxError {
   std::string reason;
 };
 
-/// The whole file. TOML's grammar allows 256 levels of nesting here, so the tree can be walked recursively.
+/// The whole file. TOML's grammar allows 256 levels of nesting here, so the tree can be walked
+/// recursively.
 [[nodiscard]] tl::expected<Node, SyntaxError> parse_document(std::string_view text);
 
 }  // namespace mailpool

@@ -18,7 +18,8 @@ struct Pieces {
   bool has_port = false;
 };
 
-// A bare IPv6 address has several colons; where brackets are missing, nobody can say which one starts the port.
+// A bare IPv6 address has several colons; where brackets are missing, nobody can say which one
+// starts the port.
 Pieces take_apart(std::string_view text) {
   Pieces pieces;
   if (!text.empty() && text.front() == '[') {
@@ -44,7 +45,8 @@ std::optional<std::uint16_t> port_number(std::string_view digits) {
   return static_cast<std::uint16_t>(*number);
 }
 
-// The address a bracketed or bare host stands for; brackets are for IPv6 and IPv6 with a port is for brackets.
+// The address a bracketed or bare host stands for; brackets are for IPv6 and IPv6 with a port is
+// for brackets.
 std::optional<IpAddress> address_in(Pieces const& pieces) {
   auto const address = IpAddress::parse(pieces.host);
   if (address && pieces.in_brackets == address->is_v4()) return std::nullopt;
@@ -63,7 +65,9 @@ Result<RouteHost> parse_host_port(std::string_view text) {
   auto const port = port_number(pieces.port);
   if (!port) return failed(fmt::format("{}: {} is not a port", quoted(text), quoted(pieces.port)));
   if (auto const address = address_in(pieces)) return RouteHost{address->to_string(), *port};
-  auto const name = pieces.in_brackets || IpAddress::parse(pieces.host) ? Result<std::string>(failed("")) : canonical_domain(pieces.host);
+  auto const name = pieces.in_brackets || IpAddress::parse(pieces.host)
+                        ? Result<std::string>(failed(""))
+                        : canonical_domain(pieces.host);
   if (!name) return failed(quoted(text) + " names no host");
   return RouteHost{*name, *port};
 }
@@ -82,7 +86,8 @@ Result<RouteHost> parse_address_port(std::string_view text, std::uint16_t defaul
 
 std::string host_port_text(RouteHost const& host) {
   bool const is_v6 = host.host.find(':') != std::string::npos;
-  return is_v6 ? fmt::format("[{}]:{}", host.host, host.port) : fmt::format("{}:{}", host.host, host.port);
+  return is_v6 ? fmt::format("[{}]:{}", host.host, host.port)
+               : fmt::format("{}:{}", host.host, host.port);
 }
 
 }  // namespace mailpool

@@ -21,7 +21,8 @@ constexpr std::array plain_sections{Section::Lmtp, Section::Control, Section::Po
                                     Section::Smtp, Section::Log,     Section::Metrics};
 constexpr std::size_t most_named = 10'000;  // sites, domains and routes, each
 
-// A name of [site.NAME]: it becomes a door, so a link in a directory, beside the hashed doors h000 to h3ff.
+// A name of [site.NAME]: it becomes a door, so a link in a directory, beside the hashed doors h000
+// to h3ff.
 bool is_site_name(std::string_view name) {
   return !name.empty() && name.size() <= 63 &&
          name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos;
@@ -35,7 +36,8 @@ std::string quoted(std::string_view text) {
   return fmt::format("\"{}\"", printable(text, 128));
 }
 
-// The path to the first value that is no section: what [domain.example.org] and "lab.test = ..." without quotes were meant to be.
+// The path to the first value that is no section: what [domain.example.org] and "lab.test = ..."
+// without quotes were meant to be.
 std::string dotted(Node::Entry const& entry) {
   std::string path = entry.key;
   for (auto const* at = &entry.value; at->kind == Node::Kind::Table && at->entries.size() == 1;
@@ -65,7 +67,8 @@ class Loader {
   }
 
  private:
-  // The keys of one section that hold no usable value: what is compared between options leaves them out.
+  // The keys of one section that hold no usable value: what is compared between options leaves them
+  // out.
   using Misread = std::set<std::string, std::less<>>;
 
   void complain(unsigned line, std::string what, std::string right) {
@@ -74,17 +77,21 @@ class Loader {
 
   void read(Node const& root);
   void read_top(Node const& root);
-  Misread read_section(Node const& table, std::string const& title, Part part, std::vector<Option const*> const& known);
+  Misread read_section(Node const& table, std::string const& title, Part part,
+                       std::vector<Option const*> const& known);
   void read_domains(Node const& table);
   void read_sites(Node const& table);
   void read_site(Node::Entry const& entry);
   void read_routes(Node const& table);
   void read_route(Node::Entry const& entry);
   bool is_table(Node::Entry const& entry, std::string const& right);
-  bool is_first(std::map<std::string, unsigned>& seen, std::string const& what, unsigned line, std::string const& where);
-  void unknown_key(Node::Entry const& entry, std::string const& title, std::vector<Option const*> const& known);
+  bool is_first(std::map<std::string, unsigned>& seen, std::string const& what, unsigned line,
+                std::string const& where);
+  void unknown_key(Node::Entry const& entry, std::string const& title,
+                   std::vector<Option const*> const& known);
   void unknown_section(Node::Entry const& entry);
-  void check_idle_fits(Node const& table, std::string const& title, SiteSettings const& site, Misread const& misread);
+  void check_idle_fits(Node const& table, std::string const& title, SiteSettings const& site,
+                       Misread const& misread);
   void check_spill_fits(Node const& table, Misread const& misread);
   void check_members(Node const& table, NamedSite const& site, Misread const& misread);
 
@@ -123,7 +130,8 @@ void Loader::read(Node const& root) {
     auto const* const entry = root.find(name_of(section));
     auto const title = fmt::format("[{}]", name_of(section));
     if (entry == nullptr || !is_table(*entry, title)) continue;
-    auto const misread = read_section(entry->value, title, part_of(settings, section), known_in(section));
+    auto const misread =
+        read_section(entry->value, title, part_of(settings, section), known_in(section));
     if (section == Section::Smtp) check_idle_fits(entry->value, title, settings.smtp, misread);
     if (section == Section::Lmtp) check_spill_fits(entry->value, misread);
   }
@@ -131,8 +139,10 @@ void Loader::read(Node const& root) {
   settings.smtp.fallback = settings.postfix.fallback;
   if (auto const* entry = root.find("domain"); entry && is_table(*entry, R"([domain."NAME"])"))
     read_domains(entry->value);
-  if (auto const* entry = root.find("site"); entry && is_table(*entry, "[site.NAME]")) read_sites(entry->value);
-  if (auto const* entry = root.find("route"); entry && is_table(*entry, "[route]")) read_routes(entry->value);
+  if (auto const* entry = root.find("site"); entry && is_table(*entry, "[site.NAME]"))
+    read_sites(entry->value);
+  if (auto const* entry = root.find("route"); entry && is_table(*entry, "[route]"))
+    read_routes(entry->value);
 }
 
 void Loader::read_top(Node const& root) {
@@ -140,13 +150,17 @@ void Loader::read_top(Node const& root) {
   auto const known = known_in(Section::Top);
   Node top;
   for (auto const& entry : root.entries) {
-    bool const is_section = std::find(sections.begin(), sections.end(), entry.key) != sections.end();
-    bool const looks_like_one = entry.value.kind == Node::Kind::Table ||
-                                (entry.value.kind == Node::Kind::List && !entry.value.items.empty() &&
-                                 entry.value.items.front().kind == Node::Kind::Table);
+    bool const is_section =
+        std::find(sections.begin(), sections.end(), entry.key) != sections.end();
+    bool const looks_like_one =
+        entry.value.kind == Node::Kind::Table ||
+        (entry.value.kind == Node::Kind::List && !entry.value.items.empty() &&
+         entry.value.items.front().kind == Node::Kind::Table);
     if (is_section) continue;
-    if (looks_like_one) unknown_section(entry);
-    else top.entries.push_back(entry);
+    if (looks_like_one)
+      unknown_section(entry);
+    else
+      top.entries.push_back(entry);
   }
   read_section(top, "", &loaded_.settings, known);
 }
@@ -155,8 +169,8 @@ Loader::Misread Loader::read_section(Node const& table, std::string const& title
                                      std::vector<Option const*> const& known) {
   Misread misread;
   for (auto const& entry : table.entries) {
-    auto const option =
-        std::find_if(known.begin(), known.end(), [&](Option const* o) { return o->key == entry.key; });
+    auto const option = std::find_if(known.begin(), known.end(),
+                                     [&](Option const* o) { return o->key == entry.key; });
     if (option == known.end()) {
       unknown_key(entry, title, known);
       continue;
@@ -164,19 +178,23 @@ Loader::Misread Loader::read_section(Node const& table, std::string const& title
     value::Wrongs wrongs;
     (*option)->read(part, entry.value, wrongs);
     auto const name = title.empty() ? entry.key : title + " " + entry.key;
-    for (auto& wrong : wrongs) complain(wrong.line, name + ": " + wrong.what, std::move(wrong.right));
+    for (auto& wrong : wrongs)
+      complain(wrong.line, name + ": " + wrong.what, std::move(wrong.right));
     if (!wrongs.empty()) misread.insert(entry.key);
   }
   return misread;
 }
 
-void Loader::unknown_key(Node::Entry const& entry, std::string const& title, std::vector<Option const*> const& known) {
-  auto const what = fmt::format("{}{}{} is not an option", title, title.empty() ? "" : " ", printable(entry.key, 64));
+void Loader::unknown_key(Node::Entry const& entry, std::string const& title,
+                         std::vector<Option const*> const& known) {
+  auto const what = fmt::format("{}{}{} is not an option", title, title.empty() ? "" : " ",
+                                printable(entry.key, 64));
   for (auto const& option : options())
     if (option.key == entry.key && option.section != Section::Domain)
       return complain(entry.line, what + " here", option.full_name());
   auto const keys = keys_of(known);
-  if (auto const meant = nearest(entry.key, keys); !meant.empty()) return complain(entry.line, what, std::string(meant));
+  if (auto const meant = nearest(entry.key, keys); !meant.empty())
+    return complain(entry.line, what, std::string(meant));
   auto const sections = section_names();
   if (title.empty() && std::find(sections.begin(), sections.end(), entry.key) != sections.end())
     return complain(entry.line, what, fmt::format("[{}]", entry.key));
@@ -197,8 +215,10 @@ void Loader::unknown_section(Node::Entry const& entry) {
 
 bool Loader::is_table(Node::Entry const& entry, std::string const& right) {
   if (entry.value.kind == Node::Kind::Table) return true;
-  complain(entry.line, fmt::format("{} is {}, not a section", printable(entry.key, 64), words_for(entry.value.kind)),
-           right);
+  complain(
+      entry.line,
+      fmt::format("{} is {}, not a section", printable(entry.key, 64), words_for(entry.value.kind)),
+      right);
   return false;
 }
 
@@ -215,18 +235,22 @@ bool Loader::is_first(std::map<std::string, unsigned>& seen, std::string const& 
 void Loader::read_domains(Node const& table) {
   auto const known = known_in(Section::Domain);
   if (table.entries.size() > most_named)
-    return complain(table.line, "[domain] has too many domains", fmt::format("at most {}", most_named));
+    return complain(table.line, "[domain] has too many domains",
+                    fmt::format("at most {}", most_named));
   for (auto const& entry : table.entries) {
     if (!is_table(entry, fmt::format("[domain.{}]", quoted(entry.key)))) continue;
     auto const title = fmt::format("[domain.{}]", quoted(entry.key));
     auto const name = canonical_domain(entry.key);
-    bool const nested = std::any_of(entry.value.entries.begin(), entry.value.entries.end(),
-                                    [](auto const& inner) { return inner.value.kind == Node::Kind::Table; });
+    bool const nested =
+        std::any_of(entry.value.entries.begin(), entry.value.entries.end(),
+                    [](auto const& inner) { return inner.value.kind == Node::Kind::Table; });
     if (nested) {
-      complain(entry.value.entries.front().line, title + ": the dots of a domain make sections within sections",
+      complain(entry.value.entries.front().line,
+               title + ": the dots of a domain make sections within sections",
                R"(quotes around it, such as [domain."example.org"])");
     } else if (!name) {
-      complain(entry.line, title + " names no domain", R"(an exact domain, such as [domain."example.org"])");
+      complain(entry.line, title + " names no domain",
+               R"(an exact domain, such as [domain."example.org"])");
     } else if (is_first(domains_seen_, *name, entry.line, title)) {
       auto& domain = loaded_.settings.domains[*name];
       read_section(entry.value, title, &domain, known);
@@ -247,14 +271,16 @@ void Loader::read_site(Node::Entry const& entry) {
     complain(entry.line, title + " is not a site's name",
              "small letters, digits and hyphens, at most 63, such as [site.google]");
   else if (is_reserved_for_hashed_doors(entry.key))
-    complain(entry.line, title + " is taken: h and three hexadecimal digits are mailpool's own doors",
+    complain(entry.line,
+             title + " is taken: h and three hexadecimal digits are mailpool's own doors",
              "another name");
 
   NamedSite site;
   site.name = entry.key;
   site.settings = loaded_.settings.smtp;
   auto const misread = read_section(entry.value, title, &site, known_in(Section::Site));
-  if (site.mx.empty() && site.domains.empty() && !misread.contains("mx") && !misread.contains("domains"))
+  if (site.mx.empty() && site.domains.empty() && !misread.contains("mx") &&
+      !misread.contains("domains"))
     complain(entry.line, title + " has neither mx nor domains, so no mail would belong to it",
              R"(mx = [".example.com"] or domains = ["example.com"])");
   check_idle_fits(entry.value, title, site.settings, misread);
@@ -263,11 +289,13 @@ void Loader::read_site(Node::Entry const& entry) {
 }
 
 void Loader::check_members(Node const& table, NamedSite const& site, Misread const& misread) {
-  auto check = [&](char const* key, std::vector<std::string> const& members, std::map<std::string, unsigned>& seen) {
+  auto check = [&](char const* key, std::vector<std::string> const& members,
+                   std::map<std::string, unsigned>& seen) {
     auto const* const entry = table.find(key);
     if (entry == nullptr || misread.contains(key)) return;
     for (std::size_t i = 0; i < members.size(); ++i)
-      is_first(seen, members[i], entry->value.items[i].line, fmt::format("[site.{}] {}", site.name, key));
+      is_first(seen, members[i], entry->value.items[i].line,
+               fmt::format("[site.{}] {}", site.name, key));
   };
   check("mx", site.mx, site_mx_seen_);
   check("domains", site.domains, site_domains_seen_);
@@ -277,12 +305,13 @@ void Loader::check_idle_fits(Node const& table, std::string const& title, SiteSe
                              Misread const& misread) {
   auto const* const idle = table.find("min_idle");
   auto const* const most = table.find("max_connections");
-  if ((idle == nullptr && most == nullptr) || misread.contains("min_idle") || misread.contains("max_connections"))
+  if ((idle == nullptr && most == nullptr) || misread.contains("min_idle") ||
+      misread.contains("max_connections"))
     return;
   if (site.min_idle > site.max_connections)
     complain(idle != nullptr ? idle->line : most->line,
-             fmt::format("{} min_idle: {} connections cannot be kept where max_connections is {}", title,
-                         site.min_idle, site.max_connections),
+             fmt::format("{} min_idle: {} connections cannot be kept where max_connections is {}",
+                         title, site.min_idle, site.max_connections),
              fmt::format("min_idle = {} at most", site.max_connections));
 }
 
@@ -290,18 +319,22 @@ void Loader::check_spill_fits(Node const& table, Misread const& misread) {
   auto const& lmtp = loaded_.settings.lmtp;
   auto const* const spill = table.find("spill_above");
   auto const* const limit = table.find("memory_limit");
-  if ((spill == nullptr && limit == nullptr) || misread.contains("spill_above") || misread.contains("memory_limit"))
+  if ((spill == nullptr && limit == nullptr) || misread.contains("spill_above") ||
+      misread.contains("memory_limit"))
     return;
   if (lmtp.spill_above > lmtp.memory_limit)
-    complain(spill != nullptr ? spill->line : limit->line,
-             fmt::format("[lmtp] spill_above: a body of \"{}\" would not fit into memory_limit, which is \"{}\"",
-                         size_text(lmtp.spill_above), size_text(lmtp.memory_limit)),
-             fmt::format("spill_above = \"{}\" at most", size_text(lmtp.memory_limit)));
+    complain(
+        spill != nullptr ? spill->line : limit->line,
+        fmt::format(
+            "[lmtp] spill_above: a body of \"{}\" would not fit into memory_limit, which is \"{}\"",
+            size_text(lmtp.spill_above), size_text(lmtp.memory_limit)),
+        fmt::format("spill_above = \"{}\" at most", size_text(lmtp.memory_limit)));
 }
 
 void Loader::read_routes(Node const& table) {
   if (table.entries.size() > most_named)
-    return complain(table.line, "[route] has too many routes", fmt::format("at most {}", most_named));
+    return complain(table.line, "[route] has too many routes",
+                    fmt::format("at most {}", most_named));
   for (auto const& entry : table.entries) read_route(entry);
 }
 
@@ -317,16 +350,19 @@ Result<std::string> parse_route_key(std::string_view key) {
 void Loader::read_route(Node::Entry const& entry) {
   auto const title = fmt::format("[route] {}", quoted(entry.key));
   if (entry.value.kind == Node::Kind::Table)
-    return complain(entry.line, title + ": the dots of a domain make sections within sections",
-                    fmt::format("quotes around it: {} = [\"192.0.2.1:25\"]", quoted(dotted(entry))));
+    return complain(
+        entry.line, title + ": the dots of a domain make sections within sections",
+        fmt::format("quotes around it: {} = [\"192.0.2.1:25\"]", quoted(dotted(entry))));
   auto const key = parse_route_key(entry.key);
   if (!key)
-    complain(entry.line, title + " is not a domain", R"(an exact domain, ".parent.example" or "*")");
+    complain(entry.line, title + " is not a domain",
+             R"(an exact domain, ".parent.example" or "*")");
   else if (!is_first(routes_seen_, *key, entry.line, title))
     return;
   value::Wrongs wrongs;
   auto hosts = value::ListOf{value::route_host(), 1, 100}.read(entry.value, wrongs);
-  for (auto& wrong : wrongs) complain(wrong.line, title + ": " + wrong.what, std::move(wrong.right));
+  for (auto& wrong : wrongs)
+    complain(wrong.line, title + ": " + wrong.what, std::move(wrong.right));
   if (key && hosts) loaded_.settings.routes[*key] = std::move(*hosts);
 }
 

@@ -30,7 +30,8 @@ struct Loaded {
   [[nodiscard]] bool is_good() const { return mistakes.empty(); }
 };
 
-/// `file_name` is for messages only. Does all that can be done without looking at the machine; "" gives the defaults.
+/// `file_name` is for messages only. Does all that can be done without looking at the machine; ""
+/// gives the defaults.
 [[nodiscard]] Loaded load_settings(std::string_view text, std::string const& file_name);
 
 }  // namespace mailpool

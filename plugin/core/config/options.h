@@ -1,6 +1,7 @@
 #pragma once
-// The one table of options: section, key, member, kind and range, default, restart or not, and a sentence for the operator.
-// The parser, its messages, mailpool.toml, the list in mailpool.toml(5) and comparisons of settings all read this table.
+// The one table of options: section, key, member, kind and range, default, restart or not, and a
+// sentence for the operator. The parser, its messages, mailpool.toml, the list in mailpool.toml(5)
+// and comparisons of settings all read this table.
 
 #include <functional>
 #include <span>
@@ -16,14 +17,14 @@
 namespace mailpool {
 
 enum class Section : std::uint8_t {
-  Top,      ///< before the first [section]
+  Top,  ///< before the first [section]
   Lmtp,
   Control,
   Postfix,
   Dns,
-  Smtp,     ///< every option of it may stand in [site.NAME] too
-  Domain,   ///< [domain."NAME"]
-  Site,     ///< [site.NAME]: what [smtp] does not have
+  Smtp,    ///< every option of it may stand in [site.NAME] too
+  Domain,  ///< [domain."NAME"]
+  Site,    ///< [site.NAME]: what [smtp] does not have
   Log,
   Metrics,
 };
@@ -32,8 +33,9 @@ enum class Section : std::uint8_t {
 [[nodiscard]] std::string_view name_of(Section section);
 
 /// The struct that a section's options are kept in.
-using Part = std::variant<Settings*, LmtpSettings*, ControlSettings*, PostfixSettings*, DnsSettings*, SiteSettings*,
-                          DomainSettings*, NamedSite*, LogSettings*, MetricsSettings*>;
+using Part =
+    std::variant<Settings*, LmtpSettings*, ControlSettings*, PostfixSettings*, DnsSettings*,
+                 SiteSettings*, DomainSettings*, NamedSite*, LogSettings*, MetricsSettings*>;
 
 struct Option {
   Section section;
@@ -41,10 +43,11 @@ struct Option {
   std::string value;     ///< what may stand there, in words: "a duration from "1s" to "1h""
   std::string sentence;  ///< what it is
   std::string more;      ///< when to change it; perhaps ""
-  std::string example;   ///< as TOML: stands in the commented file where the default says too little
+  std::string example;  ///< as TOML: stands in the commented file where the default says too little
   bool restart = false;  ///< a new value needs a restart
 
-  /// Puts the value into the part, or says what is wrong with it. The part is of the section's type.
+  /// Puts the value into the part, or says what is wrong with it. The part is of the section's
+  /// type.
   std::function<void(Part, Node const&, value::Wrongs&)> read;
   /// The value as TOML; "" if it has none.
   std::function<std::string(Part)> show;

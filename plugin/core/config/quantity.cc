@@ -16,14 +16,19 @@ struct Unit {
 };
 
 // Largest first: the first that divides a value evenly is the one it is shown in.
-constexpr std::array<Unit, 5> duration_units{{{"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1'000}, {"ms", 1}}};
-constexpr std::array<Unit, 5> size_units{
-    {{"TiB", 1ULL << 40U}, {"GiB", 1ULL << 30U}, {"MiB", 1ULL << 20U}, {"KiB", 1ULL << 10U}, {"B", 1}}};
+constexpr std::array<Unit, 5> duration_units{
+    {{"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1'000}, {"ms", 1}}};
+constexpr std::array<Unit, 5> size_units{{{"TiB", 1ULL << 40U},
+                                          {"GiB", 1ULL << 30U},
+                                          {"MiB", 1ULL << 20U},
+                                          {"KiB", 1ULL << 10U},
+                                          {"B", 1}}};
 
 constexpr std::uint64_t longest_in_ms = 10'000ULL * 86'400'000ULL;
 
 template <std::size_t N>
-std::optional<std::uint64_t> number_with_unit(std::string_view text, std::array<Unit, N> const& units,
+std::optional<std::uint64_t> number_with_unit(std::string_view text,
+                                              std::array<Unit, N> const& units,
                                               std::uint64_t most) {
   auto const unit_at = text.find_first_not_of("0123456789");
   if (unit_at == std::string_view::npos) return std::nullopt;
@@ -36,7 +41,8 @@ std::optional<std::uint64_t> number_with_unit(std::string_view text, std::array<
 }
 
 template <std::size_t N>
-std::string in_largest_unit(std::uint64_t value, std::array<Unit, N> const& units, std::string_view of_zero) {
+std::string in_largest_unit(std::uint64_t value, std::array<Unit, N> const& units,
+                            std::string_view of_zero) {
   if (value == 0) return fmt::format("0{}", of_zero);
   for (auto const& unit : units)
     if (value % unit.worth == 0) return fmt::format("{}{}", value / unit.worth, unit.name);

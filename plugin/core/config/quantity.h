@@ -12,7 +12,8 @@ namespace mailpool {
 
 /// Digits and one of ms, s, m, h, d; no sign, blank or fraction. At most ten thousand days.
 [[nodiscard]] Result<Duration> parse_duration(std::string_view text);
-/// In the largest unit that loses nothing: "90s", "2m". What parse_duration reads; parts of a millisecond are dropped.
+/// In the largest unit that loses nothing: "90s", "2m". What parse_duration reads; parts of a
+/// millisecond are dropped.
 [[nodiscard]] std::string duration_text(Duration d);
 
 /// Digits and one of B, KiB, MiB, GiB, TiB.

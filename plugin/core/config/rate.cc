@@ -25,7 +25,8 @@ constexpr std::uint64_t most = 1'000'000'000;
 
 std::uint64_t one_seconds_worth(std::uint64_t count, Duration per) {
   auto const in_seconds = std::chrono::duration_cast<std::chrono::seconds>(per).count();
-  return std::max<std::uint64_t>(1, count / static_cast<std::uint64_t>(std::max<std::int64_t>(1, in_seconds)));
+  return std::max<std::uint64_t>(
+      1, count / static_cast<std::uint64_t>(std::max<std::int64_t>(1, in_seconds)));
 }
 
 std::optional<std::uint64_t> counting_number(std::string_view digits) {
@@ -62,8 +63,8 @@ std::optional<Rate> parsed(std::string_view text) {
 
 std::string Rate::to_string() const {
   if (!is_limited()) return {};
-  auto const period =
-      std::find_if(periods.begin(), periods.end(), [&](Period const& p) { return p.length == per; });
+  auto const period = std::find_if(periods.begin(), periods.end(),
+                                   [&](Period const& p) { return p.length == per; });
   auto const unit = period != periods.end() ? std::string(period->name) : mailpool::to_text(per);
   auto const text = fmt::format("{}/{}", count, unit);
   if (burst == 0 || burst == one_seconds_worth(count, per)) return text;

@@ -10,7 +10,8 @@
 
 namespace mailpool {
 
-/// `count` per `per`; count 0 means no limit. Burst: what may pass at once after a pause, default one second's worth, at least 1.
+/// `count` per `per`; count 0 means no limit. Burst: what may pass at once after a pause, default
+/// one second's worth, at least 1.
 struct Rate {
   std::uint64_t count = 0;
   Duration per = std::chrono::seconds(1);

@@ -6,53 +6,69 @@ namespace mailpool {
 
 std::string_view name_of(IpPreference preference) {
   switch (preference) {
-    case IpPreference::Any: return "any";
-    case IpPreference::Only4: return "4";
-    case IpPreference::Only6: return "6";
-    case IpPreference::Prefer4: return "prefer4";
-    case IpPreference::Prefer6: return "prefer6";
+    case IpPreference::Any:
+      return "any";
+    case IpPreference::Only4:
+      return "4";
+    case IpPreference::Only6:
+      return "6";
+    case IpPreference::Prefer4:
+      return "prefer4";
+    case IpPreference::Prefer6:
+      return "prefer6";
   }
   return "";
 }
 
 std::string_view name_of(TlsLevel level) {
   switch (level) {
-    case TlsLevel::None: return "none";
-    case TlsLevel::May: return "may";
-    case TlsLevel::Encrypt: return "encrypt";
+    case TlsLevel::None:
+      return "none";
+    case TlsLevel::May:
+      return "may";
+    case TlsLevel::Encrypt:
+      return "encrypt";
   }
   return "";
 }
 
 std::string_view name_of(EightBit choice) {
   switch (choice) {
-    case EightBit::Send: return "send";
-    case EightBit::Refuse: return "refuse";
+    case EightBit::Send:
+      return "send";
+    case EightBit::Refuse:
+      return "refuse";
   }
   return "";
 }
 
 std::string_view name_of(Fallback fallback) {
   switch (fallback) {
-    case Fallback::Smtp: return "smtp";
-    case Fallback::Defer: return "defer";
+    case Fallback::Smtp:
+      return "smtp";
+    case Fallback::Defer:
+      return "defer";
   }
   return "";
 }
 
 std::string_view name_of(LogLevel level) {
   switch (level) {
-    case LogLevel::Debug: return "debug";
-    case LogLevel::Info: return "info";
-    case LogLevel::Warning: return "warning";
-    case LogLevel::Error: return "error";
+    case LogLevel::Debug:
+      return "debug";
+    case LogLevel::Info:
+      return "info";
+    case LogLevel::Warning:
+      return "warning";
+    case LogLevel::Error:
+      return "error";
   }
   return "";
 }
 
 std::vector<IpNetwork> networks_never_meant_by_mx() {
-  static constexpr std::array<std::string_view, 5> texts{"0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "::1/128",
-                                                         "fe80::/10"};
+  static constexpr std::array<std::string_view, 5> texts{"0.0.0.0/8", "127.0.0.0/8",
+                                                         "169.254.0.0/16", "::1/128", "fe80::/10"};
   std::vector<IpNetwork> networks;
   for (auto text : texts) networks.push_back(IpNetwork::parse(text).value());
   return networks;

@@ -1,5 +1,6 @@
 #pragma once
-// The settings as plain structs: what modules are given. Where they come from (one table of options, TOML) is in options.h and load.h.
+// The settings as plain structs: what modules are given. Where they come from (one table of
+// options, TOML) is in options.h and load.h.
 
 #include <chrono>
 #include <cstdint>
@@ -28,7 +29,8 @@ enum class Fallback : std::uint8_t { Smtp, Defer };
 [[nodiscard]] std::string_view name_of(Fallback fallback);
 [[nodiscard]] std::string_view name_of(LogLevel level);
 
-/// The networks that no MX host of the Internet can rightly be in: this host, and the link it is on.
+/// The networks that no MX host of the Internet can rightly be in: this host, and the link it is
+/// on.
 [[nodiscard]] std::vector<IpNetwork> networks_never_meant_by_mx();
 
 /// Options of a site; [smtp] holds the defaults, [site.NAME] what differs.
@@ -37,7 +39,8 @@ struct SiteSettings {
   std::uint32_t min_idle = 0;
   Duration idle_timeout = std::chrono::seconds(60);
   Duration max_lifetime = std::chrono::minutes(5);
-  Duration check_after = std::chrono::seconds(30);  ///< idle longer than this: RSET proves it alive before it is used again
+  Duration check_after = std::chrono::seconds(
+      30);  ///< idle longer than this: RSET proves it alive before it is used again
   std::uint32_t max_messages = 100;
   Duration connect_timeout = std::chrono::seconds(30);
   Rate rate;
@@ -60,7 +63,8 @@ struct SiteSettings {
   bool chunking = true;
   std::uint16_t port = 25;
   std::string source;  ///< name of a [source.NAME]; "" lets the kernel choose
-  std::vector<IpNetwork> prohibited = networks_never_meant_by_mx();  ///< of hosts found by MX, not of [route]
+  std::vector<IpNetwork> prohibited =
+      networks_never_meant_by_mx();    ///< of hosts found by MX, not of [route]
   Fallback fallback = Fallback::Smtp;  ///< from [postfix], unless [site.NAME] says otherwise
 
   bool operator==(SiteSettings const&) const = default;
@@ -117,7 +121,8 @@ struct PostfixSettings {
 };
 
 struct DnsSettings {
-  std::vector<std::string> servers;  ///< always with a port: "127.0.0.1:53", "[::1]:5353"; empty: /etc/resolv.conf
+  std::vector<std::string>
+      servers;  ///< always with a port: "127.0.0.1:53", "[::1]:5353"; empty: /etc/resolv.conf
   std::string trust_anchor = "/usr/share/dns/root.key";
   Duration timeout = std::chrono::seconds(10);
   bool operator==(DnsSettings const&) const = default;
@@ -135,7 +140,8 @@ struct MetricsSettings {
 };
 
 struct Settings {
-  std::string hostname;  ///< "" in the file: the manager fills in the machine's fully qualified name
+  std::string
+      hostname;  ///< "" in the file: the manager fills in the machine's fully qualified name
   std::string state_dir = "/var/lib/mailpool";
   Duration drain_timeout = std::chrono::seconds(30);
   LmtpSettings lmtp;

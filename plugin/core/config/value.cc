@@ -15,7 +15,8 @@ std::string as_it_is(std::string const& text) {
 }
 
 bool is_one_line(std::string_view text) {
-  return std::none_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+  return std::none_of(text.begin(), text.end(),
+                      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
 Result<std::string> parse_domain(std::string_view text) {
@@ -30,7 +31,8 @@ Result<std::string> parse_host_name_or_empty(std::string_view text) {
 }
 
 Result<std::string> parse_mx_suffix(std::string_view text) {
-  if (text.empty() || text.front() != '.') return failed(quoted(text) + " does not begin with a dot");
+  if (text.empty() || text.front() != '.')
+    return failed(quoted(text) + " does not begin with a dot");
   auto const name = parse_domain(text.substr(1));
   if (!name || name->front() == '[') return failed(quoted(text) + " is not a dot and a domain");
   return "." + *name;
@@ -50,7 +52,8 @@ Result<std::string> parse_group_or_empty(std::string_view text) {
 }
 
 Result<std::string> parse_path(std::string_view text) {
-  if (text.empty() || text.front() != '/') return failed(quoted(text) + " does not begin with a slash");
+  if (text.empty() || text.front() != '/')
+    return failed(quoted(text) + " does not begin with a slash");
   if (text.size() > 4095 || !is_one_line(text)) return failed(quoted(text) + " cannot be a path");
   return std::string(text);
 }
@@ -102,21 +105,27 @@ std::string toml_string(std::string_view text) {
   std::string out = "\"";
   for (char c : text) {
     if (c == '"' || c == '\\') out += '\\';
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) out += fmt::format("\\u{:04X}", static_cast<unsigned>(c));
-    else out += c;
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      out += fmt::format("\\u{:04X}", static_cast<unsigned>(c));
+    else
+      out += c;
   }
   return out + '"';
 }
 
 Wrong wrong_type(Node const& node, std::string const& right) {
-  bool const has_text = !node.text.empty() && node.kind != Node::Kind::Date && node.kind != Node::Kind::YesNo;
-  auto const shown = node.kind == Node::Kind::Text ? quoted(node.text) + " " : has_text ? node.text + " " : "";
+  bool const has_text =
+      !node.text.empty() && node.kind != Node::Kind::Date && node.kind != Node::Kind::YesNo;
+  auto const shown = node.kind == Node::Kind::Text ? quoted(node.text) + " "
+                     : has_text                    ? node.text + " "
+                                                   : "";
   return {node.line, fmt::format("{}is {}", shown, words_for(node.kind)), right};
 }
 
 Parsed<Rate> rate() {
-  return {R"(a rate such as "100/s", "600/min, burst 20", "5000/h" or "100000/d", or "" for no limit)", Rate::parse,
-          [](Rate const& value) { return value.to_string(); }};
+  return {
+      R"(a rate such as "100/s", "600/min, burst 20", "5000/h" or "100000/d", or "" for no limit)",
+      Rate::parse, [](Rate const& value) { return value.to_string(); }};
 }
 
 Parsed<std::uint32_t> file_mode() {
@@ -130,13 +139,15 @@ Parsed<IpNetwork> network() {
 }
 
 Parsed<RouteHost> route_host() {
-  return {R"(a host and its port, such as "192.0.2.1:25", "[2001:db8::1]:25" or "mx.example.com:25")", parse_host_port,
-          [](RouteHost const& host) { return host_port_text(host); }};
+  return {
+      R"(a host and its port, such as "192.0.2.1:25", "[2001:db8::1]:25" or "mx.example.com:25")",
+      parse_host_port, [](RouteHost const& host) { return host_port_text(host); }};
 }
 
 Parsed<std::string> host_name_or_empty() {
-  return {R"(a host name such as "mail.example.com", an address in brackets, or "" for the machine's own name)",
-          parse_host_name_or_empty, as_it_is};
+  return {
+      R"(a host name such as "mail.example.com", an address in brackets, or "" for the machine's own name)",
+      parse_host_name_or_empty, as_it_is};
 }
 
 Parsed<std::string> domain() {
@@ -144,7 +155,8 @@ Parsed<std::string> domain() {
 }
 
 Parsed<std::string> mx_suffix() {
-  return {R"(a dot and the end of the MX hosts' names, such as ".google.com")", parse_mx_suffix, as_it_is};
+  return {R"(a dot and the end of the MX hosts' names, such as ".google.com")", parse_mx_suffix,
+          as_it_is};
 }
 
 Parsed<std::string> user() {
@@ -152,7 +164,8 @@ Parsed<std::string> user() {
 }
 
 Parsed<std::string> group_or_empty() {
-  return {R"(a group's name such as "postfix", or "" for the group mailpoold runs as)", parse_group_or_empty, as_it_is};
+  return {R"(a group's name such as "postfix", or "" for the group mailpoold runs as)",
+          parse_group_or_empty, as_it_is};
 }
 
 Parsed<std::string> path() {
@@ -164,13 +177,13 @@ Parsed<std::string> path_or_empty() {
 }
 
 Parsed<std::string> socket_path() {
-  return {R"(a path from the root of at most 107 octets, such as "/run/mailpool/lmtp.sock")", parse_socket_path,
-          as_it_is};
+  return {R"(a path from the root of at most 107 octets, such as "/run/mailpool/lmtp.sock")",
+          parse_socket_path, as_it_is};
 }
 
 Parsed<std::string> dns_server() {
-  return {R"(an IP address, with a port if it is not 53, such as "127.0.0.1:5353" or "[::1]:5353")", parse_dns_server,
-          as_it_is};
+  return {R"(an IP address, with a port if it is not 53, such as "127.0.0.1:5353" or "[::1]:5353")",
+          parse_dns_server, as_it_is};
 }
 
 Parsed<std::string> listen_address_or_empty() {
@@ -179,7 +192,8 @@ Parsed<std::string> listen_address_or_empty() {
 }
 
 Parsed<std::string> log_target() {
-  return {R"("syslog", "journal", "stderr" or a file's path from the root)", parse_log_target, as_it_is};
+  return {R"("syslog", "journal", "stderr" or a file's path from the root)", parse_log_target,
+          as_it_is};
 }
 
 Parsed<std::string> source() {

@@ -1,5 +1,6 @@
 #pragma once
-// The kinds of value an option can have. Each kind knows its words for an operator, reads a value and writes it back as TOML.
+// The kinds of value an option can have. Each kind knows its words for an operator, reads a value
+// and writes it back as TOML.
 
 #include <fmt/format.h>
 
@@ -30,7 +31,8 @@ using Wrongs = std::vector<Wrong>;
 
 /// A string as TOML writes it, quotes included.
 [[nodiscard]] std::string toml_string(std::string_view text);
-/// "10 is too small" and the like are said by the kinds; this one is for a value of the wrong TOML type.
+/// "10 is too small" and the like are said by the kinds; this one is for a value of the wrong TOML
+/// type.
 [[nodiscard]] Wrong wrong_type(Node const& node, std::string const& right);
 
 /// A number from min to max.
@@ -40,16 +42,20 @@ struct Whole {
   std::uint64_t min;
   std::uint64_t max;
 
-  [[nodiscard]] std::string words() const { return fmt::format("a whole number from {} to {}", min, max); }
+  [[nodiscard]] std::string words() const {
+    return fmt::format("a whole number from {} to {}", min, max);
+  }
   [[nodiscard]] std::string show(Number number) const { return fmt::format("{}", number); }
   [[nodiscard]] std::optional<Number> read(Node const& node, Wrongs& wrongs) const {
     bool const is_whole = node.kind == Node::Kind::Whole;
-    if (!is_whole) wrongs.push_back(wrong_type(node, words()));
+    if (!is_whole)
+      wrongs.push_back(wrong_type(node, words()));
     else if (node.whole < 0 || static_cast<std::uint64_t>(node.whole) < min)
       wrongs.push_back({node.line, node.text + " is too small", words()});
     else if (static_cast<std::uint64_t>(node.whole) > max)
       wrongs.push_back({node.line, node.text + " is too large", words()});
-    else return static_cast<Number>(node.whole);
+    else
+      return static_cast<Number>(node.whole);
     return std::nullopt;
   }
 };
@@ -85,10 +91,14 @@ struct Between {
       return std::nullopt;
     }
     auto const parsed = parse(node.text);
-    if (!parsed) wrongs.push_back({node.line, parsed.error().reason, words()});
-    else if (*parsed < min) wrongs.push_back({node.line, toml_string(node.text) + " is too small", words()});
-    else if (*parsed > max) wrongs.push_back({node.line, toml_string(node.text) + " is too large", words()});
-    else return *parsed;
+    if (!parsed)
+      wrongs.push_back({node.line, parsed.error().reason, words()});
+    else if (*parsed < min)
+      wrongs.push_back({node.line, toml_string(node.text) + " is too small", words()});
+    else if (*parsed > max)
+      wrongs.push_back({node.line, toml_string(node.text) + " is too large", words()});
+    else
+      return *parsed;
     return std::nullopt;
   }
 };
@@ -120,14 +130,16 @@ struct OneOf {
     }
     for (auto choice : all)
       if (name_of(choice) == node.text) return choice;
-    wrongs.push_back({node.line, toml_string(printable(node.text, 64)) + " is not a choice", words()});
+    wrongs.push_back(
+        {node.line, toml_string(printable(node.text, 64)) + " is not a choice", words()});
     return std::nullopt;
   }
 };
 template <class Enum, std::size_t N>
 OneOf(std::array<Enum, N>) -> OneOf<Enum, N>;
 
-/// What a string stands for, by its parser; the parser's reason says what is wrong, `right` what would not be.
+/// What a string stands for, by its parser; the parser's reason says what is wrong, `right` what
+/// would not be.
 template <class T>
 struct Parsed {
   using Value = T;

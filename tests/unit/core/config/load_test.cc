@@ -87,7 +87,8 @@ exclude_domains = ["Intern.Example"]
 }
 
 BOOST_AUTO_TEST_CASE(an_unknown_key_names_the_nearest_known_one) {
-  expect("[smtp]\n\nmax_conections = 3\n", 3, "max_conections is not an option; right would be max_connections");
+  expect("[smtp]\n\nmax_conections = 3\n", 3,
+         "max_conections is not an option; right would be max_connections");
   expect("[site.a]\ndomains=['a.example']\nidle_timout='1s'", 3, "idle_timeout");
   expect("[site.a]\ndomain=['a.example']\nmx=['.b.example']", 2, "domains");
   expect("hostnam = 'a'", 1, "right would be hostname");
