@@ -1,0 +1,206 @@
+// From the greeting to Ready, and every way not to get there.
+#include <boost/test/unit_test.hpp>
+
+#include "unit/core/smtp/talk.h"
+
+using namespace mailpool;
+using namespace mailpool::smtp;
+using namespace mailpool::smtp::testing;
+
+namespace {
+
+SessionSettings settings_with(TlsMode tls) {
+  auto s = plain_settings();
+  s.tls = tls;
+  return s;
+}
+
+void fails_with(Talk& talk, std::string_view reply, bool try_plain = false, bool protocol_error = false) {
+  auto const closed = talk.take<Closed>();
+  BOOST_REQUIRE(closed.has_value());
+  BOOST_REQUIRE(closed->setup_failure.has_value());
+  auto const line = closed->setup_failure->reply_line();
+  BOOST_TEST(line.starts_with(reply), line);
+  BOOST_TEST((closed->setup_failure->kind == OutcomeKind::Deferred));  // what a host says of itself never bounces mail
+  BOOST_TEST(closed->try_plain == try_plain);
+  BOOST_TEST(closed->protocol_error == protocol_error);
+  BOOST_TEST(!talk.take<Ready>().has_value());
+  BOOST_TEST((talk.session.state() == State::Closed));
+  BOOST_TEST((talk.session.deadline() == never));
+}
+
+std::string const with_tls = ehlo_reply({"PIPELINING", "STARTTLS"});
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(setup)
+
+BOOST_AUTO_TEST_CASE(a_refusing_greeting_is_a_deferral_with_the_words_of_the_server) {
+  Talk permanent;
+  permanent.server("554 5.7.1 you are listed\r\n");
+  fails_with(permanent, "451 4.7.1 mx.example.com[192.0.2.1]:25 said: 554 5.7.1 you are listed (in reply to connect)");
+  Talk busy;
+  busy.server("421 4.3.2 busy\r\n");
+  fails_with(busy, "451 4.3.2");
+  Talk silent_words;
+  silent_words.server("554 no\r\n");
+  fails_with(silent_words, "451 4.0.0");
+}
+
+BOOST_AUTO_TEST_CASE(a_greeting_that_is_none_poisons_the_connection) {
+  for (auto greeting : {"SSH-2.0-OpenSSH_9.2\r\n", "354 go\r\n", "* OK IMAP4\r\n", "220-a\r\n221 b\r\n"}) {
+    Talk talk;
+    talk.server(greeting);
+    fails_with(talk, "451 4.5.0 mx.example.com[192.0.2.1]:25 broke the protocol while waiting for the greeting", false, true);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_silent_or_trickling_server_is_given_up_after_the_greeting_timeout) {
+  Talk trickle;
+  trickle.server("220-");
+  for (int i = 0; i < 290; ++i) {
+    trickle.wait(1s);
+    trickle.server("x");  // prolongs nothing
+  }
+  BOOST_TEST(trickle.events.empty());
+  trickle.wait(10s);
+  fails_with(trickle, "451 4.4.2 conversation with mx.example.com[192.0.2.1]:25 timed out while waiting for the greeting");
+}
+
+BOOST_AUTO_TEST_CASE(a_server_that_hangs_up_is_a_deferral) {
+  Talk talk;
+  talk.server("220 hi\r\n").eof();
+  fails_with(talk, "451 4.4.2 lost connection with mx.example.com[192.0.2.1]:25 while waiting for the reply to EHLO (the server closed");
+}
+
+BOOST_AUTO_TEST_CASE(a_server_that_refuses_ehlo_gets_helo_and_has_no_extensions) {
+  Talk talk;
+  talk.server("220 hi\r\n").server("500 5.5.1 what\r\n");
+  BOOST_TEST(talk.sent().ends_with("HELO client.example.net\r\n"));
+  talk.server("250-PIPELINING\r\n250 CHUNKING\r\n");
+  BOOST_TEST(talk.take<Ready>().has_value());
+  BOOST_TEST((talk.session.capabilities() == wire::Capabilities{}));
+  Mail mail;
+  BOOST_TEST(talk.start(mail.transaction).sent() == "MAIL FROM:<a@example.net>\r\n");
+}
+
+BOOST_AUTO_TEST_CASE(a_server_that_refuses_ehlo_for_now_or_helo_too_is_a_deferral) {
+  Talk later;
+  later.server("220 hi\r\n").server("451 4.3.0 later\r\n");
+  fails_with(later, "451 4.3.0");
+  Talk never_at_all;
+  never_at_all.server("220 hi\r\n").server("502 what\r\n").server("550 5.7.1 no\r\n");
+  fails_with(never_at_all, "451 4.7.1");
+}
+
+BOOST_AUTO_TEST_CASE(a_name_that_could_not_be_said_is_not_said) {
+  for (auto name : {"", "a\r\nMAIL FROM:<x>", "gr\xc3\xbcn.example"}) {
+    auto settings = plain_settings();
+    settings.ehlo_name = name;
+    Talk talk(settings);
+    talk.server("220 hi\r\n");
+    BOOST_TEST(talk.sent() == "");
+    fails_with(talk, "451 4.3.5");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_reply_before_its_command_is_sent_is_nobodys_reply) {
+  Talk talk;
+  talk.room = 0;
+  talk.server("220 hi\r\n250 mx\r\n");
+  fails_with(talk, "451 4.5.0", false, true);
+}
+
+BOOST_AUTO_TEST_CASE(tls_is_used_where_it_is_offered_and_the_server_is_asked_again_inside) {
+  Talk talk;
+  talk.server("220 hi\r\n").server(with_tls);
+  BOOST_TEST(talk.sent().ends_with("STARTTLS\r\n"));
+  BOOST_TEST(!talk.take<BeginTls>().has_value());
+  talk.server("220 2.0.0 go\r\n");
+  BOOST_TEST(talk.take<BeginTls>().has_value());
+  BOOST_TEST((talk.session.state() == State::TlsHandshake));
+  BOOST_TEST(!talk.session.is_encrypted());
+  talk.session.tls_established(talk.now);
+  talk.pump();
+  BOOST_TEST(talk.sent() == "EHLO client.example.net\r\n");
+  BOOST_TEST((talk.session.capabilities() == wire::Capabilities{}));  // what was said in plain text is forgotten
+  talk.server(ehlo_reply({"CHUNKING", "STARTTLS"}));
+  BOOST_TEST(talk.take<Ready>().has_value());
+  BOOST_TEST(talk.session.is_encrypted());
+  BOOST_TEST(!talk.session.capabilities().pipelining);
+  BOOST_TEST(talk.session.capabilities().chunking);
+}
+
+BOOST_AUTO_TEST_CASE(octets_behind_the_220_abort_the_connection) {
+  for (auto behind : {"250 mx\r\n", "2", "250-mx\r\n250 PIPELINING\r\n250 ok\r\n250 ok\r\n"}) {
+    for (auto tls : {TlsMode::May, TlsMode::Encrypt}) {
+      Talk talk(settings_with(tls));
+      talk.server("220 hi\r\n").server(with_tls).server(std::string("220 go\r\n") + behind);
+      BOOST_TEST(!talk.take<BeginTls>().has_value());
+      fails_with(talk, "451 4.7.5", false, true);
+    }
+    Talk later;  // the owner must not pass them on, but if it does
+    later.server("220 hi\r\n").server(with_tls).server("220 go\r\n").server(behind);
+    fails_with(later, "451 4.5.0", false, true);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_failed_handshake_may_be_followed_by_plain_text_only_where_tls_may_be) {
+  for (auto tls : {TlsMode::May, TlsMode::Encrypt}) {
+    Talk talk(settings_with(tls));
+    talk.server("220 hi\r\n").server(with_tls).server("220 go\r\n");
+    talk.session.tls_failed("certificate verify failed", talk.now);
+    talk.pump();
+    fails_with(talk, "451 4.7.5 TLS handshake with mx.example.com[192.0.2.1]:25 failed: certificate verify failed", tls == TlsMode::May);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_handshake_that_hangs_or_breaks_off_is_a_failed_one) {
+  Talk hangs;
+  hangs.server("220 hi\r\n").server(with_tls).server("220 go\r\n").wait(120s - 1ns);
+  BOOST_TEST(!hangs.take<Closed>().has_value());
+  hangs.wait(1ns);
+  fails_with(hangs, "451 4.4.2 conversation with mx.example.com[192.0.2.1]:25 timed out while shaking hands for TLS", true);
+  Talk breaks;
+  breaks.server("220 hi\r\n").server(with_tls).server("220 go\r\n").eof();
+  fails_with(breaks, "451 4.4.2", true);
+}
+
+BOOST_AUTO_TEST_CASE(a_refused_starttls_may_be_followed_by_plain_text_only_where_tls_may_be) {
+  for (auto tls : {TlsMode::May, TlsMode::Encrypt})
+    for (auto reply : {"454 4.7.0 not now\r\n", "502 what\r\n", "421 bye\r\n"}) {
+      Talk talk(settings_with(tls));
+      talk.server("220 hi\r\n").server(with_tls).server(reply);
+      fails_with(talk, "451 4.7.5", tls == TlsMode::May);
+    }
+  Talk odd;
+  odd.server("220 hi\r\n").server(with_tls).server("250 ok\r\n");
+  fails_with(odd, "451 4.7.5", false, true);
+}
+
+BOOST_AUTO_TEST_CASE(where_tls_is_required_a_server_without_it_gets_no_mail) {
+  Talk without(settings_with(TlsMode::Encrypt));
+  without.server("220 hi\r\n").server(ehlo_reply({"PIPELINING"}));
+  fails_with(without, "451 4.7.5 TLS is required (tls = \"encrypt\"), but was not offered by mx.example.com[192.0.2.1]:25");
+  Talk old(settings_with(TlsMode::Encrypt));
+  old.server("220 hi\r\n").server("500 what\r\n").server("250 hi\r\n");
+  fails_with(old, "451 4.7.5");
+  auto skipping = settings_with(TlsMode::Encrypt);
+  skipping.skip_starttls = true;  // counts for `may` alone
+  Talk talk(skipping);
+  talk.server("220 hi\r\n").server(with_tls);
+  BOOST_TEST(talk.sent().ends_with("STARTTLS\r\n"));
+}
+
+BOOST_AUTO_TEST_CASE(tls_is_not_asked_for_where_it_is_not_wanted) {
+  auto skipping = settings_with(TlsMode::May);
+  skipping.skip_starttls = true;
+  for (auto const& settings : {settings_with(TlsMode::None), skipping}) {
+    Talk talk(settings);
+    talk.server("220 hi\r\n").server(with_tls);
+    BOOST_TEST(talk.take<Ready>().has_value());
+    BOOST_TEST(!talk.session.is_encrypted());
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
