@@ -218,6 +218,9 @@ void add_site_limits(Table& table) {
       .note("Servers close idle connections themselves, mostly after 5 minutes; stay below.");
   table.add("max_lifetime", &S::max_lifetime, duration(1s, 24h))
       .says("No connection is used longer; each one's end is up to 10 % earlier, at random.");
+  table.add("check_after", &S::check_after, duration(1s, 1h))
+      .says("A connection that was idle for longer is proved alive by RSET before it is used again.")
+      .note("Firewalls forget idle connections silently; the proof costs one round trip.");
   table.add("max_messages", &S::max_messages, number(1, 1'000'000))
       .says("How many messages a connection carries before it is closed.")
       .note("A lower number announced or shown by the server wins.");

@@ -1,5 +1,7 @@
 #include "core/delivery/delivery.h"
 
+#include "core/delivery/site.h"
+
 #include <algorithm>
 #include <cassert>
 #include <unordered_map>
@@ -97,8 +99,8 @@ void Delivery::note_commit(TimePoint now) {
   if (has_committed_) return;
   has_committed_ = true;
   for (auto& transaction : transactions_)
-    if (transaction.state == TransactionState::Waiting)
-      transaction.wait_until = std::min(transaction.wait_until, after(now, wait_after_a_commit));
+    if (transaction.state == TransactionState::Waiting && transaction.site != nullptr)
+      transaction.site->wait_at_most_until(transaction, after(now, wait_after_a_commit));
 }
 
 void Delivery::forget_listener(TimePoint now) {

@@ -70,6 +70,12 @@ class Dispatcher final : private TransactionSink {
   [[nodiscard]] std::map<std::string, DomainLimits> const& domain_limits() const { return limits_; }
   /// Settings that a site of this name has or would get.
   [[nodiscard]] SiteSettings const& settings_for(std::string const& site) const;
+  /// Calls back with each known domain of a site, most recently used first.
+  template <class Visitor>
+  void visit_domains_of(Site const& site, Visitor&& visitor) const {
+    for (auto const& known : known_)
+      if (known.site == &site) visitor(known.domain);
+  }
   /// For the map: calls back with each domain whose site was learned since the last call.
   template <class Visitor>
   void visit_learned(Visitor&& visitor);

@@ -23,7 +23,7 @@ std::string words_of(Outcome const& outcome) {
   std::string_view text = outcome.text;
   auto const at = text.find(said);
   if (outcome.kind != OutcomeKind::Delivered || at == std::string_view::npos) return std::string(text);
-  return fmt::format("250 {}", text.substr(at + said.size()));
+  return fmt::format("250 {} {}", outcome.enhanced.to_string(), text.substr(at + said.size()));
 }
 
 // Up to two decimals, as Postfix prints delays.

@@ -46,6 +46,11 @@ void Site::cancel(Transaction& transaction, TimePoint now) {
   }
 }
 
+void Site::wait_at_most_until(Transaction& transaction, TimePoint until) {
+  transaction.wait_until = std::min(transaction.wait_until, until);
+  be_pumped_at(context_.clock.now());  // its own deadline follows in that turn
+}
+
 void Site::pump(TimePoint now) {
   wants_turn_ = false;
   if (suspension_ && suspension_->until <= now) resume(now);

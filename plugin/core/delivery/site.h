@@ -36,6 +36,8 @@ class Site final : private ConnectionOwner {
   void refuse(Transaction& transaction, Outcome const& outcome, TimePoint now) { defer(transaction, outcome, now); }
   /// The message's client is gone: a waiting transaction is dropped, a running one cancelled unless its commit point is passed.
   void cancel(Transaction& transaction, TimePoint now);
+  /// A waiting transaction is deferred at `until` at the latest.
+  void wait_at_most_until(Transaction& transaction, TimePoint until);
   /// Decides everything that can be decided now. Call in each turn after something happened, and when deadline() has passed.
   void pump(TimePoint now);
   [[nodiscard]] TimePoint deadline() const { return deadline_; }
@@ -65,6 +67,8 @@ class Site final : private ConnectionOwner {
   [[nodiscard]] std::string const& last_reply() const { return last_reply_; }
   [[nodiscard]] std::string const& last_error() const { return last_error_; }
   [[nodiscard]] TimePoint last_used() const { return last_used_; }
+  /// Why its latest domain belongs here, in words.
+  [[nodiscard]] std::string_view why() const { return last_route_ ? std::string_view(last_route_->why_this_site) : std::string_view(); }
   [[nodiscard]] site::RateLimit const& rate() const { return rate_; }
   [[nodiscard]] site::RateLimit const& connect_rate() const { return connect_rate_; }
   [[nodiscard]] std::size_t in_flight() const { return pool_.count(pool::ConnectionState::Busy); }

@@ -1,0 +1,208 @@
+#pragma once
+// A network without sockets and a clock without time: transports whose other ends are scripted SMTP servers.
+
+#include <algorithm>
+#include <deque>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/text.h"
+#include "core/delivery/network.h"
+
+namespace mailpool::fakes {
+
+class ManualClock final : public delivery::Clock {
+ public:
+  [[nodiscard]] TimePoint now() const override { return now_; }
+  [[nodiscard]] WallTime wall(TimePoint t) const override {
+    return WallTime{} + std::chrono::duration_cast<WallTime::duration>(t.time_since_epoch());
+  }
+  TimePoint now_{std::chrono::hours(1000)};
+};
+
+/// The server's end of one connection: answers line by line as its script says, else as a good server would.
+class SimulatedServer {
+ public:
+  explicit SimulatedServer(delivery::TransportEvents& client, route::Target target) : events(&client), address(std::move(target)) {}
+
+  delivery::TransportEvents* events;  ///< null once the client has closed
+  route::Target address;
+  std::string received;               ///< not yet understood
+  std::vector<std::string> commands;  ///< all that came, "<body>" for content
+  std::deque<std::string> to_send;
+  bool is_open = false;
+  bool in_data = false;
+  std::size_t bdat_left = 0;
+  bool bdat_pending = false;
+  bool hang_up = false;               ///< after what is to be sent
+};
+
+/// How servers behave; tests replace what they need. An empty answer means silence; "\x04" means hang up.
+struct Behaviour {
+  std::function<bool(route::Target const&)> accepts = [](auto const&) { return true; };
+  std::string greeting = "220 mx ESMTP\r\n";
+  std::string ehlo = "250-mx\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 CHUNKING\r\n";
+  std::function<std::string(SimulatedServer&, std::string const& line)> answer;  ///< nullopt-like: return "?" for the default
+};
+
+class SimulatedTransport final : public delivery::Transport {
+ public:
+  explicit SimulatedTransport(std::shared_ptr<SimulatedServer> server) : server_(std::move(server)) {}
+  ~SimulatedTransport() override { server_->events = nullptr; }
+  void wake() override {}
+  void begin_tls(std::string const&) override {}
+
+ private:
+  std::shared_ptr<SimulatedServer> server_;
+};
+
+class SimulatedNetwork final : public delivery::Network {
+ public:
+  explicit SimulatedNetwork(ManualClock& clock) : clock_(clock) {}
+
+  std::unique_ptr<delivery::Transport> connect(route::Target const& target, std::vector<IpNetwork> const&,
+                                               delivery::TransportEvents& events) override {
+    servers.push_back(std::make_shared<SimulatedServer>(events, target));
+    most_open = std::max(most_open, open());
+    return std::make_unique<SimulatedTransport>(servers.back());
+  }
+
+  /// Moves octets until nothing moves any more. True if something did.
+  bool settle() {
+    bool any = false;
+    for (bool moved = true; moved;) {
+      moved = false;
+      auto const all = servers;
+      for (auto const& server : all) moved |= step(*server);
+      any |= moved;
+    }
+    return any;
+  }
+
+  [[nodiscard]] std::size_t open() const {
+    return static_cast<std::size_t>(std::count_if(servers.begin(), servers.end(), [](auto const& s) { return s->events != nullptr; }));
+  }
+  [[nodiscard]] TimePoint deadline() const {
+    auto next = never;
+    for (auto const& s : servers)
+      if (s->events != nullptr) next = std::min(next, s->events->deadline());
+    return next;
+  }
+  void expire() {
+    auto const all = servers;
+    for (auto const& s : all)
+      if (s->events != nullptr && s->events->deadline() <= clock_.now()) s->events->on_deadline(clock_.now());
+  }
+  /// The server ends the connection, or says something unasked.
+  void hang_up(SimulatedServer& server) {
+    if (server.events != nullptr) server.events->on_disconnected("the server closed the connection", clock_.now());
+  }
+  void say(SimulatedServer& server, std::string_view octets) {
+    if (server.events != nullptr) server.events->on_received(octets, clock_.now());
+  }
+
+  Behaviour behaviour;
+  std::vector<std::shared_ptr<SimulatedServer>> servers;
+  std::size_t most_open = 0;
+  bool silent_connects = false;  ///< SYNs are dropped
+
+ private:
+  bool step(SimulatedServer& server) {
+    if (server.events == nullptr) return false;
+    if (!server.is_open) return begin(server);
+    if (pull(server)) return true;
+    if (!server.to_send.empty()) {
+      auto const text = std::move(server.to_send.front());
+      server.to_send.pop_front();
+      if (text == "\x04") {
+        hang_up(server);
+      } else {
+        say(server, text);
+      }
+      return true;
+    }
+    return false;
+  }
+
+  bool begin(SimulatedServer& server) {
+    if (silent_connects) return false;
+    if (!behaviour.accepts(server.address)) {
+      server.events->on_disconnected("Connection refused", clock_.now());
+      server.events = nullptr;
+      return true;
+    }
+    server.is_open = true;
+    server.events->on_connected(clock_.now());
+    reply(server, behaviour.greeting);
+    return true;
+  }
+
+  bool pull(SimulatedServer& server) {
+    auto const output = server.events->output(clock_.now());
+    if (output.count == 0) return false;
+    for (std::size_t i = 0; i < output.count; ++i) server.received += output.pieces[i];
+    server.events->written(output.size(), clock_.now());
+    while (server.events != nullptr && understand(server)) {
+    }
+    return true;
+  }
+
+  bool understand(SimulatedServer& server) {
+    auto& in = server.received;
+    if (server.bdat_pending) {
+      if (in.size() < server.bdat_left) return false;
+      in.erase(0, server.bdat_left);
+      server.bdat_pending = false;
+      return handle(server, "<body>");
+    }
+    if (server.in_data) {
+      auto const end = in.starts_with(".\r\n") ? 0 : in.find("\r\n.\r\n");
+      if (end == std::string::npos) return false;
+      in.erase(0, end == 0 && in.starts_with(".\r\n") ? 3 : end + 5);
+      server.in_data = false;
+      return handle(server, "<body>");
+    }
+    auto const end = in.find("\r\n");
+    if (end == std::string::npos) return false;
+    auto const line = in.substr(0, end);
+    in.erase(0, end + 2);
+    if (line.starts_with("BDAT ")) {
+      server.bdat_left = std::stoul(line.substr(5));
+      server.bdat_pending = true;
+      return true;
+    }
+    return handle(server, line);
+  }
+
+  bool handle(SimulatedServer& server, std::string const& line) {
+    server.commands.push_back(line);
+    std::string text = "?";
+    if (behaviour.answer) text = behaviour.answer(server, line);
+    if (text == "?") text = usual(server, line);
+    if (line == "DATA" && text.starts_with("354")) server.in_data = true;
+    reply(server, text);
+    return true;
+  }
+
+  std::string usual(SimulatedServer&, std::string const& line) const {
+    if (line.starts_with("EHLO")) return behaviour.ehlo;
+    if (line == "DATA") return "354 go on\r\n";
+    if (line == "QUIT") return "221 bye\r\n\x04";
+    return "250 2.0.0 OK\r\n";
+  }
+
+  static void reply(SimulatedServer& server, std::string text) {
+    bool const ends = text.ends_with('\x04');
+    if (ends) text.pop_back();
+    if (!text.empty()) server.to_send.push_back(text);
+    if (ends) server.to_send.emplace_back("\x04");
+  }
+
+  ManualClock& clock_;
+};
+
+}  // namespace mailpool::fakes
