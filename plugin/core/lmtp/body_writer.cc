@@ -30,7 +30,10 @@ bool has_eight_bit_in(std::string_view s) {
 
 BodyWriter::BodyWriter(Envelope& envelope, ServerEvents& events, BodyStore& bodies,
                        std::uint64_t max_size, std::uint64_t expected)
-    : envelope_(envelope), events_(events), max_size_(max_size) {
+    : envelope_(envelope),
+      events_(events),
+      max_size_(max_size),
+      header_(envelope.queue_id.empty()) {
   body_.storage = bodies.make(expected);
   if (!envelope_.queue_id.empty()) begin();
 }

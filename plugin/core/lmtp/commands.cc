@@ -16,7 +16,7 @@ void Server::Conversation::run(std::string_view line) {
   if (!line.ends_with('\r'))
     return say_mistake(500, {5, 5, 2}, "a line ends with CR and LF (RFC 5321 2.3.8)");
   line.remove_suffix(1);
-  if (line.find_first_of(std::string_view("\0\r", 2)) != std::string_view::npos)
+  if (line.find('\0') != line.npos || line.find('\r') != line.npos)
     return say_mistake(500, {5, 5, 2}, "a command holds no NUL and no CR");
   run(wire::parse_command(line));
 }

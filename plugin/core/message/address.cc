@@ -38,9 +38,12 @@ bool is_atext(char c) {
 }
 
 bool is_dot_string(std::string_view s) {
-  for (auto const atom : split(s, '.'))
-    if (atom.empty() || !std::all_of(atom.begin(), atom.end(), is_atext)) return false;
-  return true;
+  char before = '.';
+  for (char const c : s) {
+    if (c == '.' ? before == '.' : !is_atext(c)) return false;
+    before = c;
+  }
+  return before != '.';
 }
 
 // DQUOTE *QcontentSMTP DQUOTE
@@ -108,9 +111,14 @@ std::string_view fault_of(std::string_view label) {
 
 std::string_view fault_of_domain(std::string_view domain) {
   if (domain.size() > longest_domain) return "more than 253 octets";
-  for (auto const label : split(domain, '.'))
-    if (auto const fault = fault_of(label); !fault.empty()) return fault;
-  if (domain.find_first_not_of("0123456789.") == std::string_view::npos)
+  for (auto rest = domain;;) {
+    auto const dot = rest.find('.');
+    if (auto const fault = fault_of(rest.substr(0, dot)); !fault.empty()) return fault;
+    if (dot == std::string_view::npos) break;
+    rest.remove_prefix(dot + 1);
+  }
+  auto const is_of_address = [](char c) { return is_digit(c) || c == '.'; };
+  if (std::all_of(domain.begin(), domain.end(), is_of_address))
     return "digits only (an address stands in brackets)";
   return {};
 }

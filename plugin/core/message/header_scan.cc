@@ -11,6 +11,10 @@ constexpr std::size_t most_of_line =
     1024;  // the rest of a longer line tells nothing that is asked here
 constexpr std::size_t most_of_field = 4096;
 
+bool is_separator(char c) {
+  return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '(' || c == ')' || c == ';';
+}
+
 // The word behind "id" in a Received field, comments and the date aside (RFC 5321 4.4).
 std::string_view id_in(std::string_view field) {
   bool is_next = false;
@@ -21,7 +25,8 @@ std::string_view id_in(std::string_view field) {
     if (c == '(') ++depth;
     if (c == ')' && depth > 0) --depth;
     if (c == ';' && depth == 0) return {};
-    auto const end = std::min(field.find_first_of(" \t\r\n();", at), field.size());
+    auto end = at;
+    while (end < field.size() && !is_separator(field[end])) ++end;
     auto const word = field.substr(at, end - at);
     at = std::max(end, at + 1);
     if (word.empty() || depth > 0) continue;
@@ -72,22 +77,23 @@ void HeaderScan::finish() {
 void HeaderScan::take_line(std::string_view line) {
   bool const is_folded = line.front() == ' ' || line.front() == '\t';
   if (is_folded) {
-    if (in_newest_ && newest_.size() < most_of_field) newest_ += line.substr(0, most_of_line);
+    if (in_newest_ && wants_id_ && newest_.size() < most_of_field)
+      newest_ += line.substr(0, most_of_line);
     return;
   }
   end_newest();
   if (!is_field(line)) return finish();  // the empty line, or a body that has none before it
   if (!ascii_istarts_with(line, "Received:")) return;
   if (++received_fields_ > 1) return;
-  newest_ = line.substr(9, most_of_line);
   in_newest_ = true;
+  if (wants_id_) newest_ = line.substr(9, most_of_line);
 }
 
 void HeaderScan::end_newest() {
   if (!in_newest_) return;
   in_newest_ = false;
   knows_newest_ = true;
-  queue_id_ = id_in(newest_);
+  if (wants_id_) queue_id_ = id_in(newest_);
 }
 
 }  // namespace mailpool

@@ -11,6 +11,8 @@ namespace mailpool {
 /// Fed with content whose line ends are all CRLF, in any pieces; bounded whatever the header holds.
 class HeaderScan {
  public:
+  /// Without `wants_id` queue_id() stays empty: the MTA told it already.
+  explicit HeaderScan(bool wants_id = true) : wants_id_(wants_id) {}
   /// Reads on until the header section is over.
   void feed(std::string_view octets);
   /// The content is complete.
@@ -30,6 +32,7 @@ class HeaderScan {
   void take_line(std::string_view line);
   void end_newest();
 
+  bool wants_id_;
   std::string begun_;   ///< the beginning of a line whose end has not come
   std::string newest_;  ///< the newest Received field as far as it was read
   std::string queue_id_;
