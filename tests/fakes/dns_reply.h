@@ -13,35 +13,40 @@
 namespace mailpool::fakes {
 
 /// An answer to one question; names are written without compression.
-class DnsMessage {
+class DnsReply {
  public:
-  DnsMessage(std::string_view name, std::uint16_t type, std::uint8_t rcode = 0) {
+  DnsReply(std::string_view name, std::uint16_t type, std::uint8_t rcode = 0) {
     octets_ = {0, 0, 0x84, static_cast<std::uint8_t>(0x80 | rcode), 0, 1, 0, 0, 0, 0, 0, 0};
     put_name(name);
     put16(type);
     put16(route::class_in);
   }
 
-  DnsMessage& mx(std::string_view owner, std::uint32_t ttl, std::uint16_t preference, std::string_view host) {
+  DnsReply& mx(std::string_view owner, std::uint32_t ttl, std::uint16_t preference, std::string_view host) {
     return mx_of_labels(owner, ttl, preference, labels_of(host));
   }
-  DnsMessage& mx_of_labels(std::string_view owner, std::uint32_t ttl, std::uint16_t preference, std::vector<std::string> const& labels) {
+  DnsReply& mx_of_labels(std::string_view owner, std::uint32_t ttl, std::uint16_t preference, std::vector<std::string> const& labels) {
     auto const end = begin(answers, owner, route::type_mx, ttl);
     put16(preference);
     put_labels(labels);
     return finish(end);
   }
-  DnsMessage& cname(std::string_view owner, std::uint32_t ttl, std::string_view target) {
+  DnsReply& cname(std::string_view owner, std::uint32_t ttl, std::string_view target) {
     auto const end = begin(answers, owner, 5, ttl);
     put_name(target);
     return finish(end);
   }
-  DnsMessage& a(std::string_view owner, std::uint32_t ttl, std::string_view text) { return address(owner, ttl, text, route::type_a, 4); }
-  DnsMessage& aaaa(std::string_view owner, std::uint32_t ttl, std::string_view text) { return address(owner, ttl, text, route::type_aaaa, 16); }
-  DnsMessage& soa(std::string_view owner, std::uint32_t ttl, std::uint32_t negative_ttl) {
+  DnsReply& a(std::string_view owner, std::uint32_t ttl, std::string_view text) { return address(owner, ttl, text, route::type_a, 4); }
+  DnsReply& aaaa(std::string_view owner, std::uint32_t ttl, std::string_view text) { return address(owner, ttl, text, route::type_aaaa, 16); }
+  DnsReply& record(std::string_view owner, std::uint16_t type, std::uint32_t ttl, std::vector<std::uint8_t> const& rdata) {
+    auto const end = begin(answers, owner, type, ttl);
+    octets_.insert(octets_.end(), rdata.begin(), rdata.end());
+    return finish(end);
+  }
+  DnsReply& soa(std::string_view owner, std::uint32_t ttl, std::uint32_t negative_ttl) {
     auto const end = begin(authority, owner, 6, ttl);
-    put_name("ns." + std::string(owner));
-    put_name("root." + std::string(owner));
+    put_name("ns.example.org");
+    put_name("root.example.org");
     for (std::uint32_t const n : {1U, 3600U, 600U, 86400U, negative_ttl}) put32(n);
     return finish(end);
   }
@@ -52,7 +57,7 @@ class DnsMessage {
   static constexpr std::size_t answers = 7;  // low octets of the counts in the header
   static constexpr std::size_t authority = 9;
 
-  DnsMessage& address(std::string_view owner, std::uint32_t ttl, std::string_view text, std::uint16_t type, std::size_t size) {
+  DnsReply& address(std::string_view owner, std::uint32_t ttl, std::string_view text, std::uint16_t type, std::size_t size) {
     auto const end = begin(answers, owner, type, ttl);
     auto const address = IpAddress::parse(text).value();
     octets_.insert(octets_.end(), address.octets().begin(), address.octets().begin() + static_cast<std::ptrdiff_t>(size));
@@ -67,7 +72,7 @@ class DnsMessage {
     put16(0);
     return octets_.size();
   }
-  DnsMessage& finish(std::size_t rdata) {
+  DnsReply& finish(std::size_t rdata) {
     auto const length = octets_.size() - rdata;
     octets_[rdata - 2] = static_cast<std::uint8_t>(length >> 8U);
     octets_[rdata - 1] = static_cast<std::uint8_t>(length);
