@@ -101,6 +101,10 @@ void Intake::close_all() {
   sweep();
 }
 
+void Intake::read_on() {
+  for (auto& connection : connections_) connection->wake();
+}
+
 void Intake::flush(TimePoint now) {
   for (auto* connection : std::exchange(dirty_, {})) connection->flush(now);
 }

@@ -38,6 +38,9 @@ class Intake {
   /// Closes what is still open.
   void close_all();
 
+  /// The bodies' storage has caught up with the disk (SpillingBodyStore::caught_up_fd): who had to wait for it reads on.
+  void read_on();
+
   [[nodiscard]] bool has_work() const { return !dirty_.empty(); }
   void flush(TimePoint now);
   void sweep();
