@@ -7,7 +7,9 @@ import pytest
 
 from lab.certificates import Certificate
 from lab.dns import Dns
+from lab.fakemx import Fakemx
 from lab.messages import BODIES, LONG_LINES, NO_FINAL_LINE_END, message, without_trace
+from lab.oracle import Evidence, Submitted
 from lab.postfix import Postfix
 from lab.process import Lab
 from lab.receivers import Aiosmtpd, Exim, OpenSmtpd, PostfixReceiver, Receiver, SmtpSink
@@ -71,3 +73,19 @@ def test_the_name_server_answers_what_it_was_told(dns: Dns):
     assert str(ask("null.example.com", "MX").rr[0].rdata) == "0 ."
     assert ask("broken.example.com", "MX").header.rcode == RCODE.SERVFAIL
     assert ask("nobody.example.com", "MX").header.rcode == RCODE.NXDOMAIN
+
+
+def test_postfix_straight_to_fakemx_satisfies_the_oracle(lab: Lab, straight: Postfix):
+    """The oracle's three sources agree on a run without mailpoold: tokens, senders, contents."""
+    receiver = Fakemx(lab, "rcpt to=refused@* -> 550 5.1.1 no such user")
+    (straight.directory.parent / "straight-transport").write_text(f"fakemx.example.org smtp:[127.0.0.1]:{receiver.port}\n")
+    straight.reload()
+    submitted = [Submitted(f"s{number}@example.com", f"r{number}@fakemx.example.org") for number in range(10)]
+    submitted.append(Submitted("s@example.com", "refused@fakemx.example.org"))
+    for entry in submitted:
+        straight.submit(entry.sender, [entry.recipient], message(b"hello\r\n", entry.recipient))
+    straight.wait_until_empty()
+    mine = [delivery for delivery in straight.deliveries() if delivery.recipient.endswith("@fakemx.example.org")]
+    assert Evidence(submitted, receiver.accepted(), mine).judge() == []
+    assert len(receiver.accepted()) == 10
+    assert receiver.violations() == 0 and receiver.client_violations() == {}
