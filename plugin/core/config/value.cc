@@ -160,7 +160,7 @@ Parsed<std::string> mx_suffix() {
 }
 
 Parsed<std::string> user() {
-  return {R"(a user's name such as "postfix")", parse_user, as_it_is};
+  return {R"(a user, by name such as "postfix" or by number)", parse_user, as_it_is};
 }
 
 Parsed<std::string> group_or_empty() {
@@ -177,8 +177,7 @@ Parsed<std::string> path_or_empty() {
 }
 
 Parsed<std::string> socket_path() {
-  return {R"(a path from the root of at most 107 octets, such as "/run/mailpool/lmtp.sock")",
-          parse_socket_path, as_it_is};
+  return {"a path from the root of at most 107 octets", parse_socket_path, as_it_is};
 }
 
 Parsed<std::string> dns_server() {

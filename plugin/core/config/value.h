@@ -170,7 +170,7 @@ struct ListOf {
   std::size_t at_most = 1000;
 
   [[nodiscard]] std::string words() const {
-    return fmt::format("a list of {}{}", item.words(), at_least != 0 ? ", at least one" : "");
+    return fmt::format("a list{}, each {}", at_least != 0 ? " of at least one" : "", item.words());
   }
   [[nodiscard]] std::string show(Value const& values) const {
     std::string text;

@@ -1,0 +1,254 @@
+#include "core/config/reference.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <vector>
+
+#include "core/base/text.h"
+#include "core/config/options.h"
+
+namespace mailpool {
+namespace {
+
+// A section of the documents. [route] has no options of its own, only domains, so it stands here
+// alone.
+struct Chapter {
+  std::string_view header;  // as it is written in the file, with a name where it takes one
+  std::string_view title;
+  std::string_view text;
+  std::vector<Option const*> options;
+  bool is_example = false;  // the header, too, stands commented out
+};
+
+std::vector<Option const*> of(Section section) {
+  std::vector<Option const*> found;
+  for (auto const& option : options_of(section)) found.push_back(&option);
+  return found;
+}
+
+std::vector<Chapter> chapters() {
+  return {
+      {"", "Before the first section", "What concerns mailpoold as a whole.", of(Section::Top)},
+      {"[lmtp]", "[lmtp]", "Where the MTA hands mail over.", of(Section::Lmtp)},
+      {"[control]", "[control]", "What poolctl talks to.", of(Section::Control)},
+      {"[postfix]", "[postfix]", "The table that tells Postfix what goes into the pool.",
+       of(Section::Postfix)},
+      {"[dns]", "[dns]", "Where MX hosts and addresses come from.", of(Section::Dns)},
+      {"[smtp]", "[smtp]",
+       "The defaults for every site. A site is a provider: all domains that the same MX hosts "
+       "serve.",
+       of(Section::Smtp)},
+      {"[domain.\"example.org\"]", "[domain.\"NAME\"]",
+       "Limits of one recipient domain, below those of its site. Exactly this domain, in quotes.",
+       of(Section::Domain), true},
+      {"[site.google]", "[site.NAME]",
+       "A provider by name. Any option of [smtp] may stand here too and is then for this site "
+       "alone. A name has small letters, digits and hyphens; h and three hexadecimal digits are "
+       "taken. Each needs mx or domains.",
+       of(Section::Site), true},
+      {"[route]",
+       "[route]",
+       "Instead of MX: a domain, \".parent\" for all domains below it, or \"*\", and a list of "
+       "hosts, tried in this order, each with its port: \"192.0.2.1:25\", \"[2001:db8::1]:25\" or "
+       "\"mx.example.com:25\". Hosts named here may be loopback or private.",
+       {},
+       true},
+      {"[log]", "[log]", "What mailpoold says about its work.", of(Section::Log)},
+      {"[metrics]", "[metrics]", "Figures for Prometheus.", of(Section::Metrics)},
+  };
+}
+
+constexpr std::string_view route_example = R"("lab.test" = ["127.0.0.1:2525"])";
+
+struct Defaults {
+  Settings settings;
+  NamedSite site;
+  DomainSettings domain;
+
+  Part part(Section section) {
+    if (section == Section::Site) return &site;
+    if (section == Section::Domain) return &domain;
+    return part_of(settings, section);
+  }
+};
+
+std::string default_of(Option const& option) {
+  Defaults defaults;
+  return option.show(defaults.part(option.section));
+}
+
+bool says_nothing(std::string_view toml) {
+  return toml.empty() || toml == "\"\"" || toml == "[]";
+}
+
+// Words into lines, each with `start` before it and at most `width` octets long where words allow.
+std::string wrapped(std::string_view text, std::string_view start, std::size_t width) {
+  std::string lines;
+  std::string line(start);
+  for (auto word : split(text, ' ')) {
+    if (line.size() > start.size() && line.size() + 1 + word.size() > width) {
+      lines += line + "\n";
+      line = start;
+    }
+    if (line.size() > start.size()) line += ' ';
+    line += word;
+  }
+  return lines + line + "\n";
+}
+
+std::string capitalised(std::string text) {
+  if (!text.empty() && text[0] >= 'a' && text[0] <= 'z')
+    text[0] = static_cast<char>(text[0] - 'a' + 'A');
+  return text;
+}
+
+// "A duration from "1s" to "1h"; a new value needs a restart."
+std::string range_sentence(Option const& option) {
+  return capitalised(option.value) + (option.restart ? "; a new value needs a restart." : ".");
+}
+
+std::string sample_option(Option const& option, bool in_example) {
+  auto const default_value = default_of(option);
+  bool const show_example = in_example && !option.example.empty();
+  auto text = option.sentence;
+  if (!option.more.empty()) text += " " + option.more;
+  auto range = range_sentence(option);
+  if (!show_example && says_nothing(default_value) && !option.example.empty())
+    range += " For example " + option.example + ".";
+  return wrapped(text, "# ", 100) + wrapped(range, "# ", 100) +
+         fmt::format("#{} = {}\n", option.key, show_example ? option.example : default_value);
+}
+
+std::string sample_chapter(Chapter const& chapter) {
+  std::string text = "\n";
+  if (!chapter.header.empty()) {
+    text += wrapped(chapter.text, "# ", 100);
+    text += fmt::format("{}{}\n", chapter.is_example ? "#" : "", chapter.header);
+    if (!chapter.options.empty()) text += "\n";
+  }
+  for (auto const* option : chapter.options) {
+    if (option != chapter.options.front()) text += "\n";
+    text += sample_option(*option, chapter.is_example);
+  }
+  if (chapter.options.empty()) text += fmt::format("#{}\n", route_example);
+  return text;
+}
+
+// mdoc wants each sentence on a line of its own, and no text line that begins like a request.
+std::string manual_text(std::string_view text) {
+  std::string lines;
+  std::size_t begin = 0;
+  while (begin < text.size()) {
+    auto end = text.find(". ", begin);
+    end = end == std::string_view::npos ? text.size() : end + 1;
+    lines += wrapped(text.substr(begin, end - begin), "", 78);
+    begin = end + 1;
+  }
+  std::string safe;
+  for (auto line : split(lines, '\n')) {
+    if (line.empty()) continue;
+    if (line.front() == '.' || line.front() == '\'') safe += "\\&";
+    for (char c : line) {
+      if (c == '\\')
+        safe += "\\e";
+      else
+        safe += c;
+    }
+    safe += '\n';
+  }
+  return safe;
+}
+
+std::string manual_option(Option const& option) {
+  auto const default_value = default_of(option);
+  auto text = fmt::format(".It Cm {}\n", option.key) + manual_text(option.sentence);
+  if (!option.more.empty()) text += manual_text(option.more);
+  text += manual_text(range_sentence(option));
+  if (!default_value.empty()) text += manual_text(fmt::format("Default: {}.", default_value));
+  if (!option.example.empty()) text += manual_text(fmt::format("Example: {}.", option.example));
+  return text;
+}
+
+// A macro's argument: quotes inside are written as an escape.
+std::string manual_argument(std::string_view text) {
+  std::string out;
+  for (char c : text) {
+    if (c == '"')
+      out += "\\(dq";
+    else
+      out += c;
+  }
+  return out;
+}
+
+void add_values(std::string& text, Part part, std::vector<Option const*> const& shown) {
+  for (auto const* option : shown) {
+    auto const value = option->show(part);
+    if (!value.empty()) text += fmt::format("{} = {}\n", option->key, value);
+  }
+}
+
+void add_site(std::string& text, NamedSite site, NamedSite base) {
+  text += fmt::format("\n[site.{}]\n", site.name);
+  auto shown = of(Section::Site);
+  for (auto const* option : of(Section::Smtp)) shown.push_back(option);
+  for (auto const* option : shown) {
+    auto const value = option->show(&site);
+    if (value != option->show(&base)) text += fmt::format("{} = {}\n", option->key, value);
+  }
+}
+
+}  // namespace
+
+std::string sample_file() {
+  std::string text =
+      "# /etc/mailpool/mailpool.toml: how mailpoold works. Every option stands here with its "
+      "default,\n"
+      "# commented out; an empty file is a good one and delivers by MX. See mailpool.toml(5).\n"
+      "# After a change: mailpoold --check, then poolctl reload.\n"
+      "# Durations: \"500ms\", \"30s\", \"5m\", \"2h\", \"3d\". Sizes: \"64KiB\", \"50MiB\". "
+      "Rates: \"10/s\", "
+      "\"600/min\",\n# \"5000/h\", \"100000/d\", also with \", burst 20\" behind.\n";
+  for (auto const& chapter : chapters()) text += sample_chapter(chapter);
+  return text;
+}
+
+std::string manual_options() {
+  std::string text;
+  for (auto const& chapter : chapters()) {
+    text += fmt::format(".Ss {}\n", manual_argument(chapter.title)) + manual_text(chapter.text);
+    if (chapter.options.empty()) {
+      text += fmt::format(".Bd -literal -offset indent\n{}\n.Ed\n", route_example);
+      continue;
+    }
+    text += ".Bl -tag -width Ds\n";
+    for (auto const* option : chapter.options) text += manual_option(*option);
+    text += ".El\n";
+  }
+  return text;
+}
+
+std::string settings_as_toml(Settings const& settings) {
+  Settings copy = settings;
+  std::string text;
+  for (auto section : {Section::Top, Section::Lmtp, Section::Control, Section::Postfix,
+                       Section::Dns, Section::Smtp, Section::Log, Section::Metrics}) {
+    if (section != Section::Top) text += fmt::format("\n[{}]\n", name_of(section));
+    add_values(text, part_of(copy, section), of(section));
+  }
+  for (auto& [name, domain] : copy.domains) {
+    text += fmt::format("\n[domain.{}]\n", value::toml_string(name));
+    add_values(text, &domain, of(Section::Domain));
+  }
+  NamedSite base;
+  base.settings = settings.smtp;
+  for (auto const& [name, site] : settings.sites) add_site(text, site, base);
+  if (!settings.routes.empty()) text += "\n[route]\n";
+  for (auto const& [domain, hosts] : settings.routes)
+    text += fmt::format("{} = {}\n", value::toml_string(domain),
+                        value::ListOf{value::route_host(), 1, 100}.show(hosts));
+  return text;
+}
+
+}  // namespace mailpool

@@ -1,0 +1,226 @@
+#include "core/config/options.h"
+
+#include <boost/test/unit_test.hpp>
+
+#include <set>
+
+#include "core/config/load.h"
+
+using namespace mailpool;
+
+namespace {
+
+// Values as TOML at the edge of what an option takes: the last good ones, and the first bad ones
+// beyond.
+struct Edges {
+  Section section;
+  std::string key;
+  std::vector<std::string> good;
+  std::vector<std::string> bad;
+};
+
+Edges number(Section section, std::string key, std::string min, std::string below, std::string max,
+             std::string above) {
+  return {section, std::move(key), {min, max}, {below, above, "\"5\"", "5.0", "true", "-1", "[5]"}};
+}
+Edges duration(Section section, std::string key, std::string min, std::string max,
+               std::vector<std::string> beyond) {
+  beyond.insert(beyond.end(), {"5", "\"\"", "\"5\""});
+  return {section, std::move(key), {min, max}, std::move(beyond)};
+}
+
+std::string repeated(std::string const& item, std::size_t times) {
+  std::string list = "[";
+  for (std::size_t i = 0; i < times; ++i) list += (i == 0 ? "" : ", ") + item;
+  return list + "]";
+}
+
+std::vector<Edges> all_edges() {
+  auto const reply = [](char const* key) {
+    return duration(Section::Smtp, key, "'100ms'", "'10m'", {"'99ms'", "'601s'"});
+  };
+  std::string const longest_path = "'/" + std::string(106, 'x') + "'";
+  std::string const too_long_path = "'/" + std::string(107, 'x') + "'";
+  std::vector<std::string> const bad_users{"['']", "['a b']", "['a:b']",
+                                           "[1]",  "'root'",  repeated("'u'", 65)};
+  std::vector<std::string> const good_users{"[]", "['root']", "['0']", repeated("'u'", 64)};
+  std::vector<std::string> const bad_rates{"'100'", "'0/s'", "100", "'1000000001/s'", "'fast'"};
+  std::vector<std::string> const good_rates{"''", "'1/d'", "'1000000000/s, burst 1000000000'"};
+  return {
+      {Section::Top,
+       "hostname",
+       {"''", "'mail.example.com'", "'[192.0.2.1]'"},
+       {"'a b'", "'-'", "'a..b'", "1", "'a\"b'"}},
+      {Section::Top, "state_dir", {"'/'", "'/var/lib/x'"}, {"''", "'var'", "\"/a\\nb\"", "true"}},
+      duration(Section::Top, "drain_timeout", "'0s'", "'1h'", {"'3601s'"}),
+      {Section::Lmtp,
+       "listen",
+       {"[" + longest_path + "]", repeated("'/a'", 16)},
+       {"[]", "'/a'", "['a']", "[" + too_long_path + "]", repeated("'/a'", 17),
+        "['127.0.0.1:24']"}},
+      {Section::Lmtp,
+       "socket_mode",
+       {"'0000'", "'0777'", "'660'"},
+       {"'0778'", "'1777'", "660", "0o660", "''"}},
+      {Section::Lmtp, "socket_group", {"''", "'postfix'"}, {"'a b'", "5"}},
+      {Section::Lmtp, "allow_users", good_users, bad_users},
+      number(Section::Lmtp, "max_connections", "1", "0", "20000", "20001"),
+      {Section::Lmtp,
+       "max_message_size",
+       {"'1KiB'", "'2GiB'"},
+       {"'1023B'", "'2049MiB'", "50", "'50MB'"}},
+      {Section::Lmtp, "spill_above", {"'0B'", "'512MiB'"}, {"'1025MiB'", "0", "'513MiB'"}},
+      {Section::Lmtp, "memory_limit", {"'1MiB'", "'1TiB'"}, {"'63KiB'", "'1025GiB'", "'1023KiB'"}},
+      duration(Section::Lmtp, "max_wait", "'0s'", "'5m'", {"'301s'", "'300001ms'"}),
+      {Section::Control, "listen", {"'/a'"}, {"''", "'a'", too_long_path}},
+      {Section::Control, "read_users", good_users, bad_users},
+      {Section::Control, "write_users", good_users, bad_users},
+      {Section::Postfix, "map", {"''", "'/a'"}, {"'a'", "1"}},
+      {Section::Postfix, "fallback", {"'smtp'", "'defer'"}, {"''", "'Smtp'", "'relay'", "true"}},
+      {Section::Postfix,
+       "exclude_domains",
+       {"[]", "['example.org']"},
+       {"['a..b']", "['.a.example']", "['*']", "'a'"}},
+      {Section::Dns,
+       "servers",
+       {"[]", "['127.0.0.1']", "['[::1]:5353', '192.0.2.1:53']"},
+       {"['localhost']", "['127.0.0.1:0']", "['']", "'127.0.0.1'", repeated("'::1'", 17)}},
+      {Section::Dns, "trust_anchor", {"''", "'/a'"}, {"'a'", "false"}},
+      duration(Section::Dns, "timeout", "'100ms'", "'1m'", {"'99ms'", "'61s'"}),
+      number(Section::Smtp, "max_connections", "1", "0", "10000", "10001"),
+      number(Section::Smtp, "min_idle", "0", "-1", "10", "11"),
+      duration(Section::Smtp, "idle_timeout", "'100ms'", "'1h'", {"'99ms'", "'3601s'"}),
+      duration(Section::Smtp, "max_lifetime", "'1s'", "'1d'", {"'999ms'", "'25h'"}),
+      number(Section::Smtp, "max_messages", "1", "0", "1000000", "1000001"),
+      duration(Section::Smtp, "connect_timeout", "'100ms'", "'5m'", {"'99ms'", "'301s'"}),
+      {Section::Smtp, "rate", good_rates, bad_rates},
+      {Section::Smtp, "connect_rate", good_rates, bad_rates},
+      number(Section::Smtp, "max_waiting", "0", "-1", "100000", "100001"),
+      number(Section::Smtp, "max_recipients", "1", "0", "10000", "10001"),
+      {Section::Smtp,
+       "ip",
+       {"'any'", "'4'", "'6'", "'prefer4'", "'prefer6'"},
+       {"4", "'5'", "''", "'ANY'"}},
+      {Section::Smtp, "tls", {"'none'", "'may'", "'encrypt'"}, {"'must'", "''", "false"}},
+      {Section::Smtp, "eight_bit", {"'send'", "'refuse'"}, {"'convert'", "true"}},
+      duration(Section::Smtp, "one_flight_within", "'0s'", "'5m'", {"'301s'"}),
+      {Section::Smtp, "pipelining", {"true", "false"}, {"'yes'", "1", "'true'"}},
+      {Section::Smtp, "chunking", {"true", "false"}, {"'no'", "0"}},
+      number(Section::Smtp, "port", "1", "0", "65535", "65536"),
+      {Section::Smtp, "source", {"''"}, {"'west'", "1"}},
+      {Section::Smtp,
+       "prohibited",
+       {"[]", "['10.0.0.0/8', 'fc00::/7', '192.0.2.1']"},
+       {"['10.0.0.0/33']", "['::/129']", "['10.0.0']", "['']", "'10.0.0.0/8'"}},
+      reply("greeting_timeout"),
+      reply("ehlo_timeout"),
+      reply("starttls_timeout"),
+      reply("mail_timeout"),
+      reply("rcpt_timeout"),
+      reply("data_timeout"),
+      reply("body_timeout"),
+      duration(Section::Smtp, "end_of_data_timeout", "'100ms'", "'20m'", {"'99ms'", "'1201s'"}),
+      number(Section::Domain, "max_connections", "1", "0", "10000", "10001"),
+      {Section::Domain, "rate", good_rates, bad_rates},
+      {Section::Site,
+       "mx",
+       {"['.a.example']"},
+       {"['a.example']", "['.']", "['']", "['.[192.0.2.1]']", "'.a.example'"}},
+      {Section::Site,
+       "domains",
+       {"['b.example']"},
+       {"['.b.example']", "['*']", "['b..example']", "'b.example'"}},
+      {Section::Site, "fallback", {"'smtp'", "'defer'"}, {"'no'"}},
+      {Section::Log,
+       "to",
+       {"'syslog'", "'journal'", "'stderr'", "'/var/log/a'"},
+       {"''", "'stdout'", "'log/a'", "'Syslog'"}},
+      {Section::Log,
+       "level",
+       {"'debug'", "'info'", "'warning'", "'error'"},
+       {"'warn'", "'notice'", "1"}},
+      {Section::Metrics,
+       "listen",
+       {"''", "'127.0.0.1:9779'", "'[::1]:1'"},
+       {"'localhost:9779'", "'9779'", "':9779'", "'127.0.0.1'", "'127.0.0.1:65536'"}},
+  };
+}
+
+std::string file_with(Section section, std::string const& key, std::string const& value) {
+  auto const line = key + " = " + value + "\n";
+  if (section == Section::Top) return line;
+  if (section == Section::Domain) return "[domain.'example.org']\n" + line;
+  if (section == Section::Site)
+    return "[site.one]\n" + std::string(key == "fallback" ? "mx = ['.one.example']\n" : "") + line;
+  return "[" + std::string(name_of(section)) + "]\n" + line;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(options_table)
+
+BOOST_AUTO_TEST_CASE(every_option_takes_its_edges_and_nothing_beyond) {
+  std::set<std::pair<Section, std::string>> covered;
+  for (auto const& edges : all_edges()) {
+    covered.emplace(edges.section, edges.key);
+    for (auto const& value : edges.good) {
+      auto const loaded = load_settings(file_with(edges.section, edges.key, value), "f");
+      BOOST_TEST(loaded.is_good(), edges.key
+                                       << " = " << value << ": "
+                                       << (loaded.is_good() ? "" : loaded.mistakes[0].to_line()));
+    }
+    for (auto const& value : edges.bad) {
+      auto const mistakes = load_settings(file_with(edges.section, edges.key, value), "f").mistakes;
+      BOOST_TEST(mistakes.size() >= 1U, edges.key << " = " << value << " was taken");
+      for (auto const& mistake : mistakes) BOOST_TEST(mistake.line != 0U);
+    }
+  }
+  for (auto const& option : options())
+    BOOST_TEST(covered.count({option.section, option.key}) == 1U,
+               option.full_name() << " has no edges in this test");
+}
+
+BOOST_AUTO_TEST_CASE(the_table_says_everything_an_operator_needs_and_nothing_twice) {
+  std::set<std::string> names;
+  for (auto const& option : options()) {
+    BOOST_TEST(names.insert(option.full_name()).second, option.full_name() << " stands twice");
+    BOOST_TEST(option.sentence.size() > 20U, option.full_name());
+    BOOST_TEST(option.sentence.back() == '.', option.full_name());
+    BOOST_TEST(!option.value.empty(), option.full_name());
+    if (!option.more.empty()) BOOST_TEST(option.more.back() == '.', option.full_name());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(each_section_stands_together) {
+  std::size_t sum = 0;
+  for (auto section :
+       {Section::Top, Section::Lmtp, Section::Control, Section::Postfix, Section::Dns,
+        Section::Smtp, Section::Domain, Section::Site, Section::Log, Section::Metrics})
+    sum += options_of(section).size();
+  BOOST_TEST(sum == options().size());
+}
+
+BOOST_AUTO_TEST_CASE(a_changed_option_that_needs_a_restart_is_named) {
+  Settings const before;
+  Settings after;
+  BOOST_TEST(changed_without_restart(before, after).empty());
+  after.lmtp.listen = {"/run/other.sock"};
+  after.lmtp.max_wait = std::chrono::seconds(1);
+  after.smtp.max_connections = 3;
+  after.state_dir = "/srv/mailpool";
+  auto const changed = changed_without_restart(before, after);
+  BOOST_TEST(changed == (std::vector<std::string>{"state_dir", "[lmtp] listen"}),
+             boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(what_needs_a_restart_is_sockets_and_places) {
+  std::set<std::string> restart;
+  for (auto const& option : options())
+    if (option.restart) restart.insert(option.full_name());
+  std::set<std::string> const expected{"state_dir",          "[lmtp] listen",
+                                       "[lmtp] socket_mode", "[lmtp] socket_group",
+                                       "[control] listen",   "[postfix] map"};
+  BOOST_TEST(restart == expected, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
