@@ -97,6 +97,7 @@ void Server::Conversation::mail(std::string_view argument) {
   if (auto const refusal =
           read_mail_parameters(path->parameters, settings_.max_message_size, parameters))
     return say(*refusal);
+  utf8_replies_ = parameters.smtputf8;
   envelope_.smtputf8 = parameters.smtputf8;
   envelope_.eight_bit = parameters.eight_bit;
   if (auto const refusal = fault_of_sender(path->mailbox)) return say(*refusal);

@@ -11,10 +11,14 @@
 namespace mailpool::lmtp {
 namespace {
 
-constexpr std::size_t longest_line = 2048;      // RFC 3461 5.4 asks for 1036 in RCPT
-constexpr std::size_t most_input = 16 * 1024;   // kept while a message is on its way
-constexpr std::size_t most_output = 64 * 1024;  // replies the client has not read
-constexpr std::size_t most_mistakes = 20;       // between two messages
+constexpr std::size_t longest_line = 2048;       // RFC 3461 5.4 asks for 1036 in RCPT
+constexpr std::size_t most_input = 16U << 10U;   // kept while a message is on its way
+constexpr std::size_t most_output = 64U << 10U;  // replies the client has not read
+constexpr std::size_t most_mistakes = 20;        // between two messages
+
+bool is_eight_bit(char c) {
+  return static_cast<unsigned char>(c) > 0x7f;
+}
 
 }  // namespace
 
@@ -123,6 +127,7 @@ void Server::Conversation::end_transaction() {
   envelope_ = {};
   ident_.clear();
   announced_size_ = 0;
+  utf8_replies_ = false;
   verdicts_.clear();
   refused_at_ = never;
 }
@@ -174,6 +179,10 @@ void Server::Conversation::say(std::string_view line) {
     written_ = 0;
   }
   output_ += line;
+  // RFC 6531 3.7.4: replies hold UTF-8 only within a transaction that asked for it.
+  if (!utf8_replies_)
+    std::replace_if(output_.end() - static_cast<std::ptrdiff_t>(line.size()), output_.end(),
+                    is_eight_bit, '?');
   output_ += "\r\n";
 }
 

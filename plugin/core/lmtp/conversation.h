@@ -93,6 +93,7 @@ class Server::Conversation {
   std::string ident_;  ///< XFORWARD IDENT for the next message
   Envelope envelope_;
   std::uint64_t announced_size_ = 0;
+  bool utf8_replies_ = false;  ///< the client said SMTPUTF8 in this transaction
   std::optional<BodyWriter> writer_;
   std::vector<std::string> verdicts_;  ///< replies by recipient, empty while not known
   std::size_t next_verdict_ = 0;       ///< all before it are said

@@ -151,7 +151,7 @@ Result<std::string> domain_of(std::string_view mailbox) {
 
 bool is_mailbox(std::string_view mailbox) {
   auto const at = last_at(mailbox);
-  if (at == std::string_view::npos || at > longest_local_part) return false;
+  if (at > longest_local_part) return false;  // as npos is
   auto const local_part = mailbox.substr(0, at);
   if (!is_dot_string(local_part) && !is_quoted_string(local_part)) return false;
   return is_valid_utf8(local_part) && canonical_domain(mailbox.substr(at + 1)).has_value();

@@ -243,4 +243,14 @@ BOOST_AUTO_TEST_CASE(every_reply_is_one_line_of_at_most_512_octets_without_contr
   BOOST_TEST(reply.find_first_of("\x1b\x07\t") == std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(replies_hold_utf8_only_where_the_client_said_smtputf8) {
+  for (bool const asked : {false, true}) {
+    Ready c(asked ? utf8 : plain);
+    c.say_line("RCPT TO:<u@example.org>\r\nDATA");
+    c.send(".\r\n");
+    c.say(0, 550, "gr\xc3\xbc\xc3\x9f");
+    BOOST_TEST(c.replies() == (asked ? "550 5.0.0 gr\xc3\xbc\xc3\x9f|" : "550 5.0.0 gr????|"));
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
