@@ -1,0 +1,286 @@
+#include "core/control/metrics.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+
+#include "core/base/text.h"
+#include "core/control/urgency.h"
+
+namespace mailpool::control {
+namespace {
+
+// Writes a family: its help and type once, then its samples.
+class Page {
+ public:
+  void family(std::string_view name, std::string_view type, std::string_view help) {
+    name_ = name;
+    fmt::format_to(std::back_inserter(text_), "# HELP mailpool_{0} {1}\n# TYPE mailpool_{0} {2}\n",
+                   name, help, type);
+  }
+  template <class N>
+  void sample(std::string_view labels, N value) {
+    fmt::format_to(std::back_inserter(text_), "mailpool_{}{} {}\n", name_, labels, value);
+  }
+  template <class N>
+  void single(std::string_view name, std::string_view type, std::string_view help, N value) {
+    family(name, type, help);
+    sample("", value);
+  }
+  [[nodiscard]] std::string take() { return std::move(text_); }
+
+ private:
+  std::string text_;
+  std::string_view name_;
+};
+
+std::string escaped(std::string_view value) {
+  std::string out;
+  for (char c : printable(value, 255)) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+std::string label(std::string_view name, std::string_view value) {
+  return fmt::format("{{{}=\"{}\"}}", name, escaped(value));
+}
+
+std::string labels(std::string_view site, std::string_view name, std::string_view value) {
+  return fmt::format("{{site=\"{}\",{}=\"{}\"}}", escaped(site), name, value);
+}
+
+struct StateCount {
+  std::string_view state;
+  std::uint32_t count;
+};
+std::array<StateCount, 5> by_state(ConnectionCounts const& c) {
+  return {{{"connecting", c.connecting},
+           {"idle", c.idle},
+           {"busy", c.busy},
+           {"checking", c.checking},
+           {"closing", c.closing}}};
+}
+
+void write_totals(Page& page, ManagerStatus const& s) {
+  page.family("info", "gauge", "The running version.");
+  page.sample(label("version", s.version), 1);
+  page.family("state", "gauge", "1 for the state that the manager is in.");
+  for (auto state : {"starting", "running", "draining"})
+    page.sample(label("state", state), s.state == state ? 1 : 0);
+  page.single("uptime_seconds", "gauge", "Since the start of the manager.", seconds(s.uptime));
+  page.single("messages_total", "counter", "Messages handed over by the MTA.", s.totals.messages);
+  page.family("recipients_total", "counter", "Recipients by outcome.");
+  page.sample(label("outcome", "delivered"), s.totals.delivered);
+  page.sample(label("outcome", "deferred"), s.totals.deferred);
+  page.sample(label("outcome", "refused"), s.totals.refused);
+  page.single("ambiguous_total", "counter",
+              "Recipients whose end is not known: the commit point was passed and no reply came.",
+              s.ambiguous);
+  page.single("cancelled_total", "counter", "Messages whose client left before the commit point.",
+              s.cancelled);
+  page.single("bypassed_total", "counter",
+              "Deliveries that left by the transport of the MTA, where known.", s.bypassed);
+  page.single("transactions_in_flight", "gauge", "Transactions that hold a connection.",
+              s.totals.in_flight);
+  page.single("transactions_waiting", "gauge",
+              "Transactions that wait for a limit or a connection.", s.totals.waiting);
+  page.single("connections_opened_total", "counter", "Connections made to remote servers.",
+              s.totals.connections_opened);
+  page.single("connections_reused_total", "counter",
+              "Transactions on a connection that had carried one before.",
+              s.totals.connections_reused);
+  page.family("connections", "gauge", "Pooled connections by state.");
+  for (auto const& [state, count] : by_state(s.connections))
+    page.sample(label("state", state), count);
+}
+
+void write_process(Page& page, ManagerStatus const& s) {
+  page.single("lmtp_connections", "gauge", "Connections from the MTA.", s.lmtp_connections);
+  page.single("lmtp_peers_refused_total", "counter",
+              "Connections of users that are not among [lmtp] allow_users.", s.lmtp_peers_refused);
+  page.single("bodies_bytes", "gauge", "Message bodies in memory.", s.bodies);
+  page.single("bodies_limit_bytes", "gauge", "[lmtp] memory_limit.", s.memory_limit);
+  page.single("spilled_bytes", "gauge", "Message bodies in temporary files.", s.spilled);
+  page.single("log_dropped_total", "counter",
+              "Log lines that the destination did not take in time.", s.log_dropped);
+  page.single("dns_validation", "gauge", "1 while DNSSEC validation works.",
+              s.dns_validation == "on" ? 1 : 0);
+  page.single("configuration_mistakes", "gauge",
+              "Mistakes of the last reload; the settings before it are in force.",
+              s.configuration.mistakes.size());
+  page.single("loop_worst_microseconds", "gauge",
+              "The longest turn of the event loop in the last minute.", s.loop_worst_us);
+  page.single("sites", "gauge", "Known sites.", s.sites_known);
+  page.single("domains", "gauge", "Known domains.", s.domains_known);
+  page.single("suspensions", "gauge", "Sites and domains that an operator suspended.",
+              s.suspensions.size());
+  page.family("sites_by_state", "gauge", "Sites that are not open, among those looked at.");
+  for (auto state : {"limited", "backing_off", "suspended"})
+    page.sample(label("state", state),
+                std::count_if(s.sites.begin(), s.sites.end(),
+                              [&](SiteStatus const& site) { return site.state == state; }));
+}
+
+// What must hold at every moment; anything but 0 is worth an alarm.
+void write_invariants(Page& page, ManagerStatus const& s) {
+  auto const over = std::count_if(s.sites.begin(), s.sites.end(), [](SiteStatus const& site) {
+    return site.max_connections != 0 && site.connections.open() > site.max_connections;
+  });
+  auto const leased = std::count_if(s.sites.begin(), s.sites.end(), [](SiteStatus const& site) {
+    return site.in_flight > site.connections.busy;
+  });
+  page.family("invariant_violations", "gauge",
+              "Sites that break a rule now: max_connections (a reload may lower it below what is "
+              "open), lease (a transaction without a busy connection).");
+  page.sample(label("rule", "max_connections"), over);
+  page.sample(label("rule", "lease"), leased);
+}
+
+}  // namespace
+
+Metrics::SiteCounts Metrics::counts_of(SiteStatus const& site) {
+  return {site.delivered, site.deferred, site.refused, site.opened, site.reused};
+}
+
+void Metrics::add(SiteCounts& to, SiteCounts const& counts) {
+  to.delivered += counts.delivered;
+  to.deferred += counts.deferred;
+  to.refused += counts.refused;
+  to.opened += counts.opened;
+  to.reused += counts.reused;
+}
+
+void Metrics::choose(ManagerStatus const& status) {
+  for (auto& [name, site] : labelled_) site.now = nullptr;
+  for (auto const& site : status.sites)
+    if (auto const found = labelled_.find(site.site); found != labelled_.end())
+      found->second.now = &site;
+  // A label whose site is gone is free again, but only when it is wanted: the site may come back.
+  auto make_room = [&] {
+    if (labelled_.size() < most_sites_) return true;
+    auto const gone = std::find_if(labelled_.begin(), labelled_.end(),
+                                   [](auto const& entry) { return entry.second.now == nullptr; });
+    if (gone == labelled_.end()) return false;
+    add(retired_, gone->second.counts);
+    labelled_.erase(gone);
+    return true;
+  };
+  for (bool named : {true, false})
+    for (auto const& site : status.sites)
+      if (site.is_named == named && !labelled_.contains(site.site)) {
+        if (!make_room()) return;
+        labelled_[site.site].now = &site;
+      }
+}
+
+Metrics::SiteCounts Metrics::others(Totals const& totals) {
+  for (auto& [name, site] : labelled_) {
+    if (site.now == nullptr) continue;
+    auto const now = counts_of(*site.now);
+    // A site that was forgotten and is known again counts from nothing.
+    if (now.opened < site.counts.opened || now.delivered < site.counts.delivered)
+      add(retired_, site.counts);
+    site.counts = now;
+  }
+  SiteCounts told = retired_;
+  for (auto const& [name, site] : labelled_) add(told, site.counts);
+  auto rest = [](std::uint64_t& known, std::uint64_t total, std::uint64_t labelled) {
+    known = std::max(known, total > labelled ? total - labelled : 0);
+  };
+  rest(others_.delivered, totals.delivered, told.delivered);
+  rest(others_.deferred, totals.deferred, told.deferred);
+  rest(others_.refused, totals.refused, told.refused);
+  rest(others_.opened, totals.connections_opened, told.opened);
+  rest(others_.reused, totals.connections_reused, told.reused);
+  return others_;
+}
+
+std::string Metrics::text(ManagerStatus const& status) {
+  choose(status);
+  auto const other = others(status.totals);
+  Page page;
+  write_totals(page, status);
+  write_process(page, status);
+  write_invariants(page, status);
+
+  auto each = [&](auto&& write) {
+    for (auto const& [name, site] : labelled_) write(name, site);
+  };
+  page.family("site_recipients_total", "counter", "Recipients by site and outcome.");
+  auto outcomes = [&](std::string_view name, SiteCounts const& counts) {
+    page.sample(labels(name, "outcome", "delivered"), counts.delivered);
+    page.sample(labels(name, "outcome", "deferred"), counts.deferred);
+    page.sample(labels(name, "outcome", "refused"), counts.refused);
+  };
+  each([&](auto const& name, Labelled const& site) { outcomes(name, site.counts); });
+  outcomes("other", other);
+  page.family("site_connections_opened_total", "counter", "Connections made, by site.");
+  each([&](auto const& name, Labelled const& site) {
+    page.sample(label("site", name), site.counts.opened);
+  });
+  page.sample(label("site", "other"), other.opened);
+  page.family("site_connections_reused_total", "counter",
+              "Transactions on a used connection, by site.");
+  each([&](auto const& name, Labelled const& site) {
+    page.sample(label("site", name), site.counts.reused);
+  });
+  page.sample(label("site", "other"), other.reused);
+  page.family("site_connections", "gauge", "Pooled connections by site and state.");
+  each([&](auto const& name, Labelled const& site) {
+    auto const counts = site.now != nullptr ? site.now->connections : ConnectionCounts{};
+    for (auto const& [state, count] : by_state(counts))
+      page.sample(labels(name, "state", state), count);
+  });
+  page.family("site_waiting", "gauge", "Transactions that wait, by site.");
+  each([&](auto const& name, Labelled const& site) {
+    page.sample(label("site", name), site.now != nullptr ? site.now->waiting : 0);
+  });
+  page.family("site_trouble", "gauge", "0 open, 1 limited, 2 backing_off, 3 suspended.");
+  each([&](auto const& name, Labelled const& site) {
+    page.sample(label("site", name),
+                site.now != nullptr ? static_cast<int>(urgency_of_state(site.now->state)) : 0);
+  });
+  for (auto& [name, site] : labelled_) site.now = nullptr;
+  return page.take();
+}
+
+HttpWant read_http_head(std::string_view head) {
+  auto const words = split(head.substr(0, head.find_first_of("\r\n")), ' ');
+  if (words.size() != 3 || words[2].substr(0, 7) != "HTTP/1.") return HttpWant::BadRequest;
+  if (words[0] != "GET" && words[0] != "HEAD") return HttpWant::BadMethod;
+  if (words[1].substr(0, words[1].find('?')) != "/metrics") return HttpWant::NotFound;
+  return words[0] == "GET" ? HttpWant::Metrics : HttpWant::MetricsHead;
+}
+
+std::string http_answer(HttpWant want, std::string const& metrics) {
+  auto reply = [](std::string_view status, std::string_view type, std::size_t length,
+                  std::string_view extra, std::string_view body) {
+    return fmt::format(
+        "HTTP/1.1 {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n{}\r\n{}",
+        status, type, length, extra, body);
+  };
+  constexpr std::string_view exposition = "text/plain; version=0.0.4; charset=utf-8";
+  constexpr std::string_view plain = "text/plain; charset=utf-8";
+  auto words = [&](std::string_view status, std::string_view extra, std::string_view body) {
+    return reply(status, plain, body.size(), extra, body);
+  };
+  switch (want) {
+    case HttpWant::Metrics:
+      return reply("200 OK", exposition, metrics.size(), "", metrics);
+    case HttpWant::MetricsHead:
+      return reply("200 OK", exposition, metrics.size(), "", "");
+    case HttpWant::NotFound:
+      return words("404 Not Found", "", "the figures are at /metrics\n");
+    case HttpWant::BadMethod:
+      return words("405 Method Not Allowed", "Allow: GET, HEAD\r\n", "only GET and HEAD\n");
+    case HttpWant::BadRequest:
+      break;
+  }
+  return words("400 Bad Request", "", "not an HTTP request\n");
+}
+
+}  // namespace mailpool::control

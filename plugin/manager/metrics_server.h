@@ -1,0 +1,58 @@
+#pragma once
+// Prometheus text at http://[metrics] listen/metrics.
+//
+// By hand on the event loop, since libevent 2.1's evhttp bounds neither how many connections there
+// are nor how long a request may take to come, and any local user can connect to a loopback port.
+
+#include <list>
+#include <memory>
+#include <string>
+
+#include "core/base/log.h"
+#include "core/base/result.h"
+#include "core/config/settings.h"
+#include "core/control/actions.h"
+#include "core/control/metrics.h"
+#include "manager/loop.h"
+
+namespace mailpool::manager {
+
+class MetricsClient;
+
+class MetricsServer {
+ public:
+  /// References must outlive the server. It listens nowhere before reconfigure().
+  MetricsServer(Loop& loop, control::ControlActions& actions, Log& log);
+  ~MetricsServer();
+  MetricsServer(MetricsServer const&) = delete;
+  MetricsServer& operator=(MetricsServer const&) = delete;
+
+  /// Listens at `settings.listen` ("127.0.0.1:9779", "[::1]:9779"; "" for nowhere). On an error,
+  /// which is logged too, the old socket stays. An address beyond loopback is taken, with a
+  /// warning: the figures are readable by whoever reaches it.
+  Result<void> reconfigure(MetricsSettings const& settings);
+  [[nodiscard]] std::string const& listening_at() const { return listen_; }  ///< "" for nowhere
+  [[nodiscard]] std::size_t clients() const { return clients_.size(); }
+  /// The port, where the kernel chose it.
+  [[nodiscard]] std::uint16_t port() const;
+
+ private:
+  friend class MetricsClient;
+  static void on_accept(evutil_socket_t fd, short, void* self);
+  static void on_sweep(evutil_socket_t, short, void* self);
+  void accept_one();
+  void close_listener();
+
+  Loop& loop_;
+  control::ControlActions& actions_;
+  Log& log_;
+  control::Metrics metrics_;
+  std::string listen_;
+  int fd_ = -1;
+  EventPtr accept_event_;
+  EventPtr rest_timer_;  // accepting begins again
+  EventPtr sweep_event_;
+  std::list<std::unique_ptr<MetricsClient>> clients_;
+};
+
+}  // namespace mailpool::manager

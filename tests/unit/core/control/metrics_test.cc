@@ -1,0 +1,152 @@
+#include "core/control/metrics.h"
+
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+#include <set>
+#include <string>
+
+#include "core/base/text.h"
+
+using namespace mailpool;
+using namespace mailpool::control;
+
+namespace {
+
+// The value of one sample, as text; "" if it is not there.
+std::string value(std::string const& page, std::string const& sample) {
+  auto const at = page.find("\n" + sample + " ");
+  if (at == std::string::npos) return {};
+  auto const from = at + sample.size() + 2;
+  return page.substr(from, page.find('\n', from) - from);
+}
+
+SiteStatus site(std::string name, std::uint64_t delivered, bool named = false) {
+  SiteStatus s;
+  s.site = std::move(name);
+  s.delivered = delivered;
+  s.opened = delivered;
+  s.is_named = named;
+  return s;
+}
+
+std::string const delivered_to = "mailpool_site_recipients_total{site=\"";
+std::string const end_of_labels = "\",outcome=\"delivered\"}";
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(control_metrics)
+
+BOOST_AUTO_TEST_CASE(totals_and_states_are_there_under_the_words_of_poolctl) {
+  ManagerStatus status;
+  status.state = "running";
+  status.totals = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+  status.connections = {1, 2, 3, 4, 5};
+  status.dns_validation = "on";
+  auto const page = Metrics().text(status);
+  BOOST_TEST(value(page, "mailpool_messages_total") == "1");
+  BOOST_TEST(value(page, "mailpool_recipients_total{outcome=\"deferred\"}") == "3");
+  BOOST_TEST(value(page, "mailpool_connections{state=\"busy\"}") == "3");
+  BOOST_TEST(value(page, "mailpool_connections_reused_total") == "8");
+  BOOST_TEST(value(page, "mailpool_state{state=\"running\"}") == "1");
+  BOOST_TEST(value(page, "mailpool_state{state=\"draining\"}") == "0");
+  BOOST_TEST(value(page, "mailpool_dns_validation") == "1");
+}
+
+BOOST_AUTO_TEST_CASE(every_family_is_described_once_and_every_sample_belongs_to_one) {
+  ManagerStatus status;
+  status.sites = {site("google", 3), site("b", 1)};
+  auto const page = Metrics().text(status);
+  std::set<std::string_view> families;
+  std::string_view current;
+  for (auto line : split(page, '\n')) {
+    if (line.empty()) continue;
+    auto const words = split(line, ' ');
+    if (words[1] == "HELP") {
+      current = words[2];
+      BOOST_TEST(families.insert(current).second, line);
+    } else if (line[0] != '#') {
+      BOOST_TEST(line.substr(0, line.find_first_of("{ ")) == current, line);
+    }
+  }
+  BOOST_TEST(page.back() == '\n');
+}
+
+BOOST_AUTO_TEST_CASE(hostile_names_neither_break_the_format_nor_multiply_the_labels) {
+  ManagerStatus status;
+  for (int i = 0; i < 100000; ++i) status.sites.push_back(site("mx" + std::to_string(i), 1));
+  status.sites[0].site = "a\"} 1\nmailpool_messages_total 9";
+  status.totals.delivered = 100000;
+  Metrics metrics(50);
+  for (int round = 0; round < 3; ++round) {
+    auto const page = metrics.text(status);
+    BOOST_TEST(page.size() < 65536U);
+    BOOST_TEST(page.find("\nmailpool_messages_total 9") == std::string::npos);
+    BOOST_TEST(page.find(R"(site="a\"} 1?mailpool)") != std::string::npos);
+    BOOST_TEST(value(page, delivered_to + "other" + end_of_labels) == "99950");
+    std::reverse(status.sites.begin() + 1, status.sites.end());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(sites_of_the_configuration_get_a_label_before_the_busiest) {
+  ManagerStatus status;
+  status.sites = {site("busy", 900), site("busier", 800), site("google", 0, true)};
+  auto const page = Metrics(2).text(status);
+  BOOST_TEST(value(page, delivered_to + "google" + end_of_labels) == "0");
+  BOOST_TEST(value(page, delivered_to + "busy" + end_of_labels) == "900");
+  BOOST_TEST(value(page, delivered_to + "busier" + end_of_labels).empty());
+}
+
+BOOST_AUTO_TEST_CASE(no_counter_runs_backwards_when_sites_come_and_go) {
+  Metrics metrics(1);
+  ManagerStatus status;
+  auto other = [&] {
+    return std::stoull(value(metrics.text(status), delivered_to + "other" + end_of_labels));
+  };
+  status.totals.delivered = 30;
+  status.sites = {site("a", 10), site("b", 20)};
+  BOOST_TEST(other() == 20U);
+  // "a" is forgotten for a while; its label waits.
+  status.sites = {};
+  BOOST_TEST(other() == 20U);
+  // "b" takes the label over; what "a" and "b" have counted is not counted again.
+  status.sites = {site("b", 20)};
+  BOOST_TEST(other() == 20U);
+  status.totals.delivered = 31;
+  status.sites = {site("b", 21)};
+  BOOST_TEST(other() == 20U);
+  // "b" is known anew, from nothing.
+  status.totals.delivered = 32;
+  status.sites = {site("b", 1)};
+  BOOST_TEST(other() == 20U);
+}
+
+BOOST_AUTO_TEST_CASE(a_broken_limit_is_counted) {
+  ManagerStatus status;
+  status.sites = {site("a", 0), site("b", 0)};
+  status.sites[0].max_connections = 2;
+  status.sites[0].connections.idle = 2;
+  status.sites[1].max_connections = 2;
+  status.sites[1].connections.busy = 3;
+  status.sites[1].in_flight = 4;
+  auto const page = Metrics().text(status);
+  BOOST_TEST(value(page, "mailpool_invariant_violations{rule=\"max_connections\"}") == "1");
+  BOOST_TEST(value(page, "mailpool_invariant_violations{rule=\"lease\"}") == "1");
+}
+
+BOOST_AUTO_TEST_CASE(http_is_read_as_far_as_it_is_needed) {
+  BOOST_TEST((read_http_head("GET /metrics HTTP/1.1\r\nHost: x\r\n") == HttpWant::Metrics));
+  BOOST_TEST((read_http_head("GET /metrics?x=1 HTTP/1.0\r\n") == HttpWant::Metrics));
+  BOOST_TEST((read_http_head("HEAD /metrics HTTP/1.1\r\n") == HttpWant::MetricsHead));
+  BOOST_TEST((read_http_head("GET / HTTP/1.1\r\n") == HttpWant::NotFound));
+  BOOST_TEST((read_http_head("POST /metrics HTTP/1.1\r\n") == HttpWant::BadMethod));
+  for (auto bad :
+       {"", "GET", "GET /metrics", "GET /metrics SMTP/1.1", "EHLO x", "GET  /metrics HTTP/1.1"})
+    BOOST_TEST((read_http_head(bad) == HttpWant::BadRequest), bad);
+  auto const good = http_answer(HttpWant::Metrics, "abc\n");
+  BOOST_TEST(good.find("Content-Length: 4\r\n") != std::string::npos);
+  BOOST_TEST(good.substr(good.size() - 8) == "\r\n\r\nabc\n");
+  BOOST_TEST(http_answer(HttpWant::MetricsHead, "abc\n").find("abc") == std::string::npos);
+  BOOST_TEST(http_answer(HttpWant::BadMethod, "abc").find("405") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
