@@ -39,8 +39,7 @@ struct SiteSettings {
   std::uint32_t min_idle = 0;
   Duration idle_timeout = std::chrono::seconds(60);
   Duration max_lifetime = std::chrono::minutes(5);
-  Duration check_after = std::chrono::seconds(
-      30);  ///< idle longer than this: RSET proves it alive before it is used again
+  Duration check_after = std::chrono::seconds(30);  ///< idle for longer: RSET proves it alive first
   std::uint32_t max_messages = 100;
   Duration connect_timeout = std::chrono::seconds(30);
   Rate rate;

@@ -91,6 +91,7 @@ std::vector<Edges> all_edges() {
       number(Section::Smtp, "min_idle", "0", "-1", "10", "11"),
       duration(Section::Smtp, "idle_timeout", "'100ms'", "'1h'", {"'99ms'", "'3601s'"}),
       duration(Section::Smtp, "max_lifetime", "'1s'", "'1d'", {"'999ms'", "'25h'"}),
+      duration(Section::Smtp, "check_after", "'1s'", "'1h'", {"'999ms'", "'3601s'"}),
       number(Section::Smtp, "max_messages", "1", "0", "1000000", "1000001"),
       duration(Section::Smtp, "connect_timeout", "'100ms'", "'5m'", {"'99ms'", "'301s'"}),
       {Section::Smtp, "rate", good_rates, bad_rates},
