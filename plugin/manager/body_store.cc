@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <exception>
 #include <optional>
 #include <utility>
 
@@ -79,8 +80,13 @@ bool SpillingBodyStore::Storage::try_make_room(std::uint64_t octets) {
 
 bool SpillingBodyStore::Storage::try_grow(std::uint64_t room) {
   if (!store_.try_charge(room - room_)) return false;
+  try {
+    memory_.reserve(room);
+  } catch (std::exception const&) {  // the machine has less than memory_limit allows
+    store_.release(room - room_);
+    return false;
+  }
   room_ = room;
-  memory_.reserve(room);
   return true;
 }
 

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <system_error>
 #include <utility>
 
 namespace mailpool::manager {
@@ -55,11 +56,17 @@ class SpillWriter::Spill {
 
 SpillWriter::Handle::Handle(SpillWriter& writer)
     : writer_(writer), spill_(std::make_unique<Spill>()) {
-  if (!writer_.thread_.joinable()) writer_.start();
+  if (writer_.thread_.joinable() || writer_.try_start()) return;
+  std::lock_guard const lock(writer_.mutex_);
+  writer_.fail(*spill_, "no thread for writing temporary files");
 }
 
 SpillWriter::Handle::~Handle() {
-  std::lock_guard const lock(writer_.mutex_);
+  std::unique_lock lock(writer_.mutex_);
+  if (!writer_.thread_.joinable()) {
+    writer_.retire(std::move(spill_), lock);
+    return;
+  }
   spill_->abandoned = true;
   // Closing a large unlinked file frees its blocks: a matter for the thread as well.
   writer_.jobs_.push_back({nullptr, std::move(spill_)});
@@ -81,14 +88,19 @@ SpillWriter::~SpillWriter() {
   if (caught_up_fd_ >= 0) ::close(caught_up_fd_);
 }
 
-void SpillWriter::start() {
+bool SpillWriter::try_start() {
   // Signals belong to the loop's thread.
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this] { work(); });
+  try {
+    thread_ = std::thread([this] { work(); });
+  } catch (std::system_error const&) {
+    // joinable() tells
+  }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return thread_.joinable();
 }
 
 bool SpillWriter::append(Handle const& handle, std::string chunk) {

@@ -76,7 +76,7 @@ class SpillWriter {
     Spill* spill = nullptr;
     std::unique_ptr<Spill> retired;  ///< else: its next chunk is to be written
   };
-  void start();
+  [[nodiscard]] bool try_start();
   void work();
   void write_next(Spill& spill, std::unique_lock<std::mutex>& lock);
   void retire(std::unique_ptr<Spill> spill, std::unique_lock<std::mutex>& lock);

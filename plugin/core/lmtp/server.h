@@ -46,7 +46,8 @@ class Server {
   Server& operator=(Server const&) = delete;
 
   void receive(std::string_view octets, TimePoint now);
-  /// The outcome of recipient `index` (of Envelope::recipients) of the message in flight.
+  /// The outcome of recipient `index` (of Envelope::recipients) of the message in flight. Each has one. This and written() may call on_message():
+  /// a hasty client may have sent the next message already.
   void reply(std::size_t index, Outcome const& outcome, TimePoint now);
   void expire(TimePoint now);
 
