@@ -126,6 +126,7 @@ class Session::Conversation {
   void settle_rest(Place place, std::size_t recipient, Outcome const& outcome, Retry retry);
   void escalate(After after) { run_.after = std::max(run_.after, after); }
   [[nodiscard]] Place place_of(Command command) const;
+  [[nodiscard]] Place place_of_reply(Command command) const;
   [[nodiscard]] Context context() const;
   [[nodiscard]] Outcome said(Place place) const;
   [[nodiscard]] Outcome words_for(Sign sign, Place place, std::string_view how) const;

@@ -36,8 +36,15 @@ Context Session::Conversation::context() const {
   return {run_.is_reused, run_.tally.accepted() > 0, run_.is_mail_refused, run_.is_chunked};
 }
 
+// A reply that makes no sense, behind the commit point, says nothing of the message, whichever command it was counted for.
+Place Session::Conversation::place_of_reply(Command command) const {
+  bool const is_verdict = last_.code >= 400 || last_.is(2);
+  bool const is_early = command == Command::Mail || command == Command::Rcpt;
+  return run_.is_committed && is_early && !is_verdict ? Place::Chunk : place_of(command);
+}
+
 void Session::Conversation::on_transaction_reply(Owed const& owed, TimePoint now) {
-  auto const place = place_of(owed.command);
+  auto const place = place_of_reply(owed.command);
   if (is_hoped_for(place, owed)) {
     go_on(place, owed, now);
   } else if (place != Place::Rcpt || run_.tally.standing(owed.recipient) == Standing::Asked) {

@@ -421,6 +421,17 @@ BOOST_AUTO_TEST_CASE(after_the_commit_point_only_those_without_a_verdict_are_amb
   BOOST_TEST((result.retry == Retry::Nothing));
 }
 
+BOOST_AUTO_TEST_CASE(a_reply_that_makes_no_sense_behind_the_commit_point_is_ambiguous_whatever_it_was_for) {
+  for (auto replies : {"354 go\r\n", "250 ok\r\n354 go\r\n", "250 ok\r\n150 wait\r\n", "what?\r\n"}) {
+    Mail mail;
+    Talk talk;
+    talk.connected({"PIPELINING", "CHUNKING"}).start(mail.transaction).server(replies);
+    auto const result = talk.result();
+    BOOST_TEST((result.results[0].outcome.ambiguous && !result.results[0].may_retry));
+    BOOST_TEST(talk.take<Closed>().value().protocol_error);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_flight_that_was_refused_at_mail_is_not_ambiguous_whatever_comes_then) {
   for (bool says_more : {false, true}) {
     Talk talk;
