@@ -1,4 +1,5 @@
-// Lines of an EHLO reply: the case makes no difference, what is said twice counts once, and nothing unknown is learnt.
+// Lines of an EHLO reply: the case makes no difference, what is said twice counts once, and nothing
+// unknown is learnt.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
@@ -30,7 +31,8 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
     twice.learn(line);
     require(once == twice);
     require(once.size || once.size_limit == 0);
-    for (auto const& limit : {once.mail_max, once.rcpt_max, once.rcpt_domain_max}) require(!limit || *limit > 0);
+    for (auto const& limit : {once.mail_max, once.rcpt_max, once.rcpt_domain_max})
+      require(!limit || *limit > 0);
     has.learn(line);
   }
   require(!has.esmtp);  // that is the reply's to say, not a line's

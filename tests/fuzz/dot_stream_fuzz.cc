@@ -1,4 +1,5 @@
-// A body behind DATA: exactly one end, at the end, and what the server takes out of it is what went in (SMTP smuggling: CVE-2023-51764).
+// A body behind DATA: exactly one end, at the end, and what the server takes out of it is what went
+// in (SMTP smuggling: CVE-2023-51764).
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -16,7 +17,8 @@ void require(bool holds) {
   if (!holds) std::abort();
 }
 
-// What a Body may hold: lines that end with CRLF and nothing else, no NUL. The input's letters are few, so that dots and line ends meet.
+// What a Body may hold: lines that end with CRLF and nothing else, no NUL. The input's letters are
+// few, so that dots and line ends meet.
 std::string body_from(std::string_view octets) {
   std::string body;
   for (char c : octets) {

@@ -1,6 +1,7 @@
-// Messages over one SMTP connection to a server that says anything at any time. A second, simple account of what was sent and answered
-// watches the session: nothing is called delivered without a 2xx to its end of data, nothing is tried twice that may have been taken, and
-// the stream to the server holds commands, bodies and one end for each, and nothing else.
+// Messages over one SMTP connection to a server that says anything at any time. A second, simple
+// account of what was sent and answered watches the session: nothing is called delivered without a
+// 2xx to its end of data, nothing is tried twice that may have been taken, and the stream to the
+// server holds commands, bodies and one end for each, and nothing else.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -33,7 +34,8 @@ void require(bool holds, int line = __builtin_LINE()) {
 // The input, read from the front; zeros behind its end.
 class Input {
  public:
-  Input(std::uint8_t const* data, std::size_t size) : rest_(reinterpret_cast<char const*>(data), size) {}
+  Input(std::uint8_t const* data, std::size_t size)
+      : rest_(reinterpret_cast<char const*>(data), size) {}
   std::uint8_t octet() {
     if (rest_.empty()) return 0;
     auto const c = static_cast<std::uint8_t>(rest_.front());
@@ -53,13 +55,17 @@ class Input {
 
 class Storage final : public BodyStorage {
  public:
-  Storage(std::string octets, bool in_memory, bool is_broken) : octets_(std::move(octets)), in_memory_(in_memory), is_broken_(is_broken) {}
+  Storage(std::string octets, bool in_memory, bool is_broken)
+      : octets_(std::move(octets)), in_memory_(in_memory), is_broken_(is_broken) {}
   Append append(std::string_view) override { return Append::Ok; }
   [[nodiscard]] std::uint64_t size() const override { return octets_.size(); }
-  [[nodiscard]] std::string_view memory() const override { return in_memory_ ? std::string_view(octets_) : std::string_view{}; }
+  [[nodiscard]] std::string_view memory() const override {
+    return in_memory_ ? std::string_view(octets_) : std::string_view{};
+  }
   [[nodiscard]] std::ptrdiff_t read(std::uint64_t offset, std::span<char> to) const override {
     if (is_broken_) return -1;
-    auto const n = std::min(std::min<std::size_t>(to.size(), octets_.size() - offset), std::size_t{7});
+    auto const n =
+        std::min(std::min<std::size_t>(to.size(), octets_.size() - offset), std::size_t{7});
     std::memcpy(to.data(), octets_.data() + offset, n);
     return static_cast<std::ptrdiff_t>(n);
   }
@@ -71,15 +77,19 @@ class Storage final : public BodyStorage {
   bool is_broken_;
 };
 
-// Begins with a line that no command looks like, so that the watcher knows a body when it sees one; or is empty.
+// Begins with a line that no command looks like, so that the watcher knows a body when it sees one;
+// or is empty.
 std::string body_from(Input& in) {
   auto const kind = in.octet();
   if (kind % 8 == 0) return {};
   std::string body = kind % 2 != 0 ? "Subject: x\r\n" : ".Subject: x\r\n";
   for (char c : in.octets(kind)) {
-    if (c == '\n') body += "\r\n";
-    else if (c == '\r') body += "\r\n.\r\n";
-    else if (c != '\0') body += c;
+    if (c == '\n')
+      body += "\r\n";
+    else if (c == '\r')
+      body += "\r\n.\r\n";
+    else if (c != '\0')
+      body += c;
   }
   return body.ends_with("\r\n") ? body : body + "\r\n";
 }
@@ -90,12 +100,12 @@ struct Account {
   std::map<std::string, unsigned> rcpt;  // code, 0: sent and not answered
   unsigned mail = 0;
   unsigned data = 0;
-  unsigned end = 0;            // the reply to the end of data
-  unsigned premature = 0;      // a reply inside the body
-  unsigned ends_sent = 0;      // ends of data that left completely
-  unsigned ends_refused = 0;   // of these, BDAT refused as unknown
-  bool is_end_out = false;     // an end left, and was not refused as unknown
-  bool is_offered = false;     // octets were handed to TLS, which cannot tell what left
+  unsigned end = 0;           // the reply to the end of data
+  unsigned premature = 0;     // a reply inside the body
+  unsigned ends_sent = 0;     // ends of data that left completely
+  unsigned ends_refused = 0;  // of these, BDAT refused as unknown
+  bool is_end_out = false;    // an end left, and was not refused as unknown
+  bool is_offered = false;    // octets were handed to TLS, which cannot tell what left
 };
 
 // Reads what the session sends as a server would, and matches the replies by counting.
@@ -117,8 +127,10 @@ class Watcher {
     while (!octets.empty()) {
       auto const progress = replies_.feed(octets);
       if (progress != wire::ReplyParser::Progress::Complete) return;
-      if (!owed_.empty()) match(replies_.reply().code);
-      else if (account != nullptr && account->data == 354 && account->premature == 0) account->premature = replies_.reply().code;
+      if (!owed_.empty())
+        match(replies_.reply().code);
+      else if (account != nullptr && account->data == 354 && account->premature == 0)
+        account->premature = replies_.reply().code;
     }
   }
 
@@ -156,7 +168,8 @@ class Watcher {
   void command(std::string const& line) {
     for (char c : line) require(static_cast<unsigned char>(c) >= 0x20 && c != 0x7f);
     require(line.size() <= 2046);
-    if (after_data_ && (line == "." || line.starts_with("Subject:") || line.starts_with("..Subject:"))) {
+    if (after_data_ &&
+        (line == "." || line.starts_with("Subject:") || line.starts_with("..Subject:"))) {
       after_data_ = false;
       if (account == nullptr) {  // the lone dot after a transaction without recipients
         require(line == ".");
@@ -185,7 +198,8 @@ class Watcher {
       account->mail = account->data = account->end = 0;
       owed_.emplace_back("MAIL");
     } else {
-      require(line.starts_with("EHLO ") || line.starts_with("HELO ") || line == "STARTTLS" || line == "DATA" || line == "RSET" || line == "QUIT");
+      require(line.starts_with("EHLO ") || line.starts_with("HELO ") || line == "STARTTLS" ||
+              line == "DATA" || line == "RSET" || line == "QUIT");
       owed_.push_back(line);
     }
   }
@@ -198,7 +212,8 @@ class Watcher {
 
   void end_left() {
     ++account->ends_sent;
-    require(account->ends_sent <= account->ends_refused + 1);  // a second end only after the first was refused as unknown
+    require(account->ends_sent <=
+            account->ends_refused + 1);  // a second end only after the first was refused as unknown
     account->is_end_out = true;
   }
 
@@ -218,7 +233,8 @@ class Watcher {
         account->end = code;
       }
     }
-    if (command.starts_with("RCPT TO:<")) account->rcpt[command.substr(9, command.size() - 10)] = code;
+    if (command.starts_with("RCPT TO:<"))
+      account->rcpt[command.substr(9, command.size() - 10)] = code;
   }
 
   wire::ReplyParser replies_;
@@ -278,14 +294,14 @@ class Driver {
       case 8: return start();
       case 9: room_ = in_.octet(); return;
       case 10: room_ = SIZE_MAX; return;
-      case 11:
-        now_ += std::chrono::seconds(in_.octet() * 3);
-        return session_.expire(now_);
+      case 11: now_ += std::chrono::seconds(in_.octet() * 3); return session_.expire(now_);
       case 12: return session_.disconnected("the server closed the connection", now_);
       case 13:
         if (session_.is_idle()) session_.check(now_);
         return;
-      case 14: return in_.octet() % 2 != 0 ? session_.cancel("unwanted", now_) : session_.quit("enough", now_);
+      case 14:
+        return in_.octet() % 2 != 0 ? session_.cancel("unwanted", now_)
+                                    : session_.quit("enough", now_);
       default: return shake_hands();
     }
   }
@@ -297,14 +313,16 @@ class Driver {
     if (!command.starts_with("EHLO")) return "250 2.0.0 ok\r\n";
     auto const bits = in_.octet();
     std::string reply = "250-mx\r\n";
-    char const* const extensions[] = {"PIPELINING", "CHUNKING", "8BITMIME", "SMTPUTF8", "STARTTLS", "SIZE 60", "LIMITS RCPTMAX=2", "SIZE"};
+    char const* const extensions[] = {"PIPELINING", "CHUNKING", "8BITMIME",         "SMTPUTF8",
+                                      "STARTTLS",   "SIZE 60",  "LIMITS RCPTMAX=2", "SIZE"};
     for (unsigned i = 0; i < 8; ++i)
       if ((bits >> i & 1U) != 0) reply.append("250-").append(extensions[i]).append("\r\n");
     return reply + "250 HELP\r\n";
   }
 
   std::string some_reply() {
-    static constexpr unsigned codes[] = {220, 250, 251, 252, 354, 421, 450, 451, 452, 455, 500, 501, 502, 503, 550, 552, 554, 555, 150, 650};
+    static constexpr unsigned codes[] = {220, 250, 251, 252, 354, 421, 450, 451, 452, 455,
+                                         500, 501, 502, 503, 550, 552, 554, 555, 150, 650};
     auto const code = std::to_string(codes[in_.octet() % std::size(codes)]);
     return code + " " + code[0] + ".7.1 words\r\n";
   }
@@ -328,15 +346,18 @@ class Driver {
     account_.body = body_from(in_);
     auto const bits = in_.octet();
     body_ = {};
-    body_.has_leading_dot = account_.body.starts_with('.') || account_.body.find("\n.") != std::string::npos;
+    body_.has_leading_dot =
+        account_.body.starts_with('.') || account_.body.find("\n.") != std::string::npos;
     body_.has_eight_bit = !is_ascii(account_.body);
     body_.has_utf8_header = body_.has_eight_bit && (bits & 1U) != 0;
-    body_.storage = std::make_unique<Storage>(account_.body, (bits & 2U) != 0, (bits & 4U) != 0 && (bits & 8U) != 0);
+    body_.storage = std::make_unique<Storage>(account_.body, (bits & 2U) != 0,
+                                              (bits & 4U) != 0 && (bits & 8U) != 0);
     Transaction transaction;
     transaction.body = &body_;
     transaction.smtputf8 = (bits & 16U) != 0;
     sender_ = (bits & 32U) != 0 ? std::string(in_.octets(in_.octet() % 16)) : "a@example.net";
-    recipients_ = {"u@example.com", "v@example.com", "gr\xc3\xbcn@example.com", "w@example.com", std::string(in_.octets(in_.octet() % 8)) + "@x"};
+    recipients_ = {"u@example.com", "v@example.com", "gr\xc3\xbcn@example.com", "w@example.com",
+                   std::string(in_.octets(in_.octet() % 8)) + "@x"};
     recipients_.resize(bits % recipients_.size() + 1);
     transaction.sender = sender_;
     for (auto const& recipient : recipients_) transaction.recipients.emplace_back(recipient);
@@ -411,23 +432,28 @@ class Driver {
     bool const was_asked = asked != account_.rcpt.end();
     if (o.kind == OutcomeKind::Delivered) {
       require(!r.may_retry && !o.ambiguous && o.said_by_remote);
-      require(account_.mail / 100 == 2 && rcpt / 100 == 2 && account_.end / 100 == 2 && account_.is_end_out && account_.premature == 0);
+      require(account_.mail / 100 == 2 && rcpt / 100 == 2 && account_.end / 100 == 2 &&
+              account_.is_end_out && account_.premature == 0);
     }
     if (o.kind == OutcomeKind::Refused && o.said_by_remote) {
       auto is = [&](unsigned code) { return code == o.code; };
-      require(is(account_.mail) || is(rcpt) || is(account_.data) || is(account_.end) || is(account_.premature));
+      require(is(account_.mail) || is(rcpt) || is(account_.data) || is(account_.end) ||
+              is(account_.premature));
     }
     if (o.kind == OutcomeKind::Refused && !o.said_by_remote) {
       auto const e = o.enhanced;
-      require(e == EnhancedCode{5, 3, 4} || e == EnhancedCode{5, 6, 7} || e == EnhancedCode{5, 6, 3});
+      require(e == EnhancedCode{5, 3, 4} || e == EnhancedCode{5, 6, 7} ||
+              e == EnhancedCode{5, 6, 3});
     }
     bool const mail_refused = account_.mail >= 400;
-    bool const may_have_it = account_.is_end_out && was_asked && !mail_refused && (rcpt == 0 || rcpt / 100 == 2);
+    bool const may_have_it =
+        account_.is_end_out && was_asked && !mail_refused && (rcpt == 0 || rcpt / 100 == 2);
     bool const has_verdict = account_.end / 100 == 2 || account_.end >= 400;
     if (may_have_it) require(!r.may_retry);
     if (may_have_it && !has_verdict) require(o.ambiguous);
     if (o.ambiguous) require(!r.may_retry && (account_.is_end_out || account_.is_offered));
-    if (r.may_retry && retry == Retry::FreshConnection) require(was_reused_ || session_.chunking_is_broken());
+    if (r.may_retry && retry == Retry::FreshConnection)
+      require(was_reused_ || session_.chunking_is_broken());
   }
 
   Input& in_;

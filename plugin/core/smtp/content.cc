@@ -8,9 +8,11 @@ namespace mailpool::smtp {
 namespace {
 
 constexpr std::size_t buffer_size = 65536;
-// At most every second octet is a dot that is doubled: what was read fits into the buffer after stuffing.
+// At most every second octet is a dot that is doubled: what was read fits into the buffer after
+// stuffing.
 constexpr std::size_t raw_size = 40960;
-// TLS cannot tell what left of a piece, so the last one, which holds the commit point of a chunk, is kept short.
+// TLS cannot tell what left of a piece, so the last one, which holds the commit point of a chunk,
+// is kept short.
 constexpr std::size_t longest_piece = 262144;
 
 }  // namespace
@@ -45,7 +47,8 @@ bool Content::next(std::string_view& piece) {
 
 bool Content::is_last() const {
   if (stage_ == Stage::Terminator) return true;
-  return stage_ == Stage::Body && framing_ == Framing::Chunk && !piece_.empty() && offset_ == body_->size();
+  return stage_ == Stage::Body && framing_ == Framing::Chunk && !piece_.empty() &&
+         offset_ == body_->size();
 }
 
 void Content::taken(std::size_t n) {
@@ -86,15 +89,21 @@ bool Content::load() {
 
 bool Content::load_from_file() {
   bool const needs_dots = framing_ == Framing::Dots && body_->has_leading_dot;
-  if (!buffer_) buffer_ = std::make_unique<char[]>(needs_dots ? buffer_size + raw_size : buffer_size);
-  auto const raw = needs_dots ? std::span<char>{buffer_.get() + buffer_size, raw_size} : std::span<char>{buffer_.get(), buffer_size};
+  if (!buffer_)
+    buffer_ = std::make_unique<char[]>(needs_dots ? buffer_size + raw_size : buffer_size);
+  auto const raw = needs_dots ? std::span<char>{buffer_.get() + buffer_size, raw_size}
+                              : std::span<char>{buffer_.get(), buffer_size};
   auto const room = std::min<std::uint64_t>(raw.size(), body_->size() - offset_);
   auto const n = body_->storage->read(offset_, raw.first(room));
-  if (n <= 0) return false;  // 0: shorter than it said; an announced chunk could not be filled, nor may half a mail be ended with a dot
+  // 0: shorter than it said. An announced chunk could not be filled, nor may half a mail be ended
+  // with a dot.
+  if (n <= 0) return false;
   std::string_view read{raw.data(), static_cast<std::size_t>(n)};
   offset_ += read.size();
   last_ = read.back();
-  piece_ = needs_dots ? std::string_view{buffer_.get(), dots_.encode(read, {buffer_.get(), buffer_size})} : read;
+  piece_ = needs_dots
+               ? std::string_view{buffer_.get(), dots_.encode(read, {buffer_.get(), buffer_size})}
+               : read;
   assert(!needs_dots || read.empty());
   return true;
 }

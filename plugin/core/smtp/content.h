@@ -1,5 +1,6 @@
 #pragma once
-// The body on its way out, by DATA or as one BDAT chunk (RFC 5321 4.1.1.4, RFC 3030), piece by piece.
+// The body on its way out, by DATA or as one BDAT chunk (RFC 5321 4.1.1.4, RFC 3030), piece by
+// piece.
 
 #include <cstddef>
 #include <cstdint>
@@ -11,7 +12,8 @@
 
 namespace mailpool::smtp {
 
-/// Copies nothing where the body is in memory and needs no dots; else goes through a buffer of its own, held only while it sends.
+/// Copies nothing where the body is in memory and needs no dots; else goes through a buffer of its
+/// own, held only while it sends.
 class Content {
  public:
   enum class Framing : std::uint8_t {
@@ -23,9 +25,11 @@ class Content {
   void begin(Body const& body, Framing framing);
   /// Nothing left to send: begun and done, or never begun.
   [[nodiscard]] bool is_over() const { return stage_ == Stage::Over; }
-  /// The next octets, more of them than nothing; stable until taken(). False if the body cannot be read.
+  /// The next octets, more of them than nothing; stable until taken(). False if the body cannot be
+  /// read.
   [[nodiscard]] bool next(std::string_view& piece);
-  /// Whether what next() returned ends with the last octet of all. The lone dot is always a piece of its own.
+  /// Whether what next() returned ends with the last octet of all. The lone dot is always a piece
+  /// of its own.
   [[nodiscard]] bool is_last() const;
   /// The first `n` octets of the piece are gone.
   void taken(std::size_t n);

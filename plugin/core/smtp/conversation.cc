@@ -13,10 +13,9 @@
 namespace mailpool::smtp {
 namespace {
 
-// The body must move on by this much within body_timeout, so that a server which takes an octet a minute is given up (V7: tarpits).
+// The body must move on by this much within body_timeout, so that a server which takes an octet a
+// minute is given up (V7: tarpits).
 constexpr std::uint64_t progress_step = 65536;
-// What an idle connection may keep of the memory that a long list of recipients took.
-constexpr std::size_t idle_capacity = 4096;
 
 }  // namespace
 
@@ -32,7 +31,8 @@ void Session::Conversation::receive(std::string_view octets, TimePoint now) {
     if (ledger_.is_empty() || !is_front_sent()) return on_unasked(octets, now);
     auto const progress = parser_.feed(octets);
     if (progress == wire::ReplyParser::Progress::NeedsMore) return;
-    if (progress == wire::ReplyParser::Progress::Broken) return trouble(Nonsense, parser_.fault(), now);
+    if (progress == wire::ReplyParser::Progress::Broken)
+      return trouble(Nonsense, parser_.fault(), now);
     has_more_input_ = !octets.empty();
     on_reply(now);
   }
@@ -61,16 +61,19 @@ void Session::Conversation::on_checked(TimePoint) {
   events_.emplace_back(Checked{});
 }
 
-// A reply that nobody waits for would be taken for the next one that somebody does. Only 421 may come unasked (RFC 5321 3.8).
+// A reply that nobody waits for would be taken for the next one that somebody does. Only 421 may
+// come unasked (RFC 5321 3.8). Before MAIL is sent a message has lost nothing by it.
 void Session::Conversation::on_unasked(std::string_view octets, TimePoint now) {
   auto const progress = parser_.feed(octets);
   bool const is_reply = progress == wire::ReplyParser::Progress::Complete;
   if (is_reply) std::swap(last_, parser_.reply());
   last_line_.clear();
   if (run_.is_on && !ledger_.is_empty() && ledger_.front().command == Command::Mail)
-    return trouble(Lost, is_reply ? last_.to_string() : "the server spoke before it was asked", now);  // nothing of the mail was sent
-  if (is_reply && last_.code == 421 && !run_.is_on && state_ >= State::Idle) return close(last_reply());
-  auto const what = is_reply ? fmt::format("a reply that nobody asked for: {}", last_reply()) : "the server spoke without being asked";
+    return trouble(Lost, "the server spoke before MAIL FROM was sent", now);
+  if (is_reply && last_.code == 421 && !run_.is_on && state_ >= State::Idle)
+    return close(last_reply());
+  auto const what = is_reply ? fmt::format("a reply that nobody asked for: {}", last_reply())
+                             : "the server spoke without being asked";
   trouble(Nonsense, what, now);
 }
 
@@ -87,15 +90,14 @@ void Session::Conversation::trouble(Sign sign, std::string_view how, TimePoint n
   if (state_ == State::Closed) return;
   if (run_.is_on) return act_without_reply(sign, how, now);
   if (state_ == State::Quit) return close(closing_reason_);
-  std::string what(how);
-  if (sign == TimedOut) what = fmt::format("timed out while {}", sentence_of(state_));
-  if (!is_setting_up()) return close(what, sign == Nonsense);
-  auto const text = sign == TimedOut ? fmt::format("conversation with {} {}", settings_.relay, what)
-                    : sign == Nonsense
-                        ? fmt::format("{} broke the protocol while {}: {}", settings_.relay, sentence_of(state_), what)
-                        : fmt::format("lost connection with {} while {} ({})", settings_.relay, sentence_of(state_), what);
-  if (sign == Nonsense) return fail_setup(Outcome::local(451, {4, 5, 0}, text), false, true);
-  fail_setup(Outcome::local(451, {4, 4, 2}, text), may_try_plain());
+  if (is_setting_up()) {
+    bool const is_nonsense = sign == Nonsense;
+    auto words = failure_of(settings_.relay, sign, sentence_of(state_), how);
+    return fail_setup(std::move(words), !is_nonsense && may_try_plain(), is_nonsense);
+  }
+  close(
+      sign == TimedOut ? fmt::format("timed out while {}", sentence_of(state_)) : std::string(how),
+      sign == Nonsense);
 }
 
 // What the owner wants.
@@ -112,7 +114,8 @@ void Session::Conversation::quit(std::string_view reason, TimePoint now) {
   if (is_committed()) return act_without_reply(Lost, reason, now);
   if (run_.is_on) return cancel(reason, now);
   if (is_setting_up())
-    return fail_setup(Outcome::local(451, {4, 3, 2}, fmt::format("{}: {}", settings_.relay, reason)));
+    return fail_setup(
+        Outcome::local(451, {4, 3, 2}, fmt::format("{}: {}", settings_.relay, reason)));
   close(reason);
 }
 
@@ -154,11 +157,13 @@ std::optional<Event> Session::Conversation::poll() {
 Output Session::Conversation::output(TimePoint now) {
   Output out;
   if (state_ == State::Closed) return out;
-  if (auto const commands = unsent_commands(); !commands.empty()) out.pieces[out.count++] = commands;
+  if (auto const commands = commands_.unsent(); !commands.empty())
+    out.pieces[out.count++] = commands;
   if (content_.is_over()) return out;
   std::string_view piece;
   if (!content_.next(piece)) {
-    run_.tally.settle_open(Outcome::local(451, {4, 3, 0}, "the message could not be read back from its temporary file"));
+    run_.tally.settle_open(Outcome::local(
+        451, {4, 3, 0}, "the message could not be read back from its temporary file"));
     run_.reason = "unreadable body";
     escalate(After::Close);
     finish(now);
@@ -170,26 +175,16 @@ Output Session::Conversation::output(TimePoint now) {
 
 void Session::Conversation::written(std::size_t n, TimePoint now) {
   if (state_ == State::Closed || n == 0) return;
-  auto const commands = std::min(n, unsent_commands().size());
-  commands_taken(commands);
+  auto const commands = std::min(n, commands_.unsent().size());
+  commands_.taken(commands);
   n -= commands;
   if (n != 0) content_.taken(n);
   note_progress(now);
 }
 
-void Session::Conversation::commands_taken(std::size_t n) {
-  commands_offset_ += n;
-  commands_sent_ = std::max(commands_sent_, commands_cleared_ + commands_offset_);
-  if (commands_offset_ != commands_.size()) return;
-  commands_cleared_ += commands_offset_;
-  commands_offset_ = 0;
-  commands_.clear();
-  if (commands_.capacity() > idle_capacity) commands_.shrink_to_fit();
-}
-
 void Session::Conversation::note_progress(TimePoint now) {
   if (!run_.is_on || !run_.has_content_begun) return;
-  if (content_.is_over() && unsent_commands().empty()) {
+  if (content_.is_over() && commands_.unsent().empty()) {
     run_.is_committed = true;
     waiting_since_ = now;
   } else if (content_.sent() >= content_mark_ + progress_step) {
@@ -201,8 +196,9 @@ void Session::Conversation::note_progress(TimePoint now) {
 
 void Session::Conversation::offered() {
   if (state_ == State::Closed) return;
-  commands_sent_ = commands_cleared_ + commands_.size();
-  if (run_.is_on && run_.has_content_begun && (content_.is_over() || content_.is_last())) run_.is_committed = true;
+  commands_.offered();
+  if (run_.is_on && run_.has_content_begun && (content_.is_over() || content_.is_last()))
+    run_.is_committed = true;
   update_state();
 }
 
@@ -244,14 +240,15 @@ std::string_view Session::Conversation::last_reply() const {
   return last_line_;
 }
 
-void Session::Conversation::ask(Owed owed, std::initializer_list<std::string_view> command, TimePoint now) {
-  [[maybe_unused]] bool const is_built = wire::append_command(commands_, command);
+void Session::Conversation::ask(Owed owed, std::initializer_list<std::string_view> command,
+                                TimePoint now) {
+  [[maybe_unused]] bool const is_built = wire::append_command(commands_.text(), command);
   assert(is_built && "our own words can be sent");
   owe(owed, now);
 }
 
 void Session::Conversation::owe(Owed owed, TimePoint now) {
-  owed.asked_at = commands_cleared_ + commands_.size();
+  owed.asked_at = commands_.end();
   owed.transaction = transactions_;
   if (ledger_.is_empty()) waiting_since_ = now;
   ledger_.push(owed);

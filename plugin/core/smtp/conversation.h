@@ -1,6 +1,7 @@
 #pragma once
-// The inside of Session: what is said, owed and known. Four sources: conversation.cc (octets and time), setup.cc (greeting to Ready),
-// envelope.cc (what a transaction sends), replies.cc (what its replies lead to).
+// The inside of Session: what is said, owed and known. Four sources: conversation.cc (octets and
+// time), setup.cc (greeting to Ready), envelope.cc (what a transaction sends), replies.cc (what its
+// replies lead to).
 
 #include <algorithm>
 #include <initializer_list>
@@ -9,12 +10,14 @@
 #include <string_view>
 #include <vector>
 
+#include "core/smtp/command_stream.h"
 #include "core/smtp/content.h"
 #include "core/smtp/ledger.h"
 #include "core/smtp/requirements.h"
 #include "core/smtp/session.h"
 #include "core/smtp/tally.h"
 #include "core/smtp/verdicts.h"
+#include "core/smtp/words.h"
 #include "core/wire/reply.h"
 
 namespace mailpool::smtp {
@@ -68,7 +71,6 @@ class Session::Conversation {
     std::size_t next_recipient = 0;
     bool is_reused = false;
     bool is_chunked = false;
-    bool is_end_asked = false;  // DATA or BDAT is sent or about to be
     bool has_content_begun = false;
     bool is_mail_refused = false;
     bool is_committed = false;
@@ -86,9 +88,9 @@ class Session::Conversation {
   void ask(Owed owed, std::initializer_list<std::string_view> command, TimePoint now);
   void owe(Owed owed, TimePoint now);
   void enter(State state) { state_ = state; }
-  [[nodiscard]] std::string_view unsent_commands() const { return std::string_view(commands_).substr(commands_offset_); }
-  [[nodiscard]] bool is_front_sent() const { return ledger_.front().asked_at <= commands_sent_; }
-  void commands_taken(std::size_t n);
+  [[nodiscard]] bool is_front_sent() const {
+    return commands_.has_reached(ledger_.front().asked_at);
+  }
   void note_progress(TimePoint now);
   [[nodiscard]] Duration timeout_of(Command command) const;
 
@@ -129,7 +131,6 @@ class Session::Conversation {
   [[nodiscard]] Place place_of_reply(Command command) const;
   [[nodiscard]] Context context() const;
   [[nodiscard]] Outcome said(Place place) const;
-  [[nodiscard]] Outcome words_for(Sign sign, Place place, std::string_view how) const;
   void update_state();
 
   SessionSettings const settings_;
@@ -144,11 +145,8 @@ class Session::Conversation {
   TimePoint last_reply_at_;
 
   Ledger ledger_;
-  std::string commands_;
-  std::size_t commands_offset_ = 0;
-  std::uint64_t commands_cleared_ = 0;  // octets of commands that stood in commands_ before, over the life of the connection
-  std::uint64_t commands_sent_ = 0;     // octets of commands that may have reached the server
-  std::string scratch_;
+  CommandStream commands_;
+  std::string scratch_;  // for an address in A-labels
 
   wire::Capabilities capabilities_;
   bool is_encrypted_ = false;
@@ -163,10 +161,5 @@ class Session::Conversation {
   TimePoint body_since_{};
   std::string closing_reason_;
 };
-
-/// A remote refusal that must not bounce mail: 451 with the remote's words.
-[[nodiscard]] Outcome as_deferred(Outcome outcome);
-/// 451 4.4.2, "message may be delivered more than once".
-[[nodiscard]] Outcome as_ambiguous(Outcome outcome);
 
 }  // namespace mailpool::smtp

@@ -1,4 +1,5 @@
-// What a transaction sends: MAIL, RCPT, and DATA or BDAT with the body; in one flight, in groups or in lock step.
+// What a transaction sends: MAIL, RCPT, and DATA or BDAT with the body; in one flight, in groups or
+// in lock step.
 #include <fmt/format.h>
 
 #include <cassert>
@@ -10,7 +11,8 @@ namespace mailpool::smtp {
 
 void Session::Conversation::start(Transaction const& transaction, TimePoint now) {
   assert(is_idle() && "one transaction at a time");
-  assert(transaction.body != nullptr && !transaction.recipients.empty() && "a transaction has a body and recipients");
+  assert(transaction.body != nullptr && !transaction.recipients.empty() &&
+         "a transaction has a body and recipients");
   run_.is_on = true;
   run_.transaction = transaction;
   run_.tally.begin(transaction.recipients.size());
@@ -23,7 +25,8 @@ void Session::Conversation::start(Transaction const& transaction, TimePoint now)
   begin_envelope(now);
 }
 
-// What this server cannot get is said without asking it (the connection is shared, a refusal of one message must not cost it).
+// What this server cannot get is said without asking it (the connection is shared, a refusal of one
+// message must not cost it).
 void Session::Conversation::settle_impossible(Requirements const& needs) {
   if (auto const refusal = needs.refusal()) {
     run_.reason = refusal->outcome.text;
@@ -35,7 +38,8 @@ void Session::Conversation::settle_impossible(Requirements const& needs) {
     if (auto refusal = needs.refusal_of(recipients[i])) {
       run_.tally.settle(i, std::move(refusal->outcome), refusal->retry);
     } else if (room == 0) {
-      auto text = fmt::format("{} takes {} recipients at once (LIMITS RCPTMAX)", settings_.relay, *capabilities_.rcpt_max);
+      auto text = fmt::format("{} takes {} recipients at once (LIMITS RCPTMAX)", settings_.relay,
+                              *capabilities_.rcpt_max);
       run_.tally.settle(i, Outcome::local(451, {4, 5, 3}, std::move(text)), Retry::SameConnection);
     } else {
       --room;
@@ -45,7 +49,6 @@ void Session::Conversation::settle_impossible(Requirements const& needs) {
 
 void Session::Conversation::begin_envelope(TimePoint now) {
   run_.next_recipient = 0;
-  run_.is_end_asked = false;
   run_.has_content_begun = false;
   run_.is_mail_refused = false;
   run_.is_committed = false;
@@ -65,28 +68,32 @@ bool Session::Conversation::may_chunk() const {
   return settings_.chunking && capabilities_.chunking && !chunking_is_broken_;
 }
 
-// The commit point of this form is the end of the flight itself: on a connection that died unseen everything would be ambiguous.
+// The commit point of this form is the end of the flight itself: on a connection that died unseen
+// everything would be ambiguous.
 bool Session::Conversation::may_go_in_one_flight(TimePoint now) const {
   return run_.is_chunked && run_.transaction.body->size() <= settings_.one_flight_up_to &&
-         settings_.one_flight_within > Duration::zero() && now - last_reply_at_ <= settings_.one_flight_within;
+         settings_.one_flight_within > Duration::zero() &&
+         now - last_reply_at_ <= settings_.one_flight_within;
 }
 
 void Session::Conversation::ask_mail(Requirements const& needs, TimePoint now) {
   auto const sender = needs.on_wire(run_.transaction.sender, scratch_);
   assert(sender && "an address that cannot be sent was settled before");
-  [[maybe_unused]] bool const is_built =
-      wire::append_path_command(commands_, "MAIL FROM", *sender, needs.mail_parameters(), needs.charset());
+  [[maybe_unused]] bool const is_built = wire::append_path_command(
+      commands_, "MAIL FROM", *sender, needs.mail_parameters(), needs.charset());
   assert(is_built && "a path and our own parameters make a command");
   owe({Command::Mail}, now);
 }
 
-void Session::Conversation::ask_recipients(Requirements const& needs, std::size_t at_most, TimePoint now) {
+void Session::Conversation::ask_recipients(Requirements const& needs, std::size_t at_most,
+                                           TimePoint now) {
   auto& i = run_.next_recipient;
-  for (i = run_.tally.next_unasked(i); i < run_.tally.size() && at_most > 0; i = run_.tally.next_unasked(i), --at_most) {
+  for (i = run_.tally.next_unasked(i); i < run_.tally.size() && at_most > 0;
+       i = run_.tally.next_unasked(i), --at_most) {
     auto const recipient = needs.on_wire(run_.transaction.recipients[i], scratch_);
     assert(recipient && "an address that cannot be sent was settled before");
     [[maybe_unused]] bool const is_built =
-        wire::append_path_command(commands_, "RCPT TO", *recipient, {}, needs.charset());
+        wire::append_path_command(commands_.text(), "RCPT TO", *recipient, {}, needs.charset());
     assert(is_built && "a path makes a command");
     run_.tally.ask(i);
     owe({Command::Rcpt, static_cast<std::uint32_t>(i)}, now);
@@ -94,9 +101,9 @@ void Session::Conversation::ask_recipients(Requirements const& needs, std::size_
 }
 
 void Session::Conversation::ask_end(TimePoint now) {
-  run_.is_end_asked = true;
   if (!run_.is_chunked) return ask({Command::Data}, {"DATA"}, now);
-  ask({Command::Bdat}, {"BDAT ", fmt::format_int(run_.transaction.body->size()).c_str(), " LAST"}, now);
+  ask({Command::Bdat}, {"BDAT ", fmt::format_int(run_.transaction.body->size()).c_str(), " LAST"},
+      now);
   begin_content(Content::Framing::Chunk, now);
 }
 

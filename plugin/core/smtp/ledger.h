@@ -1,5 +1,6 @@
 #pragma once
-// The replies that are owed, in the order in which they were asked for (RFC 2920 3.1: replies are matched by counting).
+// The replies that are owed, in the order in which they were asked for (RFC 2920 3.1: replies are
+// matched by counting).
 
 #include <cassert>
 #include <cstddef>
@@ -8,13 +9,27 @@
 
 namespace mailpool::smtp {
 
-enum class Command : std::uint8_t { Greeting, Ehlo, Helo, StartTls, Mail, Rcpt, Data, Bdat, EndOfData, Rset, LoneDot, Quit };
+enum class Command : std::uint8_t {
+  Greeting,
+  Ehlo,
+  Helo,
+  StartTls,
+  Mail,
+  Rcpt,
+  Data,
+  Bdat,
+  EndOfData,
+  Rset,
+  LoneDot,
+  Quit
+};
 
 struct Owed {
   Command command;
   std::uint32_t recipient = 0;    ///< of Rcpt
   std::uint32_t transaction = 0;  ///< number on this connection
-  std::uint64_t asked_at = 0;     ///< place in the stream of commands where the command ends: before that is sent, no reply is owed
+  /// Where the command ends in the stream of commands: before that is sent, no reply is owed.
+  std::uint64_t asked_at = 0;
 };
 
 /// Knows no transactions: entries of several may stand in it one behind the other.

@@ -1,4 +1,5 @@
-// What the replies of a transaction lead to: the hoped-for ones here, all others by the table in verdicts.cc.
+// What the replies of a transaction lead to: the hoped-for ones here, all others by the table in
+// verdicts.cc.
 #include <fmt/format.h>
 
 #include <utility>
@@ -36,7 +37,8 @@ Context Session::Conversation::context() const {
   return {run_.is_reused, run_.tally.accepted() > 0, run_.is_mail_refused, run_.is_chunked};
 }
 
-// A reply that makes no sense, behind the commit point, says nothing of the message, whichever command it was counted for.
+// A reply that makes no sense, behind the commit point, says nothing of the message, whichever
+// command it was counted for.
 Place Session::Conversation::place_of_reply(Command command) const {
   bool const is_verdict = last_.code >= 400 || last_.is(2);
   bool const is_early = command == Command::Mail || command == Command::Rcpt;
@@ -98,9 +100,11 @@ void Session::Conversation::act_without_reply(Sign sign, std::string_view how, T
   finish(now);
 }
 
-void Session::Conversation::act(Row const& row, Sign sign, std::string_view how, std::size_t recipient, TimePoint now) {
+void Session::Conversation::act(Row const& row, Sign sign, std::string_view how,
+                                std::size_t recipient, TimePoint now) {
   if (row.place == Place::Mail) run_.is_mail_refused = true;
-  auto outcome = sign >= 400 ? said(row.place) : words_for(sign, row.place, how);
+  auto outcome = sign >= 400 ? said(row.place)
+                             : failure_of(settings_.relay, sign, sentence_of(row.place), how);
   if (row.action != Action::PassToOne) run_.reason = outcome.text;
   switch (row.action) {
     case Action::PassToAll: return run_.tally.settle_open(outcome);
@@ -121,34 +125,32 @@ void Session::Conversation::act(Row const& row, Sign sign, std::string_view how,
       chunking_is_broken_ = true;
       run_.tally.settle_open(as_deferred(std::move(outcome)), Retry::FreshConnection);
       return escalate(After::Close);
-    case Action::Defer:
-      run_.tally.settle_open(outcome);
-      return escalate(After::Close);
-    case Action::Violation:
-      run_.tally.settle_open(outcome);
-      return escalate(After::Poison);
+    case Action::Defer: run_.tally.settle_open(outcome); return escalate(After::Close);
+    case Action::Violation: run_.tally.settle_open(outcome); return escalate(After::Poison);
     case Action::Ambiguous:
       run_.tally.settle_open(as_ambiguous(std::move(outcome)));
       return escalate(sign == Nonsense || sign >= 100 ? After::Poison : After::Close);
     case Action::KeepReplies: return;
-    case Action::KeepAndPoison:
-      run_.tally.forbid_retries();
-      return escalate(After::Poison);
+    case Action::KeepAndPoison: run_.tally.forbid_retries(); return escalate(After::Poison);
     case Action::LoneDot: return end_unwanted_data(now);
   }
 }
 
-// A reply to one RCPT that ends the transaction: of the others, those may have been taken whose flight is out already.
-void Session::Conversation::settle_rest(Place place, std::size_t recipient, Outcome const& outcome, Retry retry) {
+// A reply to one RCPT that ends the transaction: of the others, those may have been taken whose
+// flight is out already.
+void Session::Conversation::settle_rest(Place place, std::size_t recipient, Outcome const& outcome,
+                                        Retry retry) {
   if (place != Place::Rcpt || !run_.is_committed) {
     if (place == Place::Rcpt && retry != Retry::Nothing) run_.tally.retry_deferred(retry);
     return run_.tally.settle_open(outcome, retry);
   }
   run_.tally.settle(recipient, outcome, retry);
-  run_.tally.settle_open(as_ambiguous(words_for(Lost, Place::Chunk, last_reply())));
+  run_.tally.settle_open(
+      as_ambiguous(failure_of(settings_.relay, Lost, sentence_of(Place::Chunk), last_reply())));
 }
 
-// The chunk was not taken, so nothing was delivered; the body goes once more, by DATA, to those who were accepted.
+// The chunk was not taken, so nothing was delivered; the body goes once more, by DATA, to those who
+// were accepted.
 void Session::Conversation::restart_without_chunking(TimePoint now) {
   chunking_is_broken_ = true;
   run_.is_committed = false;
@@ -157,7 +159,8 @@ void Session::Conversation::restart_without_chunking(TimePoint now) {
   ask({Command::Rset}, {"RSET"}, now);
 }
 
-// 354 though nobody was accepted: a lone dot ends it, and whatever is answered to that counts for nothing (RFC 2920 3.1).
+// 354 though nobody was accepted: a lone dot ends it, and whatever is answered to that counts for
+// nothing (RFC 2920 3.1).
 void Session::Conversation::end_unwanted_data(TimePoint now) {
   closing_reason_ = "the server took DATA without a recipient";
   events_.emplace_back(Finished{run_.tally.take(true, std::move(run_.reason))});
@@ -167,24 +170,8 @@ void Session::Conversation::end_unwanted_data(TimePoint now) {
 }
 
 Outcome Session::Conversation::said(Place place) const {
-  return Outcome::remote(last_.code, last_.enhanced, last_.text(), settings_.relay, command_of(place));
-}
-
-Outcome Session::Conversation::words_for(Sign sign, Place place, std::string_view how) const {
-  auto const what = printable(how, 200);
-  auto const doing = sentence_of(place);
-  if (sign == TimedOut)
-    return Outcome::local(451, {4, 4, 2}, fmt::format("conversation with {} timed out while {}", settings_.relay, doing));
-  if (sign == Lost || sign == LostMidReply)
-    return Outcome::local(451, {4, 4, 2}, fmt::format("lost connection with {} while {} ({})", settings_.relay, doing, what));
-  return Outcome::local(451, {4, 5, 0}, fmt::format("{} broke the protocol while {}: {}", settings_.relay, doing, what));
-}
-
-Outcome as_ambiguous(Outcome outcome) {
-  outcome.enhanced = {4, 4, 2};
-  outcome.text += " -- message may be delivered more than once";
-  outcome.ambiguous = true;
-  return outcome;
+  return Outcome::remote(last_.code, last_.enhanced, last_.text(), settings_.relay,
+                         command_of(place));
 }
 
 }  // namespace mailpool::smtp

@@ -10,8 +10,8 @@
 
 namespace mailpool::smtp {
 
-Requirements::Requirements(Transaction const& transaction, wire::Capabilities const& server, SessionSettings const& settings,
-                           bool is_encrypted)
+Requirements::Requirements(Transaction const& transaction, wire::Capabilities const& server,
+                           SessionSettings const& settings, bool is_encrypted)
     : transaction_(transaction),
       server_(server),
       settings_(settings),
@@ -20,16 +20,20 @@ Requirements::Requirements(Transaction const& transaction, wire::Capabilities co
 
 std::optional<Refusal> Requirements::refusal() const {
   if (settings_.tls == TlsMode::Encrypt && !is_encrypted_) {
-    auto text = fmt::format("{}: TLS is required (tls = \"encrypt\") and the connection has none", settings_.relay);
+    auto text = fmt::format("{}: TLS is required (tls = \"encrypt\") and the connection has none",
+                            settings_.relay);
     return Refusal{Outcome::local(451, {4, 7, 5}, std::move(text)), Retry::OtherHost};
   }
   if (auto too_big = size_refusal()) return too_big;
   if (transaction_.body->has_eight_bit && settings_.refuse_eight_bit && !server_.eight_bit_mime) {
-    auto text = fmt::format("{} does not take 8-bit content (eight_bit = \"refuse\")", settings_.relay);
+    auto text =
+        fmt::format("{} does not take 8-bit content (eight_bit = \"refuse\")", settings_.relay);
     return Refusal{Outcome::local(554, {5, 6, 3}, std::move(text))};
   }
-  // Header octets above 127 without SMTPUTF8 declared are old unlabelled 8-bit mail, not an international message.
-  if (transaction_.smtputf8 && transaction_.body->has_utf8_header && !server_.smtputf8) return no_smtputf8("the header");
+  // Header octets above 127 without SMTPUTF8 declared are old unlabelled 8-bit mail, not an
+  // international message.
+  if (transaction_.smtputf8 && transaction_.body->has_utf8_header && !server_.smtputf8)
+    return no_smtputf8("the header");
   return address_refusal(transaction_.sender, "sender");
 }
 
@@ -40,12 +44,15 @@ std::optional<Refusal> Requirements::refusal_of(std::string_view recipient) cons
 std::optional<Refusal> Requirements::size_refusal() const {
   auto const size = transaction_.body->size();
   if (server_.size_limit == 0 || size <= server_.size_limit) return std::nullopt;
-  auto text = fmt::format("message size {} exceeds the limit {} of {}", size, server_.size_limit, settings_.relay);
+  auto text = fmt::format("message size {} exceeds the limit {} of {}", size, server_.size_limit,
+                          settings_.relay);
   return Refusal{Outcome::local(552, {5, 3, 4}, std::move(text))};
 }
 
-std::optional<Refusal> Requirements::address_refusal(std::string_view address, std::string_view role) const {
-  if (charset_ == wire::Charset::Ascii && needs_smtputf8(address)) return no_smtputf8(fmt::format("the {} address", role));
+std::optional<Refusal> Requirements::address_refusal(std::string_view address,
+                                                     std::string_view role) const {
+  if (charset_ == wire::Charset::Ascii && needs_smtputf8(address))
+    return no_smtputf8(fmt::format("the {} address", role));
   std::string scratch;
   if (on_wire(address, scratch)) return std::nullopt;
   auto text = fmt::format("the {} address cannot be sent in an SMTP command", role);
@@ -53,14 +60,17 @@ std::optional<Refusal> Requirements::address_refusal(std::string_view address, s
 }
 
 Refusal Requirements::no_smtputf8(std::string_view what) const {
-  auto text = fmt::format("SMTPUTF8 is required for {}, but was not offered by {}", what, settings_.relay);
+  auto text =
+      fmt::format("SMTPUTF8 is required for {}, but was not offered by {}", what, settings_.relay);
   return {Outcome::local(550, {5, 6, 7}, std::move(text)), Retry::OtherHost};
 }
 
-std::optional<std::string_view> Requirements::on_wire(std::string_view address, std::string& scratch) const {
+std::optional<std::string_view> Requirements::on_wire(std::string_view address,
+                                                      std::string& scratch) const {
   if (wire::is_path(address, charset_)) return address;
   auto const at = address.rfind('@');
-  if (charset_ == wire::Charset::Utf8 || at == std::string_view::npos || is_ascii(address)) return std::nullopt;
+  if (charset_ == wire::Charset::Utf8 || at == std::string_view::npos || is_ascii(address))
+    return std::nullopt;
   auto const domain = canonical_domain(address.substr(at + 1));
   if (!domain) return std::nullopt;
   scratch.assign(address.substr(0, at + 1)).append(*domain);
@@ -76,7 +86,8 @@ bool Requirements::is_international() const {
 
 std::string Requirements::mail_parameters() const {
   std::string parameters;
-  if (server_.size) fmt::format_to(std::back_inserter(parameters), " SIZE={}", transaction_.body->size());
+  if (server_.size)
+    fmt::format_to(std::back_inserter(parameters), " SIZE={}", transaction_.body->size());
   if (server_.eight_bit_mime && transaction_.body->has_eight_bit) parameters += " BODY=8BITMIME";
   if (server_.smtputf8 && is_international()) parameters += " SMTPUTF8";
   return parameters;

@@ -1,5 +1,6 @@
 #pragma once
-// What a message needs of a server before it may be offered to it: SIZE, 8BITMIME, SMTPUTF8, TLS (RFC 1870, 6152, 6531).
+// What a message needs of a server before it may be offered to it: SIZE, 8BITMIME, SMTPUTF8, TLS
+// (RFC 1870, 6152, 6531).
 
 #include <optional>
 #include <string>
@@ -16,25 +17,29 @@ struct Refusal {
   Retry retry = Retry::Nothing;
 };
 
-/// Judges by what the connection has achieved, not by what was asked of it; so it is asked before every MAIL.
+/// Judges by what the connection has achieved, not by what was asked of it; so it is asked before
+/// every MAIL.
 class Requirements {
  public:
   /// References must outlive it.
-  Requirements(Transaction const& transaction, wire::Capabilities const& server, SessionSettings const& settings, bool is_encrypted);
+  Requirements(Transaction const& transaction, wire::Capabilities const& server,
+               SessionSettings const& settings, bool is_encrypted);
 
   /// Of the message as a whole: size, 8-bit content, international header or sender, TLS.
   [[nodiscard]] std::optional<Refusal> refusal() const;
   [[nodiscard]] std::optional<Refusal> refusal_of(std::string_view recipient) const;
 
-  /// What stands in MAIL and RCPT: a domain in U-labels goes out in A-labels (made in `scratch`) where the server lacks SMTPUTF8. Nothing
-  /// if the address cannot be sent at all.
-  [[nodiscard]] std::optional<std::string_view> on_wire(std::string_view address, std::string& scratch) const;
+  /// What stands in MAIL and RCPT: a domain in U-labels goes out in A-labels (made in `scratch`)
+  /// where the server lacks SMTPUTF8. Nothing if the address cannot be sent at all.
+  [[nodiscard]] std::optional<std::string_view> on_wire(std::string_view address,
+                                                        std::string& scratch) const;
   [[nodiscard]] wire::Charset charset() const { return charset_; }
   /// Behind MAIL FROM:<>, each with a blank before it.
   [[nodiscard]] std::string mail_parameters() const;
 
  private:
-  [[nodiscard]] std::optional<Refusal> address_refusal(std::string_view address, std::string_view role) const;
+  [[nodiscard]] std::optional<Refusal> address_refusal(std::string_view address,
+                                                       std::string_view role) const;
   [[nodiscard]] std::optional<Refusal> size_refusal() const;
   [[nodiscard]] bool is_international() const;
   [[nodiscard]] Refusal no_smtputf8(std::string_view what) const;

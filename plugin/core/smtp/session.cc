@@ -54,13 +54,19 @@ Session::Session(SessionSettings settings, TimePoint now)
     : conversation_(std::make_unique<Conversation>(std::move(settings), now)) {}
 Session::~Session() = default;
 
-void Session::receive(std::string_view octets, TimePoint now) { conversation_->receive(octets, now); }
-void Session::disconnected(std::string_view how, TimePoint now) { conversation_->disconnected(how, now); }
+void Session::receive(std::string_view octets, TimePoint now) {
+  conversation_->receive(octets, now);
+}
+void Session::disconnected(std::string_view how, TimePoint now) {
+  conversation_->disconnected(how, now);
+}
 void Session::tls_established(TimePoint now) { conversation_->tls_established(now); }
 void Session::tls_failed(std::string_view why, TimePoint) { conversation_->tls_failed(why); }
 void Session::expire(TimePoint now) { conversation_->expire(now); }
 
-void Session::start(Transaction const& transaction, TimePoint now) { conversation_->start(transaction, now); }
+void Session::start(Transaction const& transaction, TimePoint now) {
+  conversation_->start(transaction, now);
+}
 void Session::check(TimePoint now) { conversation_->check(now); }
 void Session::quit(std::string_view reason, TimePoint now) { conversation_->quit(reason, now); }
 void Session::cancel(std::string_view reason, TimePoint now) { conversation_->cancel(reason, now); }

@@ -8,14 +8,6 @@
 
 namespace mailpool::smtp {
 
-Outcome as_deferred(Outcome outcome) {
-  if (outcome.kind == OutcomeKind::Deferred) return outcome;
-  outcome.kind = OutcomeKind::Deferred;
-  outcome.code = 451;
-  outcome.enhanced.klass = 4;
-  return outcome;
-}
-
 void Session::Conversation::on_setup_reply(Command command, TimePoint now) {
   switch (command) {
     case Command::Greeting:
@@ -35,8 +27,11 @@ void Session::Conversation::on_setup_reply(Command command, TimePoint now) {
 }
 
 void Session::Conversation::say_ehlo(TimePoint now) {
-  if (settings_.ehlo_name.empty() || !wire::append_command(commands_, {"EHLO ", settings_.ehlo_name}))
-    return fail_setup(Outcome::local(451, {4, 3, 5}, fmt::format("hostname = \"{}\" cannot be said in EHLO", settings_.ehlo_name)));
+  if (settings_.ehlo_name.empty() ||
+      !wire::append_command(commands_.text(), {"EHLO ", settings_.ehlo_name}))
+    return fail_setup(Outcome::local(
+        451, {4, 3, 5},
+        fmt::format("hostname = \"{}\" cannot be said in EHLO", settings_.ehlo_name)));
   enter(State::Ehlo);
   owe({Command::Ehlo}, now);
 }
@@ -49,7 +44,8 @@ void Session::Conversation::on_ehlo(TimePoint now) {
     lines.remove_prefix(end + 1);
     capabilities_.learn(lines.substr(0, lines.find('\n')));
   }
-  bool const wants_tls = settings_.tls == TlsMode::Encrypt || (settings_.tls == TlsMode::May && !settings_.skip_starttls);
+  bool const wants_tls = settings_.tls == TlsMode::Encrypt ||
+                         (settings_.tls == TlsMode::May && !settings_.skip_starttls);
   if (is_encrypted_ || !wants_tls || !capabilities_.starttls) return become_ready();
   enter(State::StartTls);
   ask({Command::StartTls}, {"STARTTLS"}, now);
@@ -57,10 +53,11 @@ void Session::Conversation::on_ehlo(TimePoint now) {
 
 void Session::Conversation::on_starttls(TimePoint now) {
   if (last_.code == 220) {
-    // What came behind the 220 was sent by somebody without the key, to be taken for what the server says under TLS (CVE-2011-0411,
-    // CVE-2021-38371).
+    // What came behind the 220 was sent by somebody without the key, to be taken for what the
+    // server says under TLS (CVE-2011-0411, CVE-2021-38371).
     if (has_more_input_) {
-      auto text = fmt::format("{} sent more than the reply to STARTTLS before TLS", settings_.relay);
+      auto text =
+          fmt::format("{} sent more than the reply to STARTTLS before TLS", settings_.relay);
       return fail_setup(Outcome::local(451, {4, 7, 5}, std::move(text)), false, true);
     }
     enter(State::TlsHandshake);
@@ -68,9 +65,11 @@ void Session::Conversation::on_starttls(TimePoint now) {
     events_.emplace_back(BeginTls{});
     return;
   }
-  auto text = fmt::format("{} announced STARTTLS and refused it: {}", settings_.relay, last_reply());
+  auto text =
+      fmt::format("{} announced STARTTLS and refused it: {}", settings_.relay, last_reply());
   bool const is_refusal = last_.code >= 400;
-  fail_setup(Outcome::local(451, {4, 7, 5}, std::move(text)), is_refusal && may_try_plain(), !is_refusal);
+  fail_setup(Outcome::local(451, {4, 7, 5}, std::move(text)), is_refusal && may_try_plain(),
+             !is_refusal);
 }
 
 void Session::Conversation::tls_established(TimePoint now) {
@@ -90,7 +89,8 @@ void Session::Conversation::tls_failed(std::string_view why) {
 
 void Session::Conversation::become_ready() {
   if (settings_.tls == TlsMode::Encrypt && !is_encrypted_) {
-    auto text = fmt::format("TLS is required (tls = \"encrypt\"), but was not offered by {}", settings_.relay);
+    auto text = fmt::format("TLS is required (tls = \"encrypt\"), but was not offered by {}",
+                            settings_.relay);
     return fail_setup(Outcome::local(451, {4, 7, 5}, std::move(text)));
   }
   enter(State::Idle);
@@ -98,15 +98,17 @@ void Session::Conversation::become_ready() {
 }
 
 bool Session::Conversation::may_try_plain() const {
-  return settings_.tls == TlsMode::May && (state_ == State::StartTls || state_ == State::TlsHandshake);
+  return settings_.tls == TlsMode::May &&
+         (state_ == State::StartTls || state_ == State::TlsHandshake);
 }
 
-// A 5xx in a greeting speaks of the host, not of the mail: it never bounces any (Postfix: smtp_skip_5xx_greeting).
+// A 5xx in a greeting speaks of the host, not of the mail: it never bounces any (Postfix:
+// smtp_skip_5xx_greeting).
 void Session::Conversation::refuse_setup(std::string_view command) {
   if (last_.is(4) || last_.is(5))
-    return fail_setup(as_deferred(Outcome::remote(last_.code, last_.enhanced, last_.text(), settings_.relay, command)));
-  auto text = fmt::format("{} broke the protocol while {}: {}", settings_.relay, sentence_of(state_), last_reply());
-  fail_setup(Outcome::local(451, {4, 5, 0}, std::move(text)), false, true);
+    return fail_setup(as_deferred(
+        Outcome::remote(last_.code, last_.enhanced, last_.text(), settings_.relay, command)));
+  fail_setup(failure_of(settings_.relay, Nonsense, sentence_of(state_), last_reply()), false, true);
 }
 
 void Session::Conversation::fail_setup(Outcome outcome, bool try_plain, bool is_protocol_error) {

@@ -7,8 +7,8 @@
 namespace mailpool::smtp {
 namespace {
 
-// A result names one kind of retry for all that have one. The order loses nothing: what is tried again on a connection meets the other
-// obstacle there once more.
+// A result names one kind of retry for all that have one. The order loses nothing: what is tried
+// again on a connection meets the other obstacle there once more.
 Retry strongest(std::vector<Retry> const& retries) {
   for (auto kind : {Retry::FreshConnection, Retry::SameConnection, Retry::OtherHost})
     if (std::find(retries.begin(), retries.end(), kind) != retries.end()) return kind;
@@ -43,9 +43,13 @@ void Tally::move(std::size_t i, Standing to) {
   standing_[i] = to;
 }
 
-void Tally::ask(std::size_t i) { move(i, Standing::Asked); }
+void Tally::ask(std::size_t i) {
+  move(i, Standing::Asked);
+}
 
-void Tally::accept(std::size_t i) { move(i, Standing::Accepted); }
+void Tally::accept(std::size_t i) {
+  move(i, Standing::Accepted);
+}
 
 void Tally::settle(std::size_t i, Outcome outcome, Retry retry) {
   move(i, Standing::Settled);
@@ -65,7 +69,8 @@ void Tally::reopen_accepted() {
 
 void Tally::retry_deferred(Retry retry) {
   for (std::size_t i = 0; i < size(); ++i) {
-    if (standing_[i] != Standing::Settled || results_[i].outcome.kind != OutcomeKind::Deferred) continue;
+    if (standing_[i] != Standing::Settled || results_[i].outcome.kind != OutcomeKind::Deferred)
+      continue;
     results_[i].may_retry = true;
     retries_[i] = retry;
   }
@@ -78,7 +83,8 @@ void Tally::forbid_retries() {
 
 std::size_t Tally::next_unasked(std::size_t from) const {
   auto const first = standing_.begin() + static_cast<std::ptrdiff_t>(std::min(from, size()));
-  return static_cast<std::size_t>(std::find(first, standing_.end(), Standing::Unasked) - standing_.begin());
+  return static_cast<std::size_t>(std::find(first, standing_.end(), Standing::Unasked) -
+                                  standing_.begin());
 }
 
 TransactionResult Tally::take(bool is_connection_over, std::string reason) {

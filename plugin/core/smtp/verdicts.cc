@@ -9,8 +9,9 @@ namespace {
 using enum When;
 using enum Action;
 
-// A state fault of a reused connection (500, 502, 503, "nested MAIL") must not bounce mail; a verdict on the mail must not be asked for
-// twice. 450..452 to MAIL on a reused connection mean "too many messages" often enough that a fresh one may answer differently.
+// A state fault of a reused connection (500, 502, 503, "nested MAIL") must not bounce mail; a
+// verdict on the mail must not be asked for twice. 450..452 to MAIL on a reused connection mean
+// "too many messages" often enough that a fresh one may answer differently.
 constexpr auto table = std::to_array<Row>({
     // clang-format off
     {"mail_421_reused",                  Place::Mail,      {421},                     Reused,       FreshConnection},
@@ -130,7 +131,9 @@ std::string_view command_of(Place place) {
   return "";
 }
 
-std::span<Row const> rows() { return table; }
+std::span<Row const> rows() {
+  return table;
+}
 
 Row const& row_for(Place place, Sign sign, Context context) {
   auto const row = std::find_if(table.begin(), table.end(), [&](Row const& r) {

@@ -20,7 +20,8 @@ std::string_view take_word(std::string_view& line) {
 std::optional<std::uint32_t> to_limit(std::string_view text) {
   auto const n = to_number(text);
   if (!n || *n == 0) return std::nullopt;
-  return static_cast<std::uint32_t>(std::min<std::uint64_t>(*n, std::numeric_limits<std::uint32_t>::max()));
+  return static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(*n, std::numeric_limits<std::uint32_t>::max()));
 }
 
 void learn_limits(Capabilities& has, std::string_view parameters) {
@@ -47,13 +48,13 @@ void Capabilities::learn(std::string_view line) {
   auto const keyword = take_word(line);
   auto is = [&](std::string_view word) { return ascii_iequal(keyword, word); };
   if (is("PIPELINING")) pipelining = true;
-  else if (is("CHUNKING")) chunking = true;
-  else if (is("8BITMIME")) eight_bit_mime = true;
-  else if (is("SMTPUTF8")) smtputf8 = true;
-  else if (is("ENHANCEDSTATUSCODES")) enhanced_status_codes = true;
-  else if (is("STARTTLS")) starttls = true;
-  else if (is("SIZE")) learn_size(*this, line);
-  else if (is("LIMITS")) learn_limits(*this, line);
+  if (is("CHUNKING")) chunking = true;
+  if (is("8BITMIME")) eight_bit_mime = true;
+  if (is("SMTPUTF8")) smtputf8 = true;
+  if (is("ENHANCEDSTATUSCODES")) enhanced_status_codes = true;
+  if (is("STARTTLS")) starttls = true;
+  if (is("SIZE")) learn_size(*this, line);
+  if (is("LIMITS")) learn_limits(*this, line);
 }
 
 }  // namespace mailpool::wire

@@ -24,7 +24,8 @@ bool is_path(std::string_view address, Charset charset) {
   return !is_quoted;
 }
 
-bool append_command(std::string& out, std::initializer_list<std::string_view> pieces, Charset charset) {
+bool append_command(std::string& out, std::initializer_list<std::string_view> pieces,
+                    Charset charset) {
   auto const before = out.size();
   bool is_good = true;
   for (auto piece : pieces) {
@@ -39,7 +40,8 @@ bool append_command(std::string& out, std::initializer_list<std::string_view> pi
 
 bool append_path_command(std::string& out, std::string_view verb, std::string_view address,
                          std::string_view parameters, Charset charset) {
-  return is_path(address, charset) && append_command(out, {verb, ":<", address, ">", parameters}, charset);
+  return is_path(address, charset) &&
+         append_command(out, {verb, ":<", address, ">", parameters}, charset);
 }
 
 }  // namespace mailpool::wire

@@ -25,7 +25,9 @@ std::size_t DotEncoder::encode(std::string_view& body, std::span<char> out) {
   return written;
 }
 
-std::string_view DotEncoder::terminator() const { return is_line_start_ ? lone_dot : line_end_and_lone_dot; }
+std::string_view DotEncoder::terminator() const {
+  return is_line_start_ ? lone_dot : line_end_and_lone_dot;
+}
 
 std::string_view DotEncoder::terminator_after(std::string_view last_octets) {
   return last_octets.empty() || last_octets.back() == '\n' ? lone_dot : line_end_and_lone_dot;

@@ -39,7 +39,8 @@ std::string Reply::text() const {
 }
 
 std::string Reply::to_string() const {
-  auto const codes = enhanced.klass == 0 ? fmt::format("{}", code) : fmt::format("{} {}", code, enhanced.to_string());
+  auto const codes = enhanced.klass == 0 ? fmt::format("{}", code)
+                                         : fmt::format("{} {}", code, enhanced.to_string());
   return lines.empty() ? codes : printable(codes + ' ' + text());
 }
 
@@ -88,8 +89,10 @@ ReplyParser::Progress ReplyParser::take_line(std::string_view line) {
   if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
   bool const has_code = line.size() >= 3 && std::all_of(line.begin(), line.begin() + 3, is_digit);
   if (!has_code) return broken("not an SMTP reply", line);
-  if (line.size() > 3 && line[3] != ' ' && line[3] != '-') return broken("no blank behind the reply code", line);
-  auto const code = static_cast<std::uint16_t>((line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0'));
+  if (line.size() > 3 && line[3] != ' ' && line[3] != '-')
+    return broken("no blank behind the reply code", line);
+  auto const code =
+      static_cast<std::uint16_t>((line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0'));
   if (code < 200 || code > 599) return broken("a reply code outside 200..599", line);
   if (reply_.line_count == 0) {
     reply_.code = code;
@@ -105,7 +108,8 @@ ReplyParser::Progress ReplyParser::take_line(std::string_view line) {
   return goes_on ? Progress::NeedsMore : Progress::Complete;
 }
 
-// RFC 2034 has the enhanced code in every line of a reply: it is kept once, and taken out of the text.
+// RFC 2034 has the enhanced code in every line of a reply: it is kept once, and taken out of the
+// text.
 void ReplyParser::take_text(std::string_view text) {
   auto const rest = text;
   auto const enhanced = take_enhanced_code(text, reply_.code / 100);

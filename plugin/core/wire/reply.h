@@ -13,8 +13,9 @@ namespace mailpool::wire {
 /// One complete reply. Its text is the server's, raw: whoever shows it uses printable().
 struct Reply {
   std::uint16_t code = 0;  ///< 200..599
-  EnhancedCode enhanced;   ///< of the first line; class 0 where none was given or its class is not the code's
-  std::string lines;       ///< texts of all lines, '\n' between them, without the codes
+  EnhancedCode
+      enhanced;  ///< of the first line; class 0 where none was given or its class is not the code's
+  std::string lines;  ///< texts of all lines, '\n' between them, without the codes
   std::size_t line_count = 0;
 
   [[nodiscard]] bool is(unsigned klass) const { return code / 100U == klass; }
@@ -24,10 +25,11 @@ struct Reply {
 
 // Reply-line = *( Reply-code "-" [ textstring ] CRLF ) Reply-code [ SP textstring ] CRLF
 //
-// A bare LF ends a line too, as Postfix's client takes it: every reply is counted, so nothing can be smuggled by it. A CR that does not
-// stand before LF, NUL and other controls are text.
+// A bare LF ends a line too, as Postfix's client takes it: every reply is counted, so nothing can
+// be smuggled by it. A CR that does not stand before LF, NUL and other controls are text.
 
-/// Bounded: a line of at most 2048 octets, a reply of at most 16 KiB and 128 lines. What is not a reply breaks it for ever.
+/// Bounded: a line of at most 2048 octets, a reply of at most 16 KiB and 128 lines. What is not a
+/// reply breaks it for ever.
 class ReplyParser {
  public:
   static constexpr std::size_t longest_line = 2048;
@@ -46,7 +48,9 @@ class ReplyParser {
   [[nodiscard]] Reply& reply() { return reply_; }
   [[nodiscard]] std::string const& fault() const { return fault_; }
   /// No octet of an incomplete reply was taken.
-  [[nodiscard]] bool is_between_replies() const { return line_.empty() && (is_complete_ || reply_.line_count == 0); }
+  [[nodiscard]] bool is_between_replies() const {
+    return line_.empty() && (is_complete_ || reply_.line_count == 0);
+  }
 
  private:
   [[nodiscard]] Progress take_line(std::string_view line);
@@ -59,7 +63,8 @@ class ReplyParser {
   bool is_complete_ = false;
 };
 
-/// Reads "5.7.1" from the front of `text`; class 0 if there is none, or if its class is not `klass`.
+/// Reads "5.7.1" from the front of `text`; class 0 if there is none, or if its class is not
+/// `klass`.
 [[nodiscard]] EnhancedCode take_enhanced_code(std::string_view& text, std::uint16_t klass);
 
 }  // namespace mailpool::wire

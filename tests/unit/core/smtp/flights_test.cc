@@ -28,18 +28,21 @@ BOOST_AUTO_TEST_CASE(with_pipelining_and_chunking_a_message_is_one_write) {
   talk.start(mail.transaction);
   BOOST_TEST(talk.writes == writes + 1);
   BOOST_TEST(talk.sent() ==
-             "MAIL FROM:<a@example.net> SIZE=21\r\nRCPT TO:<u@example.com>\r\nBDAT 21 LAST\r\nSubject: x\r\n\r\nhello\r\n");
+             "MAIL FROM:<a@example.net> SIZE=21\r\nRCPT TO:<u@example.com>\r\nBDAT 21 "
+             "LAST\r\nSubject: x\r\n\r\nhello\r\n");
   BOOST_TEST(talk.session.is_committed());
   talk.server("250 2.1.0 Ok\r\n250 2.1.5 Ok\r\n250 2.0.0 queued as 1\r\n");
   auto const result = talk.result();
   BOOST_TEST(is_delivered(result));
-  BOOST_TEST(result.results[0].outcome.reply_line() == "250 2.0.0 mx.example.com[192.0.2.1]:25 said: queued as 1");
+  BOOST_TEST(result.results[0].outcome.reply_line() ==
+             "250 2.0.0 mx.example.com[192.0.2.1]:25 said: queued as 1");
   BOOST_TEST(talk.session.is_idle());
   BOOST_TEST(talk.sent() == "");  // no RSET after a clean end
 }
 
 BOOST_AUTO_TEST_CASE(one_flight_needs_a_connection_that_answered_a_moment_ago) {
-  for (auto const& [silence, is_one_flight] : {std::pair<Duration, bool>{5s, true}, {5s + 1ms, false}}) {
+  for (auto const& [silence, is_one_flight] :
+       {std::pair<Duration, bool>{5s, true}, {5s + 1ms, false}}) {
     Talk talk;
     talk.connected({"PIPELINING", "CHUNKING"});
     talk.wait(silence);
@@ -50,7 +53,8 @@ BOOST_AUTO_TEST_CASE(one_flight_needs_a_connection_that_answered_a_moment_ago) {
 }
 
 BOOST_AUTO_TEST_CASE(one_flight_is_for_bodies_up_to_its_limit) {
-  for (auto const& [size, is_one_flight] : {std::pair<std::size_t, bool>{65536, true}, {65537, false}}) {
+  for (auto const& [size, is_one_flight] :
+       {std::pair<std::size_t, bool>{65536, true}, {65537, false}}) {
     Talk talk;
     talk.connected({"PIPELINING", "CHUNKING"});
     Mail mail(std::string(size - 2, 'x') + "\r\n");
@@ -74,7 +78,8 @@ BOOST_AUTO_TEST_CASE(without_one_flight_mail_and_recipients_prove_the_connection
   BOOST_TEST(is_delivered(talk.result()));
 }
 
-BOOST_AUTO_TEST_CASE(with_pipelining_alone_a_message_is_two_flights_and_the_dot_is_a_write_of_its_own) {
+BOOST_AUTO_TEST_CASE(
+    with_pipelining_alone_a_message_is_two_flights_and_the_dot_is_a_write_of_its_own) {
   Talk talk;
   talk.connected({"PIPELINING"});
   Mail mail;
@@ -118,7 +123,10 @@ BOOST_AUTO_TEST_CASE(the_commit_point_is_the_last_octet_that_the_kernel_took) {
   Talk talk;
   talk.connected({"PIPELINING", "CHUNKING"});
   Mail mail;
-  talk.room = std::string_view("MAIL FROM:<a@example.net>\r\nRCPT TO:<u@example.com>\r\nBDAT 21 LAST\r\n").size() + 20;
+  talk.room =
+      std::string_view("MAIL FROM:<a@example.net>\r\nRCPT TO:<u@example.com>\r\nBDAT 21 LAST\r\n")
+          .size() +
+      20;
   talk.start(mail.transaction);
   BOOST_TEST(!talk.session.is_committed());
   talk.room = 1;
@@ -152,7 +160,8 @@ BOOST_AUTO_TEST_CASE(a_body_in_memory_is_not_copied) {
   talk.start(mail.transaction);
   auto const out = talk.session.output(talk.now);
   BOOST_TEST(out.count == 2U);
-  BOOST_TEST(static_cast<void const*>(out.pieces[1].data()) == static_cast<void const*>(mail.body.storage->memory().data()));
+  BOOST_TEST(static_cast<void const*>(out.pieces[1].data()) ==
+             static_cast<void const*>(mail.body.storage->memory().data()));
 }
 
 BOOST_AUTO_TEST_CASE(dots_are_stuffed_behind_data_and_not_in_a_chunk) {
@@ -162,7 +171,8 @@ BOOST_AUTO_TEST_CASE(dots_are_stuffed_behind_data_and_not_in_a_chunk) {
     Talk by_data;
     by_data.connected({"PIPELINING"}).start(mail.transaction);
     by_data.sent();
-    BOOST_TEST(by_data.server("250 ok\r\n250 ok\r\n354 go\r\n").sent() == "..first\r\nmiddle\r\n...\r\n.\r\n");
+    BOOST_TEST(by_data.server("250 ok\r\n250 ok\r\n354 go\r\n").sent() ==
+               "..first\r\nmiddle\r\n...\r\n.\r\n");
     Talk by_chunk;
     by_chunk.connected({"CHUNKING", "PIPELINING"}).start(mail.transaction);
     BOOST_TEST(by_chunk.sent().ends_with("BDAT 20 LAST\r\n" + octets));
@@ -184,7 +194,8 @@ BOOST_AUTO_TEST_CASE(an_empty_body_stays_empty) {
 
 BOOST_AUTO_TEST_CASE(a_large_body_from_a_file_arrives_whole) {
   std::string octets;
-  while (octets.size() < 1000000) octets += octets.size() % 7 == 0 ? ".a line\r\n" : "another line of some length\r\n";
+  while (octets.size() < 1000000)
+    octets += octets.size() % 7 == 0 ? ".a line\r\n" : "another line of some length\r\n";
   Mail mail(octets, false);
   Talk talk;
   talk.connected({"CHUNKING"}).start(mail.transaction);

@@ -1,5 +1,6 @@
-// Every row of the table of verdicts has a test of its name here, on fresh and on reused connections as the row says. A test that has to
-// pass another row on its way names it ("stands on"); tests/flip-rows breaks each row in turn and expects its own test to notice.
+// Every row of the table of verdicts has a test of its name here, on fresh and on reused
+// connections as the row says. A test that has to pass another row on its way names it ("stands
+// on"); tests/flip-rows breaks each row in turn and expects its own test to notice.
 #include <boost/test/tree/traverse.hpp>
 #include <boost/test/tree/visitor.hpp>
 #include <boost/test/unit_test.hpp>
@@ -110,7 +111,8 @@ BOOST_AUTO_TEST_CASE(mail_421_reused) {
   for (auto by : {By::LockStep, By::Pipelining}) {
     Story story(by, reused);
     story.server("421 4.7.0 bye\r\n");
-    story.ends({{"451 4.7.0 mx.example.com[192.0.2.1]:25 said: 421 4.7.0 bye", true}}, Retry::FreshConnection, Then::Closed);
+    story.ends({{"451 4.7.0 mx.example.com[192.0.2.1]:25 said: 421 4.7.0 bye", true}},
+               Retry::FreshConnection, Then::Closed);
   }
 }
 
@@ -132,7 +134,8 @@ BOOST_AUTO_TEST_CASE(mail_state_fault_reused) {
   for (auto code : {"500", "501", "502", "503", "555"}) {
     Story story(By::LockStep, reused);
     story.server(std::string(code) + " 5.5.1 nested MAIL\r\n");
-    story.ends({{"451 4.5.1", true}}, Retry::FreshConnection, Then::Quit);  // must not bounce, even if no connection can be had
+    story.ends({{"451 4.5.1", true}}, Retry::FreshConnection,
+               Then::Quit);  // must not bounce, even if no connection can be had
   }
 }
 
@@ -160,7 +163,9 @@ BOOST_AUTO_TEST_CASE(mail_lost_reused) {
     for (auto beginning : {"", "25"}) {
       Story story(by, reused);
       story.server(beginning).eof();
-      story.ends({{"451 4.4.2 lost connection with mx.example.com[192.0.2.1]:25 while waiting for the reply to MAIL FROM", true}},
+      story.ends({{"451 4.4.2 lost connection with mx.example.com[192.0.2.1]:25 while waiting for "
+                   "the reply to MAIL FROM",
+                   true}},
                  Retry::FreshConnection, Then::Closed);
     }
 }
@@ -174,7 +179,9 @@ BOOST_AUTO_TEST_CASE(mail_lost_fresh) {
 BOOST_AUTO_TEST_CASE(mail_timeout_reused) {
   Story story(By::LockStep, reused);
   story.wait(300s);
-  story.ends({{"451 4.4.2 conversation with mx.example.com[192.0.2.1]:25 timed out while waiting for the reply to MAIL FROM", true}},
+  story.ends({{"451 4.4.2 conversation with mx.example.com[192.0.2.1]:25 timed out while waiting "
+               "for the reply to MAIL FROM",
+               true}},
              Retry::FreshConnection, Then::Closed);
 }
 
@@ -187,7 +194,8 @@ BOOST_AUTO_TEST_CASE(mail_timeout_fresh) {
 }
 
 BOOST_AUTO_TEST_CASE(mail_nonsense) {
-  for (auto reply : {"hello\r\n", "150 wait\r\n", "650 what\r\n", "354 go\r\n", "250-a\r\n550 b\r\n"})
+  for (auto reply :
+       {"hello\r\n", "150 wait\r\n", "650 what\r\n", "354 go\r\n", "250-a\r\n550 b\r\n"})
     on_both(By::LockStep, [&](Story& story) {
       story.server(reply);
       story.ends({{"451 4.5.0"}}, nothing, Then::Poisoned);
@@ -210,38 +218,45 @@ BOOST_AUTO_TEST_CASE(rcpt_421_fresh) {
 
 BOOST_AUTO_TEST_CASE(rcpt_too_many) {
   for (auto reply : {"452 4.5.3 too many\r\n", "552 5.5.3 too many\r\n"})
-    on_both(By::LockStep,
-            [&](Story& story) {
-              story.server(ok).server(ok).server(reply).server(go).server(ok);
-              story.ends({{"250 2.0.0"}, {"45", true}}, Retry::SameConnection, Then::Idle);
-            },
-            2);
+    on_both(
+        By::LockStep,
+        [&](Story& story) {
+          story.server(ok).server(ok).server(reply).server(go).server(ok);
+          story.ends({{"250 2.0.0"}, {"45", true}}, Retry::SameConnection, Then::Idle);
+        },
+        2);
 }
 
 BOOST_AUTO_TEST_CASE(rcpt_state_fault_reused) {
   for (auto code : {"500", "502", "503"}) {
     Story story(By::LockStep, reused, 2);
-    story.server(ok).server(ok).server(std::string(code) + " 5.5.1 bad sequence\r\n").server(go).server(ok);
+    story.server(ok)
+        .server(ok)
+        .server(std::string(code) + " 5.5.1 bad sequence\r\n")
+        .server(go)
+        .server(ok);
     story.ends({{"250 2.0.0"}, {"451 4.5.1", true}}, Retry::FreshConnection, Then::Quit);
   }
 }
 
 BOOST_AUTO_TEST_CASE(rcpt_4xx) {
-  on_both(By::LockStep,
-          [](Story& story) {
-            story.server(ok).server("452 4.2.2 full\r\n").server(ok).server(go).server(ok);
-            story.ends({{"452 4.2.2"}, {"250 2.0.0"}}, nothing, Then::Idle);
-          },
-          2);
+  on_both(
+      By::LockStep,
+      [](Story& story) {
+        story.server(ok).server("452 4.2.2 full\r\n").server(ok).server(go).server(ok);
+        story.ends({{"452 4.2.2"}, {"250 2.0.0"}}, nothing, Then::Idle);
+      },
+      2);
 }
 
 BOOST_AUTO_TEST_CASE(rcpt_5xx) {
-  on_both(By::LockStep,
-          [](Story& story) {
-            story.server(ok).server(ok).server("550 5.1.1 nobody\r\n").server(go).server(ok);
-            story.ends({{"250 2.0.0"}, {"550 5.1.1"}}, nothing, Then::Idle);
-          },
-          2);
+  on_both(
+      By::LockStep,
+      [](Story& story) {
+        story.server(ok).server(ok).server("550 5.1.1 nobody\r\n").server(go).server(ok);
+        story.ends({{"250 2.0.0"}, {"550 5.1.1"}}, nothing, Then::Idle);
+      },
+      2);
   Story on_fresh(By::LockStep, fresh);
   on_fresh.server(ok).server("503 5.5.1 no\r\n");
   on_fresh.ends({{"503 5.5.1"}}, nothing, Then::Reset);
@@ -256,7 +271,8 @@ BOOST_AUTO_TEST_CASE(rcpt_lost_reused) {
 BOOST_AUTO_TEST_CASE(rcpt_lost_fresh) {
   Story story(By::LockStep, fresh);
   story.server(ok).eof("Connection reset by peer");
-  story.ends({{"451 4.4.2 lost connection with mx.example.com[192.0.2.1]:25 while waiting for the reply to RCPT TO (Connection "
+  story.ends({{"451 4.4.2 lost connection with mx.example.com[192.0.2.1]:25 while waiting for the "
+               "reply to RCPT TO (Connection "
                "reset by peer)"}},
              nothing, Then::Closed);
 }
@@ -370,7 +386,8 @@ namespace {
 
 void hold_the_body_back(Story& story, By by) {
   story.server(ok);
-  story.room = by == By::Chunking ? std::string_view("BDAT 21 LAST\r\n").size() + 20 : std::string_view("DATA\r\n").size() + 20;
+  story.room = by == By::Chunking ? std::string_view("BDAT 21 LAST\r\n").size() + 20
+                                  : std::string_view("DATA\r\n").size() + 20;
   story.server(ok);
   if (by != By::Chunking) story.server(go);
   BOOST_TEST(!story.session.is_committed());
@@ -424,7 +441,9 @@ BOOST_AUTO_TEST_CASE(content_lost_reused) {
     Story story(by, reused);
     hold_the_body_back(story, by);
     story.eof();
-    story.ends({{"451 4.4.2 lost connection with mx.example.com[192.0.2.1]:25 while sending the message body", true}},
+    story.ends({{"451 4.4.2 lost connection with mx.example.com[192.0.2.1]:25 while sending the "
+                 "message body",
+                 true}},
                Retry::FreshConnection, Then::Closed);
   }
 }
@@ -466,7 +485,9 @@ BOOST_AUTO_TEST_CASE(content_nonsense) {
 
 BOOST_AUTO_TEST_CASE(chunk_refused_after_mail_refused, *utf::description("stands on mail_5xx")) {
   on_both(By::OneFlight, [](Story& story) {
-    story.server("550 5.7.1 not you\r\n").server("503 5.5.1 no MAIL\r\n").server("503 5.5.1 no RCPT\r\n");
+    story.server("550 5.7.1 not you\r\n")
+        .server("503 5.5.1 no MAIL\r\n")
+        .server("503 5.5.1 no RCPT\r\n");
     story.ends({{"550 5.7.1"}}, nothing, Then::Reset);
   });
 }
@@ -528,7 +549,9 @@ BOOST_AUTO_TEST_CASE(chunk_lost) {
   for (auto beginning : {"", "250 2.0.0 o"})
     on_both(By::OneFlight, [&](Story& story) {
       story.server(ok).server(ok).server(beginning).eof();
-      story.ends({{"451 4.4.2 lost connection with mx.example.com[192.0.2.1]:25 while waiting for end-of-data reply", false, true}},
+      story.ends({{"451 4.4.2 lost connection with mx.example.com[192.0.2.1]:25 while waiting for "
+                   "end-of-data reply",
+                   false, true}},
                  nothing, Then::Closed);
     });
   on_both(By::OneFlight, [&](Story& story) {  // the whole flight is out, no reply to MAIL has come
@@ -591,7 +614,8 @@ BOOST_AUTO_TEST_CASE(end_of_data_5xx) {
 }
 
 BOOST_AUTO_TEST_CASE(end_of_data_lost) {
-  for (auto how : {"the server closed the connection", "Connection reset by peer", "TLS alert: internal error"})
+  for (auto how : {"the server closed the connection", "Connection reset by peer",
+                   "TLS alert: internal error"})
     for (auto beginning : {"", "250 2.0.0 o"})
       on_both(By::LockStep, [&](Story& story) {
         send_the_dot(story);
@@ -604,13 +628,16 @@ BOOST_AUTO_TEST_CASE(end_of_data_timeout) {
   on_both(By::LockStep, [](Story& story) {
     send_the_dot(story);
     story.wait(600s);
-    story.ends({{"451 4.4.2 conversation with mx.example.com[192.0.2.1]:25 timed out while waiting for end-of-data reply", false, true}},
+    story.ends({{"451 4.4.2 conversation with mx.example.com[192.0.2.1]:25 timed out while waiting "
+                 "for end-of-data reply",
+                 false, true}},
                nothing, Then::Closed);
   });
 }
 
 BOOST_AUTO_TEST_CASE(end_of_data_nonsense) {
-  for (auto reply : {"354 go\r\n", "150 wait\r\n", "650 what\r\n", "garbage\r\n250 ok\r\n", "250-a\r\n251 b\r\n"})
+  for (auto reply : {"354 go\r\n", "150 wait\r\n", "650 what\r\n", "garbage\r\n250 ok\r\n",
+                     "250-a\r\n251 b\r\n"})
     on_both(By::LockStep, [&](Story& story) {
       send_the_dot(story);
       story.server(reply);
@@ -633,7 +660,8 @@ BOOST_AUTO_TEST_CASE(restart_failed, *utf::description("stands on chunking_refus
     story.ends({{"451 4.4.2", true}}, Retry::FreshConnection, Then::Closed);
   });
   on_both(By::Chunking, [](Story& story) {
-    story.server(ok).server(ok).server("502 5.5.1 unknown\r\n500 what\r\n");  // it took the chunk for commands
+    story.server(ok).server(ok).server(
+        "502 5.5.1 unknown\r\n500 what\r\n");  // it took the chunk for commands
     story.ends({{"451 4.5.0", true}}, Retry::FreshConnection, Then::Poisoned);
   });
 }
@@ -644,20 +672,23 @@ BOOST_AUTO_TEST_CASE(every_row_has_a_test_of_its_name) {
     std::set<std::string> seen;
   } names;
   utf::traverse_test_tree(utf::framework::master_test_suite(), names, true);
-  for (auto const& row : smtp::rows()) BOOST_TEST(names.seen.count(std::string(row.name)) == 1U, row.name);
+  for (auto const& row : smtp::rows())
+    BOOST_TEST(names.seen.count(std::string(row.name)) == 1U, row.name);
 }
 
 BOOST_AUTO_TEST_CASE(whatever_happens_there_is_a_row) {
   std::vector<Sign> signs{Lost, LostMidReply, TimedOut, Nonsense};
   for (Sign code = 200; code < 600; ++code) signs.push_back(code);
   std::set<std::string_view> used;
-  for (auto place : {Place::Mail, Place::Rcpt, Place::Data, Place::Content, Place::Chunk, Place::EndOfData, Place::Restart})
+  for (auto place : {Place::Mail, Place::Rcpt, Place::Data, Place::Content, Place::Chunk,
+                     Place::EndOfData, Place::Restart})
     for (unsigned bits = 0; bits < 16; ++bits)
       for (auto sign : signs) {
         bool const is_hoped_for = sign / 100 == 2 && place != Place::Content;
         if (is_hoped_for && place != Place::Data && place != Place::Chunk) continue;
         if (is_hoped_for && place == Place::Chunk && (bits & 2U) != 0) continue;
-        Context const context{(bits & 1U) != 0, (bits & 2U) != 0, (bits & 4U) != 0, (bits & 8U) != 0};
+        Context const context{(bits & 1U) != 0, (bits & 2U) != 0, (bits & 4U) != 0,
+                              (bits & 8U) != 0};
         used.insert(row_for(place, sign, context).name);
       }
   BOOST_TEST(used.size() == smtp::rows().size());  // no row is hidden behind another

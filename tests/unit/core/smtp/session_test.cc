@@ -1,4 +1,5 @@
-// What a session does beside the table: idle, probes, QUIT, cancellation, deadlines, what a message needs of a server, mixed ends.
+// What a session does beside the table: idle, probes, QUIT, cancellation, deadlines, what a message
+// needs of a server, mixed ends.
 #include <boost/test/unit_test.hpp>
 
 #include "unit/core/smtp/talk.h"
@@ -13,7 +14,9 @@ std::string line_of(TransactionResult const& result, std::size_t i = 0) {
   return i < result.results.size() ? result.results[i].outcome.reply_line() : "no such recipient";
 }
 
-bool starts(std::string const& line, std::string_view beginning) { return line.starts_with(beginning); }
+bool starts(std::string const& line, std::string_view beginning) {
+  return line.starts_with(beginning);
+}
 
 constexpr std::string_view ok = "250 2.0.0 ok\r\n";
 
@@ -76,7 +79,13 @@ BOOST_AUTO_TEST_CASE(a_reply_before_mail_is_sent_costs_the_message_nothing_on_a_
 BOOST_AUTO_TEST_CASE(delivered_and_then_closed_is_delivered) {
   Talk talk;
   Mail mail;
-  talk.connected({}).start(mail.transaction).server(ok).server(ok).server("354 go\r\n").server(ok).eof();
+  talk.connected({})
+      .start(mail.transaction)
+      .server(ok)
+      .server(ok)
+      .server("354 go\r\n")
+      .server(ok)
+      .eof();
   BOOST_TEST(is_delivered(talk.result()));
   BOOST_TEST(talk.take<Closed>().has_value());
 }
@@ -113,7 +122,8 @@ BOOST_AUTO_TEST_CASE(a_probe_without_a_2xx_closes) {
   silent.wait(20s - 1ns);
   BOOST_TEST(!silent.take<Closed>().has_value());
   silent.wait(1ns);
-  BOOST_TEST(silent.take<Closed>().value().reason == "timed out while waiting for the reply to RSET");
+  BOOST_TEST(silent.take<Closed>().value().reason ==
+             "timed out while waiting for the reply to RSET");
 }
 
 BOOST_AUTO_TEST_CASE(an_aborted_transaction_is_followed_by_rset_before_the_connection_is_idle) {
@@ -168,7 +178,8 @@ BOOST_AUTO_TEST_CASE(quit_in_the_middle_closes_at_once) {
   Talk early;
   early.session.quit("drain", early.now);
   early.pump();
-  BOOST_TEST(early.take<Closed>().value().setup_failure.value().reply_line() == "451 4.3.2 mx.example.com[192.0.2.1]:25: drain");
+  BOOST_TEST(early.take<Closed>().value().setup_failure.value().reply_line() ==
+             "451 4.3.2 mx.example.com[192.0.2.1]:25: drain");
 }
 
 // Cancellation
@@ -256,7 +267,8 @@ BOOST_AUTO_TEST_CASE(a_body_that_hardly_moves_runs_out_of_time) {
   talk.wait(180s);
   auto const result = talk.result();
   BOOST_TEST(line_of(result) ==
-             "451 4.4.2 conversation with mx.example.com[192.0.2.1]:25 timed out while sending the message body");
+             "451 4.4.2 conversation with mx.example.com[192.0.2.1]:25 timed out while sending the "
+             "message body");
 }
 
 BOOST_AUTO_TEST_CASE(a_deadline_that_has_not_passed_changes_nothing) {
@@ -276,25 +288,30 @@ BOOST_AUTO_TEST_CASE(a_message_over_the_announced_size_is_refused_without_a_word
   small.connected({"SIZE 1000"}).start(mail.transaction);
   BOOST_TEST(small.sent() == "");
   auto const result = small.result();
-  BOOST_TEST(line_of(result) == "552 5.3.4 message size 1001 exceeds the limit 1000 of mx.example.com[192.0.2.1]:25");
+  BOOST_TEST(line_of(result) ==
+             "552 5.3.4 message size 1001 exceeds the limit 1000 of mx.example.com[192.0.2.1]:25");
   BOOST_TEST(!result.results[0].may_retry);
   BOOST_TEST(small.session.is_idle());
   BOOST_TEST(small.session.transactions() == 0U);
   Talk large;
-  BOOST_TEST(large.connected({"SIZE 1001"}).start(mail.transaction).sent() == "MAIL FROM:<a@example.net> SIZE=1001\r\n");
+  BOOST_TEST(large.connected({"SIZE 1001"}).start(mail.transaction).sent() ==
+             "MAIL FROM:<a@example.net> SIZE=1001\r\n");
   Talk any;
-  BOOST_TEST(any.connected({"SIZE"}).start(mail.transaction).sent() == "MAIL FROM:<a@example.net> SIZE=1001\r\n");
+  BOOST_TEST(any.connected({"SIZE"}).start(mail.transaction).sent() ==
+             "MAIL FROM:<a@example.net> SIZE=1001\r\n");
 }
 
 BOOST_AUTO_TEST_CASE(eight_bit_content_is_declared_where_the_server_knows_it) {
   Mail mail("Subject: x\r\n\r\ngr\xc3\xbc\xc3\x9f\r\n");
   mail.transaction.eight_bit = true;
   Talk knows;
-  BOOST_TEST(knows.connected({"8BITMIME"}).start(mail.transaction).sent() == "MAIL FROM:<a@example.net> BODY=8BITMIME\r\n");
+  BOOST_TEST(knows.connected({"8BITMIME"}).start(mail.transaction).sent() ==
+             "MAIL FROM:<a@example.net> BODY=8BITMIME\r\n");
   Mail ascii;
   ascii.transaction.eight_bit = true;
   Talk not_needed;
-  BOOST_TEST(not_needed.connected({"8BITMIME"}).start(ascii.transaction).sent() == "MAIL FROM:<a@example.net>\r\n");
+  BOOST_TEST(not_needed.connected({"8BITMIME"}).start(ascii.transaction).sent() ==
+             "MAIL FROM:<a@example.net>\r\n");
 }
 
 BOOST_AUTO_TEST_CASE(eight_bit_content_is_sent_or_refused_where_the_server_does_not_know_it) {
@@ -315,10 +332,12 @@ BOOST_AUTO_TEST_CASE(smtputf8_is_said_where_it_was_declared_and_the_server_knows
   mail.transaction.recipients = {"gr\xc3\xbcn@example.com"};
   Talk knows;
   knows.connected({"SMTPUTF8", "8BITMIME", "PIPELINING"}).start(mail.transaction);
-  BOOST_TEST(knows.sent() == "MAIL FROM:<a@example.net> SMTPUTF8\r\nRCPT TO:<gr\xc3\xbcn@example.com>\r\nDATA\r\n");
+  BOOST_TEST(knows.sent() ==
+             "MAIL FROM:<a@example.net> SMTPUTF8\r\nRCPT TO:<gr\xc3\xbcn@example.com>\r\nDATA\r\n");
 }
 
-BOOST_AUTO_TEST_CASE(an_international_address_or_header_needs_smtputf8_and_another_host_may_have_it) {
+BOOST_AUTO_TEST_CASE(
+    an_international_address_or_header_needs_smtputf8_and_another_host_may_have_it) {
   Mail sender;
   sender.transaction.smtputf8 = true;
   sender.transaction.sender = "gr\xc3\xbcn@example.net";
@@ -361,15 +380,21 @@ BOOST_AUTO_TEST_CASE(smtputf8_declared_and_not_needed_goes_anywhere) {
 
 BOOST_AUTO_TEST_CASE(a_domain_in_u_labels_goes_out_in_a_labels_where_smtputf8_is_missing) {
   Mail mail;
-  mail.transaction.sender = "a@b\xc3\xbc" "cher.example";
+  mail.transaction.sender =
+      "a@b\xc3\xbc"
+      "cher.example";
   Talk lacks;
-  BOOST_TEST(lacks.connected({}).start(mail.transaction).sent() == "MAIL FROM:<a@xn--bcher-kva.example>\r\n");
+  BOOST_TEST(lacks.connected({}).start(mail.transaction).sent() ==
+             "MAIL FROM:<a@xn--bcher-kva.example>\r\n");
   Talk knows;
-  BOOST_TEST(knows.connected({"SMTPUTF8"}).start(mail.transaction).sent() == "MAIL FROM:<a@b\xc3\xbc" "cher.example> SMTPUTF8\r\n");
+  BOOST_TEST(knows.connected({"SMTPUTF8"}).start(mail.transaction).sent() ==
+             "MAIL FROM:<a@b\xc3\xbc"
+             "cher.example> SMTPUTF8\r\n");
 }
 
 BOOST_AUTO_TEST_CASE(an_address_that_would_inject_a_command_is_never_sent) {
-  for (auto address : {"x@y\r\nRCPT TO:<z@y", "x@y> ORCPT=a", "x y@z", "\"open@z", "x\x01@y", "x\x7f@y"}) {
+  for (auto address :
+       {"x@y\r\nRCPT TO:<z@y", "x@y> ORCPT=a", "x y@z", "\"open@z", "x\x01@y", "x\x7f@y"}) {
     Mail recipient;
     recipient.transaction.recipients = {address, "u@example.com"};
     Talk talk;
@@ -421,8 +446,10 @@ BOOST_AUTO_TEST_CASE(after_the_commit_point_only_those_without_a_verdict_are_amb
   BOOST_TEST((result.retry == Retry::Nothing));
 }
 
-BOOST_AUTO_TEST_CASE(a_reply_that_makes_no_sense_behind_the_commit_point_is_ambiguous_whatever_it_was_for) {
-  for (auto replies : {"354 go\r\n", "250 ok\r\n354 go\r\n", "250 ok\r\n150 wait\r\n", "what?\r\n"}) {
+BOOST_AUTO_TEST_CASE(
+    a_reply_that_makes_no_sense_behind_the_commit_point_is_ambiguous_whatever_it_was_for) {
+  for (auto replies :
+       {"354 go\r\n", "250 ok\r\n354 go\r\n", "250 ok\r\n150 wait\r\n", "what?\r\n"}) {
     Mail mail;
     Talk talk;
     talk.connected({"PIPELINING", "CHUNKING"}).start(mail.transaction).server(replies);
@@ -454,7 +481,9 @@ BOOST_AUTO_TEST_CASE(a_server_that_takes_a_chunk_after_refusing_mail_gets_no_sec
   talk.connected({"PIPELINING", "CHUNKING"});
   talk.start(mail.transaction).server("250 ok\r\n250 ok\r\n250 ok\r\n");
   BOOST_TEST(is_delivered(talk.result()));
-  talk.start(mail.transaction).server("452 4.3.1 too many messages\r\n503 no\r\n").server("250 2.0.0 queued\r\n");
+  talk.start(mail.transaction)
+      .server("452 4.3.1 too many messages\r\n503 no\r\n")
+      .server("250 2.0.0 queued\r\n");
   auto const result = talk.result();
   BOOST_TEST(starts(line_of(result), "452 4.3.1"));
   BOOST_TEST(!result.results[0].may_retry);
@@ -462,7 +491,8 @@ BOOST_AUTO_TEST_CASE(a_server_that_takes_a_chunk_after_refusing_mail_gets_no_sec
   BOOST_TEST(talk.take<Closed>().value().protocol_error);
 }
 
-BOOST_AUTO_TEST_CASE(a_421_to_a_recipient_behind_the_commit_point_leaves_the_accepted_ones_ambiguous) {
+BOOST_AUTO_TEST_CASE(
+    a_421_to_a_recipient_behind_the_commit_point_leaves_the_accepted_ones_ambiguous) {
   Mail mail;
   mail.transaction.recipients = {"u@example.com", "v@example.com"};
   Talk talk;
@@ -481,12 +511,15 @@ BOOST_AUTO_TEST_CASE(a_transaction_that_dies_at_rcpt_goes_again_for_all_but_the_
   mail.transaction.recipients = {"u@example.com", "v@example.com", "w@example.com"};
   Talk talk;
   talk.connected({"PIPELINING"});
-  talk.start(mail.transaction).server("250 ok\r\n250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n").server(ok);
+  talk.start(mail.transaction)
+      .server("250 ok\r\n250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n")
+      .server(ok);
   BOOST_TEST(is_delivered(talk.result()));
   talk.start(mail.transaction).server("250 ok\r\n550 5.1.1 nobody\r\n450 4.2.1 later\r\n").eof();
   auto const result = talk.result();
   BOOST_TEST(starts(line_of(result, 0), "550 5.1.1"));
-  BOOST_TEST((!result.results[0].may_retry && result.results[1].may_retry && result.results[2].may_retry));
+  BOOST_TEST(
+      (!result.results[0].may_retry && result.results[1].may_retry && result.results[2].may_retry));
 }
 
 BOOST_AUTO_TEST_CASE(those_beyond_too_many_recipients_have_no_retry_where_the_connection_is_gone) {
@@ -506,7 +539,10 @@ BOOST_AUTO_TEST_CASE(chunking_that_was_refused_once_is_not_tried_again) {
   Talk talk;
   Mail mail;
   talk.connected({"PIPELINING", "CHUNKING"}).start(mail.transaction);
-  talk.server("250 ok\r\n250 ok\r\n502 what\r\n").server(ok).server("250 ok\r\n250 ok\r\n354 go\r\n").server(ok);
+  talk.server("250 ok\r\n250 ok\r\n502 what\r\n")
+      .server(ok)
+      .server("250 ok\r\n250 ok\r\n354 go\r\n")
+      .server(ok);
   BOOST_TEST(is_delivered(talk.result()) == false);  // its reason tells of the detour
   talk.sent();
   talk.start(mail.transaction);

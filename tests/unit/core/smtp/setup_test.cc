@@ -15,13 +15,15 @@ SessionSettings settings_with(TlsMode tls) {
   return s;
 }
 
-void fails_with(Talk& talk, std::string_view reply, bool try_plain = false, bool protocol_error = false) {
+void fails_with(Talk& talk, std::string_view reply, bool try_plain = false,
+                bool protocol_error = false) {
   auto const closed = talk.take<Closed>();
   BOOST_REQUIRE(closed.has_value());
   BOOST_REQUIRE(closed->setup_failure.has_value());
   auto const line = closed->setup_failure->reply_line();
   BOOST_TEST(line.starts_with(reply), line);
-  BOOST_TEST((closed->setup_failure->kind == OutcomeKind::Deferred));  // what a host says of itself never bounces mail
+  BOOST_TEST((closed->setup_failure->kind ==
+              OutcomeKind::Deferred));  // what a host says of itself never bounces mail
   BOOST_TEST(closed->try_plain == try_plain);
   BOOST_TEST(closed->protocol_error == protocol_error);
   BOOST_TEST(!talk.take<Ready>().has_value());
@@ -38,7 +40,9 @@ BOOST_AUTO_TEST_SUITE(setup)
 BOOST_AUTO_TEST_CASE(a_refusing_greeting_is_a_deferral_with_the_words_of_the_server) {
   Talk permanent;
   permanent.server("554 5.7.1 you are listed\r\n");
-  fails_with(permanent, "451 4.7.1 mx.example.com[192.0.2.1]:25 said: 554 5.7.1 you are listed (in reply to connect)");
+  fails_with(permanent,
+             "451 4.7.1 mx.example.com[192.0.2.1]:25 said: 554 5.7.1 you are listed (in reply to "
+             "connect)");
   Talk busy;
   busy.server("421 4.3.2 busy\r\n");
   fails_with(busy, "451 4.3.2");
@@ -48,10 +52,14 @@ BOOST_AUTO_TEST_CASE(a_refusing_greeting_is_a_deferral_with_the_words_of_the_ser
 }
 
 BOOST_AUTO_TEST_CASE(a_greeting_that_is_none_poisons_the_connection) {
-  for (auto greeting : {"SSH-2.0-OpenSSH_9.2\r\n", "354 go\r\n", "* OK IMAP4\r\n", "220-a\r\n221 b\r\n"}) {
+  for (auto greeting :
+       {"SSH-2.0-OpenSSH_9.2\r\n", "354 go\r\n", "* OK IMAP4\r\n", "220-a\r\n221 b\r\n"}) {
     Talk talk;
     talk.server(greeting);
-    fails_with(talk, "451 4.5.0 mx.example.com[192.0.2.1]:25 broke the protocol while waiting for the greeting", false, true);
+    fails_with(
+        talk,
+        "451 4.5.0 mx.example.com[192.0.2.1]:25 broke the protocol while waiting for the greeting",
+        false, true);
   }
 }
 
@@ -64,13 +72,17 @@ BOOST_AUTO_TEST_CASE(a_silent_or_trickling_server_is_given_up_after_the_greeting
   }
   BOOST_TEST(trickle.events.empty());
   trickle.wait(10s);
-  fails_with(trickle, "451 4.4.2 conversation with mx.example.com[192.0.2.1]:25 timed out while waiting for the greeting");
+  fails_with(trickle,
+             "451 4.4.2 conversation with mx.example.com[192.0.2.1]:25 timed out while waiting for "
+             "the greeting");
 }
 
 BOOST_AUTO_TEST_CASE(a_server_that_hangs_up_is_a_deferral) {
   Talk talk;
   talk.server("220 hi\r\n").eof();
-  fails_with(talk, "451 4.4.2 lost connection with mx.example.com[192.0.2.1]:25 while waiting for the reply to EHLO (the server closed");
+  fails_with(talk,
+             "451 4.4.2 lost connection with mx.example.com[192.0.2.1]:25 while waiting for the "
+             "reply to EHLO (the server closed");
 }
 
 BOOST_AUTO_TEST_CASE(a_server_that_refuses_ehlo_gets_helo_and_has_no_extensions) {
@@ -123,7 +135,8 @@ BOOST_AUTO_TEST_CASE(tls_is_used_where_it_is_offered_and_the_server_is_asked_aga
   talk.session.tls_established(talk.now);
   talk.pump();
   BOOST_TEST(talk.sent() == "EHLO client.example.net\r\n");
-  BOOST_TEST((talk.session.capabilities() == wire::Capabilities{}));  // what was said in plain text is forgotten
+  BOOST_TEST((talk.session.capabilities() ==
+              wire::Capabilities{}));  // what was said in plain text is forgotten
   talk.server(ehlo_reply({"CHUNKING", "STARTTLS"}));
   BOOST_TEST(talk.take<Ready>().has_value());
   BOOST_TEST(talk.session.is_encrypted());
@@ -151,7 +164,10 @@ BOOST_AUTO_TEST_CASE(a_failed_handshake_may_be_followed_by_plain_text_only_where
     talk.server("220 hi\r\n").server(with_tls).server("220 go\r\n");
     talk.session.tls_failed("certificate verify failed", talk.now);
     talk.pump();
-    fails_with(talk, "451 4.7.5 TLS handshake with mx.example.com[192.0.2.1]:25 failed: certificate verify failed", tls == TlsMode::May);
+    fails_with(talk,
+               "451 4.7.5 TLS handshake with mx.example.com[192.0.2.1]:25 failed: certificate "
+               "verify failed",
+               tls == TlsMode::May);
   }
 }
 
@@ -160,7 +176,10 @@ BOOST_AUTO_TEST_CASE(a_handshake_that_hangs_or_breaks_off_is_a_failed_one) {
   hangs.server("220 hi\r\n").server(with_tls).server("220 go\r\n").wait(120s - 1ns);
   BOOST_TEST(!hangs.take<Closed>().has_value());
   hangs.wait(1ns);
-  fails_with(hangs, "451 4.4.2 conversation with mx.example.com[192.0.2.1]:25 timed out while shaking hands for TLS", true);
+  fails_with(hangs,
+             "451 4.4.2 conversation with mx.example.com[192.0.2.1]:25 timed out while shaking "
+             "hands for TLS",
+             true);
   Talk breaks;
   breaks.server("220 hi\r\n").server(with_tls).server("220 go\r\n").eof();
   fails_with(breaks, "451 4.4.2", true);
@@ -181,7 +200,9 @@ BOOST_AUTO_TEST_CASE(a_refused_starttls_may_be_followed_by_plain_text_only_where
 BOOST_AUTO_TEST_CASE(where_tls_is_required_a_server_without_it_gets_no_mail) {
   Talk without(settings_with(TlsMode::Encrypt));
   without.server("220 hi\r\n").server(ehlo_reply({"PIPELINING"}));
-  fails_with(without, "451 4.7.5 TLS is required (tls = \"encrypt\"), but was not offered by mx.example.com[192.0.2.1]:25");
+  fails_with(without,
+             "451 4.7.5 TLS is required (tls = \"encrypt\"), but was not offered by "
+             "mx.example.com[192.0.2.1]:25");
   Talk old(settings_with(TlsMode::Encrypt));
   old.server("220 hi\r\n").server("500 what\r\n").server("250 hi\r\n");
   fails_with(old, "451 4.7.5");

@@ -1,5 +1,6 @@
 #pragma once
-// A conversation as a story: what the server says, what the session has sent, what came of it. The kernel is the test itself.
+// A conversation as a story: what the server says, what the session has sent, what came of it. The
+// kernel is the test itself.
 
 #include <algorithm>
 #include <chrono>
@@ -19,10 +20,13 @@ using namespace std::chrono_literals;
 /// A body in memory, or in a "file" that can be cut short.
 class FakeStorage final : public BodyStorage {
  public:
-  explicit FakeStorage(std::string octets, bool in_memory = true) : octets_(std::move(octets)), in_memory_(in_memory) {}
+  explicit FakeStorage(std::string octets, bool in_memory = true)
+      : octets_(std::move(octets)), in_memory_(in_memory) {}
   Append append(std::string_view) override { return Append::Ok; }
   [[nodiscard]] std::uint64_t size() const override { return octets_.size(); }
-  [[nodiscard]] std::string_view memory() const override { return in_memory_ ? std::string_view(octets_) : std::string_view{}; }
+  [[nodiscard]] std::string_view memory() const override {
+    return in_memory_ ? std::string_view(octets_) : std::string_view{};
+  }
   [[nodiscard]] std::ptrdiff_t read(std::uint64_t offset, std::span<char> to) const override {
     if (offset >= unreadable_from) return -1;
     auto const n = std::min<std::size_t>(to.size(), octets_.size() - offset);
@@ -39,7 +43,8 @@ class FakeStorage final : public BodyStorage {
 inline Body body_of(std::string octets, bool in_memory = true) {
   Body body;
   body.has_leading_dot = octets.starts_with('.') || octets.find("\n.") != std::string::npos;
-  body.has_eight_bit = std::any_of(octets.begin(), octets.end(), [](char c) { return static_cast<unsigned char>(c) > 127; });
+  body.has_eight_bit = std::any_of(octets.begin(), octets.end(),
+                                   [](char c) { return static_cast<unsigned char>(c) > 127; });
   body.storage = std::make_unique<FakeStorage>(std::move(octets), in_memory);
   return body;
 }
@@ -63,7 +68,9 @@ inline std::string ehlo_reply(std::vector<std::string_view> extensions) {
 
 class Talk {
  public:
-  explicit Talk(SessionSettings settings = plain_settings()) : session(std::move(settings), now) { pump(); }
+  explicit Talk(SessionSettings settings = plain_settings()) : session(std::move(settings), now) {
+    pump();
+  }
 
   /// The server says `octets`, in one piece, a moment later.
   Talk& server(std::string_view octets) {
@@ -114,7 +121,8 @@ class Talk {
   /// The result of the transaction, which must be over.
   TransactionResult result() {
     auto finished = take<Finished>();
-    return finished ? std::move(finished->result) : TransactionResult{{}, Retry::Nothing, "NOT FINISHED"};
+    return finished ? std::move(finished->result)
+                    : TransactionResult{{}, Retry::Nothing, "NOT FINISHED"};
   }
 
   /// Writes what the session wants to write, as far as the kernel takes it, and polls.

@@ -1,11 +1,15 @@
-// The transcripts of tests/transcripts/smtp: as they stand, octet by octet, and with every reply split at every octet.
+// The transcripts of tests/transcripts/smtp: as they stand, octet by octet, and with every reply
+// split at every octet.
 //
 //   S: what the server says (with CRLF)      C: what the session must have sent since the last C:
 //   -- start [from=A] to=B ...               begins a transaction with the body below
-//   -- eof WORDS, -- wait SECONDS, -- tls    the connection ends, time passes, the handshake succeeds
-//   == REPLY [retry]                         outcome of the next recipient: how its line begins, and whether it may be tried again
-//   == retry KIND, == STATE, == poisoned     of the transaction, of the session (name_of), of its end
-//   settings: tls=encrypt one_flight=off     before anything else; body: TEXT with \r\n, default "hello\r\n"
+//   -- eof WORDS, -- wait SECONDS, -- tls    the connection ends, time passes, the handshake
+//   succeeds
+//   == REPLY [retry]                         outcome of the next recipient: how its line begins,
+//   and whether it may be tried again
+//   == retry KIND, == STATE, == poisoned     of the transaction, of the session (name_of), of its
+//   end settings: tls=encrypt one_flight=off     before anything else; body: TEXT with \r\n,
+//   default "hello\r\n"
 #include <algorithm>
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
@@ -50,19 +54,29 @@ std::string unescaped(std::string_view text) {
 }
 
 void apply_setting(SessionSettings& settings, std::string_view word) {
-  if (word == "tls=encrypt") settings.tls = TlsMode::Encrypt;
-  else if (word == "tls=none") settings.tls = TlsMode::None;
-  else if (word == "one_flight=off") settings.one_flight_within = {};
-  else if (word == "pipelining=off") settings.pipelining = false;
-  else if (word == "chunking=off") settings.chunking = false;
-  else BOOST_FAIL("unknown setting " << word);
+  if (word == "tls=encrypt")
+    settings.tls = TlsMode::Encrypt;
+  else if (word == "tls=none")
+    settings.tls = TlsMode::None;
+  else if (word == "one_flight=off")
+    settings.one_flight_within = {};
+  else if (word == "pipelining=off")
+    settings.pipelining = false;
+  else if (word == "chunking=off")
+    settings.chunking = false;
+  else
+    BOOST_FAIL("unknown setting " << word);
 }
 
-// A run of S: lines is one reply or several that arrive together, a run of C: lines is what was sent meanwhile.
+// A run of S: lines is one reply or several that arrive together, a run of C: lines is what was
+// sent meanwhile.
 void add(Transcript& t, Step::Kind kind, std::string text, int line) {
-  bool const goes_on = !t.steps.empty() && t.steps.back().kind == kind && (kind == Step::Kind::Server || kind == Step::Kind::Client);
-  if (goes_on) t.steps.back().text += text;
-  else t.steps.push_back({kind, std::move(text), line});
+  bool const goes_on = !t.steps.empty() && t.steps.back().kind == kind &&
+                       (kind == Step::Kind::Server || kind == Step::Kind::Client);
+  if (goes_on)
+    t.steps.back().text += text;
+  else
+    t.steps.push_back({kind, std::move(text), line});
 }
 
 Transcript parsed(fs::path const& file) {
@@ -71,25 +85,38 @@ Transcript parsed(fs::path const& file) {
   std::string line;
   for (int n = 1; std::getline(in, line); ++n) {
     std::string_view const text = line;
-    auto rest = [&](std::string_view mark) { return std::string(text.substr(std::min(mark.size(), text.size()))); };
+    auto rest = [&](std::string_view mark) {
+      return std::string(text.substr(std::min(mark.size(), text.size())));
+    };
     if (text.empty() || text[0] == '#') continue;
-    if (text.starts_with("S: ")) add(t, Step::Kind::Server, unescaped(rest("S: ")) + "\r\n", n);
-    else if (text.starts_with("C: ")) add(t, Step::Kind::Client, unescaped(rest("C: ")) + "\r\n", n);
-    else if (text == "C:") add(t, Step::Kind::Client, "\r\n", n);
-    else if (text.starts_with("-- start")) add(t, Step::Kind::Start, rest("-- start "), n);
-    else if (text.starts_with("-- eof")) add(t, Step::Kind::Eof, rest("-- eof "), n);
-    else if (text.starts_with("-- wait ")) add(t, Step::Kind::Wait, rest("-- wait "), n);
-    else if (text == "-- tls") add(t, Step::Kind::Tls, "", n);
-    else if (text.starts_with("== ")) add(t, Step::Kind::Expect, rest("== "), n);
-    else if (text.starts_with("body: ")) t.body = unescaped(rest("body: "));
+    if (text.starts_with("S: "))
+      add(t, Step::Kind::Server, unescaped(rest("S: ")) + "\r\n", n);
+    else if (text.starts_with("C: "))
+      add(t, Step::Kind::Client, unescaped(rest("C: ")) + "\r\n", n);
+    else if (text == "C:")
+      add(t, Step::Kind::Client, "\r\n", n);
+    else if (text.starts_with("-- start"))
+      add(t, Step::Kind::Start, rest("-- start "), n);
+    else if (text.starts_with("-- eof"))
+      add(t, Step::Kind::Eof, rest("-- eof "), n);
+    else if (text.starts_with("-- wait "))
+      add(t, Step::Kind::Wait, rest("-- wait "), n);
+    else if (text == "-- tls")
+      add(t, Step::Kind::Tls, "", n);
+    else if (text.starts_with("== "))
+      add(t, Step::Kind::Expect, rest("== "), n);
+    else if (text.starts_with("body: "))
+      t.body = unescaped(rest("body: "));
     else if (text.starts_with("settings: "))
       for (auto word : split(text.substr(10), ' ')) apply_setting(t.settings, word);
-    else BOOST_FAIL(file << ":" << n << ": not a line of a transcript: " << line);
+    else
+      BOOST_FAIL(file << ":" << n << ": not a line of a transcript: " << line);
   }
   return t;
 }
 
-// Cuts of the server's octets, counted over the whole transcript: at one place, or after each octet.
+// Cuts of the server's octets, counted over the whole transcript: at one place, or after each
+// octet.
 struct Cuts {
   std::size_t at = SIZE_MAX;
   bool everywhere = false;
@@ -97,7 +124,8 @@ struct Cuts {
 
 class Run {
  public:
-  Run(Transcript const& transcript, Cuts cuts) : t_(transcript), cuts_(cuts), talk_(transcript.settings), body_(body_of(transcript.body)) {}
+  Run(Transcript const& transcript, Cuts cuts)
+      : t_(transcript), cuts_(cuts), talk_(transcript.settings), body_(body_of(transcript.body)) {}
 
   /// The first thing that is not as it should be; empty if all is.
   std::string first_difference() {
@@ -127,8 +155,10 @@ class Run {
   void say(std::string_view octets) {
     while (!octets.empty()) {
       auto n = octets.size();
-      if (cuts_.everywhere) n = 1;
-      else if (cuts_.at > said_ && cuts_.at < said_ + n) n = cuts_.at - said_;
+      if (cuts_.everywhere)
+        n = 1;
+      else if (cuts_.at > said_ && cuts_.at < said_ + n)
+        n = cuts_.at - said_;
       talk_.server(octets.substr(0, n));
       said_ += n;
       octets.remove_prefix(n);
@@ -150,13 +180,16 @@ class Run {
 
   void expect(std::string_view what) {
     if (auto finished = talk_.take<Finished>()) result_ = std::move(finished->result);
-    if (what.starts_with("retry ")) return compare("retry", std::string(name_of(result_.retry)), std::string(what.substr(6)));
+    if (what.starts_with("retry "))
+      return compare("retry", std::string(name_of(result_.retry)), std::string(what.substr(6)));
     if (what == "poisoned") {
       auto const closed = talk_.take<Closed>();
       return compare("poisoned", closed && closed->protocol_error ? "yes" : "no", "yes");
     }
-    if (!is_digit(what[0])) return compare("state", std::string(name_of(talk_.session.state())), std::string(what));
-    if (recipient_ == result_.results.size()) return compare("recipients", std::to_string(recipient_), "more");
+    if (!is_digit(what[0]))
+      return compare("state", std::string(name_of(talk_.session.state())), std::string(what));
+    if (recipient_ == result_.results.size())
+      return compare("recipients", std::to_string(recipient_), "more");
     auto const& r = result_.results[recipient_++];
     bool const may_retry = what.ends_with(" retry");
     if (may_retry) what.remove_suffix(6);
@@ -165,7 +198,8 @@ class Run {
   }
 
   void compare(std::string_view what, std::string const& got, std::string const& wanted) {
-    if (got != wanted && difference_.empty()) difference_ = std::string(what) + " is [" + got + "], wanted [" + wanted + "]";
+    if (got != wanted && difference_.empty())
+      difference_ = std::string(what) + " is [" + got + "], wanted [" + wanted + "]";
   }
 
   Transcript const& t_;
@@ -203,10 +237,12 @@ BOOST_DATA_TEST_CASE(goes_as_written, boost::unit_test::data::make(transcripts()
   BOOST_TEST(Run(t, {}).first_difference() == "");
 }
 
-BOOST_DATA_TEST_CASE(goes_the_same_however_the_replies_are_cut, boost::unit_test::data::make(transcripts()), file) {
+BOOST_DATA_TEST_CASE(goes_the_same_however_the_replies_are_cut,
+                     boost::unit_test::data::make(transcripts()), file) {
   auto const t = parsed(file);
   for (std::size_t at = 1; at < octets_said(t); ++at)
-    BOOST_TEST_CONTEXT("cut at octet " << at) BOOST_REQUIRE_EQUAL(Run(t, {at, false}).first_difference(), "");
+    BOOST_TEST_CONTEXT("cut at octet " << at)
+    BOOST_REQUIRE_EQUAL(Run(t, {at, false}).first_difference(), "");
   BOOST_TEST(Run(t, {0, true}).first_difference() == "");
 }
 

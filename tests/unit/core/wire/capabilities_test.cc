@@ -18,12 +18,15 @@ Capabilities learnt(std::initializer_list<std::string_view> lines) {
 BOOST_AUTO_TEST_SUITE(capabilities)
 
 BOOST_AUTO_TEST_CASE(keywords_are_known_in_any_case) {
-  auto const has = learnt({"PIPELINING", "Chunking", "8bitmime", "SMTPUTF8", "EnhancedStatusCodes", "StartTLS"});
-  BOOST_TEST((has.pipelining && has.chunking && has.eight_bit_mime && has.smtputf8 && has.enhanced_status_codes && has.starttls));
+  auto const has =
+      learnt({"PIPELINING", "Chunking", "8bitmime", "SMTPUTF8", "EnhancedStatusCodes", "StartTLS"});
+  BOOST_TEST((has.pipelining && has.chunking && has.eight_bit_mime && has.smtputf8 &&
+              has.enhanced_status_codes && has.starttls));
 }
 
 BOOST_AUTO_TEST_CASE(only_whole_words_count) {
-  BOOST_TEST((learnt({"PIPELININGX", "XPIPELINING", "X PIPELINING", "CHUNKING=1", "", " ", "AUTH PLAIN"}) == Capabilities{}));
+  BOOST_TEST((learnt({"PIPELININGX", "XPIPELINING", "X PIPELINING", "CHUNKING=1", "", " ",
+                      "AUTH PLAIN"}) == Capabilities{}));
 }
 
 BOOST_AUTO_TEST_CASE(size_has_a_limit_or_none) {
@@ -39,7 +42,8 @@ BOOST_AUTO_TEST_CASE(limits_are_numbers_greater_than_zero) {
   BOOST_TEST(has.mail_max.value() == 20U);
   BOOST_TEST(has.rcpt_max.value() == 100U);
   BOOST_TEST(has.rcpt_domain_max.value() == 1U);
-  for (auto line : {"LIMITS MAILMAX=0", "LIMITS MAILMAX=", "LIMITS MAILMAX", "LIMITS MAILMAX=x", "LIMITS =5", "LIMITS"})
+  for (auto line : {"LIMITS MAILMAX=0", "LIMITS MAILMAX=", "LIMITS MAILMAX", "LIMITS MAILMAX=x",
+                    "LIMITS =5", "LIMITS"})
     BOOST_TEST(!learnt({line}).mail_max.has_value(), line);
   BOOST_TEST(learnt({"LIMITS MAILMAX=99999999999"}).mail_max.value() == UINT32_MAX);
 }

@@ -13,7 +13,8 @@ BOOST_AUTO_TEST_CASE(a_command_is_its_pieces_and_crlf) {
   BOOST_TEST(append_command(out, {"BDAT ", "21", " LAST"}));
   BOOST_TEST(append_path_command(out, "MAIL FROM", "", " SIZE=1", Charset::Ascii));
   BOOST_TEST(append_path_command(out, "RCPT TO", "\"a b\"@example.com", "", Charset::Ascii));
-  BOOST_TEST(out == "beforeBDAT 21 LAST\r\nMAIL FROM:<> SIZE=1\r\nRCPT TO:<\"a b\"@example.com>\r\n");
+  BOOST_TEST(out ==
+             "beforeBDAT 21 LAST\r\nMAIL FROM:<> SIZE=1\r\nRCPT TO:<\"a b\"@example.com>\r\n");
 }
 
 BOOST_AUTO_TEST_CASE(control_octets_are_never_sent) {
@@ -34,10 +35,11 @@ BOOST_AUTO_TEST_CASE(utf8_needs_smtputf8_and_must_be_well_formed) {
 }
 
 BOOST_AUTO_TEST_CASE(an_address_stays_one_path) {
-  for (auto good : {""sv, "a@b.example"sv, "\"a b\"@b"sv, "\"a>b<c\"@b"sv, "\"a\\\"b\"@b"sv, "a@[192.0.2.1]"sv, "a\\@b@c"sv})
+  for (auto good : {""sv, "a@b.example"sv, "\"a b\"@b"sv, "\"a>b<c\"@b"sv, "\"a\\\"b\"@b"sv,
+                    "a@[192.0.2.1]"sv, "a\\@b@c"sv})
     BOOST_TEST(is_path(good, Charset::Ascii), good);
-  for (auto bad : {"a@b> NOTIFY=NEVER"sv, "a@b>"sv, "<a@b"sv, "a b@c"sv, "a@b\r\nDATA"sv, "a@b\n"sv, "\"a@b"sv, "\"a\\\"@b"sv, "a@b\\"sv,
-                   "a\tb@c"sv, "a\0b@c"sv, "\"a\"> <b\"@c"sv})
+  for (auto bad : {"a@b> NOTIFY=NEVER"sv, "a@b>"sv, "<a@b"sv, "a b@c"sv, "a@b\r\nDATA"sv, "a@b\n"sv,
+                   "\"a@b"sv, "\"a\\\"@b"sv, "a@b\\"sv, "a\tb@c"sv, "a\0b@c"sv, "\"a\"> <b\"@c"sv})
     BOOST_TEST(!is_path(bad, Charset::Ascii), bad);
 }
 
@@ -50,7 +52,8 @@ BOOST_AUTO_TEST_CASE(no_line_is_longer_than_servers_take) {
   BOOST_TEST(out.empty());
   BOOST_TEST(is_path(std::string(longest_path, 'x'), Charset::Ascii));
   BOOST_TEST(!is_path(std::string(longest_path + 1, 'x'), Charset::Ascii));
-  BOOST_TEST(append_path_command(out, "MAIL FROM", std::string(longest_path, 'x'), " SIZE=18446744073709551615 BODY=8BITMIME SMTPUTF8",
+  BOOST_TEST(append_path_command(out, "MAIL FROM", std::string(longest_path, 'x'),
+                                 " SIZE=18446744073709551615 BODY=8BITMIME SMTPUTF8",
                                  Charset::Ascii));
 }
 
