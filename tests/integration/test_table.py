@@ -1,0 +1,296 @@
+"""The table type mailpool in a real, chrooted Postfix; the map comes from a small stand-in for the manager."""
+
+import itertools
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from conftest import build_directory
+from lab.postfix import MAILPOOL_SERVICE, Postfix
+from lab.process import Lab, Program, free_port, wait_until
+
+TABLE = "mailpool:mailpool/map"
+AWAY = 4.2  # seconds after which mail must have taken its fallback
+
+
+class Host:
+    """A Postfix with the table, a map, an LMTP server behind the doors and an SMTP server behind the fallback."""
+
+    def __init__(self, lab: Lab, settings: dict[str, str] | None = None, options: tuple[str, ...] = ()):
+        self.lab = lab
+        self.numbers = itertools.count(1)
+        port = free_port()
+        self.postfix = Postfix(lab, "front", {
+            "transport_maps": TABLE, "default_transport": f"smtp:[127.0.0.1]:{port}", "relayhost": "",
+            "alias_maps": "", "local_transport": f"smtp:[127.0.0.1]:{port}", "virtual_transport": f"smtp:[127.0.0.1]:{port}",
+            "relay_transport": f"smtp:[127.0.0.1]:{port}", **(settings or {})}, MAILPOOL_SERVICE)
+        (self.postfix.config / "dynamicmaps.cf.d").mkdir(exist_ok=True)
+        (self.postfix.config / "dynamicmaps.cf.d" / "mailpool.cf").write_text(
+            f"mailpool {build_directory()}/postfix-mailpool.so dict_mailpool_open\n")
+        self.folder = self.postfix.queue / "mailpool"
+        self.folder.mkdir()
+        subprocess.run(["chown", "mailpool:postfix", self.folder], check=True)
+        self.folder.chmod(0o2750)
+        self.map = self.folder / "map"
+        self.options = options
+        self.publisher = self.publish()
+        self.sink(port, "smtp-sink", [])
+        self.sink(f"unix:{self.folder}/lmtp.sock", "lmtp-sink", ["-L"])
+        subprocess.run(["chown", "mailpool:postfix", self.folder / "lmtp.sock"], check=True)
+
+    def sink(self, where: int | str, name: str, options: list[str]) -> None:
+        place = where if isinstance(where, str) else f"127.0.0.1:{where}"
+        self.lab.run(Program(name, ["smtp-sink", "-u", "mailpool" if options else "postfix", *options, place, "1000"],
+                             self.lab.root / f"{name}.log"))
+        if isinstance(where, str):
+            wait_until(Path(where.removeprefix("unix:")).exists, 5, f"{name} listens")
+
+    def publish(self, *more: str) -> Program:
+        program = Program("publisher", [str(build_directory() / "tests/table_host/publish_map"), str(self.map),
+                                        *self.options, *more], self.lab.root / "publisher.log", user="mailpool")
+        self.lab.run(program)
+        wait_until(self.map.exists, 10, "the map is published")
+        return program
+
+    def start(self) -> "Host":
+        self.postfix.start()
+        return self
+
+    def relay_of(self, recipient: str) -> str:
+        """Sends one message; the door it took, or "smtp"."""
+        user, _, domain = recipient.rpartition("@")
+        recipient = recipient if user != "a" else f"a{next(self.numbers)}@{domain}"
+        self.postfix.submit("sender@example.com", [recipient], b"Subject: x\r\n\r\nx\r\n")
+        delivery = self.postfix.wait_for_delivery(recipient)
+        assert delivery.status == "sent", delivery
+        return delivery.relay.rpartition("[mailpool/d/")[2].rstrip("]") if "mailpool/d/" in delivery.relay else "smtp"
+
+    def lookup(self, address: str) -> str:
+        """The answer of a postmap that asks as trivial-rewrite does."""
+        domain = address.rpartition("@")[2]
+        keys = [address, domain]
+        rest = domain
+        while "." in rest[1:]:
+            rest = rest[rest.index(".", 1):]
+            keys.append(rest)
+        done = self.postfix.command("postmap", "-q", "-", TABLE, input="".join(f"{key}\n" for key in keys), text=True)
+        assert "fatal" not in done.stderr, done.stderr
+        return done.stdout.rpartition("mailpool/d/")[2].strip()
+
+
+@pytest.fixture
+def host(lab: Lab) -> Callable[..., Host]:
+    return lambda *arguments, **named: Host(lab, *arguments, **named)
+
+
+def hashed(name: str) -> str:
+    """core/map/layout.h, bucket_of()."""
+    value = 0xcbf29ce484222325
+    for octet in name.encode():
+        value = (value ^ octet) * 0x100000001b3 % (1 << 64)
+    value ^= value >> 32
+    return f"h{(value ^ (value >> 16)) % 1024:03x}"
+
+
+OPTIONS = ("--site", "google=gmail.com", "--site", "bank=bank.example", "--defer", "bank",
+           "--exclude", "intranet.example", "--learn", "club.example=mx.provider.example",
+           "--learn", "shop.example=mx.provider.example")
+
+
+def test_mail_flows_through_doors_in_a_chroot(host: Callable[..., Host]):
+    front = host(options=OPTIONS).start()
+    rewrite = front.postfix.command("postconf", "-F", "rewrite/unix/chroot", text=True).stdout
+    assert rewrite.strip().endswith("= y"), "the table is to be tried as Debian ships Postfix"
+    assert front.relay_of("a@gmail.com") == "google"
+    assert front.relay_of("A@GMail.COM") == "google"
+    assert front.relay_of("a@nobody.example") == hashed("nobody.example")
+    assert front.relay_of("a@club.example") == front.relay_of("a@shop.example") == hashed("mx.provider.example")
+    assert front.relay_of("a@intranet.example") == "smtp"
+
+
+def test_every_entry_of_the_operators_own_tables_wins(host: Callable[..., Host], lab: Lab):
+    own = lab.root / "transport"
+    front = host({"transport_maps": f"texthash:{own}, {TABLE}"})
+    other = front.postfix.settings["default_transport"]
+    own.write_text(f"by-domain.example {other}\n.by-parent.example {other}\nuser@by-address.example {other}\n"
+                   f".example.net {other}\n")
+    front.start()
+    for recipient in ("a@by-domain.example", "a@sub.by-parent.example", "user@by-address.example", "a@b.c.example.net"):
+        assert front.relay_of(recipient) == "smtp", recipient
+    assert front.relay_of("other@by-address.example") == hashed("by-address.example")
+
+
+# name -> (main.cf, what is in the class, what is not)
+CLASSES = {
+    "literal": ({"mydestination": "one.example, two.example"}, ["one.example", "TWO.example"], ["three.example"]),
+    "several tables": ({"relay_domains": "inline:{{one.example=x}}, texthash:{root}/t1, inline:{{{{two.example=x}}}}"},
+                       ["one.example", "two.example", "t1.example"], ["three.example"]),
+    "a file": ({"mydestination": "{root}/file"}, ["f1.example", "f2.example"], ["f3.example"]),
+    "a negation": ({"relay_domains": "!inside.example.org, example.org"},
+                   ["example.org", "other.example.org"], ["inside.example.org"]),
+    "a pattern": ({"virtual_mailbox_domains": "regexp:{root}/patterns"}, ["p1.example", "p99.example"], ["pp.example"]),
+    "a pattern of local domains": ({"mydestination": "regexp:{root}/patterns"}, ["p1.example"], ["pp.example"]),
+    "pipemap": ({"virtual_mailbox_domains": "pipemap:{{inline:{{one.example=x}},inline:{{x=y}}}}"},
+                ["one.example"], ["x.example"]),
+    "unionmap": ({"virtual_alias_domains": "unionmap:{{inline:{{one.example=x}},inline:{{two.example=x}}}}"},
+                 ["one.example", "two.example"], ["three.example"]),
+    "sub-domains of relay domains": ({"relay_domains": "example.net"}, ["example.net", "a.b.example.net"],
+                                     ["badexample.net"]),
+    "no sub-domains": ({"relay_domains": "example.net", "parent_domain_matches_subdomains": ""},
+                       ["example.net"], ["a.example.net"]),
+    "sub-domains with a dot": ({"relay_domains": ".example.net", "parent_domain_matches_subdomains": ""},
+                               ["a.example.net", "b.a.example.net"], ["example.net"]),
+    "alias maps are alias domains": ({"virtual_alias_maps": "inline:{{one.example=x}}"}, ["one.example"], ["two.example"]),
+    "mailbox maps are mailbox domains": ({"virtual_mailbox_maps": "inline:{{one.example=x}}"}, ["one.example"],
+                                         ["two.example"]),
+    "macros": ({"mydestination": "$myhostname, localhost.$mydomain", "mydomain": "here.example"},
+               ["front.mail.example.com", "localhost.here.example"], ["here.example"]),
+}
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_local_virtual_and_relay_domains_never_enter_the_pool(name: str, host: Callable[..., Host], lab: Lab):
+    settings, inside, outside = CLASSES[name]
+    (lab.root / "t1").write_text("t1.example x\n")
+    (lab.root / "file").write_text("f1.example\n# not this: f3.example\nf2.example\n")
+    (lab.root / "patterns").write_text(r"/^p[0-9]+\.example$/ x" + "\n")
+    front = host({key: value.format(root=lab.root) for key, value in settings.items()})
+    for domain in inside:
+        assert front.lookup(f"someone@{domain}") == "", domain
+    for domain in outside:
+        assert front.lookup(f"someone@{domain}") == hashed(domain), domain
+
+
+def test_classes_hold_in_the_running_postfix_too(host: Callable[..., Host], lab: Lab):
+    (lab.root / "patterns").write_text(r"/^p[0-9]+\.example$/ x" + "\n")
+    front = host({"relay_domains": f"!no.example.net, example.net, regexp:{lab.root}/patterns",
+                  "mydestination": "local.example, inline:{{table.example=x}}"}).start()
+    for domain in ("example.net", "sub.example.net", "p7.example", "local.example", "table.example"):
+        assert front.relay_of(f"a@{domain}") == "smtp", domain
+    for domain in ("no.example.net", "other.example"):
+        assert front.relay_of(f"a@{domain}") == hashed(domain), domain
+
+
+# --- fails open: each breaks the manager or the map in one way
+
+def stopped(front: Host) -> None:
+    assert front.publisher.stop() is not None
+
+
+def killed(front: Host) -> None:
+    front.publisher.kill()
+
+
+def hung(front: Host) -> None:
+    front.publisher.signal(signal.SIGSTOP)
+
+
+def broken(change: Callable[[Path], None]) -> Callable[[Host], None]:
+    """The manager would mend its map with its next heartbeat; so it is gone as well."""
+    def breaks(front: Host) -> None:
+        front.publisher.kill()
+        change(front.map)
+    return breaks
+
+
+def forbid(path: Path) -> None:
+    path.chmod(0)
+    path.rename(path.with_name("away"))
+    path.with_name("away").rename(path)
+
+
+def replace_by_fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def replace_by_link(path: Path) -> None:
+    path.rename(path.with_name("real"))
+    path.symlink_to("real")
+
+
+def clock_jumped(front: Host) -> None:
+    front.publisher.kill()
+    front.publisher = front.publish("--ahead", "1000")
+
+
+def flip(offset: int) -> Callable[[Path], None]:
+    def change(path: Path) -> None:
+        octets = bytearray(path.read_bytes())
+        octets[offset] ^= 0x40
+        scratch = path.with_name("scratch")
+        scratch.write_bytes(octets)
+        scratch.rename(path)
+    return change
+
+
+FAILURES = {
+    "stopped": stopped, "killed": killed, "hung": hung,
+    "missing": broken(Path.unlink), "unreadable": broken(forbid), "a FIFO": broken(replace_by_fifo),
+    "a link": broken(replace_by_link), "truncated": broken(lambda path: os.truncate(path, 70)),
+    "checksum wrong": broken(flip(-1)), "old version": broken(flip(8)), "header damaged": broken(flip(22)),
+    "heartbeat from the future": clock_jumped,
+}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_mail_takes_its_fallback_while_the_manager_is(name: str, host: Callable[..., Host]):
+    front = host(options=OPTIONS).start()
+    assert front.relay_of("a@gmail.com") == "google"
+    FAILURES[name](front)
+    # Accepting never stops, not even in the seconds before the failure shows.
+    broke = time.monotonic()
+    while time.monotonic() < broke + AWAY:
+        front.postfix.submit("sender@example.com", ["a@gmail.com"], b"Subject: x\r\n\r\nx\r\n")
+        time.sleep(0.3)
+    assert front.relay_of("a@gmail.com") == "smtp"
+    assert front.relay_of("a@nobody.example") == "smtp"
+    assert front.relay_of("a@bank.example") == "bank", "what must not bypass the pool goes to its door"
+    if name == "hung":
+        front.publisher.signal(signal.SIGCONT)
+    else:
+        front.publisher.kill()
+        front.publisher = front.publish()
+    wait_until(lambda: front.relay_of("a@gmail.com") == "google", 10, "mail takes its door again, without touching Postfix")
+    assert " 451 " not in front.postfix.log()
+    assert "the manager is away" in front.postfix.log() and "the manager is back" in front.postfix.log()
+
+
+def test_a_map_replaced_under_load_never_fails_a_recipient(host: Callable[..., Host]):
+    front = host(options=OPTIONS).start()
+    end = time.monotonic() + 4
+    count = 0
+    while time.monotonic() < end:
+        front.publisher.stop()
+        front.publisher = front.publish()
+        for domain in ("gmail.com", f"d{count}.example"):
+            front.postfix.submit("sender@example.com", [f"a@{domain}"], b"Subject: x\r\n\r\nx\r\n")
+        count += 1
+    front.postfix.wait_until_empty()
+    doors = [delivery.relay for delivery in front.postfix.deliveries("sent")]
+    assert len(doors) == 2 * count and all("mailpool/d/" in door for door in doors), doors
+
+
+def test_a_missing_door_defers_its_mail_and_no_other(host: Callable[..., Host]):
+    front = host(options=OPTIONS).start()
+    (front.folder / "d" / "google").unlink()
+    front.postfix.submit("sender@example.com", ["a@gmail.com"], b"Subject: x\r\n\r\nx\r\n")
+    assert front.postfix.wait_for_delivery("a@gmail.com").status == "deferred"
+    assert front.relay_of("a@nobody.example") == hashed("nobody.example")
+    front.publisher.stop()
+    front.publisher = front.publish()
+    front.postfix.flush()
+    front.postfix.wait_until_empty()
+
+
+def test_the_table_works_by_its_path_from_any_directory(host: Callable[..., Host]):
+    front = host(options=OPTIONS)
+    assert front.lookup("a@gmail.com") == "google"  # the test stands elsewhere than in the queue directory
+    absolute = f"mailpool:{front.map}"
+    done = front.postfix.command("postmap", "-q", "-", absolute, input="a@gmail.com\ngmail.com\n.com\n", text=True)
+    assert done.stdout.split()[-1] == "mailpool:unix:mailpool/d/google"

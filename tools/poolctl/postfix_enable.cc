@@ -1,0 +1,117 @@
+// poolctl postfix enable.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "poolctl/postfix_commands.h"
+#include "poolctl/postfix_undo.h"
+#include "poolctl/postfix_wiring.h"
+
+namespace mailpool::poolctl {
+
+namespace {
+
+constexpr int refused = 1;
+constexpr int no_postfix = 69;
+
+void tell(std::vector<Finding> const& findings, char const* kind, Printer const& print) {
+  for (auto const& [what, mend] : findings)
+    print.complaint(fmt::format("{}: {}\n  mend: {}", kind, what, mend));
+}
+
+nlohmann::ordered_json as_json(std::vector<Finding> const& findings) {
+  auto list = nlohmann::ordered_json::array();
+  for (auto const& [what, mend] : findings) list.push_back({{"what", what}, {"mend", mend}});
+  return list;
+}
+
+// The values before, for parameters that an earlier enable did not touch.
+UndoRecord record_of(PostfixConfig& postfix, WiringPlan const& plan, UndoRecord record) {
+  for (auto const& [name, value] : plan.parameters) {
+    auto const known = std::find_if(record.parameters.begin(), record.parameters.end(),
+                                    [wanted = &name](TouchedParameter const& one) { return one.name == *wanted; });
+    if (known != record.parameters.end())
+      known->after = value.value_or("");
+    else
+      record.parameters.push_back({name, postfix.set_value(name), value.value_or("")});
+  }
+  if (plan.adds_service) record.service = mailpool_service;
+  return record;
+}
+
+Result<void> carry_out(PostfixConfig& postfix, WiringPlan const& plan) {
+  // The service first: no moment must come in which the table names a transport that does not
+  // exist.
+  if (plan.adds_service)
+    if (auto done = postfix.add_service(plan.service_entry, plan.service_overrides); !done)
+      return done;
+  return postfix.change(plan.parameters);
+}
+
+Result<void> enable(PostfixConfig& postfix, WiringPlan const& plan, PostfixOptions const& options) {
+  PostfixUndo const undo(postfix.directory());
+  auto const earlier = undo.read();
+  auto record = record_of(postfix, plan, earlier.value_or(UndoRecord{}));
+  record.mode = options.is_simple ? "simple" : "table";
+  if (postfix.is_dry()) return carry_out(postfix, plan);
+  if (earlier) {
+    undo.drop_outdated_copies();
+  } else {
+    undo.forget();  // copies without a record are those of an enable that was cut short
+    if (auto kept = undo.keep_before(); !kept) return kept;
+  }
+  auto done = carry_out(postfix, plan);
+  if (!done && !earlier) {
+    (void)undo.restore("main.cf");
+    (void)undo.restore("master.cf");
+    undo.forget();
+    return failed(done.error().reason + "; main.cf and master.cf are as before");
+  }
+  if (!done) return done;
+  return undo.keep_after(record);
+}
+
+}  // namespace
+
+int postfix_enable(PostfixOptions const& options, CommandRunner& runner, Printer const& print) {
+  auto commands = nlohmann::ordered_json::array();
+  auto const say = [&](std::string const& line) {
+    options.is_json ? commands.push_back(line) : print.line(line);
+  };
+  PostfixConfig postfix(runner, options.config_directory, options.is_dry, say);
+  if (!postfix.is_installed()) {
+    print.complaint("there is no Postfix here (postconf does not answer)");
+    return no_postfix;
+  }
+  auto const plan =
+      plan_wiring(postfix, options.is_simple ? WiringMode::Simple : WiringMode::Table);
+  auto trouble = plan.refusals;
+  if (trouble.empty() && !plan.is_done_already()) {
+    auto done = enable(postfix, plan, options);
+    if (done && postfix.is_running()) done = postfix.reload();
+    if (!done) trouble.push_back({done.error().reason, "poolctl postfix status"});
+  }
+  bool const is_enabled = trouble.empty();
+  if (options.is_json) {
+    nlohmann::ordered_json const answer{
+        {"enabled", is_enabled && !options.is_dry},
+        {"changed", is_enabled && !plan.is_done_already() && !options.is_dry},
+        {"commands", commands},
+        {"refusals", as_json(trouble)},
+        {"warnings", as_json(plan.warnings)}};
+    print.line(answer.dump(2));
+    return is_enabled ? 0 : refused;
+  }
+  tell(plan.warnings, "note", print);
+  tell(trouble, "refused", print);
+  if (!is_enabled) return refused;
+  if (plan.is_done_already())
+    print.line("already enabled: nothing to do");
+  else
+    print.line(options.is_dry ? "nothing was changed" : "Postfix delivers through mailpool now");
+  return 0;
+}
+
+}  // namespace mailpool::poolctl

@@ -1,0 +1,187 @@
+#include "poolctl/postfix_wiring.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "core/base/text.h"
+
+namespace mailpool::poolctl {
+
+namespace {
+
+constexpr int oldest_minor = 5;
+constexpr int newest_minor = 11;
+
+bool has_element(std::string_view list, std::string_view element) {
+  auto const elements = elements_of(list);
+  return std::find(elements.begin(), elements.end(), element) != elements.end();
+}
+
+bool exists(std::string const& path) {
+  struct stat facts {};
+  return ::stat(path.c_str(), &facts) == 0;
+}
+
+bool is_tested_version(std::string_view version) {
+  if (!version.starts_with("3.")) return false;
+  version.remove_prefix(2);
+  auto const minor = to_number(version.substr(0, version.find_first_of(".-")));
+  return minor && *minor >= oldest_minor && *minor <= newest_minor;
+}
+
+void check_version(PostfixConfig& postfix, WiringPlan& plan) {
+  auto const version = postfix.value("mail_version");
+  if (!is_tested_version(version))
+    plan.refusals.push_back(
+        {fmt::format("Postfix {} was not tried with the table; 3.5 to 3.11 were", version),
+         "poolctl postfix enable --simple"});
+}
+
+void check_table(PostfixConfig& postfix, WiringPlan& plan) {
+  auto const types = postfix.table_types();
+  if (std::find(types.begin(), types.end(), "mailpool") == types.end()) {
+    plan.refusals.push_back({"Postfix has no table type mailpool", "apt install postfix-mailpool"});
+    return;
+  }
+  // A shared object that cannot be loaded would end trivial-rewrite again and again: better to see
+  // it here.
+  auto const tried = postfix.ask("postmap", {"-q", "example.com", mailpool_table});
+  if (tried.errors.find("fatal") != std::string::npos)
+    plan.refusals.push_back({fmt::format("the table cannot be opened: {}", trimmed(tried.errors)),
+                             "apt install --reinstall postfix-mailpool"});
+}
+
+void check_directory(PostfixConfig& postfix, WiringPlan& plan) {
+  auto const folder = postfix.value("queue_directory") + "/mailpool";
+  if (!exists(folder))
+    plan.refusals.push_back({fmt::format("{} does not exist", folder),
+                             "systemd-tmpfiles --create postfix-mailpool.conf"});
+  else if (!exists(folder + "/lmtp.sock"))
+    plan.warnings.push_back({fmt::format("nobody listens on {}/lmtp.sock", folder),
+                             "systemctl restart mailpool.socket"});
+}
+
+// What names a next hop for all mail would be overruled by the table, or would overrule
+// default_transport.
+void check_next_hops(PostfixConfig& postfix, WiringMode mode, WiringPlan& plan) {
+  for (std::string const name : {"relayhost", "sender_dependent_relayhost_maps"})
+    if (auto const value = postfix.value(name); !value.empty())
+      plan.refusals.push_back(
+          {fmt::format("{} = {}: mail goes to that host, not to its destinations", name, value),
+           fmt::format("postconf -e '{} ='", name)});
+  auto const by_sender = postfix.value("sender_dependent_default_transport_maps");
+  if (!by_sender.empty())
+    plan.refusals.push_back({fmt::format("sender_dependent_default_transport_maps = {}: transports "
+                                         "by sender and by pool exclude each other",
+                                         by_sender),
+                             "postconf -e 'sender_dependent_default_transport_maps ='"});
+  auto const transport = postfix.value("default_transport");
+  bool const is_ours = transport == simple_transport;
+  if (mode == WiringMode::Table && transport != "smtp" && transport != "smtp:" && !is_ours)
+    plan.warnings.push_back(
+        {fmt::format("default_transport = {}: only mail that bypasses the pool goes there now",
+                     transport),
+         "poolctl postfix disable"});
+  for (std::string const name : {"transport_maps", "default_transport", "relayhost"})
+    for (auto const& line : postfix.overrides(name))
+      plan.warnings.push_back(
+          {fmt::format("master.cf overrides {}: {}", name, line), "postconf -PX"});
+}
+
+// "*" is asked for before any domain, but loses to every answer: the table would win over it for
+// all domains.
+void check_wildcard(PostfixConfig& postfix, WiringPlan& plan) {
+  for (auto const& table : elements_of(postfix.expanded("transport_maps"))) {
+    if (table == mailpool_table) continue;
+    auto const answer = trimmed(postfix.ask("postmap", {"-q", "*", table}).output);
+    if (!answer.empty() && std::string_view(table).find("static:") != 0)
+      plan.refusals.push_back(
+          {fmt::format("{} has an entry for \"*\" ({}): the pool would take its mail", table,
+                       answer),
+           fmt::format("remove that entry, or name the domains that it is for")});
+  }
+}
+
+// Address probes must reach the real servers: the pool answers a recipient only after the message.
+void plan_probes(PostfixConfig& postfix, WiringMode mode, std::string const& tables,
+                 WiringPlan& plan) {
+  auto const transport = postfix.value("default_transport");
+  auto const probes = postfix.value("address_verify_default_transport");
+  if (probes == "$default_transport")
+    plan.parameters.push_back(
+        {"address_verify_default_transport", transport == simple_transport ? "smtp" : transport});
+  if (mode == WiringMode::Table &&
+      postfix.value("address_verify_transport_maps") == "$transport_maps")
+    plan.parameters.push_back({"address_verify_transport_maps", tables});
+}
+
+void plan_limits(PostfixConfig& postfix, WiringPlan& plan) {
+  std::pair<char const*, char const*> const limits[] = {
+      {"mailpool_destination_concurrency_limit", "20"},
+      {"mailpool_initial_destination_concurrency", "10"},
+      {"mailpool_destination_recipient_limit", "50"},
+      // The pool's "not now" is meant for one message; it must not suspend a whole door.
+      {"mailpool_destination_concurrency_failed_cohort_limit", "0"},
+  };
+  for (auto const& [name, value] : limits)
+    if (!postfix.set_value(name)) plan.parameters.push_back({name, value});
+}
+
+void plan_service(PostfixConfig& postfix, WiringPlan& plan) {
+  if (postfix.has_service(mailpool_service)) return;
+  auto const chroot = postfix.field("lmtp/unix/chroot");
+  plan.adds_service = true;
+  plan.service_entry = fmt::format("{}=mailpool unix - - {} - 100 lmtp", mailpool_service,
+                                   chroot.empty() ? "-" : chroot);
+  plan.service_overrides = {
+      "syslog_name=postfix/mailpool", "lmtp_send_xforward_command=yes",
+      "lmtp_data_done_timeout=1800s", "lmtp_line_length_limit=0",
+      "lmtp_tls_security_level=none",
+  };
+  // What smtp(8) would have done to this mail, lmtp(8) does under other names.
+  for (std::string const what : {"generic_maps", "header_checks", "mime_header_checks",
+                                 "nested_header_checks", "body_checks"})
+    plan.service_overrides.push_back(fmt::format("lmtp_{}=$smtp_{}", what, what));
+}
+
+}  // namespace
+
+std::string wired_mode(PostfixConfig& postfix) {
+  if (has_element(postfix.expanded("transport_maps"), mailpool_table)) return "table";
+  if (postfix.value("default_transport") == simple_transport) return "simple";
+  return "";
+}
+
+WiringPlan plan_wiring(PostfixConfig& postfix, WiringMode mode) {
+  WiringPlan plan;
+  auto const tables = postfix.value("transport_maps");
+  bool const has_table = has_element(postfix.expanded("transport_maps"), mailpool_table);
+  check_next_hops(postfix, mode, plan);
+  check_directory(postfix, plan);
+  if (mode == WiringMode::Table) {
+    check_version(postfix, plan);
+    check_table(postfix, plan);
+    check_wildcard(postfix, plan);
+    plan_limits(postfix, plan);
+    plan_service(postfix, plan);
+    if (!has_table) {
+      plan_probes(postfix, mode, tables, plan);
+      plan.parameters.push_back(
+          {"transport_maps", tables.empty() ? mailpool_table : tables + ", " + mailpool_table});
+    }
+    return plan;
+  }
+  if (has_table)
+    plan.refusals.push_back({"transport_maps names the table already", "poolctl postfix disable"});
+  plan_limits(postfix, plan);
+  plan_service(postfix, plan);
+  if (postfix.value("default_transport") != simple_transport) {
+    plan_probes(postfix, mode, tables, plan);
+    plan.parameters.push_back({"default_transport", simple_transport});
+  }
+  return plan;
+}
+
+}  // namespace mailpool::poolctl

@@ -1,0 +1,43 @@
+#pragma once
+// What has to change in a Postfix so that it delivers through mailpool, and what stands in the way.
+
+#include <string>
+#include <vector>
+
+#include "poolctl/postfix_config.h"
+
+namespace mailpool::poolctl {
+
+inline constexpr char const* mailpool_table = "mailpool:mailpool/map";
+inline constexpr char const* mailpool_service = "mailpool/unix";
+inline constexpr char const* simple_transport = "mailpool:unix:mailpool/lmtp.sock";
+
+enum class WiringMode {
+  Table,   // the table decides; a queue per door
+  Simple,  // default_transport; one queue for everything
+};
+
+/// Something an operator should know, and what to do about it.
+struct Finding {
+  std::string what;
+  std::string mend;
+};
+
+struct WiringPlan {
+  std::vector<ParameterChange> parameters;  // only what is not so already
+  bool adds_service = false;
+  std::string service_entry;
+  std::vector<std::string> service_overrides;
+  std::vector<Finding> refusals;  // any of these: nothing may be changed
+  std::vector<Finding> warnings;
+
+  [[nodiscard]] bool is_done_already() const { return parameters.empty() && !adds_service; }
+};
+
+/// Asks Postfix, changes nothing.
+[[nodiscard]] WiringPlan plan_wiring(PostfixConfig& postfix, WiringMode mode);
+
+/// "table", "simple" or "" (neither), by what main.cf says now.
+[[nodiscard]] std::string wired_mode(PostfixConfig& postfix);
+
+}  // namespace mailpool::poolctl
