@@ -4,6 +4,7 @@
 
 #include <sys/stat.h>
 
+#include <cstdio>
 #include <cstring>
 
 #include "postfix/version.h"
@@ -135,8 +136,12 @@ char const* Table::answer_for(std::string_view domain) {
 // The line that `poolctl postfix lookup` reads from a verbose postmap.
 void Table::explain(char const* domain, char const* why) const {
   if (&msg_verbose == nullptr || msg_verbose == 0) return;
-  msg_info("mailpool:%s: %s: reason=\"%s\" generation=%llu heartbeat_age=%.1f", path_, domain, why,
-           static_cast<unsigned long long>(file_.reader().generation()), file_.heartbeat_age());
+  // Postfix's own printf ends the process at a %llu: it gets strings only.
+  char map[64];
+  std::snprintf(map, sizeof map, "generation=%llu heartbeat_age=%.1f",
+                static_cast<unsigned long long>(file_.reader().generation()),
+                file_.heartbeat_age());
+  msg_info("mailpool:%s: %s: reason=\"%s\" %s", path_, domain, why, map);
 }
 
 // A change is worth a line; one that comes and goes is not worth more than one a minute.

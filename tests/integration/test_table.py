@@ -1,100 +1,22 @@
 """The table type mailpool in a real, chrooted Postfix; the map comes from a small stand-in for the manager."""
 
-import itertools
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from conftest import build_directory
-from lab.postfix import MAILPOOL_SERVICE, Postfix
-from lab.process import Lab, Program, free_port, wait_until
+from lab.process import Lab, wait_until
+from lab.table import TABLE, TableHost, hashed
 
-TABLE = "mailpool:mailpool/map"
 AWAY = 4.2  # seconds after which mail must have taken its fallback
 
 
-class Host:
-    """A Postfix with the table, a map, an LMTP server behind the doors and an SMTP server behind the fallback."""
-
-    def __init__(self, lab: Lab, settings: dict[str, str] | None = None, options: tuple[str, ...] = ()):
-        self.lab = lab
-        self.numbers = itertools.count(1)
-        port = free_port()
-        self.postfix = Postfix(lab, "front", {
-            "transport_maps": TABLE, "default_transport": f"smtp:[127.0.0.1]:{port}", "relayhost": "",
-            "alias_maps": "", "local_transport": f"smtp:[127.0.0.1]:{port}", "virtual_transport": f"smtp:[127.0.0.1]:{port}",
-            "relay_transport": f"smtp:[127.0.0.1]:{port}", **(settings or {})}, MAILPOOL_SERVICE)
-        (self.postfix.config / "dynamicmaps.cf.d").mkdir(exist_ok=True)
-        (self.postfix.config / "dynamicmaps.cf.d" / "mailpool.cf").write_text(
-            f"mailpool {build_directory()}/postfix-mailpool.so dict_mailpool_open\n")
-        self.folder = self.postfix.queue / "mailpool"
-        self.folder.mkdir()
-        subprocess.run(["chown", "mailpool:postfix", self.folder], check=True)
-        self.folder.chmod(0o2750)
-        self.map = self.folder / "map"
-        self.options = options
-        self.publisher = self.publish()
-        self.sink(port, "smtp-sink", [])
-        self.sink(f"unix:{self.folder}/lmtp.sock", "lmtp-sink", ["-L"])
-        subprocess.run(["chown", "mailpool:postfix", self.folder / "lmtp.sock"], check=True)
-
-    def sink(self, where: int | str, name: str, options: list[str]) -> None:
-        place = where if isinstance(where, str) else f"127.0.0.1:{where}"
-        self.lab.run(Program(name, ["smtp-sink", "-u", "mailpool" if options else "postfix", *options, place, "1000"],
-                             self.lab.root / f"{name}.log"))
-        if isinstance(where, str):
-            wait_until(Path(where.removeprefix("unix:")).exists, 5, f"{name} listens")
-
-    def publish(self, *more: str) -> Program:
-        program = Program("publisher", [str(build_directory() / "tests/table_host/publish_map"), str(self.map),
-                                        *self.options, *more], self.lab.root / "publisher.log", user="mailpool")
-        self.lab.run(program)
-        wait_until(self.map.exists, 10, "the map is published")
-        return program
-
-    def start(self) -> "Host":
-        self.postfix.start()
-        return self
-
-    def relay_of(self, recipient: str) -> str:
-        """Sends one message; the door it took, or "smtp"."""
-        user, _, domain = recipient.rpartition("@")
-        recipient = recipient if user != "a" else f"a{next(self.numbers)}@{domain}"
-        self.postfix.submit("sender@example.com", [recipient], b"Subject: x\r\n\r\nx\r\n")
-        delivery = self.postfix.wait_for_delivery(recipient)
-        assert delivery.status == "sent", delivery
-        return delivery.relay.rpartition("[mailpool/d/")[2].rstrip("]") if "mailpool/d/" in delivery.relay else "smtp"
-
-    def lookup(self, address: str) -> str:
-        """The answer of a postmap that asks as trivial-rewrite does."""
-        domain = address.rpartition("@")[2]
-        keys = [address, domain]
-        rest = domain
-        while "." in rest[1:]:
-            rest = rest[rest.index(".", 1):]
-            keys.append(rest)
-        done = self.postfix.command("postmap", "-q", "-", TABLE, input="".join(f"{key}\n" for key in keys), text=True)
-        assert "fatal" not in done.stderr, done.stderr
-        return done.stdout.rpartition("mailpool/d/")[2].strip()
-
-
 @pytest.fixture
-def host(lab: Lab) -> Callable[..., Host]:
-    return lambda *arguments, **named: Host(lab, *arguments, **named)
-
-
-def hashed(name: str) -> str:
-    """core/map/layout.h, bucket_of()."""
-    value = 0xcbf29ce484222325
-    for octet in name.encode():
-        value = (value ^ octet) * 0x100000001b3 % (1 << 64)
-    value ^= value >> 32
-    return f"h{(value ^ (value >> 16)) % 1024:03x}"
+def host(lab: Lab) -> Callable[..., TableHost]:
+    return lambda *arguments, **named: TableHost(lab, *arguments, **named)
 
 
 OPTIONS = ("--site", "google=gmail.com", "--site", "bank=bank.example", "--defer", "bank",
@@ -102,7 +24,7 @@ OPTIONS = ("--site", "google=gmail.com", "--site", "bank=bank.example", "--defer
            "--learn", "shop.example=mx.provider.example")
 
 
-def test_mail_flows_through_doors_in_a_chroot(host: Callable[..., Host]):
+def test_mail_flows_through_doors_in_a_chroot(host: Callable[..., TableHost]):
     front = host(options=OPTIONS).start()
     rewrite = front.postfix.command("postconf", "-F", "rewrite/unix/chroot", text=True).stdout
     assert rewrite.strip().endswith("= y"), "the table is to be tried as Debian ships Postfix"
@@ -113,7 +35,7 @@ def test_mail_flows_through_doors_in_a_chroot(host: Callable[..., Host]):
     assert front.relay_of("a@intranet.example") == "smtp"
 
 
-def test_every_entry_of_the_operators_own_tables_wins(host: Callable[..., Host], lab: Lab):
+def test_every_entry_of_the_operators_own_tables_wins(host: Callable[..., TableHost], lab: Lab):
     own = lab.root / "transport"
     front = host({"transport_maps": f"texthash:{own}, {TABLE}"})
     other = front.postfix.settings["default_transport"]
@@ -154,7 +76,7 @@ CLASSES = {
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_local_virtual_and_relay_domains_never_enter_the_pool(name: str, host: Callable[..., Host], lab: Lab):
+def test_local_virtual_and_relay_domains_never_enter_the_pool(name: str, host: Callable[..., TableHost], lab: Lab):
     settings, inside, outside = CLASSES[name]
     (lab.root / "t1").write_text("t1.example x\n")
     (lab.root / "file").write_text("f1.example\n# not this: f3.example\nf2.example\n")
@@ -166,7 +88,7 @@ def test_local_virtual_and_relay_domains_never_enter_the_pool(name: str, host: C
         assert front.lookup(f"someone@{domain}") == hashed(domain), domain
 
 
-def test_classes_hold_in_the_running_postfix_too(host: Callable[..., Host], lab: Lab):
+def test_classes_hold_in_the_running_postfix_too(host: Callable[..., TableHost], lab: Lab):
     (lab.root / "patterns").write_text(r"/^p[0-9]+\.example$/ x" + "\n")
     front = host({"relay_domains": f"!no.example.net, example.net, regexp:{lab.root}/patterns",
                   "mydestination": "local.example, inline:{{table.example=x}}"}).start()
@@ -178,21 +100,21 @@ def test_classes_hold_in_the_running_postfix_too(host: Callable[..., Host], lab:
 
 # --- fails open: each breaks the manager or the map in one way
 
-def stopped(front: Host) -> None:
+def stopped(front: TableHost) -> None:
     assert front.publisher.stop() is not None
 
 
-def killed(front: Host) -> None:
+def killed(front: TableHost) -> None:
     front.publisher.kill()
 
 
-def hung(front: Host) -> None:
+def hung(front: TableHost) -> None:
     front.publisher.signal(signal.SIGSTOP)
 
 
-def broken(change: Callable[[Path], None]) -> Callable[[Host], None]:
+def broken(change: Callable[[Path], None]) -> Callable[[TableHost], None]:
     """The manager would mend its map with its next heartbeat; so it is gone as well."""
-    def breaks(front: Host) -> None:
+    def breaks(front: TableHost) -> None:
         front.publisher.kill()
         change(front.map)
     return breaks
@@ -214,7 +136,7 @@ def replace_by_link(path: Path) -> None:
     path.symlink_to("real")
 
 
-def clock_jumped(front: Host) -> None:
+def clock_jumped(front: TableHost) -> None:
     front.publisher.kill()
     front.publisher = front.publish("--ahead", "1000")
 
@@ -239,7 +161,7 @@ FAILURES = {
 
 
 @pytest.mark.parametrize("name", FAILURES)
-def test_mail_takes_its_fallback_while_the_manager_is(name: str, host: Callable[..., Host]):
+def test_mail_takes_its_fallback_while_the_manager_is(name: str, host: Callable[..., TableHost]):
     front = host(options=OPTIONS).start()
     assert front.relay_of("a@gmail.com") == "google"
     FAILURES[name](front)
@@ -261,7 +183,7 @@ def test_mail_takes_its_fallback_while_the_manager_is(name: str, host: Callable[
     assert "the manager is away" in front.postfix.log() and "the manager is back" in front.postfix.log()
 
 
-def test_a_map_replaced_under_load_never_fails_a_recipient(host: Callable[..., Host]):
+def test_a_map_replaced_under_load_never_fails_a_recipient(host: Callable[..., TableHost]):
     front = host(options=OPTIONS).start()
     end = time.monotonic() + 4
     count = 0
@@ -276,7 +198,7 @@ def test_a_map_replaced_under_load_never_fails_a_recipient(host: Callable[..., H
     assert len(doors) == 2 * count and all("mailpool/d/" in door for door in doors), doors
 
 
-def test_a_missing_door_defers_its_mail_and_no_other(host: Callable[..., Host]):
+def test_a_missing_door_defers_its_mail_and_no_other(host: Callable[..., TableHost]):
     front = host(options=OPTIONS).start()
     (front.folder / "d" / "google").unlink()
     front.postfix.submit("sender@example.com", ["a@gmail.com"], b"Subject: x\r\n\r\nx\r\n")
@@ -288,7 +210,7 @@ def test_a_missing_door_defers_its_mail_and_no_other(host: Callable[..., Host]):
     front.postfix.wait_until_empty()
 
 
-def test_the_table_works_by_its_path_from_any_directory(host: Callable[..., Host]):
+def test_the_table_works_by_its_path_from_any_directory(host: Callable[..., TableHost]):
     front = host(options=OPTIONS)
     assert front.lookup("a@gmail.com") == "google"  # the test stands elsewhere than in the queue directory
     absolute = f"mailpool:{front.map}"

@@ -36,6 +36,9 @@ void close_311(Dict* dict) {
 
 __attribute__((format(printf, 2, 0))) void note(char const* kind, char const* format,
                                                 va_list arguments) {
+  for (char const* percent = std::strchr(format, '%'); percent != nullptr;
+       percent = std::strchr(percent + 2, '%'))
+    if (percent[1] != 's') std::abort();  // the real one knows a few more, and panics at all others
   char text[1024];
   std::vsnprintf(text, sizeof text, format, arguments);
   state().log.push_back(std::string(kind) + text);

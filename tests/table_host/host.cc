@@ -358,6 +358,22 @@ void says_it_once(Open open) {
          "a manager that comes and goes brings a line a minute: " + std::to_string(log.size()));
 }
 
+void explains_itself_when_postfix_is_verbose(Open open) {
+  Queue const queue;
+  Asker table(open);
+  fake_postfix::state().log.clear();
+  msg_verbose = 1;
+  (void)table.door("gmail.com");
+  (void)table.door("intranet.example");
+  msg_verbose = 0;
+  auto const& log = fake_postfix::state().log;
+  expect(
+      log.size() == 2 && log[0].find("gmail.com: reason=\"its site is named") != std::string::npos,
+      "a reason for an answer");
+  expect(log.size() == 2 && log[1].find("reason=\"exclude_domains names it\"") != std::string::npos,
+         "a reason for none");
+}
+
 void is_silent_in_an_untried_postfix(Open open) {
   Queue const queue;
   char* const tried = var_mail_version;
@@ -468,6 +484,7 @@ int main([[maybe_unused]] int count, [[maybe_unused]] char** arguments) {
     survives_every_failure_of_the_file(open);
     every_changed_octet_is_noticed(open);
     says_it_once(open);
+    explains_itself_when_postfix_is_verbose(open);
     is_silent_in_an_untried_postfix(open);
     finds_its_path_from_anywhere(open);
     a_million_lookups(open, layout == Layout::Of37 ? lookups : 10'000);

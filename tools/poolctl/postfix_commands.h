@@ -17,7 +17,7 @@ struct PostfixOptions {
   bool is_dry = false;           // --dry-run: say the commands, run none
   bool is_forced = false;        // disable --force: also what was changed since
   bool is_json = false;          // --json
-  std::string config_directory;  // --postfix DIR; empty: Postfix's own
+  std::string config_directory;  // --config-directory DIR; empty: Postfix's own
   std::string log_file;          // status --log FILE; empty: where Postfix logs
 };
 

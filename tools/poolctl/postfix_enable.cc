@@ -30,8 +30,9 @@ nlohmann::ordered_json as_json(std::vector<Finding> const& findings) {
 // The values before, for parameters that an earlier enable did not touch.
 UndoRecord record_of(PostfixConfig& postfix, WiringPlan const& plan, UndoRecord record) {
   for (auto const& [name, value] : plan.parameters) {
-    auto const known = std::find_if(record.parameters.begin(), record.parameters.end(),
-                                    [wanted = &name](TouchedParameter const& one) { return one.name == *wanted; });
+    auto const known =
+        std::find_if(record.parameters.begin(), record.parameters.end(),
+                     [wanted = &name](TouchedParameter const& one) { return one.name == *wanted; });
     if (known != record.parameters.end())
       known->after = value.value_or("");
     else
@@ -41,7 +42,13 @@ UndoRecord record_of(PostfixConfig& postfix, WiringPlan const& plan, UndoRecord 
   return record;
 }
 
-Result<void> carry_out(PostfixConfig& postfix, WiringPlan const& plan) {
+Result<void> carry_out(PostfixConfig& postfix, PostfixUndo const& undo, WiringPlan const& plan) {
+  for (std::string const file : {"main.cf", "master.cf"}) {
+    if (!undo.lacks_line_end(file)) continue;
+    postfix.say(fmt::format("echo >> {}/{}", postfix.directory(), file));
+    if (postfix.is_dry()) continue;
+    if (auto done = undo.add_line_end(file); !done) return done;
+  }
   // The service first: no moment must come in which the table names a transport that does not
   // exist.
   if (plan.adds_service)
@@ -55,14 +62,14 @@ Result<void> enable(PostfixConfig& postfix, WiringPlan const& plan, PostfixOptio
   auto const earlier = undo.read();
   auto record = record_of(postfix, plan, earlier.value_or(UndoRecord{}));
   record.mode = options.is_simple ? "simple" : "table";
-  if (postfix.is_dry()) return carry_out(postfix, plan);
+  if (postfix.is_dry()) return carry_out(postfix, undo, plan);
   if (earlier) {
     undo.drop_outdated_copies();
   } else {
     undo.forget();  // copies without a record are those of an enable that was cut short
     if (auto kept = undo.keep_before(); !kept) return kept;
   }
-  auto done = carry_out(postfix, plan);
+  auto done = carry_out(postfix, undo, plan);
   if (!done && !earlier) {
     (void)undo.restore("main.cf");
     (void)undo.restore("master.cf");

@@ -92,6 +92,18 @@ Result<void> PostfixUndo::keep_before() const {
   return {};
 }
 
+bool PostfixUndo::lacks_line_end(std::string const& file) const {
+  auto const now = contents_of(directory_ + "/" + file);
+  return now && !now->empty() && now->back() != '\n';
+}
+
+Result<void> PostfixUndo::add_line_end(std::string const& file) const {
+  auto const path = directory_ + "/" + file;
+  auto const now = contents_of(path);
+  if (!now) return cannot("read", path);
+  return write_file(path, *now + '\n', path);
+}
+
 void PostfixUndo::drop_outdated_copies() const {
   for (auto const* file : files)
     if (!is_untouched(file)) ::unlink(fmt::format("{}/{}.before", place_, file).c_str());

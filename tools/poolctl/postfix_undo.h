@@ -40,6 +40,9 @@ class PostfixUndo {
   [[nodiscard]] Result<void> keep_before() const;
   /// Before a later one: the copy of a file that was edited meanwhile is of no use any more.
   void drop_outdated_copies() const;
+  /// Whether the file lacks its last line end; postconf would glue what it appends to that line.
+  [[nodiscard]] bool lacks_line_end(std::string const& file) const;
+  [[nodiscard]] Result<void> add_line_end(std::string const& file) const;
   /// After the last: how the files were left, and the record.
   [[nodiscard]] Result<void> keep_after(UndoRecord const& record) const;
 

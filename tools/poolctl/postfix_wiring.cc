@@ -95,7 +95,7 @@ void check_next_hops(PostfixConfig& postfix, WiringMode mode, WiringPlan& plan) 
 void check_wildcard(PostfixConfig& postfix, WiringPlan& plan) {
   for (auto const& table : elements_of(postfix.expanded("transport_maps"))) {
     if (table == mailpool_table) continue;
-    auto const answer = trimmed(postfix.ask("postmap", {"-q", "*", table}).output);
+    std::string const answer(trimmed(postfix.ask("postmap", {"-q", "*", table}).output));
     if (!answer.empty() && std::string_view(table).find("static:") != 0)
       plan.refusals.push_back(
           {fmt::format("{} has an entry for \"*\" ({}): the pool would take its mail", table,
