@@ -80,7 +80,7 @@ void Session::Conversation::ask_mail(Requirements const& needs, TimePoint now) {
   auto const sender = needs.on_wire(run_.transaction.sender, scratch_);
   assert(sender && "an address that cannot be sent was settled before");
   [[maybe_unused]] bool const is_built = wire::append_path_command(
-      commands_, "MAIL FROM", *sender, needs.mail_parameters(), needs.charset());
+      commands_.text(), "MAIL FROM", *sender, needs.mail_parameters(), needs.charset());
   assert(is_built && "a path and our own parameters make a command");
   owe({Command::Mail}, now);
 }
