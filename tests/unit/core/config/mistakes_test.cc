@@ -219,4 +219,15 @@ BOOST_AUTO_TEST_CASE(numbers_of_sites_domains_and_routes_are_bounded) {
   BOOST_TEST(load_settings(text, "f").mistakes.size() == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(a_thousand_mistakes_are_enough) {
+  std::string text;
+  for (int i = 0; i < 1000; ++i) text += "k" + std::to_string(i) + " = 1\n";
+  BOOST_TEST(load_settings(text, "f").mistakes.size() == 1000U);
+  for (int i = 1000; i < 3000; ++i) text += "k" + std::to_string(i) + " = 1\n";
+  auto const mistakes = load_settings(text, "f").mistakes;
+  BOOST_TEST(mistakes.size() == 1001U);
+  BOOST_TEST(mistakes.front().to_line() ==
+             "f: more than 1000 mistakes; right would be a file of another kind");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
