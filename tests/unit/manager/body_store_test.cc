@@ -1,7 +1,7 @@
 #include "manager/body_store.h"
 
 #include <poll.h>
-#include <sys/stat.h>
+#include <sys/resource.h>
 
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
@@ -39,6 +39,22 @@ bool is_readable(int fd) {
   pollfd p{fd, POLLIN, 0};
   return ::poll(&p, 1, 0) == 1;
 }
+
+// Files cannot grow beyond `octets` while it lives, as on a full disk.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t octets) {
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    rlimit const now{octets, before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &now);
+  }
+  ~FileSizeLimit() { ::setrlimit(RLIMIT_FSIZE, &before_); }
+  FileSizeLimit(FileSizeLimit const&) = delete;
+  FileSizeLimit& operator=(FileSizeLimit const&) = delete;
+
+ private:
+  rlimit before_{};
+};
 
 struct Store {
   explicit Store(SpillingBodyStore::Limits limits) : store(limits, {directory / ""}) {}
@@ -146,6 +162,23 @@ BOOST_AUTO_TEST_CASE(a_disk_that_takes_nothing_is_told_and_what_was_taken_stays_
   }
   store.wait_until_written();
   BOOST_TEST(store.figures().memory == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_disk_that_fills_up_is_told_and_both_halves_stay_readable) {
+  Store s({.spill_above = 64 * kib, .memory_limit = 64 * 1024 * kib});
+  FileSizeLimit const limit(300 * kib);
+  auto const text = pattern(1000 * kib);
+  auto const body = s.store.make(0);
+  std::size_t taken = 0;
+  auto append = [&] { return body->append(std::string_view(text).substr(taken, 100 * kib)); };
+  while (append() == BodyStorage::Append::Ok && taken < text.size()) {
+    taken += 100 * kib;
+    s.store.wait_until_written();
+  }
+  BOOST_TEST(taken < text.size());
+  BOOST_TEST((content_of(*body).substr(0, taken) == text.substr(0, taken)));
+  BOOST_TEST(s.store.last_error() == "writing a temporary file: File too large");
+  BOOST_TEST(s.store.figures().disk_failures == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(the_next_directory_is_tried) {
