@@ -1,0 +1,32 @@
+# Where things go: the layout of Debian's packages, which packaging/debian takes apart.
+
+set(MAILPOOL_UNIT_DIR /lib/systemd/system CACHE STRING "systemd's directory of units")
+set(MAILPOOL_POSTFIX_DIR lib/postfix CACHE STRING "Postfix's shlib_directory, below the prefix")
+
+function(mailpool_install_program target directory)
+  if(TARGET ${target})
+    install(TARGETS ${target} RUNTIME DESTINATION ${directory})
+  endif()
+endfunction()
+mailpool_install_program(mailpoold sbin)
+mailpool_install_program(poolctl bin)
+install(TARGETS postfix_mailpool LIBRARY DESTINATION ${MAILPOOL_POSTFIX_DIR})
+install(FILES packaging/postfix/mailpool.cf DESTINATION /etc/postfix/dynamicmaps.cf.d)
+
+install(FILES conf/mailpool.toml DESTINATION /etc/mailpool)
+if(EXISTS ${CMAKE_SOURCE_DIR}/conf/providers.toml)
+  install(FILES conf/providers.toml DESTINATION share/doc/mailpool/examples)
+endif()
+
+install(FILES packaging/systemd/mailpool.service packaging/systemd/mailpool.socket DESTINATION ${MAILPOOL_UNIT_DIR})
+install(FILES packaging/systemd/postfix-mailpool.conf DESTINATION ${MAILPOOL_UNIT_DIR}/mailpool.socket.d)
+install(FILES packaging/sysusers.d/mailpool.conf DESTINATION lib/sysusers.d)
+install(FILES packaging/tmpfiles.d/mailpool.conf packaging/tmpfiles.d/postfix-mailpool.conf DESTINATION lib/tmpfiles.d)
+install(FILES packaging/apparmor/usr.sbin.mailpoold DESTINATION /etc/apparmor.d)
+install(FILES packaging/completion/poolctl DESTINATION share/bash-completion/completions)
+
+file(GLOB_RECURSE manuals CONFIGURE_DEPENDS plugin/*.[158] conf/*.[158] tools/poolctl/*.[158])
+foreach(manual ${manuals})
+  string(REGEX MATCH "[158]$" section ${manual})
+  install(FILES ${manual} DESTINATION share/man/man${section})
+endforeach()
