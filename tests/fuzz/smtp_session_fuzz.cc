@@ -382,19 +382,23 @@ class Driver {
       bool const is_sleeping = session_.state() == State::Idle || session_.state() == State::Closed;
       require((session_.deadline() == never) == is_sleeping);
       if (out.size() == 0 || room_ == 0) break;
-      if (session_.is_encrypted()) {
-        session_.offered();
-        account_.is_offered = account_.is_offered || is_running_;
-      }
       std::size_t taken = 0;
       std::string octets;
+      std::string offered;
       for (std::size_t i = 0; i < out.count; ++i) {
         auto const n = std::min(room_, out.pieces[i].size());
         octets += out.pieces[i].substr(0, n);
+        offered += out.pieces[i];
         taken += n;
         room_ -= n;
       }
-      watcher_.sent(octets);
+      if (session_.is_encrypted()) {  // all of it may have left, whatever TLS says
+        session_.offered();
+        watcher_.sent(std::string_view(offered).substr(std::min(ahead_, offered.size())));
+        ahead_ = std::max(ahead_, offered.size()) - taken;
+      } else {
+        watcher_.sent(octets);
+      }
       session_.written(taken, now_);
     }
     while (auto event = session_.poll()) handle(*event);
@@ -433,7 +437,7 @@ class Driver {
     if (o.kind == OutcomeKind::Delivered) {
       require(!r.may_retry && !o.ambiguous && o.said_by_remote);
       require(account_.mail / 100 == 2 && rcpt / 100 == 2 && account_.end / 100 == 2 &&
-              account_.is_end_out && account_.premature == 0);
+              account_.is_end_out && account_.premature == 0 && ahead_ == 0);
     }
     if (o.kind == OutcomeKind::Refused && o.said_by_remote) {
       auto is = [&](unsigned code) { return code == o.code; };
@@ -451,7 +455,7 @@ class Driver {
     bool const has_verdict = account_.end / 100 == 2 || account_.end >= 400;
     if (may_have_it) require(!r.may_retry);
     if (may_have_it && !has_verdict) require(o.ambiguous);
-    if (o.ambiguous) require(!r.may_retry && (account_.is_end_out || account_.is_offered));
+    if (o.ambiguous) require(!r.may_retry && account_.is_end_out);
     if (r.may_retry && retry == Retry::FreshConnection)
       require(was_reused_ || session_.chunking_is_broken());
   }
@@ -465,6 +469,7 @@ class Driver {
   std::string sender_;
   std::vector<std::string> recipients_;
   std::size_t room_ = SIZE_MAX;
+  std::size_t ahead_ = 0;  // octets that TLS was offered and did not say it took
   bool was_reused_ = false;
   bool is_running_ = false;
   bool is_closed_ = false;

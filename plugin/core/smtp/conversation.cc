@@ -184,7 +184,7 @@ void Session::Conversation::written(std::size_t n, TimePoint now) {
 
 void Session::Conversation::note_progress(TimePoint now) {
   if (!run_.is_on || !run_.has_content_begun) return;
-  if (content_.is_over() && commands_.unsent().empty()) {
+  if (is_end_sent()) {
     run_.is_committed = true;
     waiting_since_ = now;
   } else if (content_.sent() >= content_mark_ + progress_step) {
@@ -206,7 +206,7 @@ TimePoint Session::Conversation::deadline() const {
   if (state_ == State::Idle || state_ == State::Closed) return never;
   if (state_ == State::TlsHandshake) return after(waiting_since_, settings_.timeouts.starttls);
   auto const command = ledger_.front().command;
-  bool const is_sending = run_.is_on && run_.has_content_begun && !run_.is_committed;
+  bool const is_sending = run_.is_on && run_.has_content_begun && !is_end_sent();
   bool const ends_content = command == Command::Bdat || command == Command::EndOfData;
   if (is_sending && ends_content) return after(body_since_, settings_.timeouts.body);
   return after(waiting_since_, timeout_of(command));

@@ -93,6 +93,11 @@ class Session::Conversation {
   }
   void note_progress(TimePoint now);
   [[nodiscard]] Duration timeout_of(Command command) const;
+  // The last octet left for certain. Under TLS the commit point can be passed before that; but no
+  // server can have taken a message whose last record is not complete.
+  [[nodiscard]] bool is_end_sent() const {
+    return run_.has_content_begun && content_.is_over() && commands_.unsent().empty();
+  }
 
   // setup.cc
   [[nodiscard]] bool is_setting_up() const { return state_ < State::Idle; }

@@ -15,8 +15,8 @@ Place Session::Conversation::place_of(Command command) const {
     case Command::Rcpt: return Place::Rcpt;
     case Command::Data: return Place::Data;
     case Command::Rset: return Place::Restart;
-    case Command::Bdat: return run_.is_committed ? Place::Chunk : Place::Content;
-    default: return run_.is_committed ? Place::EndOfData : Place::Content;
+    case Command::Bdat: return is_end_sent() ? Place::Chunk : Place::Content;
+    default: return is_end_sent() ? Place::EndOfData : Place::Content;
   }
 }
 

@@ -152,6 +152,21 @@ BOOST_AUTO_TEST_CASE(under_tls_the_commit_point_is_the_offer_of_the_last_octet) 
   BOOST_TEST(talk.session.is_committed());
 }
 
+BOOST_AUTO_TEST_CASE(under_tls_a_2xx_before_the_last_octet_is_taken_is_not_a_delivery) {
+  Talk talk;
+  talk.connected({"PIPELINING", "CHUNKING"});
+  Mail mail;
+  talk.is_tls = true;
+  talk.room = 80;
+  talk.start(mail.transaction);
+  BOOST_TEST(talk.session.is_committed());
+  talk.server("250 ok\r\n250 ok\r\n250 ok\r\n");
+  auto const result = talk.result();
+  BOOST_TEST(result.results[0].outcome.reply_line().starts_with("451 4."));
+  BOOST_TEST((result.retry == Retry::Nothing));
+  BOOST_TEST(talk.take<Closed>().value().protocol_error);
+}
+
 BOOST_AUTO_TEST_CASE(a_body_in_memory_is_not_copied) {
   Talk talk;
   talk.connected({"PIPELINING", "CHUNKING"});
