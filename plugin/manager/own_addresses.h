@@ -7,7 +7,8 @@
 
 namespace mailpool::manager {
 
-/// Of all interfaces that are up, each once; without 127.0.0.0/8 and ::1, which the option `prohibited` is about. Empty if the kernel does not tell.
+/// Of all interfaces that are up, each once; without 127.0.0.0/8 and ::1, which the option
+/// `prohibited` is about. Empty if the kernel does not tell.
 [[nodiscard]] std::vector<IpAddress> own_addresses();
 
 }  // namespace mailpool::manager

@@ -36,7 +36,8 @@ Said no_answer(std::string why) {
   return said;
 }
 
-// With a trust anchor and a forwarder that strips signatures, libunbound gives rcode 0, data, and `bogus`: it is looked at first, always.
+// With a trust anchor and a forwarder that strips signatures, libunbound gives rcode 0, data, and
+// `bogus`: it is looked at first, always.
 Said said_by(int rcode, void const* packet, int length, int security, char const* why_bogus) {
   Said said;
   said.rcode = rcode;
@@ -70,7 +71,8 @@ Answer answer_of(Said const& said, Parse parse) {
 /// One question. Owned by who asked; listed in held_ or pending_ until it is answered.
 class UnboundResolver::Asked : public route::Question {
  public:
-  Asked(UnboundResolver& resolver, std::string name, std::uint16_t type) : resolver_(&resolver), name_(std::move(name)), type_(type) {}
+  Asked(UnboundResolver& resolver, std::string name, std::uint16_t type)
+      : resolver_(&resolver), name_(std::move(name)), type_(type) {}
   ~Asked() override {
     if (resolver_ != nullptr) leave();
   }
@@ -94,7 +96,8 @@ class UnboundResolver::Asked : public route::Question {
     leave();
     deliver(said);
   }
-  static void on_answer(void* self, int rcode, void* packet, int length, int security, char* why_bogus, int) {
+  static void on_answer(void* self, int rcode, void* packet, int length, int security,
+                        char* why_bogus, int) {
     auto* const asked = static_cast<Asked*>(self);
     asked->number_ = 0;  // libunbound has forgotten it already
     asked->end(said_by(rcode, packet, length, security, why_bogus));
@@ -122,7 +125,8 @@ void UnboundResolver::Asked::send(UnboundContext& context) {
   context_ = &context;
   ++context.pending;
   place_ = resolver_->pending_.insert(resolver_->pending_.end(), this);
-  // A cached answer calls back inside ask(), and its listener may destroy this object: only the flag tells.
+  // A cached answer calls back inside ask(), and its listener may destroy this object: only the
+  // flag tells.
   bool has_ended = false;
   has_ended_ = &has_ended;
   auto const number = context.ask(name_, type_, this, on_answer);
@@ -148,7 +152,8 @@ void UnboundResolver::Asked::leave() {
 
 void UnboundResolver::Asked::on_timeout(evutil_socket_t, short, void* self) {
   auto* const asked = static_cast<Asked*>(self);
-  asked->end(no_answer(fmt::format("no answer within {} ([dns] timeout)", to_text(asked->timeout_))));
+  asked->end(
+      no_answer(fmt::format("no answer within {} ([dns] timeout)", to_text(asked->timeout_))));
 }
 
 class UnboundResolver::AskedMx final : public Asked {
@@ -158,19 +163,26 @@ class UnboundResolver::AskedMx final : public Asked {
   ~AskedMx() override = default;
 
  private:
-  void deliver(Said const& said) override { listener_.on_mx(answer_of<route::MxAnswer>(said, route::parse_mx_answer)); }
+  void deliver(Said const& said) override {
+    listener_.on_mx(answer_of<route::MxAnswer>(said, route::parse_mx_answer));
+  }
   route::MxListener& listener_;
 };
 
 class UnboundResolver::AskedAddresses final : public Asked {
  public:
-  AskedAddresses(UnboundResolver& resolver, std::string const& host, IpAddress::Family family, route::AddressListener& listener)
-      : Asked(resolver, host, family == IpAddress::Family::V4 ? route::type_a : route::type_aaaa), family_(family), listener_(listener) {}
+  AskedAddresses(UnboundResolver& resolver, std::string const& host, IpAddress::Family family,
+                 route::AddressListener& listener)
+      : Asked(resolver, host, family == IpAddress::Family::V4 ? route::type_a : route::type_aaaa),
+        family_(family),
+        listener_(listener) {}
   ~AskedAddresses() override = default;
 
  private:
   void deliver(Said const& said) override {
-    auto const parse = [this](route::Octets message) { return route::parse_address_answer(message, family_); };
+    auto const parse = [this](route::Octets message) {
+      return route::parse_address_answer(message, family_);
+    };
     listener_.on_addresses(answer_of<route::AddressAnswer>(said, parse));
   }
   IpAddress::Family family_;
@@ -179,7 +191,8 @@ class UnboundResolver::AskedAddresses final : public Asked {
 
 class UnboundResolver::Probe final : public Asked {
  public:
-  explicit Probe(UnboundResolver& resolver) : Asked(resolver, ".", route::type_dnskey), owner_(resolver) {}
+  explicit Probe(UnboundResolver& resolver)
+      : Asked(resolver, ".", route::type_dnskey), owner_(resolver) {}
   ~Probe() override = default;
 
  private:
@@ -190,8 +203,13 @@ class UnboundResolver::Probe final : public Asked {
   UnboundResolver& owner_;
 };
 
-UnboundResolver::UnboundResolver(Loop& loop, Log& log, DnsSettings settings, Duration probe_again_after)
-    : loop_(loop), log_(log), settings_(std::move(settings)), probe_again_after_(probe_again_after), sweep_event_(loop.make_event(-1, 0, on_sweep, this)),
+UnboundResolver::UnboundResolver(Loop& loop, Log& log, DnsSettings settings,
+                                 Duration probe_again_after)
+    : loop_(loop),
+      log_(log),
+      settings_(std::move(settings)),
+      probe_again_after_(probe_again_after),
+      sweep_event_(loop.make_event(-1, 0, on_sweep, this)),
       probe_event_(loop.make_event(-1, 0, on_probe_time, this)) {
   start();
 }
@@ -203,11 +221,14 @@ UnboundResolver::~UnboundResolver() {
   while (!pending_.empty()) pending_.front()->leave();
 }
 
-std::unique_ptr<route::Question> UnboundResolver::mx(std::string const& domain, route::MxListener& listener) {
+std::unique_ptr<route::Question> UnboundResolver::mx(std::string const& domain,
+                                                     route::MxListener& listener) {
   return begin(std::make_unique<AskedMx>(*this, domain, listener));
 }
 
-std::unique_ptr<route::Question> UnboundResolver::addresses(std::string const& host, IpAddress::Family family, route::AddressListener& listener) {
+std::unique_ptr<route::Question> UnboundResolver::addresses(std::string const& host,
+                                                            IpAddress::Family family,
+                                                            route::AddressListener& listener) {
   return begin(std::make_unique<AskedAddresses>(*this, host, family, listener));
 }
 
@@ -234,7 +255,8 @@ void UnboundResolver::start() {
   retire(std::move(probing_));
   if (settings_.trust_anchor.empty()) return go_without_validation("trust_anchor is \"\"");
   if (access(settings_.trust_anchor.c_str(), R_OK) != 0)
-    return go_without_validation(fmt::format("trust anchor {}: {} (package dns-root-data has one)", settings_.trust_anchor, std::strerror(errno)));
+    return go_without_validation(fmt::format("trust anchor {}: {} (package dns-root-data has one)",
+                                             settings_.trust_anchor, std::strerror(errno)));
   is_validating_ = false;
   validation_ = "being tried";
   start_probe();
@@ -260,7 +282,8 @@ void UnboundResolver::on_probe(bool is_secure, std::string const& why) {
     return use(std::move(context));
   }
   retire(std::move(context));
-  go_without_validation(fmt::format("the DNS servers give no validated answer for \". DNSKEY\": {}", why));
+  go_without_validation(
+      fmt::format("the DNS servers give no validated answer for \". DNSKEY\": {}", why));
   Loop::arm(probe_event_.get(), probe_again_after_);
 }
 
@@ -268,7 +291,8 @@ void UnboundResolver::on_probe(bool is_secure, std::string const& why) {
 void UnboundResolver::go_without_validation(std::string const& why) {
   auto const words = "off: " + why;
   if (words != validation_)
-    log_.write(settings_.trust_anchor.empty() ? LogLevel::Info : LogLevel::Warning, fmt::format("dns: DNSSEC validation and DANE are {}", words));
+    log_.write(settings_.trust_anchor.empty() ? LogLevel::Info : LogLevel::Warning,
+               fmt::format("dns: DNSSEC validation and DANE are {}", words));
   is_validating_ = false;
   validation_ = words;
   if (active_) return;
@@ -295,13 +319,19 @@ void UnboundResolver::retire(std::unique_ptr<UnboundContext> context) {
 }
 
 // Later, since this may be inside a callback of the very context.
-void UnboundResolver::sweep() { event_active(sweep_event_.get(), EV_TIMEOUT, 0); }
+void UnboundResolver::sweep() {
+  event_active(sweep_event_.get(), EV_TIMEOUT, 0);
+}
 
 void UnboundResolver::on_sweep(evutil_socket_t, short, void* self) {
   auto& retired = static_cast<UnboundResolver*>(self)->retired_;
-  retired.erase(std::remove_if(retired.begin(), retired.end(), [](auto const& context) { return context->pending == 0; }), retired.end());
+  retired.erase(std::remove_if(retired.begin(), retired.end(),
+                               [](auto const& context) { return context->pending == 0; }),
+                retired.end());
 }
 
-void UnboundResolver::on_probe_time(evutil_socket_t, short, void* self) { static_cast<UnboundResolver*>(self)->start_probe(); }
+void UnboundResolver::on_probe_time(evutil_socket_t, short, void* self) {
+  static_cast<UnboundResolver*>(self)->start_probe();
+}
 
 }  // namespace mailpool::manager

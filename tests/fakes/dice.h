@@ -12,7 +12,9 @@ namespace mailpool::fakes {
 class Dice : public route::Random {
  public:
   explicit Dice(std::uint32_t seed = 1) : engine_(seed) {}
-  std::uint32_t number(std::uint32_t below) override { return static_cast<std::uint32_t>(engine_() % below); }
+  std::uint32_t number(std::uint32_t below) override {
+    return static_cast<std::uint32_t>(engine_() % below);
+  }
 
  private:
   std::mt19937 engine_;

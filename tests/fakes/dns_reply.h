@@ -22,10 +22,12 @@ class DnsReply {
     put16(route::class_in);
   }
 
-  DnsReply& mx(std::string_view owner, std::uint32_t ttl, std::uint16_t preference, std::string_view host) {
+  DnsReply& mx(std::string_view owner, std::uint32_t ttl, std::uint16_t preference,
+               std::string_view host) {
     return mx_of_labels(owner, ttl, preference, labels_of(host));
   }
-  DnsReply& mx_of_labels(std::string_view owner, std::uint32_t ttl, std::uint16_t preference, std::vector<std::string> const& labels) {
+  DnsReply& mx_of_labels(std::string_view owner, std::uint32_t ttl, std::uint16_t preference,
+                         std::vector<std::string> const& labels) {
     auto const end = begin(answers, owner, route::type_mx, ttl);
     put16(preference);
     put_labels(labels);
@@ -36,9 +38,14 @@ class DnsReply {
     put_name(target);
     return finish(end);
   }
-  DnsReply& a(std::string_view owner, std::uint32_t ttl, std::string_view text) { return address(owner, ttl, text, route::type_a, 4); }
-  DnsReply& aaaa(std::string_view owner, std::uint32_t ttl, std::string_view text) { return address(owner, ttl, text, route::type_aaaa, 16); }
-  DnsReply& record(std::string_view owner, std::uint16_t type, std::uint32_t ttl, std::vector<std::uint8_t> const& rdata) {
+  DnsReply& a(std::string_view owner, std::uint32_t ttl, std::string_view text) {
+    return address(owner, ttl, text, route::type_a, 4);
+  }
+  DnsReply& aaaa(std::string_view owner, std::uint32_t ttl, std::string_view text) {
+    return address(owner, ttl, text, route::type_aaaa, 16);
+  }
+  DnsReply& record(std::string_view owner, std::uint16_t type, std::uint32_t ttl,
+                   std::vector<std::uint8_t> const& rdata) {
     auto const end = begin(answers, owner, type, ttl);
     octets_.insert(octets_.end(), rdata.begin(), rdata.end());
     return finish(end);
@@ -57,13 +64,16 @@ class DnsReply {
   static constexpr std::size_t answers = 7;  // low octets of the counts in the header
   static constexpr std::size_t authority = 9;
 
-  DnsReply& address(std::string_view owner, std::uint32_t ttl, std::string_view text, std::uint16_t type, std::size_t size) {
+  DnsReply& address(std::string_view owner, std::uint32_t ttl, std::string_view text,
+                    std::uint16_t type, std::size_t size) {
     auto const end = begin(answers, owner, type, ttl);
     auto const address = IpAddress::parse(text).value();
-    octets_.insert(octets_.end(), address.octets().begin(), address.octets().begin() + static_cast<std::ptrdiff_t>(size));
+    octets_.insert(octets_.end(), address.octets().begin(),
+                   address.octets().begin() + static_cast<std::ptrdiff_t>(size));
     return finish(end);
   }
-  std::size_t begin(std::size_t count, std::string_view owner, std::uint16_t type, std::uint32_t ttl) {
+  std::size_t begin(std::size_t count, std::string_view owner, std::uint16_t type,
+                    std::uint32_t ttl) {
     ++octets_[count];
     put_name(owner);
     put16(type);

@@ -19,15 +19,18 @@
 
 namespace mailpool::fakes {
 
-/// Answers what it was told; anything else with the rcode `otherwise` (NXDOMAIN) and a SOA, or not at all.
+/// Answers what it was told; anything else with the rcode `otherwise` (NXDOMAIN) and a SOA, or not
+/// at all.
 class DnsServer {
  public:
-  explicit DnsServer(event_base* base) : socket_(socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
+  explicit DnsServer(event_base* base)
+      : socket_(socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof address;
-    if (bind(socket_, reinterpret_cast<sockaddr*>(&address), size) == 0) getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size);
+    if (bind(socket_, reinterpret_cast<sockaddr*>(&address), size) == 0)
+      getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size);
     port_ = ntohs(address.sin_port);
     event_ = event_new(base, socket_, EV_READ | EV_PERSIST, on_readable, this);
     event_add(event_, nullptr);
@@ -40,24 +43,30 @@ class DnsServer {
   DnsServer& operator=(DnsServer const&) = delete;
 
   [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
-  void answer(std::string const& name, std::uint16_t type, DnsReply message) { answers_.insert_or_assign({name, type}, std::move(message)); }
+  void answer(std::string const& name, std::uint16_t type, DnsReply message) {
+    answers_.insert_or_assign({name, type}, std::move(message));
+  }
 
   std::uint8_t otherwise = 3;
   bool is_silent = false;
-  bool truncates = false;  ///< says "ask over TCP", where nobody listens
+  bool truncates = false;            ///< says "ask over TCP", where nobody listens
   std::map<std::string, int> asked;  ///< by name
 
  private:
-  static void on_readable(evutil_socket_t, short, void* self) { static_cast<DnsServer*>(self)->receive(); }
+  static void on_readable(evutil_socket_t, short, void* self) {
+    static_cast<DnsServer*>(self)->receive();
+  }
   void receive() {
     std::array<std::uint8_t, 4096> buffer{};
     sockaddr_in from{};
     socklen_t size = sizeof from;
-    auto const length = recvfrom(socket_, buffer.data(), buffer.size(), 0, reinterpret_cast<sockaddr*>(&from), &size);
+    auto const length = recvfrom(socket_, buffer.data(), buffer.size(), 0,
+                                 reinterpret_cast<sockaddr*>(&from), &size);
     if (length < 12) return;
     route::Octets const question(buffer.data(), static_cast<std::size_t>(length));
     auto const reply = reply_to(question);
-    if (!is_silent) sendto(socket_, reply.data(), reply.size(), 0, reinterpret_cast<sockaddr*>(&from), size);
+    if (!is_silent)
+      sendto(socket_, reply.data(), reply.size(), 0, reinterpret_cast<sockaddr*>(&from), size);
   }
   std::vector<std::uint8_t> reply_to(route::Octets question) {
     std::size_t at = 12;
@@ -65,7 +74,9 @@ class DnsServer {
     auto const type = route::read_u16(question, at).value();
     ++asked[name];
     auto const found = answers_.find({name, type});
-    auto octets = found != answers_.end() ? found->second.octets() : DnsReply(name, type, otherwise).soa("", 300, 60).octets();
+    auto octets = found != answers_.end()
+                      ? found->second.octets()
+                      : DnsReply(name, type, otherwise).soa("", 300, 60).octets();
     octets[0] = question[0];
     octets[1] = question[1];
     octets[2] = static_cast<std::uint8_t>(0x80 | (question[2] & 1));  // an answer, RD as asked

@@ -1,5 +1,6 @@
 #pragma once
-// A DNS root with a key of its own, for tests of DNSSEC: its DNSKEY set, signed, and the trust anchor that fits.
+// A DNS root with a key of its own, for tests of DNSSEC: its DNSKEY set, signed, and the trust
+// anchor that fits.
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
@@ -29,7 +30,8 @@ class SignedRoot {
     if (!key_) throw std::runtime_error("no key");
     std::array<std::uint8_t, 65> point{};  // 04, x, y
     std::size_t size = 0;
-    EVP_PKEY_get_octet_string_param(key_.get(), OSSL_PKEY_PARAM_PUB_KEY, point.data(), point.size(), &size);
+    EVP_PKEY_get_octet_string_param(key_.get(), OSSL_PKEY_PARAM_PUB_KEY, point.data(), point.size(),
+                                    &size);
     dnskey_ = {1, 1, 3, 13};
     dnskey_.insert(dnskey_.end(), point.begin() + 1, point.end());
   }
@@ -38,18 +40,21 @@ class SignedRoot {
   [[nodiscard]] std::string anchor() const {
     std::array<unsigned char, 128> text{};
     EVP_EncodeBlock(text.data(), dnskey_.data() + 4, 64);
-    return ". 3600 IN DNSKEY 257 3 13 " + std::string(reinterpret_cast<char const*>(text.data())) + "\n";
+    return ". 3600 IN DNSKEY 257 3 13 " + std::string(reinterpret_cast<char const*>(text.data())) +
+           "\n";
   }
 
   /// The answer to ". DNSKEY".
   [[nodiscard]] DnsReply dnskey_answer() const {
     DnsReply message("", route::type_dnskey);
-    message.record("", route::type_dnskey, ttl, dnskey_).record("", route::type_rrsig, ttl, rrsig(route::type_dnskey, 0, {0}, dnskey_));
+    message.record("", route::type_dnskey, ttl, dnskey_)
+        .record("", route::type_rrsig, ttl, rrsig(route::type_dnskey, 0, {0}, dnskey_));
     return message;
   }
 
   /// The RRSIG of one record of `owner` (wire form, lower case) made by the root.
-  [[nodiscard]] Bytes rrsig(std::uint16_t type, std::uint8_t labels, Bytes const& owner, Bytes const& rdata) const {
+  [[nodiscard]] Bytes rrsig(std::uint16_t type, std::uint8_t labels, Bytes const& owner,
+                            Bytes const& rdata) const {
     auto const now = static_cast<std::uint32_t>(std::time(nullptr));
     Bytes head;
     put16(head, type);
@@ -83,18 +88,21 @@ class SignedRoot {
   }
   [[nodiscard]] std::uint16_t key_tag() const {  // RFC 4034, appendix B
     std::uint32_t sum = 0;
-    for (std::size_t i = 0; i < dnskey_.size(); ++i) sum += i % 2 == 0 ? std::uint32_t{dnskey_[i]} << 8U : dnskey_[i];
+    for (std::size_t i = 0; i < dnskey_.size(); ++i)
+      sum += i % 2 == 0 ? std::uint32_t{dnskey_[i]} << 8U : dnskey_[i];
     return static_cast<std::uint16_t>(sum + (sum >> 16U));
   }
   [[nodiscard]] Bytes sign(Bytes const& data) const {
-    std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> const context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+    std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> const context(EVP_MD_CTX_new(),
+                                                                          EVP_MD_CTX_free);
     Bytes der(128);
     std::size_t size = der.size();
     if (EVP_DigestSignInit(context.get(), nullptr, EVP_sha256(), nullptr, key_.get()) != 1 ||
         EVP_DigestSign(context.get(), der.data(), &size, data.data(), data.size()) != 1)
       throw std::runtime_error("cannot sign");
     auto const* at = static_cast<unsigned char const*>(der.data());
-    std::unique_ptr<ECDSA_SIG, decltype(&ECDSA_SIG_free)> const signature(d2i_ECDSA_SIG(nullptr, &at, static_cast<long>(size)), ECDSA_SIG_free);
+    std::unique_ptr<ECDSA_SIG, decltype(&ECDSA_SIG_free)> const signature(
+        d2i_ECDSA_SIG(nullptr, &at, static_cast<long>(size)), ECDSA_SIG_free);
     Bytes raw(64);
     BN_bn2binpad(ECDSA_SIG_get0_r(signature.get()), raw.data(), 32);
     BN_bn2binpad(ECDSA_SIG_get0_s(signature.get()), raw.data() + 32, 32);

@@ -14,7 +14,8 @@
 
 namespace mailpool::fakes {
 
-/// What is not in the table does not exist (NXDOMAIN); a name that is in it has NoData for the other types.
+/// What is not in the table does not exist (NXDOMAIN); a name that is in it has NoData for the
+/// other types.
 class TableResolver : public route::Resolver {
  public:
   using Family = IpAddress::Family;
@@ -23,31 +24,39 @@ class TableResolver : public route::Resolver {
   std::size_t questions = 0;  ///< asked so far
   std::size_t dropped = 0;    ///< given up before their answer
 
-  void mx(std::string const& domain, std::vector<route::MxRecord> records, Duration ttl = std::chrono::minutes(5)) {
+  void mx(std::string const& domain, std::vector<route::MxRecord> records,
+          Duration ttl = std::chrono::minutes(5)) {
     route::MxAnswer answer;
     answer.status = route::DnsStatus::Answer;
     answer.records = std::move(records);
     answer.ttl = ttl;
     mx_[domain] = std::move(answer);
   }
-  void mx_answer(std::string const& domain, route::MxAnswer answer) { mx_[domain] = std::move(answer); }
+  void mx_answer(std::string const& domain, route::MxAnswer answer) {
+    mx_[domain] = std::move(answer);
+  }
   void mx_fails(std::string const& domain, route::DnsStatus status, std::string why = "SERVFAIL") {
     route::MxAnswer answer;
     answer.status = status;
     answer.why = std::move(why);
     mx_[domain] = std::move(answer);
   }
-  void host(std::string const& name, std::vector<std::string> const& addresses, Duration ttl = std::chrono::minutes(5)) {
+  void host(std::string const& name, std::vector<std::string> const& addresses,
+            Duration ttl = std::chrono::minutes(5)) {
     for (auto const family : {Family::V4, Family::V6}) {
       route::AddressAnswer answer;
       for (auto const& text : addresses)
-        if (auto const a = IpAddress::parse(text).value(); a.family() == family) answer.addresses.push_back(a);
-      answer.status = answer.addresses.empty() ? route::DnsStatus::NoData : route::DnsStatus::Answer;
+        if (auto const a = IpAddress::parse(text).value(); a.family() == family)
+          answer.addresses.push_back(a);
+      answer.status =
+          answer.addresses.empty() ? route::DnsStatus::NoData : route::DnsStatus::Answer;
       answer.ttl = ttl;
       hosts_[{name, family}] = std::move(answer);
     }
   }
-  void host_fails(std::string const& name, Family family, route::DnsStatus status = route::DnsStatus::Failure, std::string why = "SERVFAIL") {
+  void host_fails(std::string const& name, Family family,
+                  route::DnsStatus status = route::DnsStatus::Failure,
+                  std::string why = "SERVFAIL") {
     route::AddressAnswer answer;
     answer.status = status;
     answer.why = std::move(why);
@@ -60,7 +69,8 @@ class TableResolver : public route::Resolver {
 
   /// Answers what waits, and what is asked because of it.
   void answer_all() {
-    while (answer_one()) {}
+    while (answer_one()) {
+    }
   }
   /// Answers the oldest question; false if none waits.
   bool answer_one() {
@@ -77,7 +87,8 @@ class TableResolver : public route::Resolver {
   }
   [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
 
-  std::unique_ptr<route::Question> mx(std::string const& domain, route::MxListener& listener) override {
+  std::unique_ptr<route::Question> mx(std::string const& domain,
+                                      route::MxListener& listener) override {
     ++questions;
     if (answers_at_once) {
       listener.on_mx(mx_of(domain));
@@ -85,7 +96,8 @@ class TableResolver : public route::Resolver {
     }
     return wait({domain, Family::V4, &listener, nullptr, nullptr});
   }
-  std::unique_ptr<route::Question> addresses(std::string const& host, Family family, route::AddressListener& listener) override {
+  std::unique_ptr<route::Question> addresses(std::string const& host, Family family,
+                                             route::AddressListener& listener) override {
     ++questions;
     if (answers_at_once) {
       listener.on_addresses(addresses_of(host, family));
@@ -123,7 +135,8 @@ class TableResolver : public route::Resolver {
   [[nodiscard]] route::MxAnswer mx_of(std::string const& domain) const {
     if (auto const found = mx_.find(domain); found != mx_.end()) return found->second;
     route::MxAnswer answer;
-    answer.status = hosts_.contains({domain, Family::V4}) ? route::DnsStatus::NoData : route::DnsStatus::NoName;
+    answer.status =
+        hosts_.contains({domain, Family::V4}) ? route::DnsStatus::NoData : route::DnsStatus::NoName;
     answer.ttl = std::chrono::minutes(5);
     return answer;
   }

@@ -16,7 +16,8 @@ std::optional<DnsRecord> read_record(Octets message, std::size_t& at, bool& is_i
   auto const klass = read_u16(message, at);
   auto const ttl = read_u32(message, at);
   auto const length = read_u16(message, at);
-  if (!owner || !type || !klass || !ttl || !length || message.size() - at < *length) return std::nullopt;
+  if (!owner || !type || !klass || !ttl || !length || message.size() - at < *length)
+    return std::nullopt;
   record.owner = std::move(*owner);
   record.type = *type;
   record.ttl = *ttl > 0x7fffffffU ? 0 : *ttl;  // RFC 2181 8
@@ -27,7 +28,8 @@ std::optional<DnsRecord> read_record(Octets message, std::size_t& at, bool& is_i
   return record;
 }
 
-bool read_section(Octets message, std::size_t& at, std::uint16_t count, std::vector<DnsRecord>& records) {
+bool read_section(Octets message, std::size_t& at, std::uint16_t count,
+                  std::vector<DnsRecord>& records) {
   for (unsigned i = 0; i < count; ++i) {
     bool is_internet = false;
     auto record = read_record(message, at, is_internet);
@@ -55,7 +57,8 @@ std::optional<std::uint32_t> read_u32(Octets message, std::size_t& at) {
 
 std::optional<std::string> read_name(Octets message, std::size_t& at) {
   std::string labels;
-  std::size_t limit = at;  // a pointer must lead before the place where this stretch of the name began
+  std::size_t limit =
+      at;  // a pointer must lead before the place where this stretch of the name began
   std::size_t here = at;
   bool has_jumped = false;
   while (here < message.size()) {
@@ -73,8 +76,11 @@ std::optional<std::string> read_name(Octets message, std::size_t& at) {
       limit = here = target;
       continue;
     }
-    if (length > 63 || message.size() - here <= length || labels.size() + 1 + length > longest_name) return std::nullopt;
-    for (std::size_t i = 0; i <= length; ++i) labels += i == 0 ? static_cast<char>(length) : ascii_lower(static_cast<char>(message[here + i]));
+    if (length > 63 || message.size() - here <= length || labels.size() + 1 + length > longest_name)
+      return std::nullopt;
+    for (std::size_t i = 0; i <= length; ++i)
+      labels +=
+          i == 0 ? static_cast<char>(length) : ascii_lower(static_cast<char>(message[here + i]));
     here += 1 + length;
   }
   return std::nullopt;
@@ -102,12 +108,15 @@ std::optional<DnsMessage> read_message(Octets octets) {
   auto const answers = read_u16(octets, at);
   auto const authority = read_u16(octets, at);
   auto const additional = read_u16(octets, at);
-  if (!flags || !questions || *questions != 1 || !answers || !authority || !additional) return std::nullopt;
+  if (!flags || !questions || *questions != 1 || !answers || !authority || !additional)
+    return std::nullopt;
   message.rcode = *flags & 0xfU;
   auto asked = read_name(octets, at);
   if (!asked || !read_u32(octets, at)) return std::nullopt;  // type and class of the question
   message.asked = std::move(*asked);
-  if (!read_section(octets, at, *answers, message.answers) || !read_section(octets, at, *authority, message.authority)) return std::nullopt;
+  if (!read_section(octets, at, *answers, message.answers) ||
+      !read_section(octets, at, *authority, message.authority))
+    return std::nullopt;
   return message;
 }
 

@@ -28,10 +28,12 @@ struct DnsMessage {
   std::vector<DnsRecord> authority;
 };
 
-/// Header, one question, answer and authority sections; records of another class than IN are skipped. Nothing if malformed.
+/// Header, one question, answer and authority sections; records of another class than IN are
+/// skipped. Nothing if malformed.
 [[nodiscard]] std::optional<DnsMessage> read_message(Octets octets);
 
-/// A name at `at`, compression undone, as lower-case labels each behind its length, without the final zero: so that a dot inside a label is no border. `at` moves behind it. Pointers go
+/// A name at `at`, compression undone, as lower-case labels each behind its length, without the
+/// final zero: so that a dot inside a label is no border. `at` moves behind it. Pointers go
 /// backwards only (RFC 1035 4.1.4: "a prior occurrence"), so there is no loop.
 [[nodiscard]] std::optional<std::string> read_name(Octets message, std::size_t& at);
 

@@ -41,8 +41,9 @@ std::uint32_t negative_ttl(DnsMessage const& message) {
 }
 
 DnsRecord const* alias_of(DnsMessage const& message, std::string const& name) {
-  auto const found = std::find_if(message.answers.begin(), message.answers.end(),
-                                  [&](DnsRecord const& r) { return r.type == type_cname && r.owner == name; });
+  auto const found =
+      std::find_if(message.answers.begin(), message.answers.end(),
+                   [&](DnsRecord const& r) { return r.type == type_cname && r.owner == name; });
   return found == message.answers.end() ? nullptr : &*found;
 }
 
@@ -77,7 +78,8 @@ Found find(DnsMessage const& message, std::uint16_t type) {
 
 Found find(std::optional<DnsMessage> const& message, std::uint16_t type) {
   if (!message) return failure("malformed DNS answer");
-  if (message->rcode != 0 && message->rcode != rcode_nxdomain) return failure(rcode_name(static_cast<int>(message->rcode)));
+  if (message->rcode != 0 && message->rcode != rcode_nxdomain)
+    return failure(rcode_name(static_cast<int>(message->rcode)));
   return find(*message, type);
 }
 
@@ -94,7 +96,8 @@ std::optional<MxRecord> mx_record(Octets message, DnsRecord const& record) {
 
 std::optional<IpAddress> address(Octets message, DnsRecord const& record) {
   auto const* const first = message.data() + record.rdata;
-  if (record.type == type_a && record.length == 4) return IpAddress::v4({first[0], first[1], first[2], first[3]});
+  if (record.type == type_a && record.length == 4)
+    return IpAddress::v4({first[0], first[1], first[2], first[3]});
   if (record.type != type_aaaa || record.length != 16) return std::nullopt;
   std::array<std::uint8_t, 16> octets{};
   std::copy_n(first, octets.size(), octets.begin());
@@ -138,18 +141,26 @@ AddressAnswer parse_address_answer(Octets octets, IpAddress::Family family) {
 
 bool holds_record(Octets octets, std::uint16_t type) {
   auto const message = read_message(octets);
-  return message && std::any_of(message->answers.begin(), message->answers.end(), [&](DnsRecord const& r) { return r.type == type; });
+  return message && std::any_of(message->answers.begin(), message->answers.end(),
+                                [&](DnsRecord const& r) { return r.type == type; });
 }
 
 std::string rcode_name(int rcode) {
   switch (rcode) {
-    case 0: return "NOERROR";
-    case 1: return "FORMERR";
-    case 2: return "SERVFAIL";
-    case rcode_nxdomain: return "NXDOMAIN";
-    case 4: return "NOTIMP";
-    case 5: return "REFUSED";
-    default: return "rcode " + std::to_string(rcode);
+    case 0:
+      return "NOERROR";
+    case 1:
+      return "FORMERR";
+    case 2:
+      return "SERVFAIL";
+    case rcode_nxdomain:
+      return "NXDOMAIN";
+    case 4:
+      return "NOTIMP";
+    case 5:
+      return "REFUSED";
+    default:
+      return "rcode " + std::to_string(rcode);
   }
 }
 

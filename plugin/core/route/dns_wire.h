@@ -1,5 +1,6 @@
 #pragma once
-// DNS answers as bytes (RFC 1035 4.1, RFC 3596, RFC 2308): what libunbound hands over, read with strict bounds.
+// DNS answers as bytes (RFC 1035 4.1, RFC 3596, RFC 2308): what libunbound hands over, read with
+// strict bounds.
 
 #include <cstdint>
 #include <span>
@@ -12,8 +13,10 @@ namespace mailpool::route {
 
 using Octets = std::span<std::uint8_t const>;
 
-/// A whole answer message. CNAMEs are followed inside it, whatever their order; records of other owners are ignored. Malformed, a CNAME loop, or an rcode that is neither NOERROR nor
-/// NXDOMAIN: Failure with words. The TTL is the smallest of the records used, for negative answers that of RFC 2308 5 (0 without SOA). `secure` is left to the caller.
+/// A whole answer message. CNAMEs are followed inside it, whatever their order; records of other
+/// owners are ignored. Malformed, a CNAME loop, or an rcode that is neither NOERROR nor NXDOMAIN:
+/// Failure with words. The TTL is the smallest of the records used, for negative answers that of
+/// RFC 2308 5 (0 without SOA). `secure` is left to the caller.
 [[nodiscard]] MxAnswer parse_mx_answer(Octets message);
 [[nodiscard]] AddressAnswer parse_address_answer(Octets message, IpAddress::Family family);
 

@@ -7,9 +7,14 @@ void note_answer(Host& host, AddressAnswer const& answer) {
     case DnsStatus::Answer:
       host.addresses.insert(host.addresses.end(), answer.addresses.begin(), answer.addresses.end());
       return;
-    case DnsStatus::NoData: host.has_no_data = true; return;
-    case DnsStatus::NoName: return;
-    case DnsStatus::Bogus: host.bogus = true; [[fallthrough]];
+    case DnsStatus::NoData:
+      host.has_no_data = true;
+      return;
+    case DnsStatus::NoName:
+      return;
+    case DnsStatus::Bogus:
+      host.bogus = true;
+      [[fallthrough]];
     case DnsStatus::Failure:
       host.failed = true;
       host.why = answer.why;

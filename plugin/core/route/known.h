@@ -27,11 +27,13 @@ struct Known {
   TimePoint expires{};
 };
 
-/// Bounds on what DNS says about lifetimes. A TTL of 0 would cost a lookup per message; a week's would keep a moved domain at its old host.
+/// Bounds on what DNS says about lifetimes. A TTL of 0 would cost a lookup per message; a week's
+/// would keep a moved domain at its old host.
 inline constexpr Duration shortest_ttl = std::chrono::seconds(30);
 inline constexpr Duration longest_ttl = std::chrono::hours(1);
 inline constexpr Duration longest_negative_ttl = std::chrono::minutes(5);
-/// A failed lookup is not asked again at once: a dead name server would cost every message its timeout.
+/// A failed lookup is not asked again at once: a dead name server would cost every message its
+/// timeout.
 inline constexpr Duration failure_ttl = std::chrono::seconds(10);
 /// A way with hosts whose lookups failed: they may be back soon.
 inline constexpr Duration partial_ttl = std::chrono::minutes(1);

@@ -1,5 +1,6 @@
 #pragma once
-// What an MX answer says: the hosts, in order, or the reason why there is no way (RFC 5321 5.1, RFC 7505).
+// What an MX answer says: the hosts, in order, or the reason why there is no way (RFC 5321 5.1, RFC
+// 7505).
 
 #include <string>
 #include <string_view>
@@ -11,8 +12,10 @@
 
 namespace mailpool::route {
 
-/// Hosts by preference; names once each, at their best preference, valid ones only. Without MX records the domain itself (implicit MX), and only then: a failed
-/// lookup is never taken for an absent record.
-[[nodiscard]] tl::expected<std::vector<MxRecord>, Outcome> mx_hosts(std::string const& domain, MxAnswer answer);
+/// Hosts by preference; names once each, at their best preference, valid ones only. Without MX
+/// records the domain itself (implicit MX), and only then: a failed lookup is never taken for an
+/// absent record.
+[[nodiscard]] tl::expected<std::vector<MxRecord>, Outcome> mx_hosts(std::string const& domain,
+                                                                    MxAnswer answer);
 
 }  // namespace mailpool::route

@@ -30,7 +30,7 @@ class RouteCache {
   using Entries = std::list<Entry>;
 
   std::size_t const most_;
-  Entries entries_;  ///< most recently used first
+  Entries entries_;                                                    ///< most recently used first
   std::unordered_map<std::string_view, Entries::iterator> by_domain_;  ///< keys live in entries_
 };
 

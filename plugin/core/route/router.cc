@@ -15,7 +15,8 @@ namespace mailpool::route {
 namespace {
 
 constexpr std::size_t most_domains_known = 65'536;
-constexpr std::size_t most_searches = 10'000;  ///< each holds up to 21 questions; the resolver ends them all in time
+constexpr std::size_t most_searches =
+    10'000;  ///< each holds up to 21 questions; the resolver ends them all in time
 
 Salt salt_from(Random& random) {
   auto const high = static_cast<Salt>(random.number(UINT32_MAX));
@@ -27,7 +28,10 @@ Salt salt_from(Random& random) {
 /// The cache and the searches under way.
 class Router::Book final : public SearchEvents {
  public:
-  Book(Settings const& settings, Resolver& resolver, Random& random) : resolver_(resolver), random_(random), salt_(salt_from(random)) { use(settings); }
+  Book(Settings const& settings, Resolver& resolver, Random& random)
+      : resolver_(resolver), random_(random), salt_(salt_from(random)) {
+    use(settings);
+  }
 
   std::unique_ptr<Question> find(std::string const& domain, RouteListener& listener, TimePoint now);
   void reconfigure(Settings const& settings);
@@ -56,10 +60,12 @@ class Router::Book final : public SearchEvents {
   std::unordered_map<std::string, Entry> searches_;
 };
 
-std::unique_ptr<Question> Router::Book::find(std::string const& domain, RouteListener& listener, TimePoint now) {
+std::unique_ptr<Question> Router::Book::find(std::string const& domain, RouteListener& listener,
+                                             TimePoint now) {
   if (auto const* known = cache_.find(domain, now)) {
     if (!known->way) {
-      listener.on_no_route(Outcome(known->way.error()));  // a copy: the listener may make the cache forget it
+      listener.on_no_route(
+          Outcome(known->way.error()));  // a copy: the listener may make the cache forget it
     } else {
       listener.on_route(make_route(*known->way, known->expires, random_));
     }
@@ -85,7 +91,8 @@ void Router::Book::on_found(Search& search) {
     place->second.generation = generation_;
     return search.start(around());
   }
-  // From here on the search is nobody's but ours: a listener may ask for the same domain, or destroy this book.
+  // From here on the search is nobody's but ours: a listener may ask for the same domain, or
+  // destroy this book.
   auto const finished = std::move(place->second.search);
   searches_.erase(place);
   auto known = finished->take_known();
@@ -120,12 +127,19 @@ Router::Router(Settings const& settings, Resolver& resolver, Random& random)
     : book_(std::make_unique<Book>(settings, resolver, random)) {}
 Router::~Router() = default;
 
-std::unique_ptr<Question> Router::find(std::string const& domain, RouteListener& listener, TimePoint now) {
+std::unique_ptr<Question> Router::find(std::string const& domain, RouteListener& listener,
+                                       TimePoint now) {
   return book_->find(domain, listener, now);
 }
 
-void Router::reconfigure(Settings const& settings) { book_->reconfigure(settings); }
-void Router::set_own_addresses(std::vector<IpAddress> own) { book_->set_own_addresses(std::move(own)); }
-std::size_t Router::cached() const { return book_->cached(); }
+void Router::reconfigure(Settings const& settings) {
+  book_->reconfigure(settings);
+}
+void Router::set_own_addresses(std::vector<IpAddress> own) {
+  book_->set_own_addresses(std::move(own));
+}
+std::size_t Router::cached() const {
+  return book_->cached();
+}
 
 }  // namespace mailpool::route

@@ -65,7 +65,8 @@ void Search::start(Surroundings const& around) {
     origin.route_key = entry->first;
     return begin_with(hosts_of(entry->second), origin);
   }
-  if (auto literal = host_of_literal(domain_, around.settings->smtp.port); !literal.empty()) return begin_with(std::move(literal), origin);
+  if (auto literal = host_of_literal(domain_, around.settings->smtp.port); !literal.empty())
+    return begin_with(std::move(literal), origin);
   is_asking_ = true;
   auto question = around_.resolver->mx(domain_, *this);
   is_asking_ = false;
@@ -105,7 +106,8 @@ void Search::settle_site(SiteChoice site) {
 
 // Hosts that somebody wrote down: in [route], or as an address literal.
 void Search::begin_with(std::vector<Host> hosts, Origin origin) {
-  if (hosts.empty()) return finish(tl::make_unexpected(no_route::route_without_address(domain_, origin.route_key)));
+  if (hosts.empty())
+    return finish(tl::make_unexpected(no_route::route_without_address(domain_, origin.route_key)));
   auto site = around_.sites->choose(domain_, hosts, origin.route_key);
   if (origin.route_key.empty()) hosts.front().port = site.settings->port;
   settle_site(std::move(site));
@@ -137,13 +139,15 @@ void Search::on_addresses(std::size_t host, AddressAnswer const& answer) {
   assert(unanswered_ > 0 && "each question is answered once");
   --unanswered_;
   note_answer(hosts_[host], answer);
-  if (answer.status == DnsStatus::Answer || answer.status == DnsStatus::NoData || answer.status == DnsStatus::NoName)
+  if (answer.status == DnsStatus::Answer || answer.status == DnsStatus::NoData ||
+      answer.status == DnsStatus::NoName)
     ttl_ = std::min(ttl_, answer.ttl);
   if (!is_asking_ && unanswered_ == 0) take_addresses();
 }
 
 void Search::take_addresses() {
-  bool const is_partial = std::any_of(hosts_.begin(), hosts_.end(), [](Host const& h) { return h.failed; });
+  bool const is_partial =
+      std::any_of(hosts_.begin(), hosts_.end(), [](Host const& h) { return h.failed; });
   if (is_partial) ttl_ = std::min(ttl_, partial_ttl);
   std::vector<std::string> names;
   names.reserve(hosts_.size());
@@ -167,7 +171,8 @@ Known Search::take_known() {
 }
 
 void Search::answer(Known const& known, Random& random) {
-  // A listener may drop any waiter, this one included: each leaves the list before its listener is called.
+  // A listener may drop any waiter, this one included: each leaves the list before its listener is
+  // called.
   while (!waiters_.empty()) {
     auto* const waiter = waiters_.front();
     waiters_.pop_front();

@@ -94,7 +94,7 @@ class Search final : public MxListener {
   std::size_t unanswered_ = 0;
 
   Origin origin_;
-  SiteChoice site_;                     ///< its settings are not kept: they may go while answers are awaited
+  SiteChoice site_;  ///< its settings are not kept: they may go while answers are awaited
   IpPreference ip_ = IpPreference::Any;
   std::vector<IpNetwork> prohibited_;
   std::vector<Host> hosts_;
@@ -104,6 +104,7 @@ class Search final : public MxListener {
 };
 
 /// A route of its own for each caller: equal preferences and addresses in an order of their own.
-[[nodiscard]] std::shared_ptr<Route const> make_route(Way const& way, TimePoint expires, Random& random);
+[[nodiscard]] std::shared_ptr<Route const> make_route(Way const& way, TimePoint expires,
+                                                      Random& random);
 
 }  // namespace mailpool::route

@@ -23,11 +23,13 @@ std::uint64_t rank(Salt salt, IpAddress const& address) {
 template <class T, class Name>
 void sort_by_preference(std::vector<T>& hosts, Salt salt, Name name) {
   std::stable_sort(hosts.begin(), hosts.end(), [&](T const& a, T const& b) {
-    return a.preference != b.preference ? a.preference < b.preference : rank(salt, name(a)) < rank(salt, name(b));
+    return a.preference != b.preference ? a.preference < b.preference
+                                        : rank(salt, name(a)) < rank(salt, name(b));
   });
 }
 
-std::vector<IpAddress> alternating(std::vector<IpAddress> const& v6, std::vector<IpAddress> const& v4) {
+std::vector<IpAddress> alternating(std::vector<IpAddress> const& v6,
+                                   std::vector<IpAddress> const& v4) {
   std::vector<IpAddress> mixed;
   mixed.reserve(v6.size() + v4.size());
   for (std::size_t i = 0; i < std::max(v6.size(), v4.size()); ++i) {
@@ -54,15 +56,20 @@ void keep_few_addresses(std::vector<Host>& hosts, IpPreference ip, Salt salt) {
   std::size_t const share = hosts.size() > 1 ? most_targets_of_one_host : most_targets;
   std::size_t left = most_targets;
   for (auto& host : hosts) {
-    std::sort(host.addresses.begin(), host.addresses.end(), [&](IpAddress const& a, IpAddress const& b) { return rank(salt, a) < rank(salt, b); });
-    host.addresses.erase(std::unique(host.addresses.begin(), host.addresses.end()), host.addresses.end());
+    std::sort(
+        host.addresses.begin(), host.addresses.end(),
+        [&](IpAddress const& a, IpAddress const& b) { return rank(salt, a) < rank(salt, b); });
+    host.addresses.erase(std::unique(host.addresses.begin(), host.addresses.end()),
+                         host.addresses.end());
     auto kept = by_family(host.addresses, ip);
     kept.resize(std::min({kept.size(), share, left}));
     kept.shrink_to_fit();
     left -= kept.size();
     host.addresses = std::move(kept);
   }
-  hosts.erase(std::remove_if(hosts.begin(), hosts.end(), [](Host const& h) { return h.addresses.empty(); }), hosts.end());
+  hosts.erase(
+      std::remove_if(hosts.begin(), hosts.end(), [](Host const& h) { return h.addresses.empty(); }),
+      hosts.end());
   hosts.shrink_to_fit();
 }
 
@@ -71,11 +78,16 @@ std::vector<IpAddress> by_family(std::vector<IpAddress> const& addresses, IpPref
   std::vector<IpAddress> v6;
   for (auto const& address : addresses) (address.is_v4() ? v4 : v6).push_back(address);
   switch (ip) {
-    case IpPreference::Any: return alternating(v6, v4);
-    case IpPreference::Only4: return v4;
-    case IpPreference::Only6: return v6;
-    case IpPreference::Prefer4: return joined(std::move(v4), v6);
-    case IpPreference::Prefer6: return joined(std::move(v6), v4);
+    case IpPreference::Any:
+      return alternating(v6, v4);
+    case IpPreference::Only4:
+      return v4;
+    case IpPreference::Only6:
+      return v6;
+    case IpPreference::Prefer4:
+      return joined(std::move(v4), v6);
+    case IpPreference::Prefer6:
+      return joined(std::move(v6), v4);
   }
   return addresses;
 }

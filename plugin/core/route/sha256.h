@@ -1,5 +1,6 @@
 #pragma once
-// SHA-256 (FIPS 180-4), as core has no OpenSSL: names made by it cannot be made to collide by somebody's DNS records.
+// SHA-256 (FIPS 180-4), as core has no OpenSSL: names made by it cannot be made to collide by
+// somebody's DNS records.
 
 #include <array>
 #include <cstdint>

@@ -12,11 +12,14 @@
 namespace mailpool::route {
 namespace {
 
-SiteChoice named(NamedSite const& site, std::string why) { return {site.name, true, std::move(why), &site.settings}; }
+SiteChoice named(NamedSite const& site, std::string why) {
+  return {site.name, true, std::move(why), &site.settings};
+}
 
 Host const& decisive(std::vector<Host> const& hosts) {
-  return *std::min_element(hosts.begin(), hosts.end(),
-                           [](Host const& a, Host const& b) { return std::tie(a.preference, a.name) < std::tie(b.preference, b.name); });
+  return *std::min_element(hosts.begin(), hosts.end(), [](Host const& a, Host const& b) {
+    return std::tie(a.preference, a.name) < std::tie(b.preference, b.name);
+  });
 }
 
 }  // namespace
@@ -28,16 +31,24 @@ SiteDirectory::SiteDirectory(Settings const& settings) : settings_(settings) {
   }
 }
 
-SiteChoice SiteDirectory::choose(std::string_view domain, std::vector<Host> const& hosts, std::string_view route_key) const {
+SiteChoice SiteDirectory::choose(std::string_view domain, std::vector<Host> const& hosts,
+                                 std::string_view route_key) const {
   assert(!hosts.empty() && "a site is chosen once the hosts are known");
   if (auto const found = by_domain_.find(std::string(domain)); found != by_domain_.end())
     return named(*found->second, fmt::format("domains of [site.{}]", found->second->name));
   auto const& first = decisive(hosts);
   auto const best = match(first.name);
-  bool const is_mixed = std::any_of(hosts.begin(), hosts.end(), [&](Host const& h) { return match(h.name).site != best.site; });
+  bool const is_mixed = std::any_of(hosts.begin(), hosts.end(),
+                                    [&](Host const& h) { return match(h.name).site != best.site; });
   if (best.site == nullptr)
-    return automatic(hosts, route_key, is_mixed ? fmt::format("its MX hosts (mixed: the most preferred, {}, is of no named site)", first.name) : "its MX hosts");
-  if (is_mixed) return named(*best.site, fmt::format("mx mixed: the most preferred, {}, matches {}", first.name, best.suffix));
+    return automatic(
+        hosts, route_key,
+        is_mixed ? fmt::format("its MX hosts (mixed: the most preferred, {}, is of no named site)",
+                               first.name)
+                 : "its MX hosts");
+  if (is_mixed)
+    return named(*best.site, fmt::format("mx mixed: the most preferred, {}, matches {}", first.name,
+                                         best.suffix));
   return named(*best.site, fmt::format("mx matches {}", best.suffix));
 }
 
@@ -45,14 +56,18 @@ SiteDirectory::Match SiteDirectory::match(std::string_view host) const {
   if (by_suffix_.empty()) return {};
   for (auto dot = host.find('.'); dot != std::string_view::npos; dot = host.find('.', dot + 1)) {
     std::string suffix(host.substr(dot));
-    if (auto const found = by_suffix_.find(suffix); found != by_suffix_.end()) return {found->second, std::move(suffix)};
+    if (auto const found = by_suffix_.find(suffix); found != by_suffix_.end())
+      return {found->second, std::move(suffix)};
   }
   return {};
 }
 
-SiteChoice SiteDirectory::automatic(std::vector<Host> const& hosts, std::string_view route_key, std::string why) const {
+SiteChoice SiteDirectory::automatic(std::vector<Host> const& hosts, std::string_view route_key,
+                                    std::string why) const {
   std::vector<std::string> labels;
-  for (auto const& host : hosts) labels.push_back(host_label(host.name, route_key.empty() ? std::uint16_t{25} : host.port));
+  labels.reserve(hosts.size());
+  for (auto const& host : hosts)
+    labels.push_back(host_label(host.name, route_key.empty() ? std::uint16_t{25} : host.port));
   if (!route_key.empty()) why = fmt::format("[route] \"{}\"", route_key);
   return {automatic_site_name(std::move(labels)), false, std::move(why), &settings_.smtp};
 }

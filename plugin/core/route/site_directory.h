@@ -1,5 +1,6 @@
 #pragma once
-// Which site a domain belongs to: a named one by its `domains` or `mx`, else one made of its MX hosts.
+// Which site a domain belongs to: a named one by its `domains` or `mx`, else one made of its MX
+// hosts.
 
 #include <string>
 #include <string_view>
@@ -18,14 +19,18 @@ struct SiteChoice {
   SiteSettings const* settings = nullptr;
 };
 
-/// An index over the named sites; a look-up costs the same however many there are. The settings must outlive it.
+/// An index over the named sites; a look-up costs the same however many there are. The settings
+/// must outlive it.
 class SiteDirectory {
  public:
   explicit SiteDirectory(Settings const& settings);
 
-  /// `hosts` by preference, all of them. A named site has them if all match its `mx`; where they belong to different sites or not all to one, the most preferred host
-  /// decides (of several equal ones the first by alphabet, so that the same answer always gives the same site). `route_key` is the entry of [route], or "".
-  [[nodiscard]] SiteChoice choose(std::string_view domain, std::vector<Host> const& hosts, std::string_view route_key) const;
+  /// `hosts` by preference, all of them. A named site has them if all match its `mx`; where they
+  /// belong to different sites or not all to one, the most preferred host decides (of several equal
+  /// ones the first by alphabet, so that the same answer always gives the same site). `route_key`
+  /// is the entry of [route], or "".
+  [[nodiscard]] SiteChoice choose(std::string_view domain, std::vector<Host> const& hosts,
+                                  std::string_view route_key) const;
 
  private:
   struct Match {
@@ -33,7 +38,8 @@ class SiteDirectory {
     std::string suffix;
   };
   [[nodiscard]] Match match(std::string_view host) const;
-  [[nodiscard]] SiteChoice automatic(std::vector<Host> const& hosts, std::string_view route_key, std::string why) const;
+  [[nodiscard]] SiteChoice automatic(std::vector<Host> const& hosts, std::string_view route_key,
+                                     std::string why) const;
 
   Settings const& settings_;
   std::unordered_map<std::string, NamedSite const*> by_domain_;

@@ -48,7 +48,9 @@ std::string automatic_site_name(std::vector<std::string> labels) {
   std::sort(labels.begin(), labels.end());
   labels.erase(std::unique(labels.begin(), labels.end()), labels.end());
   if (labels.size() == 1 && is_plain(labels.front())) return labels.front();
-  auto const shortest = std::min_element(labels.begin(), labels.end(), [](auto const& a, auto const& b) { return a.size() < b.size(); });
+  auto const shortest =
+      std::min_element(labels.begin(), labels.end(),
+                       [](auto const& a, auto const& b) { return a.size() < b.size(); });
   return fmt::format("{}+{}-{}", shown(*shortest), labels.size() - 1, digest_of(labels));
 }
 

@@ -7,7 +7,9 @@
 namespace mailpool::route {
 namespace {
 
-bool is_literal(std::string_view domain) { return domain.size() > 2 && domain.front() == '[' && domain.back() == ']'; }
+bool is_literal(std::string_view domain) {
+  return domain.size() > 2 && domain.front() == '[' && domain.back() == ']';
+}
 
 }  // namespace
 
@@ -19,7 +21,8 @@ StaticRoutes::value_type const* static_route(StaticRoutes const& routes, std::st
   };
   if (auto const* exact = entry(domain)) return exact;
   if (!is_literal(domain))
-    for (auto dot = domain.find('.'); dot != std::string_view::npos; dot = domain.find('.', dot + 1))
+    for (auto dot = domain.find('.'); dot != std::string_view::npos;
+         dot = domain.find('.', dot + 1))
       if (auto const* parent = entry(domain.substr(dot))) return parent;
   return entry("*");
 }

@@ -17,9 +17,9 @@ namespace mailpool::route {
 /// Where the hosts came from: it decides what is said where none is usable.
 struct Origin {
   std::string domain;
-  std::string route_key;       ///< of [route]; "" for MX
-  bool is_implicit = false;    ///< the domain itself stands in for its MX
-  std::size_t all_hosts = 0;   ///< before the cap on lookups
+  std::string route_key;      ///< of [route]; "" for MX
+  bool is_implicit = false;   ///< the domain itself stands in for its MX
+  std::size_t all_hosts = 0;  ///< before the cap on lookups
 };
 
 /// The rules of one site that hosts are held against.
@@ -29,8 +29,11 @@ struct HostRules {
   std::vector<IpAddress> const& own;  ///< of this machine
 };
 
-/// `hosts` by preference. In this order: hosts at and above the preference of this machine itself are discarded (RFC 5321 5.1), addresses that are prohibited are
-/// left out, hosts without addresses too. Hosts of [route] may be local.
-[[nodiscard]] tl::expected<std::vector<Host>, Outcome> usable_hosts(Origin const& origin, std::vector<Host> hosts, HostRules const& rules);
+/// `hosts` by preference. In this order: hosts at and above the preference of this machine itself
+/// are discarded (RFC 5321 5.1), addresses that are prohibited are left out, hosts without
+/// addresses too. Hosts of [route] may be local.
+[[nodiscard]] tl::expected<std::vector<Host>, Outcome> usable_hosts(Origin const& origin,
+                                                                    std::vector<Host> hosts,
+                                                                    HostRules const& rules);
 
 }  // namespace mailpool::route

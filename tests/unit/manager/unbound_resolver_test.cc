@@ -21,10 +21,14 @@ using fakes::DnsReply;
 namespace {
 
 struct Lines final : Log {
-  void write(LogLevel level, std::string line) override { lines.emplace_back(level, std::move(line)); }
+  void write(LogLevel level, std::string line) override {
+    lines.emplace_back(level, std::move(line));
+  }
   [[nodiscard]] bool is_on(LogLevel) const override { return true; }
   [[nodiscard]] bool has(LogLevel level, std::string_view part) const {
-    return std::any_of(lines.begin(), lines.end(), [&](auto const& l) { return l.first == level && l.second.find(part) != std::string::npos; });
+    return std::any_of(lines.begin(), lines.end(), [&](auto const& l) {
+      return l.first == level && l.second.find(part) != std::string::npos;
+    });
   }
   std::vector<std::pair<LogLevel, std::string>> lines;
 };
@@ -50,9 +54,12 @@ struct World {
     settings.servers = {server.address()};
     settings.trust_anchor = "";
     settings.timeout = 5s;
-    server.answer("example.com", type_mx, DnsReply("example.com", type_mx).mx("example.com", 300, 10, "mx.example.com"));
-    server.answer("mx.example.com", type_a, DnsReply("mx.example.com", type_a).a("mx.example.com", 300, "192.0.2.1"));
-    server.answer("mx.example.com", type_aaaa, DnsReply("mx.example.com", type_aaaa).aaaa("mx.example.com", 300, "2001:db8::1"));
+    server.answer("example.com", type_mx,
+                  DnsReply("example.com", type_mx).mx("example.com", 300, 10, "mx.example.com"));
+    server.answer("mx.example.com", type_a,
+                  DnsReply("mx.example.com", type_a).a("mx.example.com", 300, "192.0.2.1"));
+    server.answer("mx.example.com", type_aaaa,
+                  DnsReply("mx.example.com", type_aaaa).aaaa("mx.example.com", 300, "2001:db8::1"));
   }
   UnboundResolver& resolver() {
     if (!resolver_) resolver_ = std::make_unique<UnboundResolver>(loop, log, settings);
@@ -60,9 +67,11 @@ struct World {
   }
   /// Turns the loop until it is so; a hung test is ended by a guard timer.
   bool until(std::function<bool()> const& is_so) {
-    auto guard = loop.make_event(-1, 0, [](evutil_socket_t, short, void*) {}, nullptr);
+    auto guard = loop.make_event(
+        -1, 0, [](evutil_socket_t, short, void*) {}, nullptr);
     Loop::arm(guard.get(), 20s);
-    while (!is_so() && evtimer_pending(guard.get(), nullptr) != 0) event_base_loop(loop.base(), EVLOOP_ONCE);
+    while (!is_so() && evtimer_pending(guard.get(), nullptr) != 0)
+      event_base_loop(loop.base(), EVLOOP_ONCE);
     return is_so();
   }
   MxAnswer mx(std::string const& domain) {
@@ -121,7 +130,8 @@ BOOST_AUTO_TEST_CASE(nxdomain_and_no_data_are_told_apart_and_carry_their_ttl) {
   auto const missing = mx("missing.example.com");
   BOOST_TEST((missing.status == DnsStatus::NoName));
   BOOST_TEST((missing.ttl > 0s && missing.ttl <= 60s));
-  server.answer("empty.example.com", type_mx, DnsReply("empty.example.com", type_mx).soa("example.com", 300, 60));
+  server.answer("empty.example.com", type_mx,
+                DnsReply("empty.example.com", type_mx).soa("example.com", 300, 60));
   BOOST_TEST((mx("empty.example.com").status == DnsStatus::NoData));
 }
 
@@ -146,13 +156,18 @@ BOOST_AUTO_TEST_CASE(f4_a_truncated_answer_without_tcp_is_a_failure) {
 }
 
 BOOST_AUTO_TEST_CASE(f7_a_cname_loop_is_a_failure) {
-  server.answer("a.example.com", type_a, DnsReply("a.example.com", type_a).cname("a.example.com", 60, "b.example.com"));
-  server.answer("b.example.com", type_a, DnsReply("b.example.com", type_a).cname("b.example.com", 60, "a.example.com"));
+  server.answer("a.example.com", type_a,
+                DnsReply("a.example.com", type_a).cname("a.example.com", 60, "b.example.com"));
+  server.answer("b.example.com", type_a,
+                DnsReply("b.example.com", type_a).cname("b.example.com", 60, "a.example.com"));
   BOOST_TEST((addresses("a.example.com", V4).status == DnsStatus::Failure));
 }
 
 BOOST_AUTO_TEST_CASE(a_cname_at_the_mx_host_is_tolerated) {
-  server.answer("alias.example.com", type_a, DnsReply("alias.example.com", type_a).cname("alias.example.com", 60, "mx.example.com").a("mx.example.com", 300, "192.0.2.1"));
+  server.answer("alias.example.com", type_a,
+                DnsReply("alias.example.com", type_a)
+                    .cname("alias.example.com", 60, "mx.example.com")
+                    .a("mx.example.com", 300, "192.0.2.1"));
   BOOST_TEST(addresses("alias.example.com", V4).addresses.at(0).to_string() == "192.0.2.1");
 }
 
@@ -202,7 +217,8 @@ BOOST_AUTO_TEST_CASE(an_empty_trust_anchor_turns_validation_off_without_a_warnin
 BOOST_AUTO_TEST_CASE(a_missing_trust_anchor_turns_validation_off_with_a_warning_and_mail_flows) {
   settings.trust_anchor = "/nonexistent/root.key";
   BOOST_TEST((mx("example.com").status == DnsStatus::Answer));
-  BOOST_TEST(resolver().validation().find("off: trust anchor /nonexistent/root.key: No such file") == 0U);
+  BOOST_TEST(
+      resolver().validation().find("off: trust anchor /nonexistent/root.key: No such file") == 0U);
   BOOST_TEST(log.has(LogLevel::Warning, "/nonexistent/root.key"));
 }
 
@@ -259,7 +275,9 @@ BOOST_AUTO_TEST_CASE(a_signed_answer_is_secure) {
   server.answer("", type_dnskey, root.dnskey_answer());
   std::vector<std::uint8_t> const rdata{192, 0, 2, 7};
   DnsReply message("mx", type_a);  // a name in the root zone itself needs no delegation
-  message.record("mx", type_a, fakes::SignedRoot::ttl, rdata).record("mx", type_rrsig, fakes::SignedRoot::ttl, root.rrsig(type_a, 1, {2, 'm', 'x', 0}, rdata));
+  message.record("mx", type_a, fakes::SignedRoot::ttl, rdata)
+      .record("mx", type_rrsig, fakes::SignedRoot::ttl,
+              root.rrsig(type_a, 1, {2, 'm', 'x', 0}, rdata));
   server.answer("mx", type_a, message);
   auto const answer = addresses("mx", V4);
   BOOST_TEST((answer.status == DnsStatus::Answer));
@@ -268,7 +286,8 @@ BOOST_AUTO_TEST_CASE(a_signed_answer_is_secure) {
 
 BOOST_AUTO_TEST_CASE(new_settings_ask_the_new_server_and_answers_under_way_still_come) {
   fakes::DnsServer other(loop.base());
-  other.answer("example.com", type_mx, DnsReply("example.com", type_mx).mx("example.com", 300, 10, "other.example.com"));
+  other.answer("example.com", type_mx,
+               DnsReply("example.com", type_mx).mx("example.com", 300, 10, "other.example.com"));
   MxAsker asker;
   auto const question = resolver().mx("example.com", asker);
   settings.servers = {other.address()};
@@ -279,7 +298,8 @@ BOOST_AUTO_TEST_CASE(new_settings_ask_the_new_server_and_answers_under_way_still
 }
 
 BOOST_AUTO_TEST_CASE(names_in_test_are_asked_of_a_configured_server) {
-  server.answer("lab.test", type_mx, DnsReply("lab.test", type_mx).mx("lab.test", 300, 10, "mx.example.com"));
+  server.answer("lab.test", type_mx,
+                DnsReply("lab.test", type_mx).mx("lab.test", 300, 10, "mx.example.com"));
   BOOST_TEST((mx("lab.test").status == DnsStatus::Answer));
 }
 
@@ -288,7 +308,9 @@ BOOST_AUTO_TEST_CASE(servers_are_addresses_with_a_port) {
   BOOST_TEST(forward_address("192.0.2.1").value() == "192.0.2.1@53");
   BOOST_TEST(forward_address("[2001:db8::1]:54").value() == "2001:db8::1@54");
   BOOST_TEST(forward_address("2001:db8::1").value() == "2001:db8::1@53");
-  for (auto const* bad : {"", "ns.example.com:53", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "[::1]x", "[]:53"}) BOOST_TEST(!forward_address(bad), bad);
+  for (auto const* bad :
+       {"", "ns.example.com:53", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "[::1]x", "[]:53"})
+    BOOST_TEST(!forward_address(bad), bad);
 }
 
 BOOST_AUTO_TEST_CASE(a_router_on_top_finds_its_way) {
@@ -308,7 +330,8 @@ BOOST_AUTO_TEST_CASE(a_router_on_top_finds_its_way) {
 }
 
 BOOST_AUTO_TEST_CASE(own_addresses_leave_loopback_out) {
-  for (auto const& address : own_addresses()) BOOST_TEST(!IpNetwork::parse("127.0.0.0/8")->contains(address));
+  for (auto const& address : own_addresses())
+    BOOST_TEST(!IpNetwork::parse("127.0.0.0/8")->contains(address));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -55,7 +55,8 @@ struct World {
     std::string text;
     if (!ask(domain).route) return "no route";
     for (auto const& t : asker.route->targets)
-      text += (text.empty() ? "" : " ") + t.host + "[" + t.address.to_string() + "]:" + std::to_string(t.port);
+      text += (text.empty() ? "" : " ") + t.host + "[" + t.address.to_string() +
+              "]:" + std::to_string(t.port);
     return text;
   }
   /// The first words of the answer: "550 5.1.2".
@@ -64,8 +65,11 @@ struct World {
     if (!asker.outcome) return asker.calls == 0 ? "nothing yet" : "a route";
     return std::to_string(asker.outcome->code) + " " + asker.outcome->enhanced.to_string();
   }
-  std::string site(std::string const& domain) { return ask(domain).route ? asker.route->site : "no route"; }
-  NamedSite& named(std::string const& name, std::vector<std::string> mx, std::vector<std::string> domains = {}) {
+  std::string site(std::string const& domain) {
+    return ask(domain).route ? asker.route->site : "no route";
+  }
+  NamedSite& named(std::string const& name, std::vector<std::string> mx,
+                   std::vector<std::string> domains = {}) {
     auto& site = settings.sites[name];
     site.name = name;
     site.mx = std::move(mx);
@@ -95,7 +99,8 @@ BOOST_AUTO_TEST_CASE(hosts_are_tried_by_preference) {
   dns.host("b.example.org", {"192.0.2.2"});
   BOOST_TEST(targets("example.org") == "a.example.org[192.0.2.1]:25 b.example.org[192.0.2.2]:25");
   BOOST_TEST(asker.route->targets.front().preference == 10);
-  BOOST_TEST(asker.route->hosts == (std::vector<std::string>{"a.example.org", "b.example.org"}), boost::test_tools::per_element());
+  BOOST_TEST(asker.route->hosts == (std::vector<std::string>{"a.example.org", "b.example.org"}),
+             boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(a_domain_without_mx_is_its_own_host) {
@@ -111,7 +116,9 @@ BOOST_AUTO_TEST_CASE(a_failed_mx_lookup_is_never_taken_for_an_absent_mx) {
   BOOST_TEST(asker.outcome->text.find("timeout") != std::string::npos);
 }
 
-BOOST_AUTO_TEST_CASE(f3_nxdomain_is_550_5_1_2) { BOOST_TEST(answer("missing.example") == "550 5.1.2"); }
+BOOST_AUTO_TEST_CASE(f3_nxdomain_is_550_5_1_2) {
+  BOOST_TEST(answer("missing.example") == "550 5.1.2");
+}
 
 BOOST_AUTO_TEST_CASE(f5_null_mx_is_556_5_1_10_even_with_addresses) {
   dns.mx("example.org", {{0, ""}});
@@ -135,7 +142,12 @@ BOOST_AUTO_TEST_CASE(f1_servfail_and_bogus_are_451_4_4_3) {
 
 BOOST_AUTO_TEST_CASE(f8_mx_names_that_are_no_host_names_are_passed_over) {
   using namespace std::string_literals;
-  dns.mx("mixed.example", {{5, "evil\r\nRCPT TO:<x>.example"}, {6, "nul\0.example"s}, {7, "192.0.2.9"}, {8, "-x.example"}, {9, "a..example"}, {10, "ok.example"}});
+  dns.mx("mixed.example", {{5, "evil\r\nRCPT TO:<x>.example"},
+                           {6, "nul\0.example"s},
+                           {7, "192.0.2.9"},
+                           {8, "-x.example"},
+                           {9, "a..example"},
+                           {10, "ok.example"}});
   dns.host("ok.example", {"192.0.2.1"});
   BOOST_TEST(targets("mixed.example") == "ok.example[192.0.2.1]:25");
   dns.mx("junk.example", {{5, "a b.example"}});
@@ -175,7 +187,8 @@ BOOST_AUTO_TEST_CASE(a_failed_address_lookup_does_not_hold_up_the_other_hosts) {
 }
 
 BOOST_AUTO_TEST_CASE(f11_to_f15_prohibited_addresses_are_550_5_4_4) {
-  for (auto const* bad : {"127.0.0.1", "::1", "::ffff:127.0.0.1", "0.0.0.0", "169.254.1.1", "fe80::1", "64:ff9b::7f00:1"}) {
+  for (auto const* bad : {"127.0.0.1", "::1", "::ffff:127.0.0.1", "0.0.0.0", "169.254.1.1",
+                          "fe80::1", "64:ff9b::7f00:1"}) {
     std::string const domain = "d" + std::to_string(dns.questions) + ".example";
     dns.mx(domain, {{10, "mx." + domain}});
     dns.host("mx." + domain, {bad});
@@ -199,7 +212,10 @@ BOOST_AUTO_TEST_CASE(the_sites_own_prohibited_list_counts) {
 
 BOOST_AUTO_TEST_CASE(f14_hosts_at_and_above_the_own_preference_are_discarded) {
   router().set_own_addresses({IpAddress::parse("192.0.2.50").value()});
-  dns.mx("example.org", {{10, "a.example.org"}, {20, "me.example.org"}, {20, "peer.example.org"}, {30, "c.example.org"}});
+  dns.mx("example.org", {{10, "a.example.org"},
+                         {20, "me.example.org"},
+                         {20, "peer.example.org"},
+                         {30, "c.example.org"}});
   dns.host("a.example.org", {"192.0.2.1"});
   dns.host("me.example.org", {"192.0.2.50"});
   dns.host("peer.example.org", {"192.0.2.2"});
@@ -236,7 +252,8 @@ BOOST_AUTO_TEST_CASE(f6_fifty_hosts_with_fifty_addresses_cost_a_bounded_effort) 
     auto const host = "mx" + std::to_string(i) + ".example.org";
     records.push_back({static_cast<std::uint16_t>(i), host});
     std::vector<std::string> addresses;
-    for (int j = 1; j <= 50; ++j) addresses.push_back("192.0." + std::to_string(i) + "." + std::to_string(j));
+    for (int j = 1; j <= 50; ++j)
+      addresses.push_back("192.0." + std::to_string(i) + "." + std::to_string(j));
     dns.host(host, addresses);
   }
   dns.mx("example.org", records);
@@ -249,7 +266,8 @@ BOOST_AUTO_TEST_CASE(f6_fifty_hosts_with_fifty_addresses_cost_a_bounded_effort) 
 
 BOOST_AUTO_TEST_CASE(more_dead_hosts_than_are_looked_up_defer) {
   std::vector<MxRecord> records;
-  for (int i = 0; i < 11; ++i) records.push_back({10, "missing" + std::to_string(i) + ".example.org"});
+  for (int i = 0; i < 11; ++i)
+    records.push_back({10, "missing" + std::to_string(i) + ".example.org"});
   dns.mx("example.org", records);
   BOOST_TEST(answer("example.org") == "451 4.4.4");
 }
@@ -492,7 +510,8 @@ BOOST_AUTO_TEST_CASE(too_many_searches_under_way_defer_at_once) {
   dns.answers_at_once = false;
   std::vector<std::unique_ptr<Question>> questions;
   Asker many;
-  for (int i = 0; i < 10'000; ++i) questions.push_back(router().find("d" + std::to_string(i) + ".example", many, now));
+  for (int i = 0; i < 10'000; ++i)
+    questions.push_back(router().find("d" + std::to_string(i) + ".example", many, now));
   BOOST_TEST(many.calls == 0);
   BOOST_TEST(answer("one-more.example") == "451 4.4.3");
 }
@@ -518,7 +537,8 @@ BOOST_AUTO_TEST_CASE(equal_preferences_are_shuffled_for_every_caller) {
   fakes::Dice chance;
   Router shuffling(settings, dns, chance);
   dns.mx("example.org", {{10, "a.example.org"}, {10, "b.example.org"}, {20, "c.example.org"}});
-  for (char c : {'a', 'b', 'c'}) dns.host(std::string(1, c) + ".example.org", {std::string("192.0.2.") + std::to_string(c)});
+  for (char c : {'a', 'b', 'c'})
+    dns.host(std::string(1, c) + ".example.org", {std::string("192.0.2.") + std::to_string(c)});
   int a_first = 0;
   for (int i = 0; i < 1000; ++i) {
     Asker each;

@@ -10,10 +10,13 @@ using namespace mailpool::route;
 namespace {
 
 struct Directory {
-  void site(std::string const& name, std::vector<std::string> mx, std::vector<std::string> domains = {}) {
+  void site(std::string const& name, std::vector<std::string> mx,
+            std::vector<std::string> domains = {}) {
     settings.sites[name] = {name, std::move(mx), std::move(domains), settings.smtp};
   }
-  SiteChoice choose(std::string const& domain, std::vector<std::pair<int, std::string>> const& hosts, std::string const& route = "") {
+  SiteChoice choose(std::string const& domain,
+                    std::vector<std::pair<int, std::string>> const& hosts,
+                    std::string const& route = "") {
     std::vector<Host> list;
     for (auto const& [preference, name] : hosts) {
       Host host;
@@ -43,7 +46,8 @@ BOOST_AUTO_TEST_CASE(mx_suffixes_match_below_their_dot_and_the_longest_wins) {
   site("google", {".google.com"});
   site("special", {".special.google.com"});
   BOOST_TEST(choose("a.example", {{10, "alt1.aspmx.l.google.com"}}).name == "google");
-  BOOST_TEST(choose("a.example", {{10, "alt1.aspmx.l.google.com"}}).why == "mx matches .google.com");
+  BOOST_TEST(choose("a.example", {{10, "alt1.aspmx.l.google.com"}}).why ==
+             "mx matches .google.com");
   BOOST_TEST(choose("a.example", {{10, "mx.special.google.com"}}).name == "special");
   BOOST_TEST(!choose("a.example", {{10, "mx.notgoogle.com"}}).is_named);
   BOOST_TEST(!choose("a.example", {{10, "google.com"}}).is_named);
@@ -56,7 +60,8 @@ BOOST_AUTO_TEST_CASE(mixed_mx_go_by_the_most_preferred_and_say_so) {
   BOOST_TEST(named.why == "mx mixed: the most preferred, mx.google.com, matches .google.com");
   auto const automatic = choose("a.example", {{10, "mx.a.example"}, {20, "mx.google.com"}});
   BOOST_TEST(!automatic.is_named);
-  BOOST_TEST(automatic.why == "its MX hosts (mixed: the most preferred, mx.a.example, is of no named site)");
+  BOOST_TEST(automatic.why ==
+             "its MX hosts (mixed: the most preferred, mx.a.example, is of no named site)");
 }
 
 BOOST_AUTO_TEST_CASE(equal_preferences_give_the_same_site_in_any_order) {
@@ -72,24 +77,34 @@ BOOST_AUTO_TEST_CASE(the_same_hosts_make_the_same_site_whatever_their_order_and_
   BOOST_TEST(a.name == b.name);
   BOOST_TEST(a.name.substr(0, 18) == "mx1.example.com+1-");
   BOOST_TEST(a.why == "its MX hosts");
-  BOOST_TEST(choose("c.example", {{10, "mx1.example.com"}, {20, "mx3.example.com"}}).name != a.name);
+  BOOST_TEST(choose("c.example", {{10, "mx1.example.com"}, {20, "mx3.example.com"}}).name !=
+             a.name);
   BOOST_TEST(choose("c.example", {{10, "mx1.example.com"}}).name == "mx1.example.com");
 }
 
 BOOST_AUTO_TEST_CASE(an_automatic_name_is_short_plain_and_never_that_of_a_named_site_or_door) {
   for (auto const& labels : std::vector<std::vector<std::string>>{
-           {host_label("localhost")}, {host_label("h000")}, {host_label("google", 2525)}, {host_label("mx_1.example.com")},
-           {host_label("2001:db8::1")}, {host_label("192.0.2.1", 2525)}, {host_label(std::string(63, 'a') + "." + std::string(63, 'b') + ".example")},
+           {host_label("localhost")},
+           {host_label("h000")},
+           {host_label("google", 2525)},
+           {host_label("mx_1.example.com")},
+           {host_label("2001:db8::1")},
+           {host_label("192.0.2.1", 2525)},
+           {host_label(std::string(63, 'a') + "." + std::string(63, 'b') + ".example")},
            {host_label("a.example"), host_label("b.example")}}) {
     auto const name = automatic_site_name(labels);
     BOOST_TEST(name.size() <= 90U, name);
-    BOOST_TEST(name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-+") == std::string::npos, name);
+    BOOST_TEST(
+        name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-+") == std::string::npos,
+        name);
     BOOST_TEST(name.find_first_of(".+") != std::string::npos, name);
   }
 }
 
 BOOST_AUTO_TEST_CASE(different_hosts_never_share_a_name) {
-  auto const name = [](std::vector<std::string> const& labels) { return automatic_site_name(labels); };
+  auto const name = [](std::vector<std::string> const& labels) {
+    return automatic_site_name(labels);
+  };
   BOOST_TEST(name({"mx_1.example.com"}) != name({"mx-1.example.com"}));
   auto const long_tail = std::string(40, 'x') + ".example.com";
   BOOST_TEST(name({std::string(40, 'a') + long_tail}) != name({std::string(40, 'b') + long_tail}));
@@ -103,11 +118,14 @@ BOOST_AUTO_TEST_CASE(a_routes_site_is_named_by_its_hosts_and_their_ports) {
 }
 
 BOOST_AUTO_TEST_CASE(sha256_gives_the_published_digests) {
-  BOOST_TEST(sha256_hex("", 64) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-  BOOST_TEST(sha256_hex("abc", 64) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  BOOST_TEST(sha256_hex("", 64) ==
+             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  BOOST_TEST(sha256_hex("abc", 64) ==
+             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   BOOST_TEST(sha256_hex("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 64) ==
              "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
-  BOOST_TEST(sha256_hex(std::string(1'000'000, 'a'), 64) == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+  BOOST_TEST(sha256_hex(std::string(1'000'000, 'a'), 64) ==
+             "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
