@@ -4,9 +4,12 @@
 
 namespace mailpool::route {
 
-Duration lifetime(tl::expected<Way, Outcome> const& way, Duration ttl) {
-  if (way) return std::clamp(ttl, shortest_ttl, longest_ttl);
-  if (way.error().kind == OutcomeKind::Deferred) return failure_ttl;
+Duration lifetime_found(Duration ttl) {
+  return std::clamp(ttl, shortest_ttl, longest_ttl);
+}
+
+Duration lifetime_of(Outcome const& no_route, Duration ttl) {
+  if (no_route.kind == OutcomeKind::Deferred) return failure_ttl;
   return std::clamp(ttl, shortest_ttl, longest_negative_ttl);
 }
 

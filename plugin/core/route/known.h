@@ -1,29 +1,20 @@
 #pragma once
 // What is known of one domain until its TTL ends: the way to it, or why there is none.
 
-#include <string>
+#include <memory>
 #include <tl/expected.hpp>
-#include <vector>
 
 #include "core/base/time.h"
-#include "core/config/settings.h"
 #include "core/message/outcome.h"
-#include "core/route/host.h"
+#include "core/route/router.h"
 
 namespace mailpool::route {
 
-/// A Route before chance has ordered it.
-struct Way {
-  std::string site;
-  bool is_named_site = false;
-  std::string why_this_site;
-  IpPreference ip = IpPreference::Any;
-  std::vector<std::string> host_names;  ///< all that were looked up, most preferred first
-  std::vector<Host> hosts;              ///< those with usable addresses
-};
+/// The route before chance orders it for each caller.
+using Finding = tl::expected<std::shared_ptr<Route const>, Outcome>;
 
 struct Known {
-  tl::expected<Way, Outcome> way;
+  Finding finding;
   TimePoint expires{};
 };
 
@@ -35,10 +26,11 @@ inline constexpr Duration longest_negative_ttl = std::chrono::minutes(5);
 /// A failed lookup is not asked again at once: a dead name server would cost every message its
 /// timeout.
 inline constexpr Duration failure_ttl = std::chrono::seconds(10);
-/// A way with hosts whose lookups failed: they may be back soon.
+/// A route with hosts whose lookups failed: they may be back soon.
 inline constexpr Duration partial_ttl = std::chrono::minutes(1);
 
 /// How long to keep it. `ttl` is the smallest of the answers used.
-[[nodiscard]] Duration lifetime(tl::expected<Way, Outcome> const& way, Duration ttl);
+[[nodiscard]] Duration lifetime_found(Duration ttl);
+[[nodiscard]] Duration lifetime_of(Outcome const& no_route, Duration ttl);
 
 }  // namespace mailpool::route

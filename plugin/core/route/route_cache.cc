@@ -5,6 +5,7 @@
 namespace mailpool::route {
 
 Known const* RouteCache::find(std::string const& domain, TimePoint now) {
+  drop_expired(now);
   auto const found = by_domain_.find(domain);
   if (found == by_domain_.end()) return nullptr;
   auto const entry = found->second;
@@ -29,6 +30,15 @@ Known const& RouteCache::insert(std::string const& domain, Known known) {
     entries_.pop_back();
   }
   return entries_.front().known;
+}
+
+// Two for each that can be added: so what is not asked for any more does not stay until the cache is
+// full.
+void RouteCache::drop_expired(TimePoint now) {
+  for (int i = 0; i < 2 && !entries_.empty() && now >= entries_.back().known.expires; ++i) {
+    by_domain_.erase(entries_.back().domain);
+    entries_.pop_back();
+  }
 }
 
 void RouteCache::clear() {

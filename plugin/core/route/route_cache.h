@@ -23,6 +23,8 @@ class RouteCache {
   [[nodiscard]] std::size_t size() const { return by_domain_.size(); }
 
  private:
+  void drop_expired(TimePoint now);
+
   struct Entry {
     std::string domain;
     Known known;

@@ -14,7 +14,7 @@
 namespace mailpool::route {
 namespace {
 
-constexpr std::size_t most_domains_known = 65'536;
+constexpr std::size_t most_domains_known = 131'072;  ///< some 0.5 to 1.5 KiB each
 constexpr std::size_t most_searches =
     10'000;  ///< each holds up to 21 questions; the resolver ends them all in time
 
@@ -63,12 +63,7 @@ class Router::Book final : public SearchEvents {
 std::unique_ptr<Question> Router::Book::find(std::string const& domain, RouteListener& listener,
                                              TimePoint now) {
   if (auto const* known = cache_.find(domain, now)) {
-    if (!known->way) {
-      listener.on_no_route(
-          Outcome(known->way.error()));  // a copy: the listener may make the cache forget it
-    } else {
-      listener.on_route(make_route(*known->way, known->expires, random_));
-    }
+    tell(*known, listener, random_);
     return nullptr;
   }
   if (auto const under_way = searches_.find(domain); under_way != searches_.end())

@@ -85,7 +85,7 @@ void Search::take_mx() {
   origin.domain = domain_;
   origin.is_implicit = mx_answer_->status == DnsStatus::NoData;
   auto records = mx_hosts(domain_, std::move(*mx_answer_));
-  if (!records) return finish(tl::make_unexpected(std::move(records.error())));
+  if (!records) return refuse(std::move(records.error()));
   auto site = around_.sites->choose(domain_, as_hosts(*records), {});
   auto const port = site.settings->port;
   settle_site(std::move(site));
@@ -106,8 +106,7 @@ void Search::settle_site(SiteChoice site) {
 
 // Hosts that somebody wrote down: in [route], or as an address literal.
 void Search::begin_with(std::vector<Host> hosts, Origin origin) {
-  if (hosts.empty())
-    return finish(tl::make_unexpected(no_route::route_without_address(domain_, origin.route_key)));
+  if (hosts.empty()) return refuse(no_route::route_without_address(domain_, origin.route_key));
   auto site = around_.sites->choose(domain_, hosts, origin.route_key);
   if (origin.route_key.empty()) hosts.front().port = site.settings->port;
   settle_site(std::move(site));
@@ -154,15 +153,39 @@ void Search::take_addresses() {
   for (auto const& host : hosts_) names.push_back(host.name);
   HostRules const rules{ip_, prohibited_, *around_.own};
   auto usable = usable_hosts(origin_, std::move(hosts_), rules);
-  if (!usable) return finish(tl::make_unexpected(std::move(usable.error())));
+  if (!usable) return refuse(std::move(usable.error()));
   keep_few_addresses(*usable, ip_, around_.salt);
-  finish(Way{site_.name, site_.is_named, site_.why, ip_, std::move(names), std::move(*usable)});
+  finish(std::move(names), *usable);
 }
 
-void Search::finish(tl::expected<Way, Outcome> way) {
-  auto const keep = lifetime(way, ttl_);
-  known_ = Known{std::move(way), after(asked_, keep)};
+void Search::finish(std::vector<std::string> host_names, std::vector<Host> const& hosts) {
+  auto route = std::make_shared<Route>();
+  route->site = std::move(site_.name);
+  route->is_named_site = site_.is_named;
+  route->why_this_site = std::move(site_.why);
+  route->hosts = std::move(host_names);
+  route->targets = targets_of(hosts);
+  route->expires = after(asked_, lifetime_found(ttl_));
+  auto const expires = route->expires;
+  finish({std::move(route), expires});
+}
+
+void Search::refuse(Outcome outcome) {
+  auto const expires = after(asked_, lifetime_of(outcome, ttl_));
+  finish({tl::make_unexpected(std::move(outcome)), expires});
+}
+
+void Search::finish(Known known) {
+  known_ = std::move(known);
   events_.on_found(*this);
+}
+
+void tell(Known const& known, RouteListener& listener, Random& random) {
+  if (known.finding) {
+    listener.on_route(shuffled(*known.finding, random));
+  } else {
+    listener.on_no_route(Outcome(known.finding.error()));
+  }
 }
 
 Known Search::take_known() {
@@ -177,22 +200,8 @@ void Search::answer(Known const& known, Random& random) {
     auto* const waiter = waiters_.front();
     waiters_.pop_front();
     waiter->search_ = nullptr;
-    if (known.way)
-      waiter->listener_.on_route(make_route(*known.way, known.expires, random));
-    else
-      waiter->listener_.on_no_route(known.way.error());
+    tell(known, waiter->listener_, random);
   }
-}
-
-std::shared_ptr<Route const> make_route(Way const& way, TimePoint expires, Random& random) {
-  auto route = std::make_shared<Route>();
-  route->site = way.site;
-  route->is_named_site = way.is_named_site;
-  route->why_this_site = way.why_this_site;
-  route->hosts = way.host_names;
-  route->targets = targets_of(way.hosts, way.ip, random);
-  route->expires = expires;
-  return route;
 }
 
 }  // namespace mailpool::route

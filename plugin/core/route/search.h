@@ -80,7 +80,9 @@ class Search final : public MxListener {
   void ask(std::size_t host, IpAddress::Family family);
   void on_addresses(std::size_t host, AddressAnswer const& answer);
   void take_addresses();
-  void finish(tl::expected<Way, Outcome> way);
+  void finish(std::vector<std::string> host_names, std::vector<Host> const& hosts);
+  void refuse(Outcome outcome);
+  void finish(Known known);
 
   std::string const domain_;
   TimePoint const asked_;  ///< lifetimes count from here, so that nothing outlives its TTL
@@ -103,8 +105,7 @@ class Search final : public MxListener {
   std::list<Waiter*> waiters_;
 };
 
-/// A route of its own for each caller: equal preferences and addresses in an order of their own.
-[[nodiscard]] std::shared_ptr<Route const> make_route(Way const& way, TimePoint expires,
-                                                      Random& random);
+/// Calls the listener, who may make `known` go away meanwhile.
+void tell(Known const& known, RouteListener& listener, Random& random);
 
 }  // namespace mailpool::route

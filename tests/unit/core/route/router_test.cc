@@ -502,8 +502,16 @@ BOOST_AUTO_TEST_CASE(new_settings_forget_routes_and_searches_under_way_begin_ane
 
 BOOST_AUTO_TEST_CASE(the_cache_is_bounded) {
   settings.routes["*"] = {{"192.0.2.1", 25}};
-  for (int i = 0; i < 65'540; ++i) ask("d" + std::to_string(i) + ".example");
-  BOOST_TEST(router().cached() == 65'536U);
+  for (int i = 0; i < 131'080; ++i) ask("d" + std::to_string(i) + ".example");
+  BOOST_TEST(router().cached() == 131'072U);
+}
+
+BOOST_AUTO_TEST_CASE(domains_that_nobody_asks_for_any_more_are_forgotten_after_their_ttl) {
+  settings.routes["*"] = {{"192.0.2.1", 25}};
+  for (int i = 0; i < 1000; ++i) ask("old" + std::to_string(i) + ".example");
+  now += longest_ttl;
+  for (int i = 0; i < 500; ++i) ask("new" + std::to_string(i) + ".example");
+  BOOST_TEST(router().cached() == 500U);
 }
 
 BOOST_AUTO_TEST_CASE(too_many_searches_under_way_defer_at_once) {
