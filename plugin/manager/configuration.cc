@@ -1,0 +1,49 @@
+#include "manager/configuration.h"
+
+#include <fmt/format.h>
+#include <netdb.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <memory>
+
+#include "core/config/load.h"
+#include "manager/configuration_file.h"
+#include "manager/own_addresses.h"
+
+namespace mailpool::manager {
+std::string machine_name() {
+  char name[256] = "";
+  if (gethostname(name, sizeof name - 1) != 0) return "localhost.localdomain";
+  if (std::strchr(name, '.') != nullptr) return name;
+  addrinfo hints{};
+  hints.ai_flags = AI_CANONNAME;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (getaddrinfo(name, nullptr, &hints, &found) != 0) return name;
+  std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> const guard(found, freeaddrinfo);
+  return found->ai_canonname != nullptr && std::strchr(found->ai_canonname, '.') != nullptr ? found->ai_canonname : name;
+}
+
+Configuration read_configuration(std::string const& path) {
+  Configuration c;
+  auto const text = read_configuration_file(path);
+  if (!text) {
+    c.mistakes.push_back(fmt::format("{}: cannot be read: {}", path, text.error().reason));
+    return c;
+  }
+  auto loaded = load_settings(*text, path);
+  for (auto const& mistake : loaded.mistakes) c.mistakes.push_back(mistake.to_line());
+  c.settings = std::move(loaded.settings);
+  if (!c.mistakes.empty()) return c;
+  if (c.settings.hostname.empty()) c.settings.hostname = machine_name();
+  c.lmtp_users = look_up_users(c.settings.lmtp.allow_users, "[lmtp] allow_users");
+  c.read_users = look_up_users(c.settings.control.read_users, "[control] read_users");
+  c.write_users = look_up_users(c.settings.control.write_users, "[control] write_users");
+  for (auto const* users : {&c.lmtp_users, &c.read_users, &c.write_users})
+    c.warnings.insert(c.warnings.end(), users->warnings.begin(), users->warnings.end());
+  c.own_addresses = own_addresses();
+  return c;
+}
+
+}  // namespace mailpool::manager

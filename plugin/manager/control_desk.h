@@ -1,0 +1,58 @@
+#pragma once
+// The operator's questions and orders, answered from the running manager.
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/control/actions.h"
+#include "core/delivery/dispatcher.h"
+#include "core/route/router.h"
+
+namespace mailpool::manager {
+
+/// What the desk cannot know from delivery alone.
+class DeskSources {
+ public:
+  virtual ~DeskSources() = default;
+  /// Fills in what belongs to the process: version, state, uptime, intake, bodies, DNS, log, map, configuration.
+  virtual void fill(control::ManagerStatus& status) const = 0;
+  virtual std::vector<control::Finding> check() const = 0;
+  virtual control::ReloadReport reload() = 0;
+  virtual void drain() = 0;
+  virtual void undrain() = 0;
+};
+
+class ControlDesk final : public control::ControlActions {
+ public:
+  ControlDesk(delivery::Dispatcher& dispatcher, route::Router& router, delivery::Clock const& clock, Settings const& settings,
+              DeskSources& sources)
+      : dispatcher_(dispatcher), router_(router), clock_(clock), settings_(settings), sources_(sources) {}
+
+  control::ManagerStatus status(std::size_t most) override;
+  Result<control::NameStatus> status_of(std::string const& name, std::size_t most) override;
+  Result<std::vector<control::ConnectionStatus>> connections(std::string const& site, std::size_t most) override;
+  [[nodiscard]] std::unique_ptr<control::Pending> explain(std::string const& address, control::ExplainListener& listener) override;
+  std::vector<control::Finding> check() override { return sources_.check(); }
+  Result<std::string> suspend(control::Subject const& subject, Duration how_long, std::string const& reason,
+                              control::Requester const& who) override;
+  Result<std::string> resume(control::Subject const& subject, control::Requester const& who) override;
+  Result<std::string> flush(std::string const& site, control::Requester const& who) override;
+  Result<std::string> drain(control::Requester const& who) override;
+  Result<std::string> undrain(control::Requester const& who) override;
+  control::ReloadReport reload(control::Requester const&) override { return sources_.reload(); }
+
+ private:
+  friend class Explaining;
+  [[nodiscard]] std::string no_such_site(std::string const& name) const;
+  [[nodiscard]] control::Explanation explain_route(std::string const& address, std::string const& domain, route::Route const& route) const;
+  void add_suspensions(std::vector<control::SuspensionStatus>& to) const;
+
+  delivery::Dispatcher& dispatcher_;
+  route::Router& router_;
+  delivery::Clock const& clock_;
+  Settings const& settings_;
+  DeskSources& sources_;
+};
+
+}  // namespace mailpool::manager

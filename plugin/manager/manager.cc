@@ -1,0 +1,259 @@
+#include "manager/manager.h"
+
+#include <fmt/format.h>
+#include <systemd/sd-daemon.h>
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+
+#include "core/base/text.h"
+
+namespace mailpool::manager {
+namespace {
+
+constexpr int lmtp_backlog = 1024;
+
+IntakeSettings intake_settings(Configuration const& c) {
+  return {c.settings.hostname, c.lmtp_users.uids, c.settings.lmtp.max_connections, c.settings.lmtp.max_message_size};
+}
+
+}  // namespace
+
+SpillingBodyStore::Limits body_limits(Settings const& settings) { return {settings.lmtp.spill_above, settings.lmtp.memory_limit}; }
+
+namespace {
+
+// A socket that systemd passed is told apart by its path: the control socket, or one of LMTP.
+std::vector<int> sockets_of_systemd() {
+  std::vector<int> fds;
+  int const n = sd_listen_fds(1);
+  for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + n; ++fd) fds.push_back(fd);
+  return fds;
+}
+
+}  // namespace
+
+std::string_view name_of(ManagerState state) {
+  switch (state) {
+    case ManagerState::Starting: return "starting";
+    case ManagerState::Running: return "running";
+    case ManagerState::Draining: return "draining";
+  }
+  return "running";
+}
+
+Manager::Manager(Configuration configuration, std::string path, LogWriter& log)
+    : log_(log), path_(std::move(path)), configuration_(std::move(configuration)), started_at_(loop_.now()) {}
+
+Manager::~Manager() {
+  // Who asks goes before who answers.
+  control_.reset();
+  metrics_.reset();
+  background_.reset();
+  intake_.reset();
+  dispatcher_.reset();
+  streams_.reset();
+  router_.reset();
+  resolver_.reset();
+}
+
+Result<void> Manager::start() {
+  auto const& settings = configuration_.settings;
+  auto tls = TlsClient::make();
+  if (!tls) return tl::make_unexpected(tls.error());
+  resolver_ = std::make_unique<UnboundResolver>(loop_, log_, settings.dns);
+  router_ = std::make_unique<route::Router>(settings, *resolver_, random_);
+  streams_ = std::make_unique<Streams>(loop_, std::move(*tls));
+  context_ = std::make_unique<delivery::Context>(*streams_, random_, log_, loop_.clock());
+  dispatcher_ = std::make_unique<delivery::Dispatcher>(settings, *router_, *context_);
+  bodies_ = std::make_unique<SpillingBodyStore>(body_limits(settings), std::vector<std::string>{settings.state_dir, "/var/tmp", "/tmp"});
+  intake_ = std::make_unique<Intake>(loop_, *dispatcher_, *bodies_, log_);
+  desk_ = std::make_unique<ControlDesk>(*dispatcher_, *router_, loop_.clock(), configuration_.settings, static_cast<DeskSources&>(*this));
+  background_ = std::make_unique<Background>(loop_);
+
+  timer_ = loop_.make_event(-1, EV_TIMEOUT, &Manager::on_timer, this);
+  caught_up_event_ = loop_.make_event(bodies_->caught_up_fd(), EV_READ | EV_PERSIST, &Manager::on_caught_up, this);
+  event_add(caught_up_event_.get(), nullptr);
+  beat_timer_ = loop_.make_event(-1, EV_PERSIST, &Manager::on_beat, this);
+  for (int number : {SIGTERM, SIGINT, SIGHUP}) {
+    signals_.push_back(loop_.make_event(number, EV_SIGNAL | EV_PERSIST, &Manager::on_signal, this));
+    event_add(signals_.back().get(), nullptr);
+  }
+  loop_.at_end_of_turn([this] { finish_turn(); });
+  streams_->set_own_addresses(configuration_.own_addresses);
+  router_->set_own_addresses(configuration_.own_addresses);
+  intake_->reconfigure(intake_settings(configuration_));
+  if (auto opened = open_sockets(); !opened) return opened;
+  for (auto const& warning : configuration_.warnings) log_.warning(warning);
+
+  open_map();
+  loaded_at_ = std::chrono::system_clock::now();
+  state_ = ManagerState::Running;
+  timeval const every{1, 0};
+  evtimer_add(beat_timer_.get(), &every);
+  beat();
+  if (map_) {
+    map_->reconfigure(map_settings(settings));
+    map_->settle();
+  }
+  log_.info(fmt::format("mailpoold {} started: hostname={} lmtp={} control={}", MAILPOOL_VERSION, settings.hostname,
+                        fmt::join(settings.lmtp.listen, ","), settings.control.listen));
+  sd_notify(0, "READY=1");
+  return {};
+}
+
+Result<void> Manager::open_sockets() {
+  auto const& settings = configuration_.settings;
+  std::vector<UnixListener> lmtp;
+  std::optional<UnixListener> control;
+  for (int fd : sockets_of_systemd()) {
+    auto adopted = UnixListener::adopt(fd);
+    if (!adopted) return tl::make_unexpected(adopted.error());
+    if (adopted->path() == settings.control.listen) {
+      control = std::move(*adopted);
+    } else {
+      lmtp.push_back(std::move(*adopted));
+    }
+  }
+  if (lmtp.empty()) {
+    for (auto const& path : settings.lmtp.listen) {
+      auto listener = listen_unix(path, static_cast<mode_t>(settings.lmtp.socket_mode), settings.lmtp.socket_group, lmtp_backlog);
+      if (!listener) return failed("[lmtp] listen: " + listener.error().reason);
+      if (!listener->warning().empty()) log_.warning("[lmtp] socket_group: " + listener->warning());
+      lmtp.push_back(std::move(*listener));
+    }
+  }
+  if (!control) {
+    auto listener = listen_unix(settings.control.listen, 0660, settings.lmtp.socket_group, 64);
+    if (!listener) return failed("[control] listen: " + listener.error().reason);
+    control = std::move(*listener);
+  }
+  for (auto& listener : lmtp) intake_->listen_on(std::move(listener));
+  metrics_ = std::make_unique<MetricsServer>(loop_, *desk_, log_);
+  if (auto listening = metrics_->reconfigure(settings.metrics); !listening) return failed("[metrics] listen: " + listening.error().reason);
+  control_ = std::make_unique<ControlServer>(loop_, std::move(*control), *desk_, log_);
+  control_->set_users(configuration_.read_users.uids, configuration_.write_users.uids);
+  return {};
+}
+
+void Manager::open_map() {
+  std::filesystem::path const map = configuration_.settings.postfix.map;
+  if (map.empty()) return;
+  auto const queue_directory = map.parent_path().parent_path();
+  std::error_code error;
+  if (!std::filesystem::is_directory(queue_directory, error)) {
+    log_.info(fmt::format("no map for Postfix is kept: there is no {} ([postfix] map)", queue_directory.string()));
+    return;
+  }
+  map_ = std::make_unique<MapPublisher>(map.string(), "lmtp.sock", log_);
+}
+
+void Manager::run() { loop_.run(); }
+
+void Manager::finish_turn() {
+  auto now = loop_.now();
+  auto const began = now;
+  do {
+    dispatcher_->run(now);
+    streams_->flush(now);
+    intake_->flush(now);
+    now = loop_.now();
+  } while (dispatcher_->has_work() || streams_->has_work() || intake_->has_work());
+  dispatcher_->sweep();
+  streams_->sweep();
+  intake_->sweep();
+  worst_turn_ = std::max(worst_turn_, now - began);
+  if (is_terminating_) end_if_drained(now);
+  arm_timer(now);
+}
+
+void Manager::arm_timer(TimePoint now) {
+  auto const deadline = std::min(dispatcher_->deadline(), is_terminating_ ? drained_by_ : never);
+  if (deadline >= armed_) return;
+  armed_ = deadline;
+  Loop::arm(timer_.get(), std::max(deadline - now, Duration::zero()));
+}
+
+void Manager::on_timer(evutil_socket_t, short, void* self) {
+  auto& manager = *static_cast<Manager*>(self);
+  manager.armed_ = never;
+  manager.loop_.end_turn_soon();
+}
+
+void Manager::on_caught_up(evutil_socket_t, short, void* self) {
+  auto& manager = *static_cast<Manager*>(self);
+  manager.bodies_->acknowledge();
+  manager.intake_->read_on();
+}
+
+void Manager::on_beat(evutil_socket_t, short, void* self) { static_cast<Manager*>(self)->beat(); }
+
+void Manager::beat() {
+  sd_notify(0, "WATCHDOG=1");
+  if (!map_) return;
+  note_learned();
+  map_->beat(loop_.now());
+}
+
+void Manager::note_learned() {
+  dispatcher_->visit_learned([this](std::string const& domain, delivery::Site const& site) { map_->learn(domain, site.name()); });
+}
+
+void Manager::on_signal(evutil_socket_t number, short, void* self) { static_cast<Manager*>(self)->on_signal(static_cast<int>(number)); }
+
+void Manager::on_signal(int number) {
+  if (number == SIGHUP) {
+    log_.reopen();
+    (void)reload();
+  } else {
+    terminate();
+  }
+  loop_.end_turn_soon();
+}
+
+void Manager::terminate() {
+  auto const now = loop_.now();
+  if (is_terminating_) {
+    log_.warning("stopping now: transactions before their commit point are answered 451");
+    dispatcher_->stop(now);
+    drained_by_ = now;
+    return;
+  }
+  is_terminating_ = true;
+  state_ = ManagerState::Draining;
+  drained_by_ = after(now, configuration_.settings.drain_timeout);
+  log_.info(fmt::format("draining: at most {} (drain_timeout)", to_text(configuration_.settings.drain_timeout)));
+  sd_notify(0, "STOPPING=1");
+  intake_->drain();
+  dispatcher_->drain(now);
+}
+
+void Manager::end_if_drained(TimePoint now) {
+  bool const is_empty = intake_->connections() == 0 && context_->connections_open == 0 && dispatcher_->deliveries() == 0;
+  if (!is_empty && now < drained_by_) return;
+  if (!is_empty) {
+    log_.warning(fmt::format("drain_timeout: {} messages and {} connections were still open", dispatcher_->deliveries(),
+                             context_->connections_open));
+    dispatcher_->stop(now);
+    intake_->flush(now);
+  }
+  log_.info("stopped");
+  loop_.stop();
+}
+
+void Manager::drain() {
+  state_ = ManagerState::Draining;
+  dispatcher_->drain(loop_.now());
+  if (map_) map_->set_draining(true);
+  loop_.end_turn_soon();
+}
+
+void Manager::undrain() {
+  if (is_terminating_) return;
+  state_ = ManagerState::Running;
+  dispatcher_->undrain(loop_.now());
+  if (map_) map_->set_draining(false);
+}
+
+}  // namespace mailpool::manager

@@ -1,0 +1,107 @@
+#pragma once
+// mailpoold: everything hangs off this one object.
+
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "core/delivery/dispatcher.h"
+#include "manager/background.h"
+#include "manager/body_store.h"
+#include "manager/configuration.h"
+#include "manager/control_desk.h"
+#include "manager/control_server.h"
+#include "manager/intake.h"
+#include "manager/log_writer.h"
+#include "manager/loop.h"
+#include "manager/map_publisher.h"
+#include "manager/metrics_server.h"
+#include "manager/stream.h"
+#include "manager/unbound_resolver.h"
+
+namespace mailpool::manager {
+
+class MachineRandom final : public route::Random {
+ public:
+  std::uint32_t number(std::uint32_t below) override { return std::uniform_int_distribution<std::uint32_t>(0, below - 1)(engine_); }
+
+ private:
+  std::mt19937 engine_{std::random_device{}()};
+};
+
+enum class ManagerState : std::uint8_t { Starting, Running, Draining };
+[[nodiscard]] std::string_view name_of(ManagerState state);
+
+[[nodiscard]] SpillingBodyStore::Limits body_limits(Settings const& settings);
+
+class Manager final : private DeskSources {
+ public:
+  /// `configuration` is without mistakes; `path` is read again on reload. The log must outlive the manager.
+  Manager(Configuration configuration, std::string path, LogWriter& log);
+  ~Manager() override;
+  Manager(Manager const&) = delete;
+  Manager& operator=(Manager const&) = delete;
+
+  /// Opens sockets and announces readiness.
+  Result<void> start();
+  /// Until SIGTERM and the end of the drain.
+  void run();
+
+ private:
+  // DeskSources
+  void fill(control::ManagerStatus& status) const override;
+  std::vector<control::Finding> check() const override;
+  control::ReloadReport reload() override;
+  void drain() override;
+  void undrain() override;
+
+  Result<void> open_sockets();
+  void open_map();
+  void apply(Configuration configuration);
+  control::ReloadReport apply_if_good(Configuration configuration);
+  void terminate();
+  void finish_turn();
+  void end_if_drained(TimePoint now);
+  void arm_timer(TimePoint now);
+  void beat();
+  void note_learned();
+
+  static void on_timer(evutil_socket_t, short, void* self);
+  static void on_beat(evutil_socket_t, short, void* self);
+  static void on_caught_up(evutil_socket_t, short, void* self);
+  static void on_signal(evutil_socket_t number, short, void* self);
+  void on_signal(int number);
+
+  LogWriter& log_;
+  std::string path_;
+  Configuration configuration_;
+  Loop loop_;
+  TimePoint started_at_;
+  WallTime loaded_at_;
+  MachineRandom random_;
+  std::unique_ptr<UnboundResolver> resolver_;
+  std::unique_ptr<route::Router> router_;
+  std::unique_ptr<Streams> streams_;
+  std::unique_ptr<delivery::Context> context_;
+  std::unique_ptr<delivery::Dispatcher> dispatcher_;
+  std::unique_ptr<SpillingBodyStore> bodies_;
+  std::unique_ptr<Intake> intake_;
+  std::unique_ptr<MapPublisher> map_;
+  std::unique_ptr<ControlDesk> desk_;
+  std::unique_ptr<ControlServer> control_;
+  std::unique_ptr<MetricsServer> metrics_;
+  std::unique_ptr<Background> background_;
+  EventPtr timer_;
+  EventPtr beat_timer_;
+  EventPtr caught_up_event_;
+  std::vector<EventPtr> signals_;
+  control::ReloadReport last_reload_;
+  ManagerState state_ = ManagerState::Starting;
+  TimePoint drained_by_ = never;
+  TimePoint armed_ = never;
+  Duration worst_turn_{};
+  bool is_terminating_ = false;
+};
+
+}  // namespace mailpool::manager

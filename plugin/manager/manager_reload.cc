@@ -1,0 +1,103 @@
+// How new settings are taken over: read off the loop, applied on it, or refused with every mistake while the old ones stay.
+
+#include <fmt/format.h>
+#include <systemd/sd-daemon.h>
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+
+#include "core/config/options.h"
+#include "manager/manager.h"
+
+namespace mailpool::manager {
+namespace {
+
+// Files and local user databases answer at once; a slow name service must not hold up mail, so its answer is taken when it comes.
+constexpr auto longest_wait = std::chrono::milliseconds(500);
+
+/// A configuration on its way from the reading thread to the loop.
+struct Reading {
+  std::mutex mutex;
+  std::condition_variable is_done;
+  std::optional<Configuration> configuration;
+
+  void finish(Configuration read) {
+    std::lock_guard const lock(mutex);
+    configuration = std::move(read);
+    is_done.notify_all();
+  }
+  std::optional<Configuration> take() {
+    std::lock_guard const lock(mutex);
+    return std::exchange(configuration, std::nullopt);
+  }
+  std::optional<Configuration> wait_and_take() {
+    std::unique_lock lock(mutex);
+    is_done.wait_for(lock, longest_wait, [this] { return configuration.has_value(); });
+    return std::exchange(configuration, std::nullopt);
+  }
+};
+
+}  // namespace
+
+control::ReloadReport Manager::reload() {
+  auto reading = std::make_shared<Reading>();
+  background_->run([reading, path = path_] { reading->finish(read_configuration(path)); },
+                   [this, reading] {
+                     if (auto late = reading->take()) (void)apply_if_good(std::move(*late));
+                   });
+  if (auto read = reading->wait_and_take()) return apply_if_good(std::move(*read));
+  control::ReloadReport report;
+  report.warnings.push_back("a name service is slow: the settings are applied as soon as it has answered; the log will say so");
+  return report;
+}
+
+control::ReloadReport Manager::apply_if_good(Configuration configuration) {
+  control::ReloadReport report;
+  report.mistakes = configuration.mistakes;
+  report.warnings = configuration.warnings;
+  if (!configuration.mistakes.empty()) {
+    for (auto const& mistake : configuration.mistakes) log_.error(mistake);
+    log_.error(fmt::format("{} was not applied: the settings of before stay", path_));
+    last_reload_ = report;
+    return report;
+  }
+  report.is_applied = true;
+  report.needs_restart = changed_without_restart(configuration_.settings, configuration.settings);
+  for (auto const& option : report.needs_restart) log_.warning(fmt::format("{} takes effect at a restart only", option));
+  for (auto const& warning : report.warnings) log_.warning(warning);
+  apply(std::move(configuration));
+  log_.info(fmt::format("{} was applied", path_));
+  last_reload_ = report;
+  return report;
+}
+
+void Manager::apply(Configuration configuration) {
+  bool const is_log_moved = configuration.settings.log.to != configuration_.settings.log.to;
+  bool const is_dns_changed = configuration.settings.dns != configuration_.settings.dns;
+  configuration_ = std::move(configuration);
+  auto const& settings = configuration_.settings;
+  auto const now = loop_.now();
+  if (is_log_moved) {
+    if (auto sink = make_log_sink(settings.log.to)) {
+      log_.set_sink(std::move(*sink));
+    } else {
+      log_.error(sink.error().reason);
+    }
+  }
+  log_.set_level(settings.log.level);
+  if (is_dns_changed || settings.dns.servers.empty()) resolver_->reconfigure(settings.dns);
+  router_->set_own_addresses(configuration_.own_addresses);
+  router_->reconfigure(settings);
+  streams_->set_own_addresses(configuration_.own_addresses);
+  dispatcher_->reconfigure(settings, now);
+  bodies_->set_limits(body_limits(settings));
+  intake_->reconfigure({settings.hostname, configuration_.lmtp_users.uids, settings.lmtp.max_connections, settings.lmtp.max_message_size});
+  control_->set_users(configuration_.read_users.uids, configuration_.write_users.uids);
+  (void)metrics_->reconfigure(settings.metrics);  // says itself what went wrong; the old socket stays
+  if (map_) map_->reconfigure(map_settings(settings));
+  loaded_at_ = std::chrono::system_clock::now();
+  loop_.end_turn_soon();
+}
+
+}  // namespace mailpool::manager

@@ -1,0 +1,73 @@
+// What the manager says about itself: the part of `status` and `check` that delivery does not know.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "manager/manager.h"
+#include "manager/snapshots.h"
+
+namespace mailpool::manager {
+
+using control::Finding;
+using Level = control::Finding::Level;
+
+void Manager::fill(control::ManagerStatus& s) const {
+  auto const& settings = configuration_.settings;
+  s.version = MAILPOOL_VERSION;
+  s.state = name_of(state_);
+  s.uptime = loop_.now() - started_at_;
+  s.lmtp_connections = intake_->connections();
+  s.lmtp_max_connections = settings.lmtp.max_connections;
+  s.lmtp_peers_refused = intake_->peers_refused();
+  auto const bodies = bodies_->figures();
+  s.bodies = bodies.memory;
+  s.memory_limit = settings.lmtp.memory_limit;
+  s.spilled = bodies.disk;
+  s.cancelled = intake_->cancelled();
+  s.dns_validation = resolver_->validation();
+  s.log_dropped = log_.dropped();
+  s.loop_worst_us = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(worst_turn_).count());
+  s.map_file = map_ ? settings.postfix.map : std::string();
+  s.configuration.file = path_;
+  s.configuration.loaded = loaded_at_;
+  s.configuration.mistakes = last_reload_.mistakes;
+  s.configuration.warnings = configuration_.warnings;
+}
+
+std::vector<Finding> Manager::check() const {
+  auto const& settings = configuration_.settings;
+  std::vector<Finding> findings;
+  auto add = [&](Level level, std::string area, std::string text, std::string mend) {
+    findings.push_back({level, std::move(area), std::move(text), std::move(mend)});
+  };
+  if (last_reload_.mistakes.empty()) {
+    add(Level::Good, "configuration", fmt::format("{} is in force", path_), "");
+  } else {
+    for (auto const& mistake : last_reload_.mistakes)
+      add(Level::Mistake, "configuration", mistake, fmt::format("edit {} and run: poolctl reload", path_));
+  }
+  for (auto const& option : last_reload_.needs_restart)
+    add(Level::Warning, "configuration", fmt::format("{} was changed and takes effect at a restart only", option),
+        "systemctl restart mailpool");
+  for (auto const& warning : configuration_.warnings) add(Level::Warning, "configuration", warning, fmt::format("edit {}", path_));
+  for (auto const& listener : intake_->listeners())
+    add(Level::Good, "socket", fmt::format("LMTP is taken at {}", listener.path()), "");
+  if (intake_->peers_refused() != 0)
+    add(Level::Warning, "socket", fmt::format("{} LMTP connections came from users not among [lmtp] allow_users", intake_->peers_refused()),
+        "look into the log for their uids");
+  auto const validation = resolver_->validation();
+  add(validation == "on" ? Level::Good : Level::Warning, "dns", fmt::format("DNSSEC validation: {}", validation),
+      validation == "on" ? "" : "let [dns] servers name a resolver that passes DNSSEC on, such as a local unbound");
+  if (bodies_->figures().disk_failures != 0)
+    add(Level::Mistake, "manager", fmt::format("large messages could not be kept on disk: {}", bodies_->last_error()),
+        fmt::format("make room in {} (state_dir)", settings.state_dir));
+  if (log_.dropped() != 0)
+    add(Level::Warning, "manager", fmt::format("{} log lines were dropped because the log did not keep up", log_.dropped()), "");
+  if (context_->totals.poisoned != 0)
+    add(Level::Note, "manager", fmt::format("{} connections ended for protocol errors of the server", context_->totals.poisoned), "");
+  return findings;
+}
+
+}  // namespace mailpool::manager

@@ -1,0 +1,183 @@
+#include "manager/snapshots.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "core/map/writer.h"
+
+namespace mailpool::manager {
+
+using delivery::Clock;
+using delivery::Site;
+using delivery::SmtpConnection;
+using pool::ConnectionState;
+
+namespace {
+
+constexpr std::array all_states{ConnectionState::Connecting, ConnectionState::Idle, ConnectionState::Busy, ConnectionState::Checking,
+                                ConnectionState::Closing};
+
+void count_one(control::ConnectionCounts& counts, ConnectionState state) {
+  switch (state) {
+    case ConnectionState::Connecting: ++counts.connecting; break;
+    case ConnectionState::Idle: ++counts.idle; break;
+    case ConnectionState::Busy: ++counts.busy; break;
+    case ConnectionState::Checking: ++counts.checking; break;
+    case ConnectionState::Closing: ++counts.closing; break;
+  }
+}
+
+std::vector<control::EndpointStatus> endpoints_of(Site const& site, Clock const& clock) {
+  std::map<site::EndpointName, control::EndpointStatus> found;
+  auto row = [&](site::EndpointName const& name) -> control::EndpointStatus& {
+    auto& status = found[name];
+    status.host = name.host;
+    status.address = name.address.to_string();
+    status.port = name.port;
+    return status;
+  };
+  for (auto state : all_states)
+    for (auto const& c : site.connections().in(state)) {
+      auto const& connection = static_cast<SmtpConnection const&>(*c);
+      auto& status = row(connection.endpoint());
+      count_one(status.connections, state);
+      status.max_messages = connection.session().capabilities().mail_max;
+    }
+  for (auto const& [name, record] : site.health().records()) {
+    auto& status = row(name);
+    status.failures = record.failures;
+    status.not_before = moment_to_come(record.not_before, clock);
+    if (status.not_before) status.state = "backing_off";
+    if (record.last_failure) status.last_error = record.last_failure->text;
+  }
+  std::vector<control::EndpointStatus> all;
+  all.reserve(found.size());
+  for (auto& [name, status] : found) all.push_back(std::move(status));
+  return all;
+}
+
+void add_wait(control::SiteStatus& status, Site const& site, Clock const& clock) {
+  auto const now = clock.now();
+  if (auto const& suspension = site.suspension()) {
+    status.blocked_by = name_of(site::Limit::Suspended);
+    status.not_before = moment_to_come(suspension->until, clock);
+    status.reason = suspension->reason;
+    return;
+  }
+  if (site.waiting().is_empty() || site.blocked().is_over()) return;
+  status.blocked_by = name_of(site.blocked().limit);
+  status.not_before = moment_to_come(site.blocked().not_before, clock);
+  status.reason = site.words_for(site.blocked(), nullptr, now);
+}
+
+}  // namespace
+
+control::Moment moment_of(TimePoint t, Clock const& clock) {
+  return {std::max(t - clock.now(), Duration::zero()), clock.wall(t)};
+}
+
+std::optional<control::Moment> moment_to_come(TimePoint t, Clock const& clock) {
+  if (t == never || t <= clock.now()) return std::nullopt;
+  return moment_of(t, clock);
+}
+
+control::ConnectionCounts counts_of(pool::Pool const& pool) {
+  auto n = [&](ConnectionState state) { return static_cast<std::uint32_t>(pool.count(state)); };
+  return {n(ConnectionState::Connecting), n(ConnectionState::Idle), n(ConnectionState::Busy), n(ConnectionState::Checking),
+          n(ConnectionState::Closing)};
+}
+
+std::string door_of(Site const& site) { return map::door_of_site(site.name(), site.is_named()); }
+
+control::SiteStatus status_of(Site const& site, Clock const& clock, bool in_full) {
+  auto const now = clock.now();
+  auto const& counters = site.counters();
+  control::SiteStatus s;
+  s.site = site.name();
+  s.state = name_of(site.state(now));
+  s.is_named = site.is_named();
+  s.why_this_site = site.why();
+  s.door = door_of(site);
+  s.domains = site.domains;
+  s.connections = counts_of(site.connections());
+  s.in_flight = site.in_flight();
+  s.waiting = site.waiting().size();
+  site.waiting().for_each([&](delivery::Transaction const& t) { s.longest_wait = std::max(s.longest_wait, now - t.timing.accepted); });
+  s.delivered = counters.delivered;
+  s.deferred = counters.deferred;
+  s.refused = counters.refused;
+  s.opened = counters.opened;
+  s.reused = counters.reused;
+  s.recent = {counters.recent_delivered.count(now) + counters.recent_deferred.count(now) + counters.recent_refused.count(now),
+              counters.recent_delivered.count(now), counters.recent_deferred.count(now), counters.recent_refused.count(now)};
+  s.max_connections = site.settings().max_connections;
+  s.max_messages = site.settings().max_messages;
+  s.max_waiting = site.settings().max_waiting;
+  s.rate = site.settings().rate.to_string();
+  s.connect_rate = site.settings().connect_rate.to_string();
+  add_wait(s, site, clock);
+  s.last_reply = site.last_reply();
+  s.last_error = site.last_error();
+  for (auto const& [reason, count] : counters.closed) s.closes.push_back({reason, count});
+  if (in_full) s.endpoints = endpoints_of(site, clock);
+  return s;
+}
+
+control::ConnectionStatus status_of(SmtpConnection const& connection, Site const& site, TimePoint now) {
+  control::ConnectionStatus s;
+  s.id = connection.id();
+  s.site = site.name();
+  s.host = connection.target().host;
+  s.address = connection.target().address.to_string();
+  s.port = connection.target().port;
+  s.state = name_of(connection.state());
+  s.age = now - connection.opened_at();
+  auto const* transaction = connection.transaction();
+  auto const since = connection.state() == ConnectionState::Idle      ? connection.idle_since()
+                     : transaction != nullptr                         ? transaction->timing.started
+                     : connection.state() == ConnectionState::Connecting ? connection.opened_at()
+                                                                      : connection.last_heard();
+  s.in_state = now - since;
+  s.messages = connection.uses();
+  s.max_messages = site.settings().max_messages;
+  s.tls = connection.session().is_encrypted() ? fmt::format("{} {} unverified", connection.tls().version, connection.tls().cipher) : "none";
+  if (connection.state() != ConnectionState::Idle) s.doing = connection.doing();
+  if (transaction != nullptr) s.domain = transaction->domain;
+  s.last_reply = connection.session().last_reply();
+  return s;
+}
+
+control::DomainStatus status_of(std::string const& domain, delivery::Dispatcher const& dispatcher, Clock const& clock) {
+  control::DomainStatus s;
+  s.domain = domain;
+  if (auto const* site = dispatcher.site_of_domain(domain)) {
+    s.site = site->name();
+    s.door = door_of(*site);
+    site->waiting().for_each([&](delivery::Transaction const& t) { s.waiting += t.domain == domain ? 1U : 0U; });
+    for (auto const& c : site->connections().in(ConnectionState::Busy)) {
+      auto const* transaction = static_cast<SmtpConnection const&>(*c).transaction();
+      if (transaction != nullptr && transaction->domain == domain) ++s.in_flight;
+    }
+  } else {
+    s.door = map::door_of_site(domain, false);
+  }
+  auto const* limits = dispatcher.limits_of(domain);
+  if (limits == nullptr) return s;
+  s.max_connections = limits->connections.most();
+  s.rate = limits->rate.rate().to_string();
+  if (limits->suspension && limits->suspension->until > clock.now()) {
+    s.state = name_of(site::SiteState::Suspended);
+    s.blocked_by = name_of(site::Limit::Suspended);
+    s.not_before = moment_to_come(limits->suspension->until, clock);
+    s.reason = limits->suspension->reason;
+  } else if (auto const t = limits->rate.earliest(clock.now()); t > clock.now()) {
+    s.state = name_of(site::SiteState::Limited);
+    s.blocked_by = name_of(site::Limit::DomainRate);
+    s.not_before = moment_to_come(t, clock);
+  }
+  return s;
+}
+
+}  // namespace mailpool::manager
