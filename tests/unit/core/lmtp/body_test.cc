@@ -128,6 +128,13 @@ BOOST_AUTO_TEST_CASE(xforward_ident_names_the_message_and_is_used_once) {
   BOOST_TEST(c.messages.at(2).envelope.queue_id == "OWN1");
 }
 
+BOOST_AUTO_TEST_CASE(rset_forgets_the_ident) {
+  Client c;
+  c.send("LHLO me\r\nXFORWARD IDENT=4ED10A9055E\r\nRSET\r\n");
+  c.send("MAIL FROM:<>\r\nRCPT TO:<u@example.org>\r\nDATA\r\nx\r\n.\r\n");
+  BOOST_TEST(c.messages.at(0).envelope.queue_id == "OWN1");
+}
+
 BOOST_AUTO_TEST_CASE(without_xforward_the_newest_received_field_names_the_message) {
   Client c;
   c.received = "Received: by us id ";

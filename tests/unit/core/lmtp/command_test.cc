@@ -224,6 +224,16 @@ BOOST_AUTO_TEST_CASE(twenty_mistakes_in_a_row_close_the_connection_but_not_with_
   BOOST_TEST(c.server.close_reason() == "too many mistakes");
 }
 
+BOOST_AUTO_TEST_CASE(a_message_in_between_wipes_the_slate_clean) {
+  Ready c;
+  c.answers = {"ok"};
+  for (int i = 0; i < 3; ++i) {
+    for (int n = 0; n < 19; ++n) c.say_line("BAD");
+    c.say_line("MAIL FROM:<>\r\nRCPT TO:<u@example.org>\r\nDATA");
+    BOOST_TEST(c.send(".\r\n") == "250 2.0.0 ok|");
+  }
+}
+
 BOOST_AUTO_TEST_CASE(refused_recipients_are_no_mistakes) {
   Ready c;
   for (int i = 0; i < 50; ++i) {

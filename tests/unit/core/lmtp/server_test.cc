@@ -59,6 +59,19 @@ BOOST_AUTO_TEST_CASE(replies_go_out_in_rcpt_order_each_as_soon_as_its_predecesso
   BOOST_TEST(c.server.is_idle());
 }
 
+BOOST_AUTO_TEST_CASE(replies_in_reverse_go_out_together_at_the_end) {
+  Client c;
+  c.begin({"a@x.example", "b@x.example", "c@x.example"});
+  c.send("x\r\n.\r\n");
+  c.say(2, 250, "third");
+  c.say(1, 250, "second");
+  BOOST_TEST(c.replies() == "");
+  BOOST_TEST(c.server.is_delivering());
+  c.say(0, 250, "first");
+  BOOST_TEST(c.replies() == "250 2.0.0 first|250 2.0.0 second|250 2.0.0 third|");
+  BOOST_TEST(!c.server.is_delivering());
+}
+
 BOOST_AUTO_TEST_CASE(a_dialogue_cut_anywhere_gives_the_same_replies_and_the_same_message) {
   std::string_view const dialogue =
       "LHLO me\r\nXFORWARD IDENT=4ED1\r\nMAIL FROM:<s@example.com>\r\nRCPT TO:<a@x.example>\r\n"
