@@ -108,6 +108,12 @@ BOOST_AUTO_TEST_CASE(what_is_not_toml_has_its_line) {
   expect(std::string_view("a = '\xff'\n"), 1, "not TOML");
 }
 
+BOOST_AUTO_TEST_CASE(a_file_of_another_editor_reads_the_same) {
+  BOOST_TEST(good("\xef\xbb\xbf[smtp]\r\nmax_messages = 3\r\n").smtp.max_messages == 3U);
+  BOOST_TEST(good("smtp.max_messages = 3").smtp.max_messages == 3U);
+  BOOST_TEST(good("smtp = { max_messages = 3 }").smtp.max_messages == 3U);
+}
+
 BOOST_AUTO_TEST_CASE(a_file_is_at_most_one_mebibyte) {
   std::string text(most_octets_of_configuration, '\n');
   BOOST_TEST(mistakes(text) == "");
