@@ -114,7 +114,9 @@ void Link::run_due() {
   while (!in_.empty() && in_.front().due <= now && !closed_) {
     auto const item = std::move(in_.front());
     in_.pop_front();
+    handling_ = item.due;
     deliver(item.kind, item.bytes, item.arrived);
+    handling_ = never;
   }
   while (!out_.empty() && out_.front().due <= now && !closed_) {
     if (ending_) break;  // the last octets wait for the client's window
@@ -126,6 +128,11 @@ void Link::run_due() {
   }
   if (linger_until_ <= now && !closed_) return abandon();
   arm_timer();
+}
+
+TimePoint Link::out_due() const {
+  auto const due = (handling_ == never ? net::monotonic_now() : handling_) + half_rtt_;
+  return out_.empty() ? due : std::max(due, out_.back().due);
 }
 
 void Link::arm_timer() {
@@ -152,7 +159,7 @@ void Link::flush() {
   }
   said_total_ += said_.size();
   if (half_rtt_ > Duration::zero()) {
-    out_.push_back({net::monotonic_now() + half_rtt_, std::exchange(said_, {}), false, {}});
+    out_.push_back({out_due(), std::exchange(said_, {}), false, {}});
     return arm_timer();
   }
   if (unsent_.empty())
@@ -166,7 +173,7 @@ void Link::say_raw(std::string_view bytes) {
   if (closed_ || write_closed_ || bytes.empty()) return;
   said_total_ += bytes.size();
   if (half_rtt_ > Duration::zero()) {
-    out_.push_back({net::monotonic_now() + half_rtt_, std::string(bytes), false, {}});
+    out_.push_back({out_due(), std::string(bytes), false, {}});
     return arm_timer();
   }
   unsent_ += bytes;
@@ -220,7 +227,7 @@ void Link::end(Ending how, Duration linger) {
   }
   write_closed_ = true;
   if (half_rtt_ > Duration::zero()) {
-    out_.push_back({net::monotonic_now() + half_rtt_, {}, true, how});
+    out_.push_back({out_due(), {}, true, how});
     return arm_timer();
   }
   ending_ = true;

@@ -114,6 +114,8 @@ class Link {
   void read_tls(TimePoint arrived);
   void collect_tls();
   void run_due();
+  /// When what is said now has to leave.
+  [[nodiscard]] TimePoint out_due() const;
   void arm_timer();
   void write();
   void finish_writing();
@@ -131,6 +133,8 @@ class Link {
   net::Event peer_gone_;
 
   std::deque<In> in_;
+  TimePoint handling_ =
+      never;              ///< when what is being handled was due: a late timer must not add up
   std::string said_;      ///< plain text, not yet flushed
   std::string unsent_;    ///< on the wire's side, due
   std::size_t sent_ = 0;  ///< of unsent_

@@ -25,7 +25,7 @@ int complain(std::string_view what) {
 /// All that runs, in the order in which it may be taken apart.
 class Program {
  public:
-  explicit Program(Options const& options) : options_(options), base_(event_base_new()) {
+  explicit Program(Options const& options) : options_(options), base_(net::make_event_base()) {
     service_.base = base_.get();
     service_.lmtp = options.lmtp;
     service_.log_all = options.log_all;

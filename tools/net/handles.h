@@ -40,9 +40,17 @@ class Fd {
 struct EventDeleter {
   void operator()(event* e) const { event_free(e); }
   void operator()(event_base* b) const { event_base_free(b); }
+  void operator()(event_config* c) const { event_config_free(c); }
 };
 using Event = std::unique_ptr<event, EventDeleter>;
 using EventBase = std::unique_ptr<event_base, EventDeleter>;
+
+/// With timers exact to some microseconds; epoll_wait's own are a millisecond late.
+[[nodiscard]] inline EventBase make_event_base() {
+  std::unique_ptr<event_config, EventDeleter> const config(event_config_new());
+  event_config_set_flag(config.get(), EVENT_BASE_FLAG_PRECISE_TIMER);
+  return EventBase(event_base_new_with_config(config.get()));
+}
 
 [[nodiscard]] inline TimePoint monotonic_now() {
   return TimePoint(
