@@ -129,7 +129,8 @@ class Watcher {
       if (progress != wire::ReplyParser::Progress::Complete) return;
       if (!owed_.empty())
         match(replies_.reply().code);
-      else if (account != nullptr && account->data == 354 && account->premature == 0)
+      else if (account != nullptr && account->data == 354 && !account->is_end_out &&
+               account->premature == 0)
         account->premature = replies_.reply().code;
     }
   }
@@ -302,7 +303,9 @@ class Driver {
       case 14:
         return in_.octet() % 2 != 0 ? session_.cancel("unwanted", now_)
                                     : session_.quit("enough", now_);
-      default: return shake_hands();
+      default:
+        return session_.state() == State::TlsHandshake ? shake_hands()
+                                                       : say(hoped_for() + some_reply());
     }
   }
 
@@ -368,7 +371,6 @@ class Driver {
   }
 
   void shake_hands() {
-    if (session_.state() != State::TlsHandshake) return;
     if (in_.octet() % 4 == 0) return session_.tls_failed("no", now_);
     watcher_.began_tls();
     session_.tls_established(now_);

@@ -99,6 +99,7 @@ class Session {
   // In: what the transport saw.
   void receive(std::string_view octets, TimePoint now);
   /// EOF, reset, or a local failure of the transport, in words ("the server closed the connection", "Connection reset by peer").
+  /// What can still be read is given to receive() first: a server may refuse a body and hang up while it is being written.
   void disconnected(std::string_view how, TimePoint now);
   void tls_established(TimePoint now);
   void tls_failed(std::string_view why, TimePoint now);
