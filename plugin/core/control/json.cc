@@ -226,6 +226,11 @@ std::string to_json(ReloadReport const& report) {
 std::string to_json(Done const& done) {
   return object_text(done);
 }
+std::string to_json(Error const& error) {
+  Json object = Json::object();
+  object["error"] = printable(error.reason, longest_text);
+  return object.dump();
+}
 std::string to_json(std::vector<ConnectionStatus> const& connections) {
   return list_text("connections", connections);
 }

@@ -30,6 +30,8 @@ struct Done {
 [[nodiscard]] std::string to_json(std::vector<Finding> const& findings);
 [[nodiscard]] std::string to_json(ReloadReport const& report);
 [[nodiscard]] std::string to_json(Done const& done);
+/// {"error": "..."}
+[[nodiscard]] std::string to_json(Error const& error);
 
 /// For each of the structs above; an error only where `text` is no JSON object.
 template <class T>

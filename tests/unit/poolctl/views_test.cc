@@ -1,0 +1,172 @@
+#include "poolctl/views.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+
+#include "core/base/text.h"
+#include "unit/poolctl/golden.h"
+#include "unit/poolctl/samples.h"
+
+using namespace mailpool;
+using namespace mailpool::poolctl;
+using namespace mailpool::tests;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Utc {
+  Utc() {
+    ::setenv("TZ", "UTC", 1);
+    ::tzset();
+  }
+};
+
+Screen wide(std::size_t width) {
+  return Screen{width, false, false};
+}
+
+void check_fits(std::string const& shown, std::size_t width) {
+  for (auto line : split(shown, '\n')) {
+    BOOST_TEST(columns_of(line) <= width, line);
+    BOOST_TEST((line.empty() || line.back() != ' '), line);
+  }
+}
+
+template <class T>
+void check_at_all_widths(std::string const& name, T const& what) {
+  for (std::size_t width : {40U, 80U, 120U, 200U}) {
+    auto const shown = view(what, wide(width));
+    check_fits(shown, width);
+    if (width != 40) check_golden(name + "_" + std::to_string(width), shown);
+  }
+}
+
+}  // namespace
+
+BOOST_TEST_GLOBAL_FIXTURE(Utc);
+
+BOOST_AUTO_TEST_SUITE(poolctl_views)
+
+BOOST_AUTO_TEST_CASE(status_fits_the_screen_and_shows_more_on_a_wider_one) {
+  check_at_all_widths("status", busy_manager());
+}
+
+BOOST_AUTO_TEST_CASE(connections_fit_the_screen) {
+  check_at_all_widths("connections", sample_connections());
+}
+
+BOOST_AUTO_TEST_CASE(an_explanation_fits_the_screen) {
+  check_at_all_widths("explain", limited_way());
+}
+
+BOOST_AUTO_TEST_CASE(a_name_in_full_fits_the_screen) {
+  control::NameStatus name;
+  name.name = "google";
+  name.kind = "site";
+  auto const status = busy_manager();
+  name.sites = {status.sites[1]};
+  name.sites[0].why_this_site = "mx matches .google.com";
+  name.sites[0].closes = {{"idle_timeout", 3}, {"max_messages", 41}};
+  name.sites[0].endpoints = limited_way().targets;
+  auto& domain = name.domains.emplace_back();
+  domain.domain = "customer.example.com";
+  domain.site = "google";
+  domain.delivered = 77;
+  name.domains_known = 212;
+  check_at_all_widths("site", name);
+}
+
+BOOST_AUTO_TEST_CASE(findings_come_with_what_mends_them) {
+  using control::Finding;
+  std::vector<Finding> const findings{
+      {Finding::Level::Good, "manager", "mailpoold answers", ""},
+      {Finding::Level::Warning, "dns", "the name server strips DNSSEC: validation is off",
+       "set [dns] servers to one that validates"},
+      {Finding::Level::Mistake, "configuration",
+       "/etc/mailpool/mailpool.toml:12: unknown key \"max_conections\"; did you mean "
+       "\"max_connections\"?",
+       "edit /etc/mailpool/mailpool.toml, then poolctl reload"}};
+  check_at_all_widths("check", findings);
+  BOOST_TEST(view(std::vector<Finding>{findings[0]}, wide(80)).find("all is well") !=
+             std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(the_first_sentence_says_how_it_goes) {
+  auto status = busy_manager();
+  BOOST_TEST(
+      headline(status) ==
+      "mail flows: 120 delivered, 2 deferred in the last minute; 31 waiting; 1 site suspended, 1 "
+      "backing off, 1 limited, 1 domain suspended");
+  status.recent.delivered = 0;
+  BOOST_TEST(headline(status).find("MAIL STANDS STILL: 0 delivered, 2 deferred") == 0U);
+  status.state = "draining";
+  BOOST_TEST(headline(status).find("draining: no new mail is taken, 9 in flight") == 0U);
+  status.state = "starting";
+  BOOST_TEST(headline(status).find("starting") == 0U);
+  control::ManagerStatus quiet;
+  quiet.state = "running";
+  BOOST_TEST(headline(quiet) == "idle: no mail in the last minute");
+  quiet.totals.in_flight = 2;
+  BOOST_TEST(headline(quiet) == "mail flows: 2 in flight");
+  quiet.recent.refused = 1;
+  BOOST_TEST(headline(quiet) == "0 delivered, 1 refused in the last minute");
+}
+
+BOOST_AUTO_TEST_CASE(what_needs_an_operator_is_a_notice_and_nothing_else_is) {
+  control::ManagerStatus status;
+  status.state = "running";
+  status.dns_validation = "on";
+  BOOST_TEST(view(status, wide(80)).find("notice") == std::string::npos);
+  auto shows = [&](std::string_view words) {
+    return view(status, wide(400)).find(words) != std::string::npos;
+  };
+  status.dns_validation = "off: the name server strips DNSSEC";
+  BOOST_TEST(shows("notice       DNSSEC validation: off"));
+  status.configuration.mistakes = {"x"};
+  BOOST_TEST(shows("the configuration was not reloaded: 1 mistake;"));
+  status.lmtp_connections = status.lmtp_max_connections = 5;
+  BOOST_TEST(shows("[lmtp] max_connections (5) is reached"));
+  status.bypassed = 2;
+  BOOST_TEST(shows("2 deliveries left by the MTA's own transport"));
+  status.ambiguous = 1;
+  BOOST_TEST(shows("1 recipient ended without a reply"));
+  status.log_dropped = 3;
+  BOOST_TEST(shows("3 log lines were dropped"));
+  status.lmtp_peers_refused = 1;
+  BOOST_TEST(shows("1 connection refused: users not among [lmtp] allow_users"));
+}
+
+BOOST_AUTO_TEST_CASE(colour_says_nothing_that_words_do_not) {
+  auto const plain = view(busy_manager(), wide(80));
+  BOOST_TEST(plain.find('\x1b') == std::string::npos);
+  auto coloured = view(busy_manager(), Screen{80, true, true});
+  BOOST_TEST(coloured.find("\x1b[31m") != std::string::npos);
+  for (auto at = coloured.find('\x1b'); at != std::string::npos; at = coloured.find('\x1b'))
+    coloured.erase(at, coloured.find('m', at) - at + 1);
+  BOOST_TEST(coloured == plain);
+}
+
+BOOST_AUTO_TEST_CASE(a_way_that_does_not_exist_is_said_first) {
+  control::Explanation way;
+  way.address = "x@nowhere.example.com";
+  way.domain = "nowhere.example.com";
+  way.no_route = "556 5.1.10 the domain takes no mail (null MX)";
+  BOOST_TEST(view(way, wide(80)).find("x@nowhere.example.com no way there: 556 5.1.10") == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_reload_shows_every_mistake_and_what_stays) {
+  control::ReloadReport report;
+  report.mistakes = {"a.toml:1: x", "a.toml:2: y"};
+  BOOST_TEST(view(report, wide(80)) ==
+             "a.toml:1: x\na.toml:2: y\n2 mistakes: nothing was applied, the settings before stay "
+             "in force\n");
+  report = {true, {}, {"[lmtp] listen"}, {}};
+  auto const shown = view(report, wide(80));
+  BOOST_TEST(shown.find("[lmtp] listen has changed and takes effect at a restart") == 0U);
+  BOOST_TEST(shown.find("applies\n") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,162 @@
+// `poolctl status NAME`: a site, a domain or a door in full.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "poolctl/table.h"
+#include "poolctl/views.h"
+#include "poolctl/words.h"
+
+namespace mailpool::poolctl {
+namespace {
+
+// Labelled lines, with the text of each wrapped beside its label.
+class Sheet {
+ public:
+  explicit Sheet(Screen const& screen) : screen_(screen) {}
+
+  void title(std::string const& text, std::string_view state) {
+    if (!out_.empty()) out_ += "\n";
+    auto const room = screen_.width - std::min(screen_.width, state.size() + 2);
+    out_ += screen_.styled(Style::Bold, cut(text, room)) + "  " +
+            screen_.styled(style_of_state(state), state_text(state)) + "\n";
+  }
+  void line(std::string_view label, std::string const& text) {
+    if (!text.empty()) out_ += wrapped(fmt::format("  {:<16}{}", label, text), screen_.width, 18);
+  }
+  void table(Table const& table) {
+    if (!table.is_empty()) out_ += "\n" + table.text(screen_);
+  }
+  [[nodiscard]] std::string take() { return std::move(out_); }
+
+ private:
+  Screen const& screen_;
+  std::string out_;
+};
+
+std::string limit_text(std::string const& rate) {
+  return rate.empty() ? "none" : rate;
+}
+
+std::string closes_text(std::vector<control::CountedReason> closes) {
+  std::sort(closes.begin(), closes.end(),
+            [](auto const& a, auto const& b) { return a.count > b.count; });
+  std::string text;
+  for (auto const& [reason, count] : closes)
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, reason);
+  return text;
+}
+
+Table endpoint_table(std::vector<control::EndpointStatus> const& endpoints) {
+  Table table({{"ENDPOINT", 0, false, 40, 60},
+               {"STATE", 0},
+               {"IDLE", 1, true},
+               {"BUSY", 1, true},
+               {"FAILED", 3, true},
+               {"MESSAGES", 4, true},
+               {"NEXT TRY", 2},
+               {"LAST ERROR", 2, false, 16, 60}});
+  for (auto const& e : endpoints)
+    table.add({{endpoint_text(e.host, e.address, e.port)},
+               {state_text(e.state), style_of_state(e.state)},
+               {std::to_string(e.connections.idle)},
+               {std::to_string(e.connections.busy)},
+               {e.failures == 0 ? "" : std::to_string(e.failures)},
+               {e.max_messages ? std::to_string(*e.max_messages) : ""},
+               {e.not_before ? "in " + to_text(e.not_before->in) : ""},
+               {e.last_error}});
+  return table;
+}
+
+void show(Sheet& sheet, control::SiteStatus const& s) {
+  sheet.title("site " + s.site, s.state);
+  sheet.line("waits for", waits_for(s));
+  sheet.line("belongs by", s.why_this_site);
+  sheet.line("domains", std::to_string(s.domains));
+  sheet.line("door", s.door);
+  sheet.line("recipients", fmt::format("{} delivered, {} deferred, {} refused", s.delivered,
+                                       s.deferred, s.refused));
+  sheet.line("last minute", fmt::format("{} delivered, {} deferred, {} refused", s.recent.delivered,
+                                        s.recent.deferred, s.recent.refused));
+  sheet.line(
+      "transactions",
+      fmt::format("{} in flight, {} waiting of at most {}{}", s.in_flight, s.waiting, s.max_waiting,
+                  s.waiting == 0 ? "" : ", the longest for " + to_text(s.longest_wait)));
+  auto const& c = s.connections;
+  sheet.line("connections",
+             fmt::format(
+                 "{} of at most {}: {} connecting, {} idle, {} busy, {} checking, {} closing",
+                 c.open(), s.max_connections, c.connecting, c.idle, c.busy, c.checking, c.closing));
+  sheet.line("reuse",
+             fmt::format("{}: {} opened, {} reused, at most {} messages each",
+                         reuse_ratio(s.opened, s.reused), s.opened, s.reused, s.max_messages));
+  sheet.line("rate", limit_text(s.rate));
+  sheet.line("connect_rate", limit_text(s.connect_rate));
+  sheet.line("last reply", s.last_reply);
+  sheet.line("last error", s.last_error);
+  sheet.line("closed", closes_text(s.closes));
+  sheet.table(endpoint_table(s.endpoints));
+}
+
+void show(Sheet& sheet, control::DomainStatus const& d) {
+  sheet.title("domain " + d.domain, d.state);
+  if (d.blocked_by)
+    sheet.line("waits for", state_text(*d.blocked_by) +
+                                (d.not_before ? ", next " + moment_text(*d.not_before) : "") +
+                                (d.reason.empty() ? "" : ": " + d.reason));
+  sheet.line("site", d.site.empty() ? "not known yet: its MX has not been asked for" : d.site);
+  sheet.line("door", d.door);
+  sheet.line("recipients", fmt::format("{} delivered, {} deferred, {} refused", d.delivered,
+                                       d.deferred, d.refused));
+  sheet.line("transactions", fmt::format("{} in flight, {} waiting", d.in_flight, d.waiting));
+  if (d.max_connections) sheet.line("max_connections", std::to_string(*d.max_connections));
+  sheet.line("rate", d.rate);
+  if (d.route_expires) sheet.line("MX asked again", moment_text(*d.route_expires));
+}
+
+Table domain_table(std::vector<control::DomainStatus> const& domains) {
+  Table table({{"DOMAIN", 0, false, 16, 60},
+               {"SITE", 2, false, 10, 40},
+               {"STATE", 0},
+               {"WAIT", 0, true},
+               {"IN FLIGHT", 3, true},
+               {"DELIVERED", 1, true},
+               {"DEFERRED", 3, true},
+               {"REFUSED", 3, true}});
+  for (auto const& d : domains)
+    table.add({{d.domain},
+               {d.site},
+               {state_text(d.state), style_of_state(d.state)},
+               {std::to_string(d.waiting)},
+               {std::to_string(d.in_flight)},
+               {std::to_string(d.delivered)},
+               {std::to_string(d.deferred)},
+               {std::to_string(d.refused)}});
+  return table;
+}
+
+}  // namespace
+
+std::string view(control::NameStatus const& status, Screen const& screen) {
+  Sheet sheet(screen);
+  if (status.kind == "door")
+    sheet.line("door", fmt::format("{}: {} behind it", status.name,
+                                   counted(status.domains_known, "domain", "domains")));
+  bool const is_domain = status.kind == "domain";
+  if (is_domain)
+    for (auto const& domain : status.domains) show(sheet, domain);
+  for (auto const& s : status.suspensions)
+    sheet.line("suspended",
+               fmt::format("{} until {} by {}: {}", s.name, clock_text(s.until), s.by, s.reason));
+  for (auto const& site : status.sites) show(sheet, site);
+  if (!is_domain) {
+    sheet.table(domain_table(status.domains));
+    if (status.domains_known > status.domains.size())
+      sheet.line("and", counted(status.domains_known - status.domains.size(), "domain more",
+                                "domains more"));
+  }
+  return sheet.take();
+}
+
+}  // namespace mailpool::poolctl

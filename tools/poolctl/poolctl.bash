@@ -1,0 +1,35 @@
+# bash completion for poolctl; made by `poolctl completion` from its table of commands.
+
+_poolctl() {
+  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command= word words i
+  COMPREPLY=()
+  if [[ $previous == --socket ]]; then
+    mapfile -t COMPREPLY < <(compgen -f -- "$current")
+    return
+  fi
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    word=${COMP_WORDS[i]}
+    [[ $word == --socket ]] && { ((i++)); continue; }
+    [[ $word == -* ]] && continue
+    case "$command" in
+    '') command=$word ;;
+    esac
+  done
+  case "$command" in
+    '') words="--help --json --socket --version status connections explain suspend resume flush drain undrain reload check completion" ;;
+    'status') words="--help --json --watch --rows" ;;
+    'connections') words="--help --json --rows" ;;
+    'explain') words="--help --json" ;;
+    'suspend') words="--help --json --domain --for --reason" ;;
+    'resume') words="--help --json --domain" ;;
+    'flush') words="--help --json" ;;
+    'drain') words="--help --json" ;;
+    'undrain') words="--help --json" ;;
+    'reload') words="--help --json" ;;
+    'check') words="--help --json" ;;
+    'completion') words="--help --json" ;;
+    *) words= ;;
+  esac
+  mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+}
+complete -F _poolctl poolctl
