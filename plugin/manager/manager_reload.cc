@@ -86,9 +86,9 @@ void Manager::apply(Configuration configuration) {
     }
   }
   log_.set_level(settings.log.level);
-  if (is_dns_changed || settings.dns.servers.empty()) resolver_->reconfigure(settings.dns);
   router_->set_own_addresses(configuration_.own_addresses);
-  router_->reconfigure(settings);
+  router_->reconfigure(settings);  // before anything can answer it: its sites lived in the old settings
+  if (is_dns_changed || settings.dns.servers.empty()) resolver_->reconfigure(settings.dns);
   streams_->set_own_addresses(configuration_.own_addresses);
   dispatcher_->reconfigure(settings, now);
   bodies_->set_limits(body_limits(settings));
