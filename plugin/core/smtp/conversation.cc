@@ -14,7 +14,7 @@ namespace mailpool::smtp {
 namespace {
 
 // The body must move on by this much within body_timeout, so that a server which takes an octet a
-// minute is given up (V7: tarpits).
+// minute is given up.
 constexpr std::uint64_t progress_step = 65536;
 
 }  // namespace
