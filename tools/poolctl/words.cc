@@ -38,9 +38,10 @@ std::string clock_text(control::Moment const& moment) {
   std::tm parts{};
   if (localtime_r(&t, &parts) == nullptr) return "?";
   std::array<char, 64> text{};
-  auto const* format = moment.in < std::chrono::hours(24) ? "%H:%M:%S" : "%-d %b %H:%M";
-  auto const n = std::strftime(text.data(), text.size(), format, &parts);
-  return {text.data(), n};
+  auto const n = moment.in < std::chrono::hours(24)
+                     ? std::strftime(text.data(), text.size(), "%H:%M:%S", &parts)
+                     : std::strftime(text.data(), text.size(), "%e %b %H:%M", &parts);
+  return std::string(trimmed({text.data(), n}));
 }
 
 std::string moment_text(control::Moment const& moment) {
@@ -62,10 +63,9 @@ std::string state_text(std::string_view state) {
 }
 
 std::string endpoint_text(std::string_view host, std::string_view address, std::uint16_t port) {
+  if (!host.empty() && host != address) return fmt::format("{}[{}]:{}", host, address, port);
   bool const is_v6 = address.find(':') != std::string_view::npos;
-  if (host.empty() || host == address)
-    return fmt::format(is_v6 ? "[{}]:{}" : "{}:{}", address, port);
-  return fmt::format("{}[{}]:{}", host, address, port);
+  return is_v6 ? fmt::format("[{}]:{}", address, port) : fmt::format("{}:{}", address, port);
 }
 
 namespace {
