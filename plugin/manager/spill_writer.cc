@@ -156,7 +156,7 @@ bool SpillWriter::is_behind(Spill const& spill) const {
 
 void SpillWriter::acknowledge() {
   std::uint64_t count = 0;
-  static_cast<void>(::read(caught_up_fd_, &count, sizeof(count)));
+  (void)!::read(caught_up_fd_, &count, sizeof(count));
 }
 
 std::uint64_t SpillWriter::octets_on_disk() const {
@@ -245,7 +245,7 @@ void SpillWriter::signal_if_caught_up() {
   // Nobody keeps a list of who waits for what: all of them ask again.
   somebody_waits_ = false;
   std::uint64_t const one = 1;
-  static_cast<void>(::write(caught_up_fd_, &one, sizeof(one)));
+  (void)!::write(caught_up_fd_, &one, sizeof(one));
 }
 
 int SpillWriter::make_file(std::string& error) const {

@@ -62,7 +62,7 @@ std::unique_ptr<SSL, SslDeleter> TlsClient::connection(int fd, std::string const
   std::unique_ptr<SSL, SslDeleter> ssl(SSL_new(context_.get()));
   if (!ssl || SSL_set_fd(ssl.get(), fd) != 1) return nullptr;
   if (!IpAddress::parse(server_name) && !server_name.starts_with('['))
-    SSL_set_tlsext_host_name(ssl.get(), server_name.c_str());
+    SSL_ctrl(ssl.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, const_cast<char*>(server_name.c_str()));
   SSL_set_connect_state(ssl.get());
   return ssl;
 }
