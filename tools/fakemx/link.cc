@@ -40,17 +40,21 @@ void Link::on_timer(evutil_socket_t, short, void* self) {
   static_cast<Link*>(self)->run_due();
 }
 
-void Link::on_peer_gone(evutil_socket_t, short, void* self) {
+void Link::on_watch(evutil_socket_t, short, void* self) {
   auto& link = *static_cast<Link*>(self);
+  link.look_for_end();
+  if (!link.over_ || link.eof_) return;
   link.eof_ = true;
-  link.note_over();
+  event_del(link.watch_.get());
   link.arrived(Arrival::End, {});
 }
 
+/// By asking now and then: libevent has no event for an RST on a socket that nobody reads.
 void Link::watch_for_end() {
   if (closed_ || eof_) return;
-  peer_gone_.reset(event_new(base_, fd_.get(), EV_CLOSED, on_peer_gone, this));
-  event_add(peer_gone_.get(), nullptr);
+  watch_.reset(event_new(base_, -1, EV_PERSIST, on_watch, this));
+  timeval const period{0, 500'000};
+  event_add(watch_.get(), &period);
 }
 
 void Link::read() {
@@ -255,7 +259,7 @@ void Link::abandon() {
   readable_.reset();
   writable_.reset();
   timer_.reset();
-  peer_gone_.reset();
+  watch_.reset();
   fd_.reset();
   note_over();
   owner_.on_closed();

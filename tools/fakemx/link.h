@@ -60,7 +60,7 @@ class Link {
   void abandon();
 
   void pause_reading(bool pause);
-  /// Notices the client's end although nothing is read.
+  /// Notices the client's end although nothing is read, within half a second.
   void watch_for_end();
   /// Asks the kernel whether the client has ended its side, though what came before that is not
   /// read yet.
@@ -104,7 +104,7 @@ class Link {
   static void on_readable(evutil_socket_t, short, void* self);
   static void on_writable(evutil_socket_t, short, void* self);
   static void on_timer(evutil_socket_t, short, void* self);
-  static void on_peer_gone(evutil_socket_t, short, void* self);
+  static void on_watch(evutil_socket_t, short, void* self);
 
   void read();
   void arrived(Arrival kind, std::string_view bytes);
@@ -130,7 +130,7 @@ class Link {
   net::Event readable_;
   net::Event writable_;
   net::Event timer_;
-  net::Event peer_gone_;
+  net::Event watch_;
 
   std::deque<In> in_;
   TimePoint handling_ =

@@ -27,7 +27,7 @@ Session::Session(Service& service, Host& host, net::Fd fd, std::uint64_t id, std
 
 void Session::on_start() {
   if (surplus_) {
-    tell({421, "4.7.0", "Too many connections"});
+    say_reply(421, "4.7.0 Too many connections");
     return finish(Ending::Fin);
   }
   consult(Stage::Connect);
@@ -47,6 +47,10 @@ void Session::on_bytes(std::string_view plain, TimePoint arrived) {
   arrived_ = arrived;
   if (mode_ == Mode::Over) return look_for_late_mail(plain, arrived);
   if (wait_ == Wait::Forever) return;
+  if (mode_ == Mode::Handshake) {
+    client_hello_ += plain;
+    return pump_input();
+  }
   if (wait_ == Wait::Timer || pumping_ || !input_.empty()) {
     input_ += plain;
     if (wait_ == Wait::Timer && input_.size() > most_waiting) link_.pause_reading(true);
@@ -80,9 +84,7 @@ void Session::pump(std::string_view& rest) {
     } else if (mode_ == Mode::Content || mode_ == Mode::Chunk) {
       if (!take_content(rest)) return;
     } else if (mode_ == Mode::Handshake) {
-      if (rest.empty()) return;
-      input_.insert(0, rest);
-      rest = {};
+      if (client_hello_.empty()) return;
       consult(Stage::Tls);
     } else if (mode_ == Mode::Greeting || !take_line(rest)) {
       return;

@@ -163,7 +163,8 @@ class Session final : private Link::Owner {
   Mode mode_ = Mode::Greeting;
   Wait wait_ = Wait::None;
   Run run_;
-  std::string input_;  ///< an unfinished line, or what came while the session waited
+  std::string input_;         ///< an unfinished line, or what came while the session waited
+  std::string client_hello_;  ///< for a tls rule
   bool pumping_ = false;
   bool overlong_ = false;
   bool peer_gone_ = false;

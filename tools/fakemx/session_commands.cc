@@ -283,7 +283,7 @@ void Session::normal(Stage stage) {
       tell({220, "2.0.0", "Ready to start TLS"});
       return effect(stage, 220, {});
     case Stage::Tls: {
-      auto const raw = std::exchange(input_, {});
+      auto const raw = std::exchange(client_hello_, {});
       mode_ = Mode::Command;
       link_.start_tls(service_.tls.get());
       return link_.feed_tls(raw, arrived_);

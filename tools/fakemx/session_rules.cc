@@ -274,6 +274,8 @@ void Session::finish_stage(Stage stage) {
   if (std::exchange(silence_due_, false)) link_.end_silence();
   if (mode_ == Mode::Over || wait_ == Wait::Forever) return;
   if (std::exchange(handshake_next_, false)) begin_tls();
+  if (stage == Stage::Tls && mode_ == Mode::Handshake)
+    wait_ = Wait::Forever;  // no `normal`: no TLS
   if (stage == Stage::Quit) {
     if (link_.is_tls()) link_.close_notify();
     finish(Ending::Fin);
