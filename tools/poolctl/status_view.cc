@@ -114,12 +114,14 @@ std::string summary(ManagerStatus const& status, Screen const& screen) {
       screen);
   auto const states =
       c.open() == 0 ? std::string() : fmt::format(" ({} busy, {} idle)", c.busy, c.idle);
-  out +=
-      line("connections",
-           fmt::format("{} open{}, {} opened, {} reused: {} of transactions on a warm connection",
-                       t.connections_open, states, t.connections_opened, t.connections_reused,
-                       reuse_ratio(t.connections_opened, t.connections_reused)),
-           screen);
+  auto const ratio = t.connections_opened == 0
+                         ? std::string()
+                         : fmt::format(": {} of transactions on a warm connection",
+                                       reuse_ratio(t.connections_opened, t.connections_reused));
+  out += line("connections",
+              fmt::format("{} open{}, {} opened, {} reused{}", t.connections_open, states,
+                          t.connections_opened, t.connections_reused, ratio),
+              screen);
   out += line("manager",
               fmt::format("{} {}, up {}, {} from the MTA, bodies {} of {}", status.version,
                           status.state, to_text(status.uptime),
