@@ -9,7 +9,7 @@ function(mailpool_install_program target directory)
   endif()
 endfunction()
 mailpool_install_program(mailpoold sbin)
-mailpool_install_program(poolctl bin)
+# poolctl installs itself, its manual and its completion: tools/poolctl/CMakeLists.txt.
 install(TARGETS postfix_mailpool LIBRARY DESTINATION ${MAILPOOL_POSTFIX_DIR})
 install(FILES packaging/postfix/mailpool.cf DESTINATION /etc/postfix/dynamicmaps.cf.d)
 
@@ -23,9 +23,8 @@ install(FILES packaging/systemd/postfix-mailpool.conf DESTINATION ${MAILPOOL_UNI
 install(FILES packaging/sysusers.d/mailpool.conf DESTINATION lib/sysusers.d)
 install(FILES packaging/tmpfiles.d/mailpool.conf packaging/tmpfiles.d/postfix-mailpool.conf DESTINATION lib/tmpfiles.d)
 install(FILES packaging/apparmor/usr.sbin.mailpoold DESTINATION /etc/apparmor.d)
-install(FILES packaging/completion/poolctl DESTINATION share/bash-completion/completions)
 
-file(GLOB_RECURSE manuals CONFIGURE_DEPENDS plugin/*.[158] conf/*.[158] tools/poolctl/*.[158])
+file(GLOB_RECURSE manuals CONFIGURE_DEPENDS plugin/*.[158] conf/*.[158])
 foreach(manual ${manuals})
   string(REGEX MATCH "[158]$" section ${manual})
   install(FILES ${manual} DESTINATION share/man/man${section})

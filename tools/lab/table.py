@@ -5,6 +5,7 @@ import os
 import subprocess
 from pathlib import Path
 
+from .mailpool import door_directory
 from .postfix import MAILPOOL_SERVICE, Postfix
 from .process import Lab, Program, free_port, wait_until
 
@@ -25,6 +26,13 @@ def hashed(name: str) -> str:
     return f"h{(value ^ (value >> 16)) % 1024:03x}"
 
 
+def declare_table(postfix: Postfix) -> None:
+    """As package postfix-mailpool does: the table type in dynamicmaps.cf.d."""
+    folder = postfix.config / "dynamicmaps.cf.d"
+    folder.mkdir(exist_ok=True)
+    (folder / "mailpool.cf").write_text(f"mailpool {build()}/postfix-mailpool.so dict_mailpool_open\n")
+
+
 class TableHost:
     """A Postfix with the table, a map, an LMTP server behind the doors and an SMTP server behind the fallback."""
 
@@ -37,13 +45,8 @@ class TableHost:
             "transport_maps": TABLE, "default_transport": f"smtp:[127.0.0.1]:{port}", "relayhost": "",
             "alias_maps": "", "local_transport": f"smtp:[127.0.0.1]:{port}", "virtual_transport": f"smtp:[127.0.0.1]:{port}",
             "relay_transport": f"smtp:[127.0.0.1]:{port}", **(settings or {})}, services)
-        (self.postfix.config / "dynamicmaps.cf.d").mkdir(exist_ok=True)
-        (self.postfix.config / "dynamicmaps.cf.d" / "mailpool.cf").write_text(
-            f"mailpool {build()}/postfix-mailpool.so dict_mailpool_open\n")
-        self.folder = self.postfix.queue / "mailpool"
-        self.folder.mkdir()
-        subprocess.run(["chown", "mailpool:postfix", self.folder], check=True)
-        self.folder.chmod(0o2750)
+        declare_table(self.postfix)
+        self.folder = door_directory(self.postfix)
         self.map = self.folder / "map"
         self.options = options
         self.publisher = self.publish()

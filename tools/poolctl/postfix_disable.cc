@@ -43,7 +43,7 @@ UndoRecord record_by_hand(PostfixConfig& postfix) {
 
 struct Putting {
   std::vector<ParameterChange> changes;
-  std::vector<Finding> conflicts;
+  std::vector<Obstacle> conflicts;
 };
 
 Putting put_back(PostfixConfig& postfix, UndoRecord const& record, bool is_forced) {
@@ -76,7 +76,7 @@ Putting put_back(PostfixConfig& postfix, UndoRecord const& record, bool is_force
 /// What disable did, for people and for --json.
 struct Outcome {
   bool is_changed = false;
-  std::vector<Finding> conflicts;
+  std::vector<Obstacle> conflicts;
 };
 
 Result<void> put_file_back(PostfixConfig& postfix, PostfixUndo const& undo, std::string const& file,

@@ -16,12 +16,12 @@ namespace {
 constexpr int refused = 1;
 constexpr int no_postfix = 69;
 
-void tell(std::vector<Finding> const& findings, char const* kind, Printer const& print) {
+void tell(std::vector<Obstacle> const& findings, char const* kind, Printer const& print) {
   for (auto const& [what, mend] : findings)
     print.complaint(fmt::format("{}: {}\n  mend: {}", kind, what, mend));
 }
 
-nlohmann::ordered_json as_json(std::vector<Finding> const& findings) {
+nlohmann::ordered_json as_json(std::vector<Obstacle> const& findings) {
   auto list = nlohmann::ordered_json::array();
   for (auto const& [what, mend] : findings) list.push_back({{"what", what}, {"mend", mend}});
   return list;

@@ -138,8 +138,8 @@ Deliveries count_deliveries(PostfixConfig& postfix, std::string log, map::Reader
   return counts;
 }
 
-std::vector<Finding> changed_since_enable(PostfixConfig& postfix) {
-  std::vector<Finding> findings;
+std::vector<Obstacle> changed_since_enable(PostfixConfig& postfix) {
+  std::vector<Obstacle> findings;
   auto const record = PostfixUndo(postfix.directory()).read();
   if (!record) return findings;
   for (auto const& [name, before, after] : record->parameters)
@@ -150,7 +150,7 @@ std::vector<Finding> changed_since_enable(PostfixConfig& postfix) {
   return findings;
 }
 
-std::vector<Finding> findings_of(PostfixConfig& postfix, std::string const& mode,
+std::vector<Obstacle> findings_of(PostfixConfig& postfix, std::string const& mode,
                                  std::string const& map_trouble) {
   if (mode.empty())
     return {{"Postfix does not deliver through mailpool", "poolctl postfix enable"}};

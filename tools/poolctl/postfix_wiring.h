@@ -18,7 +18,7 @@ enum class WiringMode {
 };
 
 /// Something an operator should know, and what to do about it.
-struct Finding {
+struct Obstacle {
   std::string what;
   std::string mend;
 };
@@ -28,8 +28,8 @@ struct WiringPlan {
   bool adds_service = false;
   std::string service_entry;
   std::vector<std::string> service_overrides;
-  std::vector<Finding> refusals;  // any of these: nothing may be changed
-  std::vector<Finding> warnings;
+  std::vector<Obstacle> refusals;  // any of these: nothing may be changed
+  std::vector<Obstacle> warnings;
 
   [[nodiscard]] bool is_done_already() const { return parameters.empty() && !adds_service; }
 };
