@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "poolctl/command.h"
+#include "poolctl/postfix_rows.h"
 
 namespace mailpool::poolctl {
 namespace {
@@ -58,7 +59,7 @@ std::vector<Finding> check_socket(std::string const& path) {
 }
 
 std::vector<LocalCheck> local_checks() {
-  return {};
+  return {check_postfix};
 }
 
 }  // namespace mailpool::poolctl

@@ -6,6 +6,7 @@
 
 #include "poolctl/command.h"
 #include "poolctl/manager_commands.h"
+#include "poolctl/postfix_rows.h"
 
 namespace mailpool::poolctl {
 namespace {
@@ -26,6 +27,7 @@ std::vector<CommandRow> all_commands() {
   auto append = [&](std::vector<CommandRow> more) {
     for (auto& row : more) rows.push_back(std::move(row));
   };
+  append(postfix_commands());
   append({completion_command()});
   return rows;
 }

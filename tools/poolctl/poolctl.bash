@@ -13,10 +13,12 @@ _poolctl() {
     [[ $word == -* ]] && continue
     case "$command" in
     '') command=$word ;;
+    'postfix') command="postfix $word" ;;
     esac
   done
   case "$command" in
-    '') words="--help --json --socket --version status connections explain suspend resume flush drain undrain reload check completion" ;;
+    '') words="--help --json --socket --version status connections explain suspend resume flush drain undrain reload check postfix completion" ;;
+    'postfix') words="--help enable disable status lookup" ;;
     'status') words="--help --json --watch --rows" ;;
     'connections') words="--help --json --rows" ;;
     'explain') words="--help --json" ;;
@@ -27,6 +29,10 @@ _poolctl() {
     'undrain') words="--help --json" ;;
     'reload') words="--help --json" ;;
     'check') words="--help --json" ;;
+    'postfix enable') words="--help --json --simple --dry-run --config-directory" ;;
+    'postfix disable') words="--help --json --force --dry-run --config-directory" ;;
+    'postfix status') words="--help --json --log --config-directory" ;;
+    'postfix lookup') words="--help --json --config-directory" ;;
     'completion') words="--help --json" ;;
     *) words= ;;
   esac

@@ -1,11 +1,12 @@
-// The rows of `poolctl postfix ...` in the table of commands, and what `poolctl check` sees of Postfix.
+// The rows of `poolctl postfix ...` in the table of commands, and what `poolctl check` sees of
+// Postfix.
 
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <ostream>
 
-#include "poolctl/postfix_rows.h"
 #include "poolctl/postfix_commands.h"
+#include "poolctl/postfix_rows.h"
 #include "poolctl/postfix_wiring.h"
 
 namespace mailpool::poolctl {
@@ -24,7 +25,8 @@ int carry_out(Context& context, PostfixOptions options, Action const& action) {
 
 std::shared_ptr<PostfixOptions> options_of(CLI::App& app) {
   auto options = std::make_shared<PostfixOptions>();
-  app.add_option("--config-directory", options->config_directory, "of another instance of Postfix")->type_name("DIR");
+  app.add_option("--config-directory", options->config_directory, "of another instance of Postfix")
+      ->type_name("DIR");
   return options;
 }
 
@@ -35,23 +37,28 @@ CommandRow enable_row() {
           {"--simple", "--dry-run", "--config-directory"},
           [](CLI::App& app) {
             auto options = options_of(app);
-            app.add_flag("--simple", options->is_simple, "by default_transport, without the table: one queue for all");
+            app.add_flag("--simple", options->is_simple,
+                         "by default_transport, without the table: one queue for all");
             app.add_flag("--dry-run", options->is_dry, "say the commands, run none");
-            return [options](Context& context) { return carry_out(context, *options, postfix_enable); };
+            return [options](Context& context) {
+              return carry_out(context, *options, postfix_enable);
+            };
           }};
 }
 
 CommandRow disable_row() {
-  return {"postfix disable",
-          "",
-          "let Postfix deliver by itself again",
-          {"--force", "--dry-run", "--config-directory"},
-          [](CLI::App& app) {
-            auto options = options_of(app);
-            app.add_flag("--force", options->is_forced, "put back also what was changed since enable");
-            app.add_flag("--dry-run", options->is_dry, "say the commands, run none");
-            return [options](Context& context) { return carry_out(context, *options, postfix_disable); };
-          }};
+  return {
+      "postfix disable",
+      "",
+      "let Postfix deliver by itself again",
+      {"--force", "--dry-run", "--config-directory"},
+      [](CLI::App& app) {
+        auto options = options_of(app);
+        app.add_flag("--force", options->is_forced, "put back also what was changed since enable");
+        app.add_flag("--dry-run", options->is_dry, "say the commands, run none");
+        return
+            [options](Context& context) { return carry_out(context, *options, postfix_disable); };
+      }};
 }
 
 CommandRow status_row() {
@@ -61,8 +68,11 @@ CommandRow status_row() {
           {"--log", "--config-directory"},
           [](CLI::App& app) {
             auto options = options_of(app);
-            app.add_option("--log", options->log_file, "Postfix's log, if it is elsewhere")->type_name("FILE");
-            return [options](Context& context) { return carry_out(context, *options, postfix_status); };
+            app.add_option("--log", options->log_file, "Postfix's log, if it is elsewhere")
+                ->type_name("FILE");
+            return [options](Context& context) {
+              return carry_out(context, *options, postfix_status);
+            };
           }};
 }
 
@@ -76,17 +86,20 @@ CommandRow lookup_row() {
             auto address = std::make_shared<std::string>();
             app.add_option("ADDRESS", *address, "user@domain")->required()->type_name("");
             return [options, address](Context& context) {
-              return carry_out(context, *options,
-                               [&](PostfixOptions const& given, CommandRunner& runner, Printer const& print) {
-                                 return postfix_lookup(*address, given, runner, print);
-                               });
+              return carry_out(
+                  context, *options,
+                  [&](PostfixOptions const& given, CommandRunner& runner, Printer const& print) {
+                    return postfix_lookup(*address, given, runner, print);
+                  });
             };
           }};
 }
 
 }  // namespace
 
-std::vector<CommandRow> postfix_commands() { return {enable_row(), disable_row(), status_row(), lookup_row()}; }
+std::vector<CommandRow> postfix_commands() {
+  return {enable_row(), disable_row(), status_row(), lookup_row()};
+}
 
 std::vector<control::Finding> check_postfix(Context const& /*context*/) {
   using control::Finding;
@@ -95,16 +108,21 @@ std::vector<control::Finding> check_postfix(Context const& /*context*/) {
   if (!postfix.is_installed()) return {};
   auto const mode = wired_mode(postfix);
   if (mode.empty())
-    return {{Finding::Level::Warning, "postfix", "Postfix does not deliver through mailpool", "poolctl postfix enable"}};
+    return {{Finding::Level::Note, "postfix", "Postfix does not deliver through mailpool",
+             "poolctl postfix enable"}};
   auto const plan = plan_wiring(postfix, mode == "table" ? WiringMode::Table : WiringMode::Simple);
   std::vector<Finding> findings;
-  for (auto const& [what, mend] : plan.refusals) findings.push_back({Finding::Level::Mistake, "postfix", what, mend});
-  for (auto const& [what, mend] : plan.warnings) findings.push_back({Finding::Level::Warning, "postfix", what, mend});
+  for (auto const& [what, mend] : plan.refusals)
+    findings.push_back({Finding::Level::Mistake, "postfix", what, mend});
+  for (auto const& [what, mend] : plan.warnings)
+    findings.push_back({Finding::Level::Warning, "postfix", what, mend});
   if (!plan.is_done_already())
-    findings.push_back({Finding::Level::Warning, "postfix", "something that enable sets is not set",
-                        mode == "table" ? "poolctl postfix enable" : "poolctl postfix enable --simple"});
+    findings.push_back(
+        {Finding::Level::Warning, "postfix", "something that enable sets is not set",
+         mode == "table" ? "poolctl postfix enable" : "poolctl postfix enable --simple"});
   if (findings.empty())
-    findings.push_back({Finding::Level::Good, "postfix", "Postfix delivers through mailpool, wired by " + mode, ""});
+    findings.push_back({Finding::Level::Good, "postfix",
+                        "Postfix delivers through mailpool, wired by " + mode, ""});
   return findings;
 }
 

@@ -151,7 +151,7 @@ std::vector<Obstacle> changed_since_enable(PostfixConfig& postfix) {
 }
 
 std::vector<Obstacle> findings_of(PostfixConfig& postfix, std::string const& mode,
-                                 std::string const& map_trouble) {
+                                  std::string const& map_trouble) {
   if (mode.empty())
     return {{"Postfix does not deliver through mailpool", "poolctl postfix enable"}};
   auto findings = changed_since_enable(postfix);
