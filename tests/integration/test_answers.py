@@ -3,7 +3,7 @@
 import re
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,10 +23,13 @@ VERDICTS = Path(__file__).resolve().parents[2] / "plugin/core/smtp/verdicts.cc"
 
 
 @pytest.fixture(scope="module")
-def manager(world: Lab) -> Mailpoold:
+def manager(world: Lab) -> Iterator[Mailpoold]:
     lab = Lab(world.root / "answers")
-    world.at_close(lab.close)
-    return table_play.start_manager(lab)
+    manager = table_play.start_manager(lab)
+    yield manager
+    gauges = manager.totals()
+    lab.close()
+    assert (gauges["in_flight"], gauges["waiting"]) == (0, 0), "after all rows nothing is left over"
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
