@@ -93,6 +93,7 @@ class UnboundResolver::Asked : public route::Question {
 
  private:
   void end(Said const& said) {
+    resolver_->loop_.end_turn_soon();  // whoever waits for the answer goes on then
     leave();
     deliver(said);
   }

@@ -130,7 +130,7 @@ ROWS: list[Row] = [
         passed(550, "5.7.1", "MAIL FROM"), chunking=True),
     row("chunk_refused_without_recipients", "rcpt {c} -> 550 5.1.1 no such user\nbdat {c} -> 554 5.5.1 no recipients",
         passed(550, "5.1.1", "RCPT TO"), chunking=True),
-    row("chunk_taken_without_recipients", "rcpt {c} -> 550 5.1.1 no such user\nbdat {c} -> 250 2.0.0 thank you",
+    row("chunk_taken_without_recipients", 'rcpt {c} -> send "550 5.1.1 no such user\\r\\n250 2.0.0 thank you\\r\\n"',
         passed(550, "5.1.1", "RCPT TO"), chunking=True, poisoned=True),
     row("chunking_refused", "bdat {c} -> 502 5.5.1 no BDAT here", Expected(250), chunking=True,
         variants=("bdat {c} -> 500 5.5.1 what", "bdat {c} -> 503 5.5.1 what")),

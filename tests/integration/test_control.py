@@ -106,7 +106,8 @@ def test_every_command_has_help(manager: Mailpoold, command: str):
     assert done.returncode == DONE and command in done.stdout
 
 
-def test_a_user_who_may_only_look_may_not_change(manager: Mailpoold, sink: SmtpSink):
+def test_a_user_who_may_only_look_may_not_change(sink: SmtpSink, start):
+    manager = start(sink, lmtp={"socket_group": "postfix"})  # the group of the control socket, too
     looker = {"user": "postfix"}
     manager.directory.chmod(0o755)
     assert manager.poolctl("status", **looker).returncode == DONE

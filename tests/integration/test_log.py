@@ -46,9 +46,9 @@ def test_one_line_for_each_recipient_in_the_words_of_postfix(manager: Mailpoold,
 def test_a_connection_is_logged_when_it_opens_and_when_it_closes(manager: Mailpoold):
     with manager.lmtp() as client:
         client.deliver(SENDER, ["a@good.example.org"], message(b"x\r\n"))
-    closing = r"connection site=\S+ endpoint=\S+ state=closing reason=\"?idle_timeout\"? messages=1 age=[\d.]+"
+    closing = r"connection site=\S+ endpoint=\S+ (?:id=\d+ )?state=closing reason=\"?idle_timeout\"? messages=1 age=[\d.]+"
     wait_until(lambda: re.search(closing, manager.log()), 10, f"the end of the idle connection\n{manager.log()[-2000:]}")
-    assert len(re.findall(r"connection site=\S+ endpoint=\S+ state=(?!closing)\w+", manager.log())) >= 1
+    assert len(re.findall(r"connection site=\S+ endpoint=\S+ (?:id=\d+ )?state=(?!closing)\w+", manager.log())) >= 1
 
 
 def test_what_a_remote_says_cannot_forge_a_log_line(lab: Lab):

@@ -15,7 +15,7 @@ from .process import Lab, LabError, Program, wait_until
 
 # A line that mailpoold writes for each recipient.
 OUTCOME = re.compile(
-    r"(?P<id>\S+): to=<(?P<recipient>[^>]*)>, site=(?P<site>[^,]*), relay=(?P<relay>[^,]*), conn_use=(?P<use>\d+), "
+    r"(?P<id>\S+): to=<(?P<recipient>[^>]*)>, site=(?P<site>[^,]*), relay=(?P<relay>[^,]*), (?:conn_use=(?P<use>\d+), )?"
     r"delay=(?P<delay>[\d.]+), delays=(?P<waiting>[\d.]+)/(?P<connecting>[\d.]+)/(?P<transaction>[\d.]+), "
     r"dsn=(?P<dsn>\d\.\d+\.\d+), status=(?P<status>sent|deferred|bounced) \((?P<text>.*)\)$")
 
@@ -68,7 +68,7 @@ class Outcome:
     recipient: str
     site: str
     relay: str
-    use: int
+    use: int  # of the connection; the log says it from the second on, as Postfix's does
     dsn: str
     status: str
     text: str
@@ -181,7 +181,7 @@ class Mailpoold:
         found = []
         for line in self.log().splitlines():
             if match := OUTCOME.search(line):
-                found.append(Outcome(match["id"], match["recipient"], match["site"], match["relay"], int(match["use"]),
+                found.append(Outcome(match["id"], match["recipient"], match["site"], match["relay"], int(match["use"] or 1),
                                      match["dsn"], match["status"], match["text"]))
         return found
 

@@ -43,6 +43,8 @@ class Context {
   std::vector<Delivery*> over;  ///< every recipient is answered
   std::uint64_t last_connection_id = 0;
   std::size_t connections_open = 0;
+  /// No connection is kept: each says QUIT when its transaction is over.
+  bool is_draining = false;
 };
 
 }  // namespace mailpool::delivery

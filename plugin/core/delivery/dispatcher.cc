@@ -65,7 +65,7 @@ void Dispatcher::on_routed(Delivery& delivery, std::string const& domain, std::v
       wire.recipients.push_back(envelope.recipients[recipients[i]].address);
     }
     transaction.site = &site;
-    if (is_draining_) {
+    if (context_.is_draining) {
       site.refuse(transaction, draining(), now);
     } else if (of_domain != nullptr && of_domain->suspension && of_domain->suspension->until > now) {
       site.refuse(transaction, suspended(domain, *of_domain->suspension, context_.clock), now);
@@ -238,17 +238,17 @@ bool Dispatcher::flush(std::string const& name, std::string_view reason, TimePoi
 }
 
 void Dispatcher::drain(TimePoint now) {
-  is_draining_ = true;
+  context_.is_draining = true;
   for (auto& [name, site] : sites_) {
     site->defer_waiting(draining(), now);
     site->flush("drain", now);
   }
 }
 
-void Dispatcher::undrain(TimePoint) { is_draining_ = false; }
+void Dispatcher::undrain(TimePoint) { context_.is_draining = false; }
 
 void Dispatcher::stop(TimePoint now) {
-  is_draining_ = true;
+  context_.is_draining = true;
   for (auto& [name, site] : sites_) site->stop(now);
 }
 

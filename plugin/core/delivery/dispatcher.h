@@ -57,7 +57,7 @@ class Dispatcher final : private TransactionSink {
   void reconfigure(Settings const& settings, TimePoint now);
 
   // For status.
-  [[nodiscard]] bool is_draining() const { return is_draining_; }
+  [[nodiscard]] bool is_draining() const { return context_.is_draining; }
   [[nodiscard]] std::size_t in_flight() const;   ///< transactions on a connection
   [[nodiscard]] std::size_t waiting() const;     ///< transactions that wait
   [[nodiscard]] std::size_t deliveries() const { return deliveries_.size(); }
@@ -110,7 +110,6 @@ class Dispatcher final : private TransactionSink {
   std::set<std::pair<TimePoint, Site*>> due_;        ///< when each site wants to be pumped next
   std::unordered_map<Site const*, TimePoint> scheduled_;  ///< the entry of each site in due_
   TimePoint next_forgetting_{};
-  bool is_draining_ = false;
 };
 
 template <class Visitor>

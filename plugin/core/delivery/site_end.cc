@@ -40,7 +40,10 @@ void Site::on_ready(SmtpConnection& connection, TimePoint now) {
 }
 
 void Site::on_checked(SmtpConnection& connection, TimePoint now) {
-  if (connection.state() == ConnectionState::Checking) pool_.enter(connection, ConnectionState::Idle);
+  if (connection.state() == ConnectionState::Checking) {
+    pool_.enter(connection, ConnectionState::Idle);
+    if (context_.is_draining) close(connection, "drain", now);
+  }
   be_pumped_at(now);
 }
 
@@ -68,7 +71,8 @@ void Site::on_finished(SmtpConnection& connection, smtp::TransactionResult&& res
     finish(transaction);
   }
   if (connection.state() == ConnectionState::Idle) {
-    auto const reason = pool_.reason_to_close(connection, aging_of(&connection), now);
+    auto const reason =
+        context_.is_draining ? "drain" : pool_.reason_to_close(connection, aging_of(&connection), now);
     if (!reason.empty()) close(connection, reason, now);
   }
   be_pumped_at(now);

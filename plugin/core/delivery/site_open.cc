@@ -163,7 +163,7 @@ smtp::SessionSettings Site::session_settings(route::Target const& target, TimePo
 }
 
 void Site::keep_min_idle(TimePoint now) {
-  if (settings_.min_idle == 0 || !last_route_ || suspension_) return;
+  if (settings_.min_idle == 0 || !last_route_ || suspension_ || context_.is_draining) return;
   auto const wanted = std::min(settings_.min_idle, settings_.max_connections);
   while (pool_.open() < wanted) {
     auto const& targets = last_route_->targets;

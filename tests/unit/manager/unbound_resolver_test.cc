@@ -117,6 +117,16 @@ BOOST_AUTO_TEST_CASE(mx_and_addresses_come_from_the_configured_server) {
   BOOST_TEST(addresses("mx.example.com", V6).addresses.at(0).to_string() == "2001:db8::1");
 }
 
+BOOST_AUTO_TEST_CASE(an_answer_brings_the_end_of_a_turn_so_that_what_waits_for_it_goes_on) {
+  int turns = 0;
+  loop.at_end_of_turn([&] { ++turns; });
+  MxAsker asker;
+  auto const question = resolver().mx("example.com", asker);
+  BOOST_TEST(until([&] { return asker.answer.has_value(); }));
+  turns = 0;
+  BOOST_TEST(until([&] { return turns > 0; }));
+}
+
 BOOST_AUTO_TEST_CASE(a_cached_answer_comes_inside_the_call_and_costs_no_packet) {
   (void)mx("example.com");
   MxAsker again;

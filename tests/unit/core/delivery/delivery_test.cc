@@ -329,6 +329,21 @@ BOOST_AUTO_TEST_CASE(draining_defers_what_is_new_or_waits_and_says_quit_to_idle_
   BOOST_TEST(deliver("u@one.test").is_delivered());
 }
 
+BOOST_AUTO_TEST_CASE(a_connection_that_is_busy_while_draining_begins_says_quit_when_its_message_is_over) {
+  settings.smtp.min_idle = 1;
+  network.behaviour.answer = [](SimulatedServer&, std::string const& line) { return line == "<body>" ? "" : "?"; };
+  auto& a = send({"u@one.test"});
+  settle();
+  dispatcher->drain(clock.now_);
+  settle();
+  BOOST_TEST(network.open() == 1U);
+  network.say(*network.servers[0], "250 2.0.0 done\r\n");
+  settle();
+  BOOST_TEST(a.is_delivered());
+  BOOST_TEST(count_commands("QUIT") == 1U);
+  BOOST_TEST(network.open() == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(min_idle_connections_are_opened_again_once_the_site_was_used) {
   settings.smtp.min_idle = 2;
   settings.smtp.idle_timeout = 10s;
