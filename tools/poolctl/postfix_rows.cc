@@ -79,7 +79,7 @@ CommandRow status_row() {
 CommandRow lookup_row() {
   return {"postfix lookup",
           "ADDRESS",
-          "what Postfix's tables answer for a recipient, and why",
+          "what the tables answer for a recipient, and why",
           {"--config-directory"},
           [](CLI::App& app) {
             auto options = options_of(app);
