@@ -28,8 +28,8 @@ class Load:
 
     @property
     def use(self) -> float:
-        """The share of what the provider allows in that time."""
-        return self.messages / (RATE * self.seconds)
+        """The share of what the provider allows in that time: its rate, and the second's worth that it gives at the start."""
+        return self.messages / (RATE * (self.seconds + 1))
 
 
 def load(target: str, messages: int, *switches: str, sessions: int = SESSIONS) -> Load:
