@@ -21,8 +21,7 @@ from .postfix import Delivery
 
 TOKEN = re.compile(r"\btok=(\w+)")
 AMBIGUOUS = "message may be delivered more than once"
-LOST_MANAGER = re.compile(r"lost connection|Connection reset|conversation with .* timed out|Connection refused|"
-                          r"No such file or directory|Broken pipe")
+LOST_MANAGER = "message may be sent more than once"  # Postfix's words, for its own session with the manager
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,7 @@ class Evidence:
         """For each recipient, how many attempts ended so that nobody can know: the remote's silence, or the manager's end."""
         unclear: Counter[str] = Counter()
         for delivery in self.deliveries:
-            if delivery.status == "deferred" and (AMBIGUOUS in delivery.text or LOST_MANAGER.search(delivery.text)):
+            if delivery.status == "deferred" and (AMBIGUOUS in delivery.text or LOST_MANAGER in delivery.text):
                 unclear[delivery.recipient] += 1
         return unclear
 

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .certificates import Certificate
+from .messages import without_trace
 from .postfix import Postfix
-from .process import Lab, Program, free_port, wait_until
+from .process import Lab, LabError, Program, free_port, wait_until
 
 SERVER_NAME = "receiver.example.com"
 
@@ -40,6 +41,14 @@ class Receiver:
         field = b"Message-Id: <%s@" % identity.encode()
         found: Callable[[], list[bytes]] = lambda: [content for content in self.messages() if field in content]
         return wait_until(found, timeout, f"message {identity} at {self.name}", interval=0.05)[0]
+
+    def wait_for_copy(self, sent: bytes, identity: str, timeout: float = 30) -> bool:
+        """Whether the message arrives as it was sent, trace fields aside. (A file may still be on its way to the disk.)"""
+        wanted = without_trace(sent)
+        try:
+            return wait_until(lambda: without_trace(self.wait_for(identity, timeout)) == wanted, timeout, "a true copy", 0.1)
+        except LabError:
+            return False
 
     def wait_until_ready(self, timeout: float = 20) -> None:
         def answers() -> bool:
