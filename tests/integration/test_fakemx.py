@@ -602,6 +602,15 @@ def test_tls_can_speak_without_smtp_on_an_idle_connection(start, action, outcome
             client.socket.recv(10)
 
 
+def test_tls_12_can_ask_for_another_handshake(start):
+    client = start("idle after=50ms tls=yes -> renegotiate", "--tls12").ready()
+    client.start_tls()
+    client.command("EHLO c")
+    time.sleep(0.1)
+    assert client.command("NOOP").startswith("250")
+    assert client.mail().startswith("250")
+
+
 def test_a_dropped_tls_connection_has_no_close_notify(start):
     client = start("idle after=50ms tls=yes -> drop").ready()
     context = careless()

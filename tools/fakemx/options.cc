@@ -15,6 +15,8 @@ void add_general(CLI::App& app, Options& options) {
   app.add_option("--listen", options.listen,
                  "127.0.0.1:PORT, [::1]:PORT or a path, several with commas; port 0: any free one")
       ->delimiter(',')
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->type_name("ADDR");
   app.add_flag("--lmtp", options.lmtp, "LMTP instead of SMTP");
   app.add_option("--script", options.script, "rules and settings: see --help-script")
@@ -64,7 +66,8 @@ void add_settings(CLI::App& app, Options& options) {
            },
            std::string(row.help))
         ->type_name(std::string(row.value))
-        ->type_size(1)
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
         ->group("Settings (also `set NAME VALUE` in a script)");
   }
 }

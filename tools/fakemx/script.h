@@ -47,6 +47,11 @@ class StageSet {
   constexpr StageSet(std::initializer_list<Stage> stages) {
     for (auto const stage : stages) add(stage);
   }
+  [[nodiscard]] static constexpr StageSet all() {
+    StageSet set;
+    set.bits_ = (1U << stage_count) - 1;
+    return set;
+  }
   constexpr void add(Stage stage) { bits_ |= 1U << static_cast<unsigned>(stage); }
   [[nodiscard]] constexpr bool has(Stage stage) const {
     return (bits_ >> static_cast<unsigned>(stage) & 1U) != 0;

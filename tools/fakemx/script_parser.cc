@@ -2,12 +2,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
-#include <csignal>
 #include <iterator>
 
 #include "core/base/text.h"
 #include "fakemx/script.h"
+#include "fakemx/script_words.h"
 #include "fakemx/settings.h"
 
 namespace mailpool::fakemx {
@@ -17,273 +16,6 @@ namespace {
 constexpr std::string_view stage_names[stage_count] = {
     "connect", "ehlo", "helo", "lhlo", "starttls", "tls",  "mail", "rcpt", "data",
     "body",    "end",  "bdat", "rset", "noop",     "vrfy", "quit", "idle"};
-
-constexpr StageSet any_stage = {
-    Stage::Connect, Stage::Ehlo, Stage::Helo, Stage::Lhlo, Stage::Starttls, Stage::Tls,
-    Stage::Mail,    Stage::Rcpt, Stage::Data, Stage::Body, Stage::End,      Stage::Bdat,
-    Stage::Rset,    Stage::Noop, Stage::Vrfy, Stage::Quit, Stage::Idle};
-constexpr StageSet transaction_stages = {Stage::Mail, Stage::Rcpt, Stage::Data,
-                                         Stage::Body, Stage::End,  Stage::Bdat};
-constexpr StageSet recipient_stages = {Stage::Rcpt, Stage::Data, Stage::Body, Stage::End,
-                                       Stage::Bdat};
-constexpr StageSet hello_stages = {Stage::Ehlo, Stage::Lhlo};
-
-/// What an action means for the reply that a command must get.
-enum class Role : std::uint8_t {
-  Answer,   ///< it is one
-  Aside,    ///< the server's own answer still follows, if the rule has no other
-  LastWord  ///< nothing can follow
-};
-
-/// Arguments as they were written.
-struct Words {
-  std::string_view rest;
-
-  std::string_view next() {
-    rest = trimmed(rest);
-    auto const end = std::min(rest.find(' '), rest.size());
-    auto const word = rest.substr(0, end);
-    rest = trimmed(rest.substr(end));
-    return word;
-  }
-};
-
-/// \r \n \t \0 \\ \" \; \xHH; nothing if there is another one, or a quote does not end. Text may
-/// stand in quotes.
-std::optional<std::string> unescaped(std::string_view text) {
-  text = trimmed(text);
-  if (text.size() >= 2 && text.front() == '"' && text.back() == '"')
-    text = text.substr(1, text.size() - 2);
-  else if (text.starts_with('"'))
-    return {};
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '\\') {
-      out += text[i];
-      continue;
-    }
-    if (++i == text.size()) return {};
-    constexpr std::string_view names = "rnt0\\\";", values("\r\n\t\0\\\";", 7);
-    if (auto const found = names.find(text[i]); found != std::string_view::npos) {
-      out += values[found];
-      continue;
-    }
-    unsigned octet = 0;
-    if (text[i] != 'x' || i + 2 >= text.size()) return {};
-    auto const* const digits = text.data() + i + 1;
-    if (std::from_chars(digits, digits + 2, octet, 16).ptr != digits + 2) return {};
-    out += static_cast<char>(octet);
-    i += 2;
-  }
-  return out;
-}
-
-bool parse_text(Words& words, Action& action) {
-  auto text = unescaped(words.rest);
-  words.rest = {};
-  if (text) action.text = std::move(*text);
-  return text.has_value();
-}
-
-bool parse_reply(Words& words, Action& action) {
-  action.code = static_cast<int>(to_number(words.next()).value_or(0));
-  return parse_text(words, action);
-}
-
-/// `send TEXT` or `send N * TEXT`.
-bool parse_send(Words& words, Action& action) {
-  auto const all = words.rest;
-  auto const count = to_number(words.next());
-  if (count && *count > 0 && words.rest.starts_with('*')) {
-    action.count = *count;
-    words.rest.remove_prefix(1);
-  } else {
-    words.rest = all;
-  }
-  return parse_text(words, action) && !action.text.empty();
-}
-
-bool parse_into(std::string_view word, Duration& to) {
-  auto const d = parse_duration(word);
-  if (d) to = *d;
-  return d.has_value();
-}
-
-bool parse_endless(Words& words, Action& action) {
-  action.duration = std::chrono::milliseconds(10);
-  if (words.rest.starts_with("every ")) {
-    words.next();
-    if (!parse_into(words.next(), action.duration)) return false;
-  }
-  return parse_text(words, action) && !action.text.empty();
-}
-
-bool parse_trickle(Words& words, Action& action) {
-  action.count = to_number(words.next()).value_or(0);
-  return action.count > 0 && parse_into(words.next(), action.duration);
-}
-
-bool parse_split(Words& words, Action& action) {
-  for (auto const word : split(words.next(), ',')) {
-    auto const offset = to_number(word);
-    if (!offset || (!action.offsets.empty() && *offset <= action.offsets.back())) return false;
-    action.offsets.push_back(*offset);
-  }
-  action.duration = std::chrono::milliseconds(1);
-  return words.rest.empty() || parse_into(words.next(), action.duration);
-}
-
-bool parse_delay(Words& words, Action& action) {
-  return parse_into(words.next(), action.duration);
-}
-
-bool parse_stop_reading(Words& words, Action& action) {
-  return words.rest.empty() || parse_into(words.next(), action.duration);
-}
-
-bool parse_without(Words& words, Action& action) {
-  auto const extension = extension_named(words.next());
-  if (extension) action.extension = *extension;
-  return extension.has_value();
-}
-
-bool parse_alert(Words& words, Action& action) {
-  action.code = 40;  // handshake_failure
-  if (words.rest.empty()) return true;
-  auto const code = to_number(words.next());
-  if (!code || *code > 255) return false;
-  action.code = static_cast<int>(*code);
-  return true;
-}
-
-bool parse_signal(Words& words, Action& action) {
-  static constexpr std::pair<std::string_view, int> signals[] = {
-      {"KILL", SIGKILL}, {"TERM", SIGTERM}, {"STOP", SIGSTOP}, {"CONT", SIGCONT},
-      {"HUP", SIGHUP},   {"INT", SIGINT},   {"USR1", SIGUSR1}, {"USR2", SIGUSR2}};
-  auto const name = words.next();
-  for (auto const& [known, number] : signals)
-    if (known == name) action.code = number;
-  action.text = words.next();
-  return action.code != 0 && (to_number(action.text).value_or(0) > 1 ||
-                              (action.text.size() > 1 && action.text[0] == '@'));
-}
-
-bool parse_nothing(Words&, Action&) {
-  return true;
-}
-
-struct ActionRow {
-  std::string_view name;
-  ActionKind kind;
-  Role role;
-  StageSet stages;
-  std::string_view usage;
-  bool (*parse)(Words& words, Action& action);
-};
-
-constexpr ActionRow action_rows[] = {
-    {"normal", ActionKind::Normal, Role::Answer, any_stage, "normal", parse_nothing},
-    {"silent", ActionKind::Silent, Role::Answer, any_stage, "silent", parse_nothing},
-    {"send", ActionKind::Send, Role::Answer, any_stage, "send [N *] \"TEXT\"", parse_send},
-    {"endless", ActionKind::Endless, Role::LastWord, any_stage, "endless [every DURATION] \"TEXT\"",
-     parse_endless},
-    {"flush", ActionKind::Flush, Role::Aside, any_stage, "flush", parse_nothing},
-    {"trickle", ActionKind::Trickle, Role::Aside, any_stage, "trickle OCTETS DURATION",
-     parse_trickle},
-    {"split", ActionKind::Split, Role::Aside, any_stage, "split OFFSET[,OFFSET...] [DURATION]",
-     parse_split},
-    {"delay", ActionKind::Delay, Role::Aside, any_stage, "delay DURATION", parse_delay},
-    {"hang", ActionKind::Hang, Role::LastWord, any_stage, "hang", parse_nothing},
-    {"close", ActionKind::Close, Role::LastWord, any_stage, "close", parse_nothing},
-    {"drop", ActionKind::Drop, Role::LastWord, any_stage, "drop", parse_nothing},
-    {"reset", ActionKind::Reset, Role::LastWord, any_stage, "reset", parse_nothing},
-    {"half-close", ActionKind::HalfClose, Role::Aside, any_stage, "half-close", parse_nothing},
-    {"close-notify", ActionKind::CloseNotify, Role::Answer, any_stage, "close-notify",
-     parse_nothing},
-    {"stop-reading", ActionKind::StopReading, Role::Aside, any_stage, "stop-reading [DURATION]",
-     parse_stop_reading},
-    {"commit", ActionKind::Commit, Role::Aside, {Stage::End}, "commit", parse_nothing},
-    {"without", ActionKind::Without, Role::Aside, hello_stages, "without EXTENSION", parse_without},
-    {"announce", ActionKind::Announce, Role::Aside, hello_stages, "announce \"KEYWORD VALUE\"",
-     parse_text},
-    {"alert", ActionKind::Alert, Role::Answer, any_stage, "alert [NUMBER]", parse_alert},
-    {"ticket", ActionKind::Ticket, Role::Aside, any_stage, "ticket", parse_nothing},
-    {"key-update", ActionKind::KeyUpdate, Role::Aside, any_stage, "key-update", parse_nothing},
-    {"renegotiate", ActionKind::Renegotiate, Role::Aside, any_stage, "renegotiate", parse_nothing},
-    {"signal", ActionKind::Signal, Role::Aside, any_stage,
-     "signal KILL|TERM|STOP|CONT|HUP|INT|USR1|USR2 PID|@FILE", parse_signal},
-    {"die", ActionKind::Die, Role::LastWord, any_stage, "die", parse_nothing},
-};
-constexpr ActionRow reply_row = {"reply",   ActionKind::Reply, Role::Answer,
-                                 any_stage, "CODE TEXT",       parse_reply};
-
-bool parse_set(std::string_view value, std::optional<NumberSet>& to) {
-  return (to = NumberSet::parse(value)).has_value();
-}
-bool parse_set(std::string_view value, std::optional<AddressGlobs>& to) {
-  return (to = AddressGlobs::parse(value)).has_value();
-}
-
-/// A condition whose value is a set: of numbers or of addresses.
-template <auto member>
-bool set_of(std::string_view value, Conditions& when) {
-  return parse_set(value, when.*member);
-}
-
-bool parse_tls(std::string_view value, Conditions& when) {
-  when.tls = value == "yes";
-  return value == "yes" || value == "no";
-}
-
-bool parse_at(std::string_view value, Conditions& when) {
-  auto const at = parse_size(value);
-  when.at = at.value_or(0);
-  return at.has_value();
-}
-
-bool parse_after(std::string_view value, Conditions& when) {
-  return parse_into(value, when.after) && when.after > Duration::zero();
-}
-
-bool parse_odds(std::string_view value, Conditions& when) {
-  if (!value.ends_with('%')) return false;
-  value.remove_suffix(1);
-  auto const end = value.data() + value.size();
-  auto const [ptr, error] = std::from_chars(value.data(), end, when.odds);
-  when.odds /= 100;
-  return error == std::errc() && ptr == end && when.odds >= 0 && when.odds <= 1;
-}
-
-struct ConditionRow {
-  std::string_view name;
-  StageSet stages;
-  std::string_view usage;
-  bool (*parse)(std::string_view value, Conditions& when);
-};
-
-constexpr ConditionRow condition_rows[] = {
-    {"conn", any_stage, "conn=N", set_of<&Conditions::connection>},
-    {"listener", any_stage, "listener=N", set_of<&Conditions::listener>},
-    {"message", any_stage, "message=N", set_of<&Conditions::message>},
-    {"total", transaction_stages, "total=N", set_of<&Conditions::total>},
-    {"rcpt", {Stage::Rcpt}, "rcpt=N", set_of<&Conditions::recipient>},
-    {"chunk", {Stage::Bdat}, "chunk=N", set_of<&Conditions::chunk>},
-    {"nth", any_stage, "nth=N", set_of<&Conditions::nth>},
-    {"to", recipient_stages, "to=ADDRESS-PATTERN", set_of<&Conditions::to>},
-    {"from", transaction_stages, "from=ADDRESS-PATTERN", set_of<&Conditions::from>},
-    {"helo", any_stage, "helo=PATTERN", set_of<&Conditions::helo>},
-    {"tls", any_stage, "tls=yes or tls=no", parse_tls},
-    {"at", {Stage::Body}, "at=OCTETS", parse_at},
-    {"after", {Stage::Idle}, "after=DURATION", parse_after},
-    {"odds", any_stage, "odds=N%", parse_odds},
-};
-
-template <class Rows>
-std::string all_names(Rows const& rows) {
-  std::string names;
-  for (auto const& row : rows) names += (names.empty() ? "" : ", ") + std::string(row.name);
-  return names;
-}
 
 class Parser {
  public:
@@ -348,11 +80,10 @@ class Parser {
   void condition(std::string_view word, Rule& rule) {
     auto const equals = std::min(word.find('='), word.size());
     auto const name = word.substr(0, equals);
-    auto const* const row = std::find_if(std::begin(condition_rows), std::end(condition_rows),
-                                         [&](ConditionRow const& r) { return r.name == name; });
-    if (row == std::end(condition_rows))
+    auto const* const row = find_condition(name);
+    if (row == nullptr)
       return complain("there is no condition \"{}\"; the conditions are {}", name,
-                      all_names(condition_rows));
+                      all_conditions());
     if (!rule.stages.within(row->stages))
       return complain("\"{}\" is not known at that stage", name);
     if (equals == word.size() || !row->parse(word.substr(equals + 1), rule.when))
@@ -387,13 +118,10 @@ class Parser {
 
   ActionRow const* row_of(std::string_view piece) {
     auto const name = Words{piece}.next();
-    if (name.size() == 3 && std::all_of(name.begin(), name.end(), is_digit)) return &reply_row;
-    auto const* const row = std::find_if(std::begin(action_rows), std::end(action_rows),
-                                         [&](ActionRow const& r) { return r.name == name; });
-    if (row != std::end(action_rows)) return row;
-    complain("there is no action \"{}\"; the actions are a reply code, {}", name,
-             all_names(action_rows));
-    return nullptr;
+    auto const* const row = find_action(name);
+    if (row == nullptr)
+      complain("there is no action \"{}\"; the actions are {}", name, all_actions());
+    return row;
   }
 
   /// Cut at each ';' that stands neither in quotes nor behind a backslash.

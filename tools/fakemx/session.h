@@ -98,7 +98,7 @@ class Session final : private Link::Owner {
   void look_for_late_mail(std::string_view plain, TimePoint arrived) const;
   void violation(ClientViolation kind, std::string_view example);
 
-  // session_rules.cc: what a rule does, and what a reply brings about
+  // session_rules.cc: what a rule does
   [[nodiscard]] Occasion occasion(Stage stage) const;
   void consult(Stage stage);
   void consult(Occasion const& now);
@@ -110,6 +110,8 @@ class Session final : private Link::Owner {
   void repeat(Action const& action);
   void end_by(ActionKind kind);
   void disturb_tls(Action const& action);
+
+  // session_replies.cc: replies, and what they bring about
   void effect(Stage stage, int code, std::string_view text);
   void finish_stage(Stage stage);
   void say(std::string_view text);
@@ -117,11 +119,16 @@ class Session final : private Link::Owner {
   void tell(Answer const& answer);
   void refuse(Answer const& answer);
 
-  // session_commands.cc: what the server does by itself
+  // session_hello.cc: greeting, EHLO, STARTTLS
+  void greet();
+  void hello(Verb verb, std::string_view argument);
+  void answer_hello(Stage stage);
+  void starttls(std::string_view argument);
+  void begin_tls();
+
+  // session_commands.cc: all other commands, and the server's own answers
   void command(std::string_view line, std::string_view& rest);
   void expect_silence(Verb verb, std::string_view line, bool more);
-  void hello(Verb verb, std::string_view argument);
-  void starttls(std::string_view argument);
   void mail(std::string_view argument);
   [[nodiscard]] std::optional<Answer> mail_trouble(std::string_view argument);
   [[nodiscard]] std::optional<Answer> parameter_trouble(Parameter const& parameter);
@@ -129,9 +136,6 @@ class Session final : private Link::Owner {
   [[nodiscard]] std::optional<Answer> rcpt_trouble(PathArgument const& path);
   void data(std::string_view argument);
   void normal(Stage stage);
-  void greet();
-  void answer_hello(Stage stage);
-  void begin_tls();
 
   // session_message.cc: content and its end
   void bdat(std::string_view argument);

@@ -20,9 +20,7 @@ bool number(Settings& settings, std::string_view value) {
 
 template <Duration Settings::*member>
 bool duration(Settings& settings, std::string_view value) {
-  auto const d = parse_duration(value);
-  if (d) settings.*member = *d;
-  return d.has_value();
+  return parse_into(value, settings.*member);
 }
 
 bool set_hostname(Settings& settings, std::string_view value) {

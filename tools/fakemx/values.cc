@@ -44,6 +44,12 @@ std::optional<Duration> parse_duration(std::string_view text) {
   return Duration(static_cast<Duration::rep>(*ns));
 }
 
+bool parse_into(std::string_view text, Duration& to) {
+  auto const d = parse_duration(text);
+  if (d) to = *d;
+  return d.has_value();
+}
+
 std::optional<std::uint64_t> parse_size(std::string_view text) {
   static constexpr std::array<Unit, 4> units{
       {{"", 1}, {"KiB", 1U << 10U}, {"MiB", 1U << 20U}, {"GiB", 1U << 30U}}};

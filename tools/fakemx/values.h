@@ -14,6 +14,9 @@ namespace mailpool::fakemx {
 /// "500ms", "30s", "5m", "2h"; "0" is none at all.
 [[nodiscard]] std::optional<Duration> parse_duration(std::string_view text);
 
+/// Sets `to`, if `text` is a duration; else false.
+[[nodiscard]] bool parse_into(std::string_view text, Duration& to);
+
 /// "65536", "64KiB", "50MiB".
 [[nodiscard]] std::optional<std::uint64_t> parse_size(std::string_view text);
 

@@ -1,6 +1,8 @@
 #include "fakemx/script.h"
 
 #include <boost/test/unit_test.hpp>
+#include <fstream>
+#include <sstream>
 
 #include "fakemx/rule_book.h"
 
@@ -26,6 +28,18 @@ std::vector<ActionKind> kinds(Rule const& rule) {
   std::vector<ActionKind> found;
   for (auto const& action : rule.actions) found.push_back(action.kind);
   return found;
+}
+
+/// What stands outside and inside of ``` in turn.
+std::vector<std::string> split_at_fences(std::string const& text) {
+  std::vector<std::string> parts;
+  std::size_t from = 0;
+  for (auto at = text.find("```"); at != std::string::npos; at = text.find("```", from)) {
+    parts.push_back(text.substr(from, at - from));
+    from = at + 3;
+  }
+  parts.push_back(text.substr(from));
+  return parts;
 }
 
 void check_kinds(std::string_view text, std::vector<ActionKind> const& expected) {
@@ -138,6 +152,21 @@ BOOST_AUTO_TEST_CASE(the_examples_of_the_help_are_a_script) {
   auto const examples = help.substr(help.find("EXAMPLES\n") + 9);
   auto const script = parse_script(examples, "help");
   BOOST_TEST(script.has_value(), (script ? "" : script.error().front()));
+}
+
+BOOST_AUTO_TEST_CASE(the_examples_of_the_readme_are_scripts) {
+  std::ifstream file(MAILPOOL_SOURCE_DIR "/tools/fakemx/README.md");
+  std::ostringstream readme;
+  readme << file.rdbuf();
+  std::size_t scripts = 0;
+  auto const parts = split_at_fences(readme.str());
+  for (std::size_t i = 1; i < parts.size(); i += 2) {
+    if (parts[i].find("->") == std::string::npos) continue;
+    auto const script = parse_script(parts[i], "README.md");
+    BOOST_TEST(script.has_value(), (script ? "" : script.error().front()));
+    ++scripts;
+  }
+  BOOST_TEST(scripts == 1);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
