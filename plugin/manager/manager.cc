@@ -193,11 +193,23 @@ void Manager::beat() {
   sd_notify(0, "WATCHDOG=1");
   if (!map_) return;
   note_learned();
+  note_suspended(loop_.now());
   map_->beat(loop_.now());
 }
 
 void Manager::note_learned() {
   dispatcher_->visit_learned([this](std::string const& domain, delivery::Site const& site) { map_->learn(domain, site.name()); });
+}
+
+// What is suspended must not leave by another way while the manager is away.
+void Manager::note_suspended(TimePoint now) {
+  Suspended suspended;
+  auto const holds = [now](std::optional<site::Suspension> const& suspension) { return suspension && now < suspension->until; };
+  for (auto const& [name, site] : dispatcher_->sites())
+    if (holds(site->suspension())) suspended.sites.insert(name);
+  for (auto const& [domain, limits] : dispatcher_->domain_limits())
+    if (holds(limits.suspension)) suspended.domains.insert(domain);
+  map_->set_suspended(std::move(suspended));
 }
 
 void Manager::on_signal(evutil_socket_t number, short, void* self) { static_cast<Manager*>(self)->on_signal(static_cast<int>(number)); }

@@ -66,6 +66,7 @@ class Manager final : private DeskSources {
   void arm_timer(TimePoint now);
   void beat();
   void note_learned();
+  void note_suspended(TimePoint now);
 
   static void on_timer(evutil_socket_t, short, void* self);
   static void on_beat(evutil_socket_t, short, void* self);

@@ -63,10 +63,10 @@ void MapPublisher::learn(std::string_view domain, std::string_view site) {
     notes_.sightings.push_back({std::string(domain), std::string(site)});
 }
 
-void MapPublisher::set_suspended(std::string_view site, bool is_suspended) {
+void MapPublisher::set_suspended(Suspended suspended) {
   {
     std::lock_guard const lock(mutex_);
-    notes_.suspensions.emplace_back(site, is_suspended);
+    notes_.suspended = std::move(suspended);
   }
   wake_.notify_one();
 }
@@ -119,9 +119,10 @@ void MapPublisher::apply(Notes& notes) {
   for (auto const& [domain, site] : notes.sightings)
     has_news_ |= learned_.learn(domain, site, now_);
   has_news_ |= learned_.expire(now_);
-  for (auto& [site, is_suspended] : notes.suspensions)
-    is_urgent_ |=
-        is_suspended ? suspended_.insert(std::move(site)).second : suspended_.erase(site) > 0;
+  if (notes.suspended && *notes.suspended != suspended_) {
+    suspended_ = std::move(*notes.suspended);
+    is_urgent_ = true;
+  }
 }
 
 void MapPublisher::publish_if_due() {
@@ -152,16 +153,19 @@ map::Content MapPublisher::content() const {
   content.default_fallback = settings_.default_fallback;
   for (auto const& domain : settings_.excluded_domains)
     content.domains.push_back({domain, map::Origin::Excluded, map::Fallback::Smtp, {}});
-  auto const fallback_of = [this](std::string const& site) {
+  auto const add = [&](std::string const& domain, map::Origin origin, std::string const& site) {
     auto const named = settings_.sites.find(site);
     auto const own = named != settings_.sites.end() ? named->second : settings_.default_fallback;
-    return suspended_.contains(site) ? map::Fallback::Defer : own;
+    bool const waits = suspended_.sites.contains(site) || suspended_.domains.contains(domain);
+    content.domains.push_back({domain, origin, waits ? map::Fallback::Defer : own, site});
   };
   for (auto const& [name, fallback] : settings_.sites) content.named_sites.push_back(name);
-  for (auto const& [domain, site] : settings_.named_domains)
-    content.domains.push_back({domain, map::Origin::Named, fallback_of(site), site});
+  for (auto const& [domain, site] : settings_.named_domains) add(domain, map::Origin::Named, site);
   for (auto const& [domain, site, used] : learned_.domains())
-    content.domains.push_back({domain, map::Origin::Learned, fallback_of(site), site});
+    add(domain, map::Origin::Learned, site);
+  // Behind those that are known: a suspended domain that was never seen has the door of its own
+  // hash.
+  for (auto const& domain : suspended_.domains) add(domain, map::Origin::Learned, domain);
   return content;
 }
 

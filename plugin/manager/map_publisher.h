@@ -40,6 +40,14 @@ struct MapSettings {
 /// fallback is "defer".
 [[nodiscard]] MapSettings map_settings(Settings const& settings);
 
+/// By name.
+struct Suspended {
+  std::set<std::string, std::less<>> sites;
+  std::set<std::string, std::less<>> domains;
+
+  bool operator==(Suspended const&) const = default;
+};
+
 class MapPublisher {
  public:
   static constexpr Duration publish_at_most_every =
@@ -59,8 +67,9 @@ class MapPublisher {
   /// `domain` belongs to `site` (a named one's name, or an automatic one's). As often as mail for
   /// it comes by; read with the next beat.
   void learn(std::string_view domain, std::string_view site);
-  /// A suspended site's mail waits at its door while the manager is away.
-  void set_suspended(std::string_view site, bool is_suspended);
+  /// All sites and domains that are suspended now: their mail waits at its door while the manager
+  /// is away.
+  void set_suspended(Suspended suspended);
   /// From the next beat on the table takes the manager for away. (Not for a restart, which keeps
   /// the doors.)
   void set_draining(bool is_draining);
@@ -80,14 +89,12 @@ class MapPublisher {
   struct Notes {
     std::optional<MapSettings> settings;
     std::vector<Sighting> sightings;
-    std::vector<std::pair<std::string, bool>> suspensions;
+    std::optional<Suspended> suspended;
     bool is_draining = false;
     std::optional<TimePoint> beat;
     bool stop = false;
 
-    [[nodiscard]] bool is_empty() const {
-      return !settings && !beat && !stop && suspensions.empty();
-    }
+    [[nodiscard]] bool is_empty() const { return !settings && !beat && !stop && !suspended; }
   };
   static constexpr std::size_t most_sightings = LearnedDomains::most;
 
@@ -108,7 +115,7 @@ class MapPublisher {
   MapDirectory directory_;
   MapSettings settings_;
   LearnedDomains learned_;
-  std::set<std::string, std::less<>> suspended_;
+  Suspended suspended_;
   map::State state_ = map::State::Open;
   TimePoint now_{};
   TimePoint published_{};

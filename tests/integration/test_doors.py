@@ -184,3 +184,18 @@ def test_a_restart_under_load_keeps_the_doors_and_suspends_nobody(front: Callabl
     assert {door_of(one) for one in it.postfix.deliveries("sent")} == {"big"}
     assert len({one.recipient for one in it.postfix.deliveries("sent")}) == 300
     assert len(it.mx.accepted()) == 300, "each arrived once"
+
+
+def test_a_suspended_sites_mail_waits_even_while_the_manager_is_away(front: Callable[..., Front]):
+    it = front().start()
+    assert it.way_of("other.example") == hashed("other.example")
+    for words in (["suspend", "big"], ["suspend", "--domain", "unseen.example"]):
+        done = it.manager.poolctl(*words, "--for", "1h", "--reason", "a test")
+        assert done.returncode == 0, done.stderr
+    time.sleep(1.5)  # the map tells of it with the next heartbeat
+    it.manager.kill()
+    time.sleep(AWAY)
+    for domain in ("big.example", "unseen.example"):
+        outcome = it.outcome(domain)
+        assert outcome.status == "deferred" and "mailpool/d/" in outcome.relay + outcome.text, outcome
+    assert it.way_of("other.example") == "smtp"

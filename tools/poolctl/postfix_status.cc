@@ -213,7 +213,7 @@ int postfix_status(PostfixOptions const& options, CommandRunner& runner, Printer
       fmt::format("Postfix      {}, {}", version, mode.empty() ? "not wired" : "wired by " + mode));
   print.line(fmt::format("map          {}",
                          state.trouble.empty()
-                             ? fmt::format("open, heartbeat {:.1f} s ago, {} domains known",
+                             ? fmt::format("open, heartbeat {:.1f} s ago, known domains: {}",
                                            state.heartbeat_age, state.entries)
                              : "away: " + state.trouble));
   if (counts.log.empty())

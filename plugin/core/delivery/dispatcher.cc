@@ -6,6 +6,7 @@ namespace mailpool::delivery {
 namespace {
 
 constexpr std::size_t most_learned_at_once = 4096;
+constexpr Duration tell_again_every = std::chrono::hours(1);
 constexpr Duration forget_every = std::chrono::minutes(10);
 
 Outcome draining() { return Outcome::local(451, {4, 3, 2}, "mailpool is draining: try again later"); }
@@ -44,7 +45,7 @@ void Dispatcher::release(Delivery& delivery, TimePoint now) {
 void Dispatcher::on_routed(Delivery& delivery, std::string const& domain, std::vector<std::size_t> recipients,
                            std::shared_ptr<route::Route const> route, TimePoint now) {
   auto& site = site_for(*route);
-  remember(domain, site);
+  remember(domain, site, now);
   auto const limits = limits_.find(domain);
   auto* const of_domain = limits == limits_.end() ? nullptr : &limits->second;
   std::size_t const most = std::max<std::uint32_t>(site.settings().max_recipients, 1);
@@ -150,20 +151,28 @@ DomainLimits const* Dispatcher::limits_of(std::string const& domain) const {
   return it == limits_.end() ? nullptr : &it->second;
 }
 
-void Dispatcher::remember(std::string const& domain, Site& site) {
+void Dispatcher::remember(std::string const& domain, Site& site, TimePoint now) {
   auto const it = known_index_.find(domain);
+  bool is_news = true;
   if (it != known_index_.end()) {
     auto const known = it->second;
     known_.splice(known_.begin(), known_, known);
-    if (known->site == &site) return;
-    --known->site->domains;
-    known->site = &site;
+    if (known->site == &site) {
+      is_news = after(known->told, tell_again_every) <= now;
+    } else {
+      --known->site->domains;
+      known->site = &site;
+      ++site.domains;
+    }
   } else {
     known_.push_front({domain, &site});
     known_index_.emplace(known_.front().domain, known_.begin());
+    ++site.domains;
   }
-  ++site.domains;
-  if (learned_.size() < most_learned_at_once) learned_.push_back({domain, &site});
+  if (is_news && learned_.size() < most_learned_at_once) {
+    known_.front().told = now;
+    learned_.push_back(known_.front());
+  }
   if (known_.size() <= most_domains) return;
   --known_.back().site->domains;
   known_index_.erase(known_.back().domain);

@@ -76,7 +76,8 @@ class Dispatcher final : private TransactionSink {
     for (auto const& known : known_)
       if (known.site == &site) visitor(known.domain);
   }
-  /// For the map: calls back with each domain whose site was learned since the last call.
+  /// For the map: calls back with each domain whose site was learned since the last call, and now and then with those that
+  /// are still in use, so that the map does not forget them.
   template <class Visitor>
   void visit_learned(Visitor&& visitor);
 
@@ -84,6 +85,7 @@ class Dispatcher final : private TransactionSink {
   struct KnownDomain {
     std::string domain;
     Site* site;
+    TimePoint told{};  ///< when visit_learned() was last given it
   };
   using Known = std::list<KnownDomain>;
 
@@ -92,7 +94,7 @@ class Dispatcher final : private TransactionSink {
                  std::shared_ptr<route::Route const> route, TimePoint now) override;
 
   Site& site_for(route::Route const& route);
-  void remember(std::string const& domain, Site& site);
+  void remember(std::string const& domain, Site& site, TimePoint now);
   void schedule(Site& site);
   void forget_unused(TimePoint now);
   Site* find(std::string const& name);

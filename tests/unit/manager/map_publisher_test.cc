@@ -229,13 +229,17 @@ BOOST_AUTO_TEST_CASE(a_suspended_sites_mail_waits_while_the_manager_is_away) {
   turn(publisher, 1);
   turn(publisher, 6);
   BOOST_TEST(Table(spool.map()).door("gmail.com", false) == "");
-  publisher.set_suspended("google", true);
-  publisher.set_suspended("mx.provider.example", true);
+  publisher.set_suspended({{"google", "mx.provider.example"}, {}});
   publisher.settle();
   BOOST_TEST(Table(spool.map()).door("gmail.com", false) == "google");
   BOOST_TEST(Table(spool.map()).door("club.example", false) == hashed("mx.provider.example"));
-  publisher.set_suspended("google", false);
+  publisher.set_suspended({});
   publisher.settle();
+  BOOST_TEST(Table(spool.map()).door("gmail.com", false) == "");
+  publisher.set_suspended({{}, {"club.example", "unseen.example"}});
+  publisher.settle();
+  BOOST_TEST(Table(spool.map()).door("club.example", false) == hashed("mx.provider.example"));
+  BOOST_TEST(Table(spool.map()).door("unseen.example", false) == hashed("unseen.example"));
   BOOST_TEST(Table(spool.map()).door("gmail.com", false) == "");
 }
 
@@ -246,7 +250,7 @@ BOOST_AUTO_TEST_CASE(no_beat_of_the_loop_means_no_heartbeat) {
   turn(publisher, 0);
   publisher.reconfigure(settings());
   publisher.settle();
-  publisher.set_suspended("google", true);  // the thread works, the loop does not beat
+  publisher.set_suspended({{"google"}, {}});  // the thread works, the loop does not beat
   publisher.settle();
   BOOST_CHECK(Table(spool.map()).heartbeat() == at(0));
   turn(publisher, 2);
