@@ -1,5 +1,6 @@
 #pragma once
-// Work that may block (files, name services), done by a thread of its own; its end is handled on the loop.
+// Work that may block (files, name services), done by a thread of its own; its end is handled on
+// the loop.
 
 #include <functional>
 #include <mutex>

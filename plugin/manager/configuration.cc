@@ -22,7 +22,9 @@ std::string machine_name() {
   addrinfo* found = nullptr;
   if (getaddrinfo(name, nullptr, &hints, &found) != 0) return name;
   std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> const guard(found, freeaddrinfo);
-  return found->ai_canonname != nullptr && std::strchr(found->ai_canonname, '.') != nullptr ? found->ai_canonname : name;
+  return found->ai_canonname != nullptr && std::strchr(found->ai_canonname, '.') != nullptr
+             ? found->ai_canonname
+             : name;
 }
 
 Configuration read_configuration(std::string const& path) {

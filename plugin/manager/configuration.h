@@ -1,6 +1,6 @@
 #pragma once
-// The configuration file as the manager needs it: settings, names looked up, and what was wrong. Reading it may block: never on the loop's path
-// once mail flows.
+// The configuration file as the manager needs it: settings, names looked up, and what was wrong.
+// Reading it may block: never on the loop's path once mail flows.
 
 #include <optional>
 #include <string>
@@ -16,7 +16,8 @@ struct Configuration {
   Users lmtp_users;
   Users read_users;
   Users write_users;
-  std::vector<std::string> mistakes;  ///< FILE:LINE: what is wrong, and what would be right; if any, the settings are of no use
+  std::vector<std::string> mistakes;  ///< FILE:LINE: what is wrong, and what would be right; if
+                                      ///< any, the settings are of no use
   std::vector<std::string> warnings;
   std::vector<IpAddress> own_addresses;
 };

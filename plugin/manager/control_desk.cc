@@ -21,15 +21,18 @@ namespace {
 
 control::Urgency urgency_of(Site const& site, TimePoint now) {
   auto const& counters = site.counters();
-  return {control::urgency_of_state(name_of(site.state(now))), site.waiting().size(), site.in_flight(), site.connections().open(),
+  return {control::urgency_of_state(name_of(site.state(now))), site.waiting().size(),
+          site.in_flight(), site.connections().open(),
           counters.delivered + counters.deferred + counters.refused};
 }
 
 // The most urgent sites, without making a row for each of 100,000.
-std::vector<Site const*> most_urgent(delivery::Dispatcher const& dispatcher, std::size_t most, TimePoint now) {
+std::vector<Site const*> most_urgent(delivery::Dispatcher const& dispatcher, std::size_t most,
+                                     TimePoint now) {
   std::vector<std::pair<control::Urgency, Site const*>> all;
   all.reserve(dispatcher.sites().size());
-  for (auto const& [name, site] : dispatcher.sites()) all.emplace_back(urgency_of(*site, now), site.get());
+  for (auto const& [name, site] : dispatcher.sites())
+    all.emplace_back(urgency_of(*site, now), site.get());
   auto const end = all.begin() + static_cast<std::ptrdiff_t>(std::min(most, all.size()));
   std::partial_sort(all.begin(), end, all.end(), [](auto const& a, auto const& b) {
     return a.first != b.first ? a.first > b.first : a.second->name() < b.second->name();
@@ -39,9 +42,13 @@ std::vector<Site const*> most_urgent(delivery::Dispatcher const& dispatcher, std
   return sites;
 }
 
-std::string by_of(control::Requester const& who) { return fmt::format("uid {}", who.uid); }
+std::string by_of(control::Requester const& who) {
+  return fmt::format("uid {}", who.uid);
+}
 
-TimePoint until_of(TimePoint now, Duration how_long) { return how_long <= Duration::zero() ? never : after(now, how_long); }
+TimePoint until_of(TimePoint now, Duration how_long) {
+  return how_long <= Duration::zero() ? never : after(now, how_long);
+}
 
 }  // namespace
 
@@ -51,11 +58,12 @@ control::ManagerStatus ControlDesk::status(std::size_t most) {
   control::ManagerStatus s;
   sources_.fill(s);
   s.now = clock_.wall(now);
-  s.totals = {totals.messages, totals.delivered, totals.deferred, totals.refused, dispatcher_.in_flight(), dispatcher_.waiting(),
-              totals.opened,   totals.reused,    dispatcher_.context().connections_open};
+  s.totals = {totals.messages, totals.delivered,        totals.deferred,
+              totals.refused,  dispatcher_.in_flight(), dispatcher_.waiting(),
+              totals.opened,   totals.reused,           dispatcher_.context().connections_open};
   s.ambiguous = totals.ambiguous;
-  s.recent = {totals.recent_messages.count(now), totals.recent_delivered.count(now), totals.recent_deferred.count(now),
-              totals.recent_refused.count(now)};
+  s.recent = {totals.recent_messages.count(now), totals.recent_delivered.count(now),
+              totals.recent_deferred.count(now), totals.recent_refused.count(now)};
   for (auto const& [name, site] : dispatcher_.sites()) {
     auto const c = counts_of(site->connections());
     s.connections.connecting += c.connecting;
@@ -67,18 +75,21 @@ control::ManagerStatus ControlDesk::status(std::size_t most) {
   }
   add_suspensions(s.suspensions);
   s.sites_known = dispatcher_.sites().size();
-  for (auto const* site : most_urgent(dispatcher_, most, now)) s.sites.push_back(manager::status_of(*site, clock_, false));
+  for (auto const* site : most_urgent(dispatcher_, most, now))
+    s.sites.push_back(manager::status_of(*site, clock_, false));
   return s;
 }
 
 void ControlDesk::add_suspensions(std::vector<control::SuspensionStatus>& to) const {
   auto add = [&](std::string const& name, bool is_domain, site::Suspension const& suspension) {
-    to.push_back({name, is_domain, moment_of(suspension.until, clock_), suspension.reason, suspension.by});
+    to.push_back(
+        {name, is_domain, moment_of(suspension.until, clock_), suspension.reason, suspension.by});
   };
   for (auto const& [name, site] : dispatcher_.sites())
     if (site->suspension()) add(name, false, *site->suspension());
   for (auto const& [domain, limits] : dispatcher_.domain_limits())
-    if (limits.suspension && limits.suspension->until > clock_.now()) add(domain, true, *limits.suspension);
+    if (limits.suspension && limits.suspension->until > clock_.now())
+      add(domain, true, *limits.suspension);
 }
 
 Result<control::NameStatus> ControlDesk::status_of(std::string const& name, std::size_t most) {
@@ -89,17 +100,21 @@ Result<control::NameStatus> ControlDesk::status_of(std::string const& name, std:
     s.sites.push_back(manager::status_of(*site, clock_, true));
     s.domains_known = site->domains;
     dispatcher_.visit_domains_of(*site, [&](std::string const& domain) {
-      if (s.domains.size() < most) s.domains.push_back(manager::status_of(domain, dispatcher_, clock_));
+      if (s.domains.size() < most)
+        s.domains.push_back(manager::status_of(domain, dispatcher_, clock_));
     });
   } else if (auto const domain = canonical_domain(name);
-             domain && (dispatcher_.site_of_domain(*domain) != nullptr || dispatcher_.limits_of(*domain) != nullptr)) {
+             domain && (dispatcher_.site_of_domain(*domain) != nullptr ||
+                        dispatcher_.limits_of(*domain) != nullptr)) {
     s.kind = "domain";
     s.domains.push_back(manager::status_of(*domain, dispatcher_, clock_));
     s.domains_known = 1;
-    if (auto const* site_of = dispatcher_.site_of_domain(*domain)) s.sites.push_back(manager::status_of(*site_of, clock_, true));
+    if (auto const* site_of = dispatcher_.site_of_domain(*domain))
+      s.sites.push_back(manager::status_of(*site_of, clock_, true));
   } else {
     for (auto const& [site_name, behind] : dispatcher_.sites())
-      if (s.sites.size() < most && door_of(*behind) == name) s.sites.push_back(manager::status_of(*behind, clock_, true));
+      if (s.sites.size() < most && door_of(*behind) == name)
+        s.sites.push_back(manager::status_of(*behind, clock_, true));
     if (s.sites.empty()) return failed(no_such_site(name));
     s.kind = "door";
   }
@@ -115,21 +130,25 @@ std::string ControlDesk::no_such_site(std::string const& name) const {
   for (auto const& [site, unused] : dispatcher_.sites()) names.push_back(site);
   for (auto const& [site, unused] : settings_.sites) names.push_back(site);
   auto const near = nearest(name, names);
-  return near.empty() ? fmt::format("no site, domain or door is called \"{}\"", printable(name, 100))
-                      : fmt::format("no site, domain or door is called \"{}\"; did you mean {}?", printable(name, 100), near);
+  return near.empty()
+             ? fmt::format("no site, domain or door is called \"{}\"", printable(name, 100))
+             : fmt::format("no site, domain or door is called \"{}\"; did you mean {}?",
+                           printable(name, 100), near);
 }
 
-Result<std::vector<control::ConnectionStatus>> ControlDesk::connections(std::string const& site, std::size_t most) {
+Result<std::vector<control::ConnectionStatus>> ControlDesk::connections(std::string const& site,
+                                                                        std::size_t most) {
   if (!site.empty() && dispatcher_.find_site(site) == nullptr) return failed(no_such_site(site));
   auto const now = clock_.now();
   std::vector<control::ConnectionStatus> rows;
   for (auto const& [name, of_name] : dispatcher_.sites()) {
     if (!site.empty() && name != site) continue;
-    for (auto state : {ConnectionState::Busy, ConnectionState::Connecting, ConnectionState::Checking, ConnectionState::Idle,
-                       ConnectionState::Closing})
+    for (auto state : {ConnectionState::Busy, ConnectionState::Connecting,
+                       ConnectionState::Checking, ConnectionState::Idle, ConnectionState::Closing})
       for (auto const& c : of_name->connections().in(state)) {
         if (rows.size() >= most) return rows;
-        rows.push_back(manager::status_of(static_cast<delivery::SmtpConnection const&>(*c), *of_name, now));
+        rows.push_back(
+            manager::status_of(static_cast<delivery::SmtpConnection const&>(*c), *of_name, now));
       }
   }
   return rows;
@@ -138,8 +157,12 @@ Result<std::vector<control::ConnectionStatus>> ControlDesk::connections(std::str
 /// An explanation that waits for the resolver.
 class Explaining final : public control::Pending, private route::RouteListener {
  public:
-  Explaining(ControlDesk& desk, std::string address, std::string domain, control::ExplainListener& listener)
-      : desk_(desk), address_(std::move(address)), domain_(std::move(domain)), listener_(listener) {}
+  Explaining(ControlDesk& desk, std::string address, std::string domain,
+             control::ExplainListener& listener)
+      : desk_(desk),
+        address_(std::move(address)),
+        domain_(std::move(domain)),
+        listener_(listener) {}
 
   /// True when it was answered at once.
   bool begin() {
@@ -170,8 +193,10 @@ class Explaining final : public control::Pending, private route::RouteListener {
   bool is_answered_ = false;
 };
 
-std::unique_ptr<control::Pending> ControlDesk::explain(std::string const& address, control::ExplainListener& listener) {
-  auto const domain = address.find('@') == std::string::npos ? canonical_domain(address) : domain_of(address);
+std::unique_ptr<control::Pending> ControlDesk::explain(std::string const& address,
+                                                       control::ExplainListener& listener) {
+  auto const domain =
+      address.find('@') == std::string::npos ? canonical_domain(address) : domain_of(address);
   if (!domain) {
     listener.on_explained(failed(domain.error().reason));
     return nullptr;
@@ -181,7 +206,8 @@ std::unique_ptr<control::Pending> ControlDesk::explain(std::string const& addres
   return explaining;
 }
 
-Explanation ControlDesk::explain_route(std::string const& address, std::string const& domain, route::Route const& route) const {
+Explanation ControlDesk::explain_route(std::string const& address, std::string const& domain,
+                                       route::Route const& route) const {
   auto const now = clock_.now();
   auto const* site = dispatcher_.find_site(route.site);
   auto const& settings = dispatcher_.settings_for(route.site);
@@ -199,7 +225,8 @@ Explanation ControlDesk::explain_route(std::string const& address, std::string c
     target.host = t.host;
     target.address = t.address.to_string();
     target.port = t.port;
-    auto const* record = site == nullptr ? nullptr : site->health().find({t.host, t.address, t.port});
+    auto const* record =
+        site == nullptr ? nullptr : site->health().find({t.host, t.address, t.port});
     if (record != nullptr) {
       target.failures = record->failures;
       target.not_before = moment_to_come(record->not_before, clock_);
@@ -212,22 +239,44 @@ Explanation ControlDesk::explain_route(std::string const& address, std::string c
   auto const scope = "site " + route.site;
   auto const open = site == nullptr ? 0 : site->connections().open();
   auto const waiting = site == nullptr ? 0 : site->waiting().size();
-  auto add_rate = [&](std::string const& where, std::string option, Rate const& rate, TimePoint next) {
-    LimitUse use{where, std::move(option), rate.is_limited() ? rate.to_string() : "none", next > now ? "used up" : "has room", next > now, {}};
+  auto add_rate = [&](std::string const& where, std::string option, Rate const& rate,
+                      TimePoint next) {
+    LimitUse use{where,
+                 std::move(option),
+                 rate.is_limited() ? rate.to_string() : "none",
+                 next > now ? "used up" : "has room",
+                 next > now,
+                 {}};
     use.not_before = moment_to_come(next, clock_);
     e.limits.push_back(std::move(use));
   };
   auto number = [](auto n) { return fmt::format("{}", n); };
-  e.limits.push_back({scope, "max_connections", number(settings.max_connections), number(open), open >= settings.max_connections, {}});
+  e.limits.push_back({scope,
+                      "max_connections",
+                      number(settings.max_connections),
+                      number(open),
+                      open >= settings.max_connections,
+                      {}});
   add_rate(scope, "rate", settings.rate, site == nullptr ? now : site->rate().earliest(now));
-  add_rate(scope, "connect_rate", settings.connect_rate, site == nullptr ? now : site->connect_rate().earliest(now));
-  e.limits.push_back({scope, "max_waiting", number(settings.max_waiting), number(waiting), waiting >= settings.max_waiting, {}});
-  e.limits.push_back({scope, "max_messages", number(settings.max_messages), "per connection", false, {}});
+  add_rate(scope, "connect_rate", settings.connect_rate,
+           site == nullptr ? now : site->connect_rate().earliest(now));
+  e.limits.push_back({scope,
+                      "max_waiting",
+                      number(settings.max_waiting),
+                      number(waiting),
+                      waiting >= settings.max_waiting,
+                      {}});
+  e.limits.push_back(
+      {scope, "max_messages", number(settings.max_messages), "per connection", false, {}});
   if (limits != nullptr) {
     auto const of_domain = "domain " + domain;
     auto const& connections = limits->connections;
-    e.limits.push_back({of_domain, "max_connections", connections.most() ? number(*connections.most()) : "none",
-                        number(connections.in_use()), !connections.has_room(), {}});
+    e.limits.push_back({of_domain,
+                        "max_connections",
+                        connections.most() ? number(*connections.most()) : "none",
+                        number(connections.in_use()),
+                        !connections.has_room(),
+                        {}});
     add_rate(of_domain, "rate", limits->rate.rate(), limits->rate.earliest(now));
   }
 
@@ -247,16 +296,19 @@ Explanation ControlDesk::explain_route(std::string const& address, std::string c
     e.not_before = moment_to_come(wait.not_before, clock_);
     e.would = fmt::format("waits: {}", e.reason);
   } else if (site != nullptr && site->connections().count(ConnectionState::Idle) > 0) {
-    auto const& newest = static_cast<delivery::SmtpConnection const&>(*site->connections().in(ConnectionState::Idle).front());
-    e.would = fmt::format("goes at once on an idle connection to {}", newest.endpoint().to_string());
+    auto const& newest = static_cast<delivery::SmtpConnection const&>(
+        *site->connections().in(ConnectionState::Idle).front());
+    e.would =
+        fmt::format("goes at once on an idle connection to {}", newest.endpoint().to_string());
   } else {
-    e.would = fmt::format("goes at once on a new connection to {}", e.targets.empty() ? route.site : e.targets.front().host);
+    e.would = fmt::format("goes at once on a new connection to {}",
+                          e.targets.empty() ? route.site : e.targets.front().host);
   }
   return e;
 }
 
-Result<std::string> ControlDesk::suspend(control::Subject const& subject, Duration how_long, std::string const& reason,
-                                         control::Requester const& who) {
+Result<std::string> ControlDesk::suspend(control::Subject const& subject, Duration how_long,
+                                         std::string const& reason, control::Requester const& who) {
   auto const now = clock_.now();
   site::Suspension suspension{until_of(now, how_long), reason, by_of(who)};
   if (subject.is_domain) {
@@ -265,20 +317,24 @@ Result<std::string> ControlDesk::suspend(control::Subject const& subject, Durati
     dispatcher_.suspend_domain(*domain, suspension, now);
     return suspended(*domain, suspension, clock_).text;
   }
-  if (!dispatcher_.suspend_site(subject.name, suspension, now)) return failed(no_such_site(subject.name));
+  if (!dispatcher_.suspend_site(subject.name, suspension, now))
+    return failed(no_such_site(subject.name));
   return suspended(subject.name, suspension, clock_).text;
 }
 
-Result<std::string> ControlDesk::resume(control::Subject const& subject, control::Requester const&) {
+Result<std::string> ControlDesk::resume(control::Subject const& subject,
+                                        control::Requester const&) {
   auto const now = clock_.now();
   if (subject.is_domain) {
     auto const domain = canonical_domain(subject.name);
     if (!domain) return failed(domain.error().reason);
-    if (!dispatcher_.resume_domain(*domain, now)) return failed(fmt::format("{} is not suspended", *domain));
+    if (!dispatcher_.resume_domain(*domain, now))
+      return failed(fmt::format("{} is not suspended", *domain));
     return fmt::format("{}: resumed", *domain);
   }
   if (!dispatcher_.resume_site(subject.name, now)) return failed(no_such_site(subject.name));
-  return fmt::format("{}: resumed; endpoints that were backing off are tried again at once", subject.name);
+  return fmt::format("{}: resumed; endpoints that were backing off are tried again at once",
+                     subject.name);
 }
 
 Result<std::string> ControlDesk::flush(std::string const& site, control::Requester const&) {
@@ -291,7 +347,9 @@ Result<std::string> ControlDesk::flush(std::string const& site, control::Request
 
 Result<std::string> ControlDesk::drain(control::Requester const&) {
   sources_.drain();
-  return std::string("draining: new messages are answered 451 4.3.2, running ones finish; poolctl undrain takes it back");
+  return std::string(
+      "draining: new messages are answered 451 4.3.2, running ones finish; poolctl undrain takes "
+      "it back");
 }
 
 Result<std::string> ControlDesk::undrain(control::Requester const&) {

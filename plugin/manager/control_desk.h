@@ -15,7 +15,8 @@ namespace mailpool::manager {
 class DeskSources {
  public:
   virtual ~DeskSources() = default;
-  /// Fills in what belongs to the process: version, state, uptime, intake, bodies, DNS, log, map, configuration.
+  /// Fills in what belongs to the process: version, state, uptime, intake, bodies, DNS, log, map,
+  /// configuration.
   virtual void fill(control::ManagerStatus& status) const = 0;
   virtual std::vector<control::Finding> check() const = 0;
   virtual control::ReloadReport reload() = 0;
@@ -25,18 +26,25 @@ class DeskSources {
 
 class ControlDesk final : public control::ControlActions {
  public:
-  ControlDesk(delivery::Dispatcher& dispatcher, route::Router& router, delivery::Clock const& clock, Settings const& settings,
-              DeskSources& sources)
-      : dispatcher_(dispatcher), router_(router), clock_(clock), settings_(settings), sources_(sources) {}
+  ControlDesk(delivery::Dispatcher& dispatcher, route::Router& router, delivery::Clock const& clock,
+              Settings const& settings, DeskSources& sources)
+      : dispatcher_(dispatcher),
+        router_(router),
+        clock_(clock),
+        settings_(settings),
+        sources_(sources) {}
 
   control::ManagerStatus status(std::size_t most) override;
   Result<control::NameStatus> status_of(std::string const& name, std::size_t most) override;
-  Result<std::vector<control::ConnectionStatus>> connections(std::string const& site, std::size_t most) override;
-  [[nodiscard]] std::unique_ptr<control::Pending> explain(std::string const& address, control::ExplainListener& listener) override;
+  Result<std::vector<control::ConnectionStatus>> connections(std::string const& site,
+                                                             std::size_t most) override;
+  [[nodiscard]] std::unique_ptr<control::Pending> explain(
+      std::string const& address, control::ExplainListener& listener) override;
   std::vector<control::Finding> check() override { return sources_.check(); }
-  Result<std::string> suspend(control::Subject const& subject, Duration how_long, std::string const& reason,
-                              control::Requester const& who) override;
-  Result<std::string> resume(control::Subject const& subject, control::Requester const& who) override;
+  Result<std::string> suspend(control::Subject const& subject, Duration how_long,
+                              std::string const& reason, control::Requester const& who) override;
+  Result<std::string> resume(control::Subject const& subject,
+                             control::Requester const& who) override;
   Result<std::string> flush(std::string const& site, control::Requester const& who) override;
   Result<std::string> drain(control::Requester const& who) override;
   Result<std::string> undrain(control::Requester const& who) override;
@@ -45,7 +53,9 @@ class ControlDesk final : public control::ControlActions {
  private:
   friend class Explaining;
   [[nodiscard]] std::string no_such_site(std::string const& name) const;
-  [[nodiscard]] control::Explanation explain_route(std::string const& address, std::string const& domain, route::Route const& route) const;
+  [[nodiscard]] control::Explanation explain_route(std::string const& address,
+                                                   std::string const& domain,
+                                                   route::Route const& route) const;
   void add_suspensions(std::vector<control::SuspensionStatus>& to) const;
 
   delivery::Dispatcher& dispatcher_;

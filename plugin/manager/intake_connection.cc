@@ -19,11 +19,14 @@ constexpr Duration client_timeout = std::chrono::minutes(5);
 IntakeConnection::IntakeConnection(Intake& intake, int fd, std::string client, TimePoint now)
     : intake_(intake),
       fd_(fd),
-      read_event_(intake.loop_.make_event(fd, EV_READ | EV_PERSIST, &IntakeConnection::on_socket, this)),
-      write_event_(intake.loop_.make_event(fd, EV_WRITE | EV_PERSIST, &IntakeConnection::on_socket, this)),
+      read_event_(
+          intake.loop_.make_event(fd, EV_READ | EV_PERSIST, &IntakeConnection::on_socket, this)),
+      write_event_(
+          intake.loop_.make_event(fd, EV_WRITE | EV_PERSIST, &IntakeConnection::on_socket, this)),
       timer_(intake.loop_.make_event(-1, EV_TIMEOUT, &IntakeConnection::on_timer, this)),
-      server_({intake.settings_.hostname, intake.settings_.max_message_size, 1000, client_timeout, std::move(client)}, *this,
-              intake.bodies_, now) {
+      server_({intake.settings_.hostname, intake.settings_.max_message_size, 1000, client_timeout,
+               std::move(client)},
+              *this, intake.bodies_, now) {
   want_read(true);
 }
 
@@ -108,12 +111,15 @@ void IntakeConnection::on_outcome(std::size_t recipient, Outcome const& outcome,
 
 std::string IntakeConnection::received_line(Envelope const& envelope) {
   auto const now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-  return fmt::format("Received: by {} (mailpool) with LMTP id {};\r\n\t{:%a, %d %b %Y %H:%M:%S} +0000\r\n",
-                     intake_.settings_.hostname, envelope.queue_id.empty() ? std::string("unknown") : envelope.queue_id,
-                     fmt::gmtime(now));
+  return fmt::format(
+      "Received: by {} (mailpool) with LMTP id {};\r\n\t{:%a, %d %b %Y %H:%M:%S} +0000\r\n",
+      intake_.settings_.hostname,
+      envelope.queue_id.empty() ? std::string("unknown") : envelope.queue_id, fmt::gmtime(now));
 }
 
-std::string IntakeConnection::make_id() { return intake_.next_id(); }
+std::string IntakeConnection::make_id() {
+  return intake_.next_id();
+}
 
 void IntakeConnection::want_read(bool wanted) {
   if (wanted == reads_) return;

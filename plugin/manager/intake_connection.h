@@ -1,5 +1,6 @@
 #pragma once
-// One connection from the MTA: its socket, its LMTP conversation, and the message that is on its way.
+// One connection from the MTA: its socket, its LMTP conversation, and the message that is on its
+// way.
 
 #include <list>
 #include <memory>

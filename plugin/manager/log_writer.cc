@@ -20,19 +20,26 @@ constexpr std::size_t most_queued = 200'000;
 
 int priority_of(LogLevel level) {
   switch (level) {
-    case LogLevel::Debug: return LOG_DEBUG;
-    case LogLevel::Info: return LOG_INFO;
-    case LogLevel::Warning: return LOG_WARNING;
-    case LogLevel::Error: return LOG_ERR;
+    case LogLevel::Debug:
+      return LOG_DEBUG;
+    case LogLevel::Info:
+      return LOG_INFO;
+    case LogLevel::Warning:
+      return LOG_WARNING;
+    case LogLevel::Error:
+      return LOG_ERR;
   }
   return LOG_INFO;
 }
 
 std::string_view prefix_of(LogLevel level) {
   switch (level) {
-    case LogLevel::Warning: return "warning: ";
-    case LogLevel::Error: return "error: ";
-    default: return "";
+    case LogLevel::Warning:
+      return "warning: ";
+    case LogLevel::Error:
+      return "error: ";
+    default:
+      return "";
   }
 }
 
@@ -48,8 +55,9 @@ class SyslogSink final : public LogSink {
 class JournalSink final : public LogSink {
  public:
   void write(LogLevel level, std::string const& line) override {
-    sd_journal_send("MESSAGE=%s%s", prefix_of(level).data(), line.c_str(), "PRIORITY=%d", priority_of(level),
-                    "SYSLOG_IDENTIFIER=mailpoold", "SYSLOG_FACILITY=%d", LOG_MAIL >> 3, nullptr);
+    sd_journal_send("MESSAGE=%s%s", prefix_of(level).data(), line.c_str(), "PRIORITY=%d",
+                    priority_of(level), "SYSLOG_IDENTIFIER=mailpoold", "SYSLOG_FACILITY=%d",
+                    LOG_MAIL >> 3, nullptr);
   }
 };
 
@@ -71,14 +79,15 @@ class FileSink final : public LogSink {
 
   void write(LogLevel level, std::string const& line) override {
     auto const now = std::chrono::system_clock::now();
-    auto const us = std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch()).count();
+    auto const us =
+        std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch()).count();
     auto const second = static_cast<std::time_t>(us / 1'000'000);
     if (second != stamp_second_) {
       stamp_second_ = second;
       stamp_ = fmt::format("{:%Y-%m-%dT%H:%M:%S}", fmt::gmtime(second));
     }
-    fmt::format_to(std::back_inserter(buffer_), "{}.{:06}Z {} mailpoold[{}]: {}{}\n", stamp_, us % 1'000'000, host_, getpid(),
-                   prefix_of(level), line);
+    fmt::format_to(std::back_inserter(buffer_), "{}.{:06}Z {} mailpoold[{}]: {}{}\n", stamp_,
+                   us % 1'000'000, host_, getpid(), prefix_of(level), line);
     if (buffer_.size() > 65536) flush();
   }
   void flush() override {
@@ -93,7 +102,8 @@ class FileSink final : public LogSink {
   }
   void reopen() override {
     if (path_.empty()) return;
-    int const fd = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+    int const fd =
+        ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
     if (fd < 0) return;
     ::close(fd_);
     fd_ = fd;

@@ -1,5 +1,6 @@
 #pragma once
-// Where log lines go. A thread of its own writes them, so that no disk and no syslog can hold up the loop.
+// Where log lines go. A thread of its own writes them, so that no disk and no syslog can hold up
+// the loop.
 
 #include <atomic>
 #include <condition_variable>
@@ -33,7 +34,9 @@ class LogWriter final : public Log {
   ~LogWriter() override;  ///< writes what is queued
 
   void write(LogLevel level, std::string line) override;
-  [[nodiscard]] bool is_on(LogLevel level) const override { return level >= least_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool is_on(LogLevel level) const override {
+    return level >= least_.load(std::memory_order_relaxed);
+  }
 
   void set_level(LogLevel least) { least_.store(least, std::memory_order_relaxed); }
   void set_sink(std::unique_ptr<LogSink> sink);

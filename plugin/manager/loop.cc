@@ -14,7 +14,8 @@ TimePoint SystemClock::now() const {
 
 WallTime SystemClock::wall(TimePoint t) const {
   auto const from_now = t - now();
-  return std::chrono::system_clock::now() + std::chrono::duration_cast<std::chrono::system_clock::duration>(from_now);
+  return std::chrono::system_clock::now() +
+         std::chrono::duration_cast<std::chrono::system_clock::duration>(from_now);
 }
 
 Loop::Loop() : base_(event_base_new()) {
@@ -27,7 +28,8 @@ Loop::~Loop() = default;
 void Loop::end_turn_soon() {
   if (end_is_due_) return;
   end_is_due_ = true;
-  // An event that is activated inside a callback runs in the same turn, after those that are active already.
+  // An event that is activated inside a callback runs in the same turn, after those that are active
+  // already.
   event_active(end_event_.get(), EV_TIMEOUT, 0);
 }
 
@@ -37,17 +39,23 @@ void Loop::on_end_of_turn(evutil_socket_t, short, void* self) {
   if (loop.end_of_turn_) loop.end_of_turn_();
 }
 
-void Loop::run() { event_base_dispatch(base_.get()); }
-void Loop::stop() { event_base_loopbreak(base_.get()); }
+void Loop::run() {
+  event_base_dispatch(base_.get());
+}
+void Loop::stop() {
+  event_base_loopbreak(base_.get());
+}
 
-EventPtr Loop::make_event(evutil_socket_t fd, short what, event_callback_fn callback, void* argument) {
+EventPtr Loop::make_event(evutil_socket_t fd, short what, event_callback_fn callback,
+                          void* argument) {
   EventPtr made(event_new(base_.get(), fd, what, callback, argument));
   if (!made) throw std::bad_alloc();
   return made;
 }
 
 void Loop::arm(event* timer, Duration delay) {
-  auto const us = std::max<std::int64_t>(std::chrono::duration_cast<std::chrono::microseconds>(delay).count() + 1, 0);
+  auto const us = std::max<std::int64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(delay).count() + 1, 0);
   timeval const tv{static_cast<time_t>(us / 1'000'000), static_cast<suseconds_t>(us % 1'000'000)};
   evtimer_add(timer, &tv);
 }

@@ -1,8 +1,9 @@
 #pragma once
 // The event loop: libevent, the clock, and the end of each turn.
 //
-// Handlers of events only note what happened. At the end of the turn delivery decides, what was written goes out in few system calls, and
-// only then what has ended is destroyed: nothing dies inside its own callback.
+// Handlers of events only note what happened. At the end of the turn delivery decides, what was
+// written goes out in few system calls, and only then what has ended is destroyed: nothing dies
+// inside its own callback.
 
 #include <event2/event.h>
 
@@ -43,7 +44,8 @@ class Loop {
   void run();
   void stop();
 
-  [[nodiscard]] EventPtr make_event(evutil_socket_t fd, short what, event_callback_fn callback, void* argument);
+  [[nodiscard]] EventPtr make_event(evutil_socket_t fd, short what, event_callback_fn callback,
+                                    void* argument);
   /// A timer that fires once after `delay` each time it is added.
   static void arm(event* timer, Duration delay);
 

@@ -1,8 +1,8 @@
 // mailpoold's front door: arguments, the configuration file, the log, then the manager.
 
-#include <CLI/CLI.hpp>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <CLI/CLI.hpp>
 
 #include <csignal>
 #include <exception>
@@ -55,7 +55,9 @@ int run(std::string const& path) {
 
 int main(int argc, char** argv) {
   using namespace mailpool::manager;
-  CLI::App app{"mailpoold: takes an MTA's outbound mail over LMTP and delivers it over pooled SMTP connections"};
+  CLI::App app{
+      "mailpoold: takes an MTA's outbound mail over LMTP and delivers it over pooled SMTP "
+      "connections"};
   std::string path = "/etc/mailpool/mailpool.toml";
   bool check = false;
   app.add_option("--config", path, "The configuration file")->capture_default_str();

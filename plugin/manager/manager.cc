@@ -15,12 +15,15 @@ namespace {
 constexpr int lmtp_backlog = 1024;
 
 IntakeSettings intake_settings(Configuration const& c) {
-  return {c.settings.hostname, c.lmtp_users.uids, c.settings.lmtp.max_connections, c.settings.lmtp.max_message_size};
+  return {c.settings.hostname, c.lmtp_users.uids, c.settings.lmtp.max_connections,
+          c.settings.lmtp.max_message_size};
 }
 
 }  // namespace
 
-SpillingBodyStore::Limits body_limits(Settings const& settings) { return {settings.lmtp.spill_above, settings.lmtp.memory_limit}; }
+SpillingBodyStore::Limits body_limits(Settings const& settings) {
+  return {settings.lmtp.spill_above, settings.lmtp.memory_limit};
+}
 
 namespace {
 
@@ -36,15 +39,21 @@ std::vector<int> sockets_of_systemd() {
 
 std::string_view name_of(ManagerState state) {
   switch (state) {
-    case ManagerState::Starting: return "starting";
-    case ManagerState::Running: return "running";
-    case ManagerState::Draining: return "draining";
+    case ManagerState::Starting:
+      return "starting";
+    case ManagerState::Running:
+      return "running";
+    case ManagerState::Draining:
+      return "draining";
   }
   return "running";
 }
 
 Manager::Manager(Configuration configuration, std::string path, LogWriter& log)
-    : log_(log), path_(std::move(path)), configuration_(std::move(configuration)), started_at_(loop_.now()) {}
+    : log_(log),
+      path_(std::move(path)),
+      configuration_(std::move(configuration)),
+      started_at_(loop_.now()) {}
 
 Manager::~Manager() {
   // Who asks goes before who answers.
@@ -67,13 +76,16 @@ Result<void> Manager::start() {
   streams_ = std::make_unique<Streams>(loop_, std::move(*tls));
   context_ = std::make_unique<delivery::Context>(*streams_, random_, log_, loop_.clock());
   dispatcher_ = std::make_unique<delivery::Dispatcher>(settings, *router_, *context_);
-  bodies_ = std::make_unique<SpillingBodyStore>(body_limits(settings), std::vector<std::string>{settings.state_dir, "/var/tmp", "/tmp"});
+  bodies_ = std::make_unique<SpillingBodyStore>(
+      body_limits(settings), std::vector<std::string>{settings.state_dir, "/var/tmp", "/tmp"});
   intake_ = std::make_unique<Intake>(loop_, *dispatcher_, *bodies_, log_);
-  desk_ = std::make_unique<ControlDesk>(*dispatcher_, *router_, loop_.clock(), configuration_.settings, static_cast<DeskSources&>(*this));
+  desk_ = std::make_unique<ControlDesk>(*dispatcher_, *router_, loop_.clock(),
+                                        configuration_.settings, static_cast<DeskSources&>(*this));
   background_ = std::make_unique<Background>(loop_);
 
   timer_ = loop_.make_event(-1, EV_TIMEOUT, &Manager::on_timer, this);
-  caught_up_event_ = loop_.make_event(bodies_->caught_up_fd(), EV_READ | EV_PERSIST, &Manager::on_caught_up, this);
+  caught_up_event_ =
+      loop_.make_event(bodies_->caught_up_fd(), EV_READ | EV_PERSIST, &Manager::on_caught_up, this);
   event_add(caught_up_event_.get(), nullptr);
   beat_timer_ = loop_.make_event(-1, EV_PERSIST, &Manager::on_beat, this);
   for (int number : {SIGTERM, SIGINT, SIGHUP}) {
@@ -97,8 +109,9 @@ Result<void> Manager::start() {
     map_->reconfigure(map_settings(settings));
     map_->settle();
   }
-  log_.info(fmt::format("mailpoold {} started: hostname={} lmtp={} control={}", MAILPOOL_VERSION, settings.hostname,
-                        fmt::join(settings.lmtp.listen, ","), settings.control.listen));
+  log_.info(fmt::format("mailpoold {} started: hostname={} lmtp={} control={}", MAILPOOL_VERSION,
+                        settings.hostname, fmt::join(settings.lmtp.listen, ","),
+                        settings.control.listen));
   sd_notify(0, "READY=1");
   return {};
 }
@@ -118,7 +131,8 @@ Result<void> Manager::open_sockets() {
   }
   if (lmtp.empty()) {
     for (auto const& path : settings.lmtp.listen) {
-      auto listener = listen_unix(path, static_cast<mode_t>(settings.lmtp.socket_mode), settings.lmtp.socket_group, lmtp_backlog);
+      auto listener = listen_unix(path, static_cast<mode_t>(settings.lmtp.socket_mode),
+                                  settings.lmtp.socket_group, lmtp_backlog);
       if (!listener) return failed("[lmtp] listen: " + listener.error().reason);
       if (!listener->warning().empty()) log_.warning("[lmtp] socket_group: " + listener->warning());
       lmtp.push_back(std::move(*listener));
@@ -131,7 +145,8 @@ Result<void> Manager::open_sockets() {
   }
   for (auto& listener : lmtp) intake_->listen_on(std::move(listener));
   metrics_ = std::make_unique<MetricsServer>(loop_, *desk_, log_);
-  if (auto listening = metrics_->reconfigure(settings.metrics); !listening) return failed("[metrics] listen: " + listening.error().reason);
+  if (auto listening = metrics_->reconfigure(settings.metrics); !listening)
+    return failed("[metrics] listen: " + listening.error().reason);
   control_ = std::make_unique<ControlServer>(loop_, std::move(*control), *desk_, log_);
   control_->set_users(configuration_.read_users.uids, configuration_.write_users.uids);
   return {};
@@ -143,13 +158,16 @@ void Manager::open_map() {
   auto const queue_directory = map.parent_path().parent_path();
   std::error_code error;
   if (!std::filesystem::is_directory(queue_directory, error)) {
-    log_.info(fmt::format("no map for Postfix is kept: there is no {} ([postfix] map)", queue_directory.string()));
+    log_.info(fmt::format("no map for Postfix is kept: there is no {} ([postfix] map)",
+                          queue_directory.string()));
     return;
   }
   map_ = std::make_unique<MapPublisher>(map.string(), "lmtp.sock", log_);
 }
 
-void Manager::run() { loop_.run(); }
+void Manager::run() {
+  loop_.run();
+}
 
 void Manager::finish_turn() {
   auto now = loop_.now();
@@ -187,7 +205,9 @@ void Manager::on_caught_up(evutil_socket_t, short, void* self) {
   manager.intake_->read_on();
 }
 
-void Manager::on_beat(evutil_socket_t, short, void* self) { static_cast<Manager*>(self)->beat(); }
+void Manager::on_beat(evutil_socket_t, short, void* self) {
+  static_cast<Manager*>(self)->beat();
+}
 
 void Manager::beat() {
   sd_notify(0, "WATCHDOG=1");
@@ -198,13 +218,17 @@ void Manager::beat() {
 }
 
 void Manager::note_learned() {
-  dispatcher_->visit_learned([this](std::string const& domain, delivery::Site const& site) { map_->learn(domain, site.name()); });
+  dispatcher_->visit_learned([this](std::string const& domain, delivery::Site const& site) {
+    map_->learn(domain, site.name());
+  });
 }
 
 // What is suspended must not leave by another way while the manager is away.
 void Manager::note_suspended(TimePoint now) {
   Suspended suspended;
-  auto const holds = [now](std::optional<site::Suspension> const& suspension) { return suspension && now < suspension->until; };
+  auto const holds = [now](std::optional<site::Suspension> const& suspension) {
+    return suspension && now < suspension->until;
+  };
   for (auto const& [name, site] : dispatcher_->sites())
     if (holds(site->suspension())) suspended.sites.insert(name);
   for (auto const& [domain, limits] : dispatcher_->domain_limits())
@@ -212,7 +236,9 @@ void Manager::note_suspended(TimePoint now) {
   map_->set_suspended(std::move(suspended));
 }
 
-void Manager::on_signal(evutil_socket_t number, short, void* self) { static_cast<Manager*>(self)->on_signal(static_cast<int>(number)); }
+void Manager::on_signal(evutil_socket_t number, short, void* self) {
+  static_cast<Manager*>(self)->on_signal(static_cast<int>(number));
+}
 
 void Manager::on_signal(int number) {
   if (number == SIGHUP) {
@@ -235,18 +261,20 @@ void Manager::terminate() {
   is_terminating_ = true;
   state_ = ManagerState::Draining;
   drained_by_ = after(now, configuration_.settings.drain_timeout);
-  log_.info(fmt::format("draining: at most {} (drain_timeout)", to_text(configuration_.settings.drain_timeout)));
+  log_.info(fmt::format("draining: at most {} (drain_timeout)",
+                        to_text(configuration_.settings.drain_timeout)));
   sd_notify(0, "STOPPING=1");
   intake_->drain();
   dispatcher_->drain(now);
 }
 
 void Manager::end_if_drained(TimePoint now) {
-  bool const is_empty = intake_->connections() == 0 && context_->connections_open == 0 && dispatcher_->deliveries() == 0;
+  bool const is_empty = intake_->connections() == 0 && context_->connections_open == 0 &&
+                        dispatcher_->deliveries() == 0;
   if (!is_empty && now < drained_by_) return;
   if (!is_empty) {
-    log_.warning(fmt::format("drain_timeout: {} messages and {} connections were still open", dispatcher_->deliveries(),
-                             context_->connections_open));
+    log_.warning(fmt::format("drain_timeout: {} messages and {} connections were still open",
+                             dispatcher_->deliveries(), context_->connections_open));
     dispatcher_->stop(now);
     intake_->flush(now);
   }

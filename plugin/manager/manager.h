@@ -24,7 +24,9 @@ namespace mailpool::manager {
 
 class MachineRandom final : public route::Random {
  public:
-  std::uint32_t number(std::uint32_t below) override { return std::uniform_int_distribution<std::uint32_t>(0, below - 1)(engine_); }
+  std::uint32_t number(std::uint32_t below) override {
+    return std::uniform_int_distribution<std::uint32_t>(0, below - 1)(engine_);
+  }
 
  private:
   std::mt19937 engine_{std::random_device{}()};
@@ -37,7 +39,8 @@ enum class ManagerState : std::uint8_t { Starting, Running, Draining };
 
 class Manager final : private DeskSources {
  public:
-  /// `configuration` is without mistakes; `path` is read again on reload. The log must outlive the manager.
+  /// `configuration` is without mistakes; `path` is read again on reload. The log must outlive the
+  /// manager.
   Manager(Configuration configuration, std::string path, LogWriter& log);
   ~Manager() override;
   Manager(Manager const&) = delete;

@@ -1,4 +1,5 @@
-// How new settings are taken over: read off the loop, applied on it, or refused with every mistake while the old ones stay.
+// How new settings are taken over: read off the loop, applied on it, or refused with every mistake
+// while the old ones stay.
 
 #include <fmt/format.h>
 #include <systemd/sd-daemon.h>
@@ -13,7 +14,8 @@
 namespace mailpool::manager {
 namespace {
 
-// Files and local user databases answer at once; a slow name service must not hold up mail, so its answer is taken when it comes.
+// Files and local user databases answer at once; a slow name service must not hold up mail, so its
+// answer is taken when it comes.
 constexpr auto longest_wait = std::chrono::milliseconds(500);
 
 /// A configuration on its way from the reading thread to the loop.
@@ -48,7 +50,9 @@ control::ReloadReport Manager::reload() {
                    });
   if (auto read = reading->wait_and_take()) return apply_if_good(std::move(*read));
   control::ReloadReport report;
-  report.warnings.push_back("a name service is slow: the settings are applied as soon as it has answered; the log will say so");
+  report.warnings.push_back(
+      "a name service is slow: the settings are applied as soon as it has answered; the log will "
+      "say so");
   return report;
 }
 
@@ -64,7 +68,8 @@ control::ReloadReport Manager::apply_if_good(Configuration configuration) {
   }
   report.is_applied = true;
   report.needs_restart = changed_without_restart(configuration_.settings, configuration.settings);
-  for (auto const& option : report.needs_restart) log_.warning(fmt::format("{} takes effect at a restart only", option));
+  for (auto const& option : report.needs_restart)
+    log_.warning(fmt::format("{} takes effect at a restart only", option));
   for (auto const& warning : report.warnings) log_.warning(warning);
   apply(std::move(configuration));
   log_.info(fmt::format("{} was applied", path_));
@@ -87,14 +92,17 @@ void Manager::apply(Configuration configuration) {
   }
   log_.set_level(settings.log.level);
   router_->set_own_addresses(configuration_.own_addresses);
-  router_->reconfigure(settings);  // before anything can answer it: its sites lived in the old settings
+  router_->reconfigure(
+      settings);  // before anything can answer it: its sites lived in the old settings
   if (is_dns_changed || settings.dns.servers.empty()) resolver_->reconfigure(settings.dns);
   streams_->set_own_addresses(configuration_.own_addresses);
   dispatcher_->reconfigure(settings, now);
   bodies_->set_limits(body_limits(settings));
-  intake_->reconfigure({settings.hostname, configuration_.lmtp_users.uids, settings.lmtp.max_connections, settings.lmtp.max_message_size});
+  intake_->reconfigure({settings.hostname, configuration_.lmtp_users.uids,
+                        settings.lmtp.max_connections, settings.lmtp.max_message_size});
   control_->set_users(configuration_.read_users.uids, configuration_.write_users.uids);
-  (void)metrics_->reconfigure(settings.metrics);  // says itself what went wrong; the old socket stays
+  (void)metrics_->reconfigure(
+      settings.metrics);  // says itself what went wrong; the old socket stays
   if (map_) map_->reconfigure(map_settings(settings));
   loaded_at_ = std::chrono::system_clock::now();
   loop_.end_turn_soon();

@@ -28,7 +28,8 @@ void Manager::fill(control::ManagerStatus& s) const {
   s.cancelled = intake_->cancelled();
   s.dns_validation = resolver_->validation();
   s.log_dropped = log_.dropped();
-  s.loop_worst_us = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(worst_turn_).count());
+  s.loop_worst_us = static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(worst_turn_).count());
   s.map_file = map_ ? settings.postfix.map : std::string();
   s.configuration.file = path_;
   s.configuration.loaded = loaded_at_;
@@ -46,27 +47,41 @@ std::vector<Finding> Manager::check() const {
     add(Level::Good, "configuration", fmt::format("{} is in force", path_), "");
   } else {
     for (auto const& mistake : last_reload_.mistakes)
-      add(Level::Mistake, "configuration", mistake, fmt::format("edit {} and run: poolctl reload", path_));
+      add(Level::Mistake, "configuration", mistake,
+          fmt::format("edit {} and run: poolctl reload", path_));
   }
   for (auto const& option : last_reload_.needs_restart)
-    add(Level::Warning, "configuration", fmt::format("{} was changed and takes effect at a restart only", option),
+    add(Level::Warning, "configuration",
+        fmt::format("{} was changed and takes effect at a restart only", option),
         "systemctl restart mailpool");
-  for (auto const& warning : configuration_.warnings) add(Level::Warning, "configuration", warning, fmt::format("edit {}", path_));
+  for (auto const& warning : configuration_.warnings)
+    add(Level::Warning, "configuration", warning, fmt::format("edit {}", path_));
   for (auto const& listener : intake_->listeners())
     add(Level::Good, "socket", fmt::format("LMTP is taken at {}", listener.path()), "");
   if (intake_->peers_refused() != 0)
-    add(Level::Warning, "socket", fmt::format("{} LMTP connections came from users not among [lmtp] allow_users", intake_->peers_refused()),
+    add(Level::Warning, "socket",
+        fmt::format("{} LMTP connections came from users not among [lmtp] allow_users",
+                    intake_->peers_refused()),
         "look into the log for their uids");
   auto const validation = resolver_->validation();
-  add(validation == "on" ? Level::Good : Level::Warning, "dns", fmt::format("DNSSEC validation: {}", validation),
-      validation == "on" ? "" : "let [dns] servers name a resolver that passes DNSSEC on, such as a local unbound");
+  add(validation == "on" ? Level::Good : Level::Warning, "dns",
+      fmt::format("DNSSEC validation: {}", validation),
+      validation == "on"
+          ? ""
+          : "let [dns] servers name a resolver that passes DNSSEC on, such as a local unbound");
   if (bodies_->figures().disk_failures != 0)
-    add(Level::Mistake, "manager", fmt::format("large messages could not be kept on disk: {}", bodies_->last_error()),
+    add(Level::Mistake, "manager",
+        fmt::format("large messages could not be kept on disk: {}", bodies_->last_error()),
         fmt::format("make room in {} (state_dir)", settings.state_dir));
   if (log_.dropped() != 0)
-    add(Level::Warning, "manager", fmt::format("{} log lines were dropped because the log did not keep up", log_.dropped()), "");
+    add(Level::Warning, "manager",
+        fmt::format("{} log lines were dropped because the log did not keep up", log_.dropped()),
+        "");
   if (context_->totals.poisoned != 0)
-    add(Level::Note, "manager", fmt::format("{} connections ended for protocol errors of the server", context_->totals.poisoned), "");
+    add(Level::Note, "manager",
+        fmt::format("{} connections ended for protocol errors of the server",
+                    context_->totals.poisoned),
+        "");
   return findings;
 }
 

@@ -16,16 +16,27 @@ using pool::ConnectionState;
 
 namespace {
 
-constexpr std::array all_states{ConnectionState::Connecting, ConnectionState::Idle, ConnectionState::Busy, ConnectionState::Checking,
+constexpr std::array all_states{ConnectionState::Connecting, ConnectionState::Idle,
+                                ConnectionState::Busy, ConnectionState::Checking,
                                 ConnectionState::Closing};
 
 void count_one(control::ConnectionCounts& counts, ConnectionState state) {
   switch (state) {
-    case ConnectionState::Connecting: ++counts.connecting; break;
-    case ConnectionState::Idle: ++counts.idle; break;
-    case ConnectionState::Busy: ++counts.busy; break;
-    case ConnectionState::Checking: ++counts.checking; break;
-    case ConnectionState::Closing: ++counts.closing; break;
+    case ConnectionState::Connecting:
+      ++counts.connecting;
+      break;
+    case ConnectionState::Idle:
+      ++counts.idle;
+      break;
+    case ConnectionState::Busy:
+      ++counts.busy;
+      break;
+    case ConnectionState::Checking:
+      ++counts.checking;
+      break;
+    case ConnectionState::Closing:
+      ++counts.closing;
+      break;
   }
 }
 
@@ -85,11 +96,13 @@ std::optional<control::Moment> moment_to_come(TimePoint t, Clock const& clock) {
 
 control::ConnectionCounts counts_of(pool::Pool const& pool) {
   auto n = [&](ConnectionState state) { return static_cast<std::uint32_t>(pool.count(state)); };
-  return {n(ConnectionState::Connecting), n(ConnectionState::Idle), n(ConnectionState::Busy), n(ConnectionState::Checking),
-          n(ConnectionState::Closing)};
+  return {n(ConnectionState::Connecting), n(ConnectionState::Idle), n(ConnectionState::Busy),
+          n(ConnectionState::Checking), n(ConnectionState::Closing)};
 }
 
-std::string door_of(Site const& site) { return map::door_of_site(site.name(), site.is_named()); }
+std::string door_of(Site const& site) {
+  return map::door_of_site(site.name(), site.is_named());
+}
 
 control::SiteStatus status_of(Site const& site, Clock const& clock, bool in_full) {
   auto const now = clock.now();
@@ -104,14 +117,18 @@ control::SiteStatus status_of(Site const& site, Clock const& clock, bool in_full
   s.connections = counts_of(site.connections());
   s.in_flight = site.in_flight();
   s.waiting = site.waiting().size();
-  site.waiting().for_each([&](delivery::Transaction const& t) { s.longest_wait = std::max(s.longest_wait, now - t.timing.accepted); });
+  site.waiting().for_each([&](delivery::Transaction const& t) {
+    s.longest_wait = std::max(s.longest_wait, now - t.timing.accepted);
+  });
   s.delivered = counters.delivered;
   s.deferred = counters.deferred;
   s.refused = counters.refused;
   s.opened = counters.opened;
   s.reused = counters.reused;
-  s.recent = {counters.recent_delivered.count(now) + counters.recent_deferred.count(now) + counters.recent_refused.count(now),
-              counters.recent_delivered.count(now), counters.recent_deferred.count(now), counters.recent_refused.count(now)};
+  s.recent = {counters.recent_delivered.count(now) + counters.recent_deferred.count(now) +
+                  counters.recent_refused.count(now),
+              counters.recent_delivered.count(now), counters.recent_deferred.count(now),
+              counters.recent_refused.count(now)};
   s.max_connections = site.settings().max_connections;
   s.max_messages = site.settings().max_messages;
   s.max_waiting = site.settings().max_waiting;
@@ -125,7 +142,8 @@ control::SiteStatus status_of(Site const& site, Clock const& clock, bool in_full
   return s;
 }
 
-control::ConnectionStatus status_of(SmtpConnection const& connection, Site const& site, TimePoint now) {
+control::ConnectionStatus status_of(SmtpConnection const& connection, Site const& site,
+                                    TimePoint now) {
   control::ConnectionStatus s;
   s.id = connection.id();
   s.site = site.name();
@@ -135,27 +153,31 @@ control::ConnectionStatus status_of(SmtpConnection const& connection, Site const
   s.state = name_of(connection.state());
   s.age = now - connection.opened_at();
   auto const* transaction = connection.transaction();
-  auto const since = connection.state() == ConnectionState::Idle      ? connection.idle_since()
-                     : transaction != nullptr                         ? transaction->timing.started
+  auto const since = connection.state() == ConnectionState::Idle ? connection.idle_since()
+                     : transaction != nullptr                    ? transaction->timing.started
                      : connection.state() == ConnectionState::Connecting ? connection.opened_at()
-                                                                      : connection.last_heard();
+                                                                         : connection.last_heard();
   s.in_state = now - since;
   s.messages = connection.uses();
   s.max_messages = site.settings().max_messages;
-  s.tls = connection.session().is_encrypted() ? fmt::format("{} {} unverified", connection.tls().version, connection.tls().cipher) : "none";
+  s.tls = connection.session().is_encrypted()
+              ? fmt::format("{} {} unverified", connection.tls().version, connection.tls().cipher)
+              : "none";
   if (connection.state() != ConnectionState::Idle) s.doing = connection.doing();
   if (transaction != nullptr) s.domain = transaction->domain;
   s.last_reply = connection.session().last_reply();
   return s;
 }
 
-control::DomainStatus status_of(std::string const& domain, delivery::Dispatcher const& dispatcher, Clock const& clock) {
+control::DomainStatus status_of(std::string const& domain, delivery::Dispatcher const& dispatcher,
+                                Clock const& clock) {
   control::DomainStatus s;
   s.domain = domain;
   if (auto const* site = dispatcher.site_of_domain(domain)) {
     s.site = site->name();
     s.door = door_of(*site);
-    site->waiting().for_each([&](delivery::Transaction const& t) { s.waiting += t.domain == domain ? 1U : 0U; });
+    site->waiting().for_each(
+        [&](delivery::Transaction const& t) { s.waiting += t.domain == domain ? 1U : 0U; });
     for (auto const& c : site->connections().in(ConnectionState::Busy)) {
       auto const* transaction = static_cast<SmtpConnection const&>(*c).transaction();
       if (transaction != nullptr && transaction->domain == domain) ++s.in_flight;

@@ -8,13 +8,18 @@ namespace mailpool::manager {
 
 [[nodiscard]] control::Moment moment_of(TimePoint t, delivery::Clock const& clock);
 /// Nothing for `never`, the past, and what only an event can end.
-[[nodiscard]] std::optional<control::Moment> moment_to_come(TimePoint t, delivery::Clock const& clock);
+[[nodiscard]] std::optional<control::Moment> moment_to_come(TimePoint t,
+                                                            delivery::Clock const& clock);
 
 [[nodiscard]] control::ConnectionCounts counts_of(pool::Pool const& pool);
 /// With endpoints only if `in_full`.
-[[nodiscard]] control::SiteStatus status_of(delivery::Site const& site, delivery::Clock const& clock, bool in_full);
-[[nodiscard]] control::ConnectionStatus status_of(delivery::SmtpConnection const& connection, delivery::Site const& site, TimePoint now);
-[[nodiscard]] control::DomainStatus status_of(std::string const& domain, delivery::Dispatcher const& dispatcher, delivery::Clock const& clock);
+[[nodiscard]] control::SiteStatus status_of(delivery::Site const& site,
+                                            delivery::Clock const& clock, bool in_full);
+[[nodiscard]] control::ConnectionStatus status_of(delivery::SmtpConnection const& connection,
+                                                  delivery::Site const& site, TimePoint now);
+[[nodiscard]] control::DomainStatus status_of(std::string const& domain,
+                                              delivery::Dispatcher const& dispatcher,
+                                              delivery::Clock const& clock);
 [[nodiscard]] std::string door_of(delivery::Site const& site);
 
 }  // namespace mailpool::manager

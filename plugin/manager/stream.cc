@@ -14,7 +14,8 @@
 namespace mailpool::manager {
 namespace {
 
-// Unacknowledged octets for this long mean that the path is gone; TCP alone would wait a quarter of an hour.
+// Unacknowledged octets for this long mean that the path is gone; TCP alone would wait a quarter of
+// an hour.
 constexpr unsigned user_timeout_ms = 60'000;
 // One record; so the last octet of a message is offered to TLS as late as possible.
 constexpr std::size_t most_per_record = 16'384;
@@ -47,7 +48,8 @@ void set_option(int fd, int level, int name, unsigned value) {
 
 }  // namespace
 
-Stream::Stream(Streams& streams, route::Target const& target, delivery::TransportEvents& events, std::string refusal)
+Stream::Stream(Streams& streams, route::Target const& target, delivery::TransportEvents& events,
+               std::string refusal)
     : streams_(streams), events_(&events) {
   timer_ = streams_.loop().make_event(-1, EV_TIMEOUT, &Stream::on_timer, this);
   if (refusal.empty()) {
@@ -58,10 +60,13 @@ Stream::Stream(Streams& streams, route::Target const& target, delivery::Transpor
   wake();
 }
 
-Stream::~Stream() { close(); }
+Stream::~Stream() {
+  close();
+}
 
 void Stream::connect(route::Target const& target) {
-  fd_ = ::socket(target.address.is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  fd_ = ::socket(target.address.is_v4() ? AF_INET : AF_INET6,
+                 SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd_ < 0) return fail(std::strerror(errno));
   set_option(fd_, IPPROTO_TCP, TCP_NODELAY, 1);
   set_option(fd_, IPPROTO_TCP, TCP_USER_TIMEOUT, user_timeout_ms);
@@ -74,7 +79,9 @@ void Stream::connect(route::Target const& target) {
   wait_for_write(true);
 }
 
-void Stream::fail(std::string how) { failure_ = std::move(how); }
+void Stream::fail(std::string how) {
+  failure_ = std::move(how);
+}
 
 void Stream::wake() {
   if (is_dirty_ || is_closed()) return;
@@ -175,13 +182,17 @@ void Stream::shake_hands(TimePoint now) {
       wait_for_write(false);
       events_->on_tls_established(tls_facts(ssl_.get()), now);
       wake();
-      // What arrived with the last flight of the handshake is inside OpenSSL; the socket will not say so.
+      // What arrived with the last flight of the handshake is inside OpenSSL; the socket will not
+      // say so.
       if (!is_closed()) read_tls(now);
       return;
-    case TlsStep::WantRead: return wait_for_write(false);
-    case TlsStep::WantWrite: return wait_for_write(true);
+    case TlsStep::WantRead:
+      return wait_for_write(false);
+    case TlsStep::WantWrite:
+      return wait_for_write(true);
     case TlsStep::Closed:
-    case TlsStep::Failed: break;
+    case TlsStep::Failed:
+      break;
   }
   events_->on_tls_failed(progress.why, now);
   wake();
@@ -272,7 +283,8 @@ void Stream::wait_for_write(bool wanted) {
 }
 
 void Stream::set_timer(TimePoint now) {
-  // Deadlines move with each message; the timer is left alone unless the new one is earlier, and looks again when it fires.
+  // Deadlines move with each message; the timer is left alone unless the new one is earlier, and
+  // looks again when it fires.
   auto const deadline = events_->deadline();
   if (deadline >= armed_) return;
   armed_ = deadline;
@@ -300,7 +312,8 @@ Streams::~Streams() {
   dirty_.clear();
 }
 
-std::unique_ptr<delivery::Transport> Streams::connect(route::Target const& target, std::vector<IpNetwork> const& prohibited,
+std::unique_ptr<delivery::Transport> Streams::connect(route::Target const& target,
+                                                      std::vector<IpNetwork> const& prohibited,
                                                       delivery::TransportEvents& events) {
   auto stream = std::make_unique<Stream>(*this, target, events, refusal_of(target, prohibited));
   auto& made = *stream;
@@ -308,9 +321,11 @@ std::unique_ptr<delivery::Transport> Streams::connect(route::Target const& targe
   return std::make_unique<Handle>(made);
 }
 
-std::string Streams::refusal_of(route::Target const& target, std::vector<IpNetwork> const& prohibited) const {
+std::string Streams::refusal_of(route::Target const& target,
+                                std::vector<IpNetwork> const& prohibited) const {
   if (target.may_be_local || !route::is_prohibited(target.address, prohibited, own_)) return {};
-  return fmt::format("{} is prohibited (option prohibited, or an address of this machine)", target.address.to_string());
+  return fmt::format("{} is prohibited (option prohibited, or an address of this machine)",
+                     target.address.to_string());
 }
 
 void Streams::is_dirty(Stream& stream) {
@@ -318,7 +333,9 @@ void Streams::is_dirty(Stream& stream) {
   loop_.end_turn_soon();
 }
 
-void Streams::bury(Stream& stream) { buried_.push_back(&stream); }
+void Streams::bury(Stream& stream) {
+  buried_.push_back(&stream);
+}
 
 void Streams::flush(TimePoint now) {
   for (auto* stream : std::exchange(dirty_, {})) stream->flush(now);

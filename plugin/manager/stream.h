@@ -1,5 +1,6 @@
 #pragma once
-// A TCP connection to a server, in plain text or TLS: plain non-blocking sockets on libevent's events.
+// A TCP connection to a server, in plain text or TLS: plain non-blocking sockets on libevent's
+// events.
 
 #include <array>
 #include <cstdint>
@@ -19,8 +20,10 @@ class Streams;
 /// Lives until the end of the turn in which its transport handle was dropped.
 class Stream {
  public:
-  /// `refusal`: why the address must not be connected to; empty to connect. Failures are told at the end of the turn.
-  Stream(Streams& streams, route::Target const& target, delivery::TransportEvents& events, std::string refusal);
+  /// `refusal`: why the address must not be connected to; empty to connect. Failures are told at
+  /// the end of the turn.
+  Stream(Streams& streams, route::Target const& target, delivery::TransportEvents& events,
+         std::string refusal);
   ~Stream();
   Stream(Stream const&) = delete;
   Stream& operator=(Stream const&) = delete;
@@ -67,13 +70,15 @@ class Stream {
   bool write_is_wanted_ = false;
 };
 
-/// All streams of the manager: who has something to write, and who is to be destroyed. Also delivery's Network.
+/// All streams of the manager: who has something to write, and who is to be destroyed. Also
+/// delivery's Network.
 class Streams final : public delivery::Network {
  public:
   Streams(Loop& loop, TlsClient tls) : loop_(loop), tls_(std::move(tls)) {}
   ~Streams() override;
 
-  std::unique_ptr<delivery::Transport> connect(route::Target const& target, std::vector<IpNetwork> const& prohibited,
+  std::unique_ptr<delivery::Transport> connect(route::Target const& target,
+                                               std::vector<IpNetwork> const& prohibited,
                                                delivery::TransportEvents& events) override;
 
   /// The machine's own addresses, never connected to by MX.
@@ -93,7 +98,8 @@ class Streams final : public delivery::Network {
   std::string gathered;  ///< shared by all TLS writes
 
  private:
-  [[nodiscard]] std::string refusal_of(route::Target const& target, std::vector<IpNetwork> const& prohibited) const;
+  [[nodiscard]] std::string refusal_of(route::Target const& target,
+                                       std::vector<IpNetwork> const& prohibited) const;
   Loop& loop_;
   TlsClient tls_;
   std::vector<IpAddress> own_;

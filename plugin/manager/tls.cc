@@ -21,13 +21,18 @@ std::string openssl_words() {
 TlsProgress progress_of(SSL* ssl, int result) {
   int const error = errno;
   switch (SSL_get_error(ssl, result)) {
-    case SSL_ERROR_NONE: return {TlsStep::Done, 0, {}};
-    case SSL_ERROR_WANT_READ: return {TlsStep::WantRead, 0, {}};
-    case SSL_ERROR_WANT_WRITE: return {TlsStep::WantWrite, 0, {}};
-    case SSL_ERROR_ZERO_RETURN: return {TlsStep::Closed, 0, "the server closed the connection"};
+    case SSL_ERROR_NONE:
+      return {TlsStep::Done, 0, {}};
+    case SSL_ERROR_WANT_READ:
+      return {TlsStep::WantRead, 0, {}};
+    case SSL_ERROR_WANT_WRITE:
+      return {TlsStep::WantWrite, 0, {}};
+    case SSL_ERROR_ZERO_RETURN:
+      return {TlsStep::Closed, 0, "the server closed the connection"};
     case SSL_ERROR_SYSCALL:
       if (ERR_peek_error() == 0)
-        return {TlsStep::Failed, 0, error == 0 ? "the server closed the connection" : std::strerror(error)};
+        return {TlsStep::Failed, 0,
+                error == 0 ? "the server closed the connection" : std::strerror(error)};
       break;
     case SSL_ERROR_SSL:
       // EOF without close_notify: the peer's end, never the success of anything.
@@ -36,7 +41,8 @@ TlsProgress progress_of(SSL* ssl, int result) {
         return {TlsStep::Failed, 0, "the server closed the connection without close_notify"};
       }
       break;
-    default: break;
+    default:
+      break;
   }
   return {TlsStep::Failed, 0, "TLS: " + openssl_words()};
 }
@@ -50,19 +56,21 @@ Result<TlsClient> TlsClient::make() {
   if (context == nullptr) return failed("OpenSSL: " + openssl_words());
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
   SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
-  SSL_CTX_set_mode(context,
-                   SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_verify(context, SSL_VERIFY_NONE, nullptr);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   return client;
 }
 
-std::unique_ptr<SSL, SslDeleter> TlsClient::connection(int fd, std::string const& server_name) const {
+std::unique_ptr<SSL, SslDeleter> TlsClient::connection(int fd,
+                                                       std::string const& server_name) const {
   ERR_clear_error();
   std::unique_ptr<SSL, SslDeleter> ssl(SSL_new(context_.get()));
   if (!ssl || SSL_set_fd(ssl.get(), fd) != 1) return nullptr;
   if (!IpAddress::parse(server_name) && !server_name.starts_with('['))
-    SSL_ctrl(ssl.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, const_cast<char*>(server_name.c_str()));
+    SSL_ctrl(ssl.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+             const_cast<char*>(server_name.c_str()));
   SSL_set_connect_state(ssl.get());
   return ssl;
 }

@@ -1,5 +1,6 @@
 #pragma once
-// OpenSSL, as far as mailpool needs it: a client context, a handshake, reads and writes that never block.
+// OpenSSL, as far as mailpool needs it: a client context, a handshake, reads and writes that never
+// block.
 
 #include <openssl/ssl.h>
 
@@ -17,12 +18,15 @@ struct SslDeleter {
   void operator()(SSL_CTX* c) const { SSL_CTX_free(c); }
 };
 
-/// Settings shared by all client connections: TLS 1.2 at least, no verification (opportunistic, RFC 7435), no compression.
+/// Settings shared by all client connections: TLS 1.2 at least, no verification (opportunistic, RFC
+/// 7435), no compression.
 class TlsClient {
  public:
   static Result<TlsClient> make();
-  /// A new connection over `fd`, with SNI unless `server_name` is an address. Null when out of memory.
-  [[nodiscard]] std::unique_ptr<SSL, SslDeleter> connection(int fd, std::string const& server_name) const;
+  /// A new connection over `fd`, with SNI unless `server_name` is an address. Null when out of
+  /// memory.
+  [[nodiscard]] std::unique_ptr<SSL, SslDeleter> connection(int fd,
+                                                            std::string const& server_name) const;
 
  private:
   std::unique_ptr<SSL_CTX, SslDeleter> context_;

@@ -24,8 +24,9 @@ Users look_up_users(std::vector<std::string> const& names, std::string const& op
     if (found != nullptr) {
       users.uids.insert(found->pw_uid);
     } else {
-      users.warnings.push_back(fmt::format("{}: there is no user \"{}\"{}", option, name,
-                                           error == 0 ? std::string() : fmt::format(" ({})", std::strerror(error))));
+      users.warnings.push_back(
+          fmt::format("{}: there is no user \"{}\"{}", option, name,
+                      error == 0 ? std::string() : fmt::format(" ({})", std::strerror(error))));
     }
   }
   return users;

@@ -1,5 +1,6 @@
 #pragma once
-// User names of the configuration, looked up once; never on the loop's path, since a name service may be slow.
+// User names of the configuration, looked up once; never on the loop's path, since a name service
+// may be slow.
 
 #include <sys/types.h>
 

@@ -41,7 +41,8 @@ class LinesLog final : public Log {
   void write(LogLevel, std::string line) override { lines.push_back(std::move(line)); }
   [[nodiscard]] bool is_on(LogLevel) const override { return true; }
   [[nodiscard]] bool has(std::string_view text) const {
-    return std::any_of(lines.begin(), lines.end(), [&](auto const& l) { return l.find(text) != std::string::npos; });
+    return std::any_of(lines.begin(), lines.end(),
+                       [&](auto const& l) { return l.find(text) != std::string::npos; });
   }
   std::vector<std::string> lines;
 };
@@ -49,8 +50,11 @@ class LinesLog final : public Log {
 /// Answers nothing: these tests use [route].
 class SilentResolver final : public route::Resolver {
  public:
-  std::unique_ptr<route::Question> mx(std::string const&, route::MxListener&) override { return std::make_unique<route::Question>(); }
-  std::unique_ptr<route::Question> addresses(std::string const&, IpAddress::Family, route::AddressListener&) override {
+  std::unique_ptr<route::Question> mx(std::string const&, route::MxListener&) override {
+    return std::make_unique<route::Question>();
+  }
+  std::unique_ptr<route::Question> addresses(std::string const&, IpAddress::Family,
+                                             route::AddressListener&) override {
     return std::make_unique<route::Question>();
   }
 };
@@ -65,10 +69,15 @@ class Answers final : public delivery::DeliveryListener {
     answered_at = now;
     order.push_back(recipient);
   }
-  [[nodiscard]] std::string line(std::size_t i = 0) const { return outcomes.at(i) ? outcomes[i]->reply_line() : ""; }
-  [[nodiscard]] bool is_delivered(std::size_t i = 0) const { return outcomes.at(i) && outcomes[i]->kind == OutcomeKind::Delivered; }
+  [[nodiscard]] std::string line(std::size_t i = 0) const {
+    return outcomes.at(i) ? outcomes[i]->reply_line() : "";
+  }
+  [[nodiscard]] bool is_delivered(std::size_t i = 0) const {
+    return outcomes.at(i) && outcomes[i]->kind == OutcomeKind::Delivered;
+  }
   [[nodiscard]] bool is_over() const {
-    return std::all_of(outcomes.begin(), outcomes.end(), [](auto const& o) { return o.has_value(); });
+    return std::all_of(outcomes.begin(), outcomes.end(),
+                       [](auto const& o) { return o.has_value(); });
   }
   std::vector<std::optional<Outcome>> outcomes;
   std::vector<std::size_t> order;
@@ -91,12 +100,14 @@ struct DeliveryLab {
     dispatcher = std::make_unique<delivery::Dispatcher>(settings, *router, *context);
   }
 
-  Answers& send(std::vector<std::string> const& recipients, std::string text = "Subject: x\r\n\r\nhello\r\n") {
+  Answers& send(std::vector<std::string> const& recipients,
+                std::string text = "Subject: x\r\n\r\nhello\r\n") {
     if (!dispatcher) begin();
     Message message;
     message.envelope.sender = "sender@mail.test";
     message.envelope.queue_id = "Q" + std::to_string(answers.size() + 1);
-    for (auto const& r : recipients) message.envelope.recipients.push_back({r, r.substr(r.find('@') + 1)});
+    for (auto const& r : recipients)
+      message.envelope.recipients.push_back({r, r.substr(r.find('@') + 1)});
     message.body.storage = std::make_unique<StringStorage>(std::move(text));
     auto& a = answers.emplace_back(recipients.size());
     a.delivery = dispatcher->submit(std::move(message), a, clock.now_);
@@ -128,13 +139,16 @@ struct DeliveryLab {
     clock.now_ = end;
     settle();
   }
-  [[nodiscard]] delivery::Site const& site_of(std::string const& domain) const { return *dispatcher->site_of_domain(domain); }
+  [[nodiscard]] delivery::Site const& site_of(std::string const& domain) const {
+    return *dispatcher->site_of_domain(domain);
+  }
   [[nodiscard]] std::size_t opened() const { return network.servers.size(); }
   [[nodiscard]] std::size_t count_commands(std::string_view word) const {
     std::size_t n = 0;
     for (auto const& s : network.servers)
       n += static_cast<std::size_t>(
-          std::count_if(s->commands.begin(), s->commands.end(), [&](auto const& c) { return c.starts_with(word); }));
+          std::count_if(s->commands.begin(), s->commands.end(),
+                        [&](auto const& c) { return c.starts_with(word); }));
     return n;
   }
 

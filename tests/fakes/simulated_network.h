@@ -1,5 +1,6 @@
 #pragma once
-// A network without sockets and a clock without time: transports whose other ends are scripted SMTP servers.
+// A network without sockets and a clock without time: transports whose other ends are scripted SMTP
+// servers.
 
 #include <algorithm>
 #include <deque>
@@ -24,10 +25,12 @@ class ManualClock final : public delivery::Clock {
   TimePoint now_{std::chrono::hours(1000)};
 };
 
-/// The server's end of one connection: answers line by line as its script says, else as a good server would.
+/// The server's end of one connection: answers line by line as its script says, else as a good
+/// server would.
 class SimulatedServer {
  public:
-  explicit SimulatedServer(delivery::TransportEvents& client, route::Target target) : events(&client), address(std::move(target)) {}
+  explicit SimulatedServer(delivery::TransportEvents& client, route::Target target)
+      : events(&client), address(std::move(target)) {}
 
   delivery::TransportEvents* events;  ///< null once the client has closed
   route::Target address;
@@ -38,20 +41,23 @@ class SimulatedServer {
   bool in_data = false;
   std::size_t bdat_left = 0;
   bool bdat_pending = false;
-  bool hang_up = false;               ///< after what is to be sent
+  bool hang_up = false;  ///< after what is to be sent
 };
 
-/// How servers behave; tests replace what they need. An empty answer means silence; "\x04" means hang up.
+/// How servers behave; tests replace what they need. An empty answer means silence; "\x04" means
+/// hang up.
 struct Behaviour {
   std::function<bool(route::Target const&)> accepts = [](auto const&) { return true; };
   std::string greeting = "220 mx ESMTP\r\n";
   std::string ehlo = "250-mx\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 CHUNKING\r\n";
-  std::function<std::string(SimulatedServer&, std::string const& line)> answer;  ///< nullopt-like: return "?" for the default
+  std::function<std::string(SimulatedServer&, std::string const& line)>
+      answer;  ///< nullopt-like: return "?" for the default
 };
 
 class SimulatedTransport final : public delivery::Transport {
  public:
-  explicit SimulatedTransport(std::shared_ptr<SimulatedServer> server) : server_(std::move(server)) {}
+  explicit SimulatedTransport(std::shared_ptr<SimulatedServer> server)
+      : server_(std::move(server)) {}
   ~SimulatedTransport() override { server_->events = nullptr; }
   void wake() override {}
   void begin_tls(std::string const&) override {}
@@ -64,7 +70,8 @@ class SimulatedNetwork final : public delivery::Network {
  public:
   explicit SimulatedNetwork(ManualClock& clock) : clock_(clock) {}
 
-  std::unique_ptr<delivery::Transport> connect(route::Target const& target, std::vector<IpNetwork> const&,
+  std::unique_ptr<delivery::Transport> connect(route::Target const& target,
+                                               std::vector<IpNetwork> const&,
                                                delivery::TransportEvents& events) override {
     servers.push_back(std::make_shared<SimulatedServer>(events, target));
     most_open = std::max(most_open, open());
@@ -84,7 +91,8 @@ class SimulatedNetwork final : public delivery::Network {
   }
 
   [[nodiscard]] std::size_t open() const {
-    return static_cast<std::size_t>(std::count_if(servers.begin(), servers.end(), [](auto const& s) { return s->events != nullptr; }));
+    return static_cast<std::size_t>(std::count_if(
+        servers.begin(), servers.end(), [](auto const& s) { return s->events != nullptr; }));
   }
   [[nodiscard]] TimePoint deadline() const {
     auto next = never;
@@ -95,11 +103,13 @@ class SimulatedNetwork final : public delivery::Network {
   void expire() {
     auto const all = servers;
     for (auto const& s : all)
-      if (s->events != nullptr && s->events->deadline() <= clock_.now()) s->events->on_deadline(clock_.now());
+      if (s->events != nullptr && s->events->deadline() <= clock_.now())
+        s->events->on_deadline(clock_.now());
   }
   /// The server ends the connection, or says something unasked.
   void hang_up(SimulatedServer& server) {
-    if (server.events != nullptr) server.events->on_disconnected("the server closed the connection", clock_.now());
+    if (server.events != nullptr)
+      server.events->on_disconnected("the server closed the connection", clock_.now());
   }
   void say(SimulatedServer& server, std::string_view octets) {
     if (server.events != nullptr) server.events->on_received(octets, clock_.now());

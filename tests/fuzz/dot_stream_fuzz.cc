@@ -23,12 +23,21 @@ std::string body_from(std::string_view octets) {
   std::string body;
   for (char c : octets) {
     switch (static_cast<unsigned char>(c) % 6) {
-      case 0: body += "\r\n"; break;
+      case 0:
+        body += "\r\n";
+        break;
       case 1:
-      case 2: body += '.'; break;
-      case 3: body += "\r\n.\r\n"; break;
-      case 4: body += 'x'; break;
-      default: body += c == '\r' || c == '\n' || c == '\0' ? '?' : c;
+      case 2:
+        body += '.';
+        break;
+      case 3:
+        body += "\r\n.\r\n";
+        break;
+      case 4:
+        body += 'x';
+        break;
+      default:
+        body += c == '\r' || c == '\n' || c == '\0' ? '?' : c;
     }
   }
   if (!body.empty() && !body.ends_with("\r\n")) body += "\r\n";

@@ -287,16 +287,28 @@ class Driver {
       case 0:
       case 1:
       case 2:
-      case 3: return say(hoped_for());
-      case 4: return say(some_reply());
-      case 5: return say(in_.octets(in_.octet()));
-      case 6: return cut(some_reply());
+      case 3:
+        return say(hoped_for());
+      case 4:
+        return say(some_reply());
+      case 5:
+        return say(in_.octets(in_.octet()));
+      case 6:
+        return cut(some_reply());
       case 7:
-      case 8: return start();
-      case 9: room_ = in_.octet(); return;
-      case 10: room_ = SIZE_MAX; return;
-      case 11: now_ += std::chrono::seconds(in_.octet() * 3); return session_.expire(now_);
-      case 12: return session_.disconnected("the server closed the connection", now_);
+      case 8:
+        return start();
+      case 9:
+        room_ = in_.octet();
+        return;
+      case 10:
+        room_ = SIZE_MAX;
+        return;
+      case 11:
+        now_ += std::chrono::seconds(in_.octet() * 3);
+        return session_.expire(now_);
+      case 12:
+        return session_.disconnected("the server closed the connection", now_);
       case 13:
         if (session_.is_idle()) session_.check(now_);
         return;

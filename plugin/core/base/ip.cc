@@ -36,8 +36,11 @@ IpAddress IpAddress::unmapped() const {
   static constexpr std::array<std::uint8_t, 12> mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
   static constexpr std::array<std::uint8_t, 12> nat64{0, 0x64, 0xff, 0x9b};
   static constexpr std::array<std::uint8_t, 12> compatible{};
-  auto starts_with = [this](auto const& p) { return std::equal(p.begin(), p.end(), octets_.begin()); };
-  bool const is_special = octets_[12] == 0 && octets_[13] == 0 && octets_[14] == 0 && octets_[15] <= 1;
+  auto starts_with = [this](auto const& p) {
+    return std::equal(p.begin(), p.end(), octets_.begin());
+  };
+  bool const is_special =
+      octets_[12] == 0 && octets_[13] == 0 && octets_[14] == 0 && octets_[15] <= 1;
   if (starts_with(mapped) || starts_with(nat64) || (starts_with(compatible) && !is_special))
     return v4({octets_[12], octets_[13], octets_[14], octets_[15]});
   return *this;

@@ -26,7 +26,8 @@ class IpAddress {
   /// 16 octets; a V4 address uses the first four.
   [[nodiscard]] std::array<std::uint8_t, 16> const& octets() const { return octets_; }
   [[nodiscard]] std::uint32_t scope() const { return scope_; }  ///< IPv6 scope id, 0 for none
-  /// The IPv4 address inside ::ffff:0:0/96, ::/96 (deprecated) or 64:ff9b::/96 (NAT64); else itself.
+  /// The IPv4 address inside ::ffff:0:0/96, ::/96 (deprecated) or 64:ff9b::/96 (NAT64); else
+  /// itself.
   [[nodiscard]] IpAddress unmapped() const;
   [[nodiscard]] std::string to_string() const;
 

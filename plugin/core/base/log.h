@@ -11,7 +11,8 @@ namespace mailpool {
 
 enum class LogLevel : std::uint8_t { Debug, Info, Warning, Error };
 
-/// Takes finished lines. Never blocks, never throws: the manager's implementation queues for a writer thread.
+/// Takes finished lines. Never blocks, never throws: the manager's implementation queues for a
+/// writer thread.
 class Log {
  public:
   virtual ~Log() = default;

@@ -5,7 +5,8 @@
 namespace mailpool {
 namespace {
 
-// Length of the UTF-8 sequence that `s` starts with, or 0 where it is not one (RFC 3629, shortest form only).
+// Length of the UTF-8 sequence that `s` starts with, or 0 where it is not one (RFC 3629, shortest
+// form only).
 std::size_t utf8_sequence(std::string_view s) {
   auto at = [&](std::size_t i) { return static_cast<unsigned char>(s[i]); };
   auto is_tail = [&](std::size_t i, unsigned low, unsigned high) {
@@ -91,7 +92,8 @@ std::vector<std::string_view> split(std::string_view s, char separator) {
 }
 
 bool is_ascii(std::string_view s) {
-  return std::all_of(s.begin(), s.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+  return std::all_of(s.begin(), s.end(),
+                     [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
 
 bool is_valid_utf8(std::string_view s) {

@@ -11,7 +11,9 @@
 
 namespace mailpool {
 
-[[nodiscard]] constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+[[nodiscard]] constexpr bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 [[nodiscard]] constexpr char ascii_lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
@@ -27,11 +29,14 @@ namespace mailpool {
 /// Decimal digits only, no sign, no blank, no overflow; else nothing.
 [[nodiscard]] std::optional<std::uint64_t> to_number(std::string_view s);
 
-/// Remote text as one line for logs, replies and terminals: C0, DEL, C1, U+2028/9 and invalid UTF-8 become '?', and what is
-/// longer than `most` octets is cut (never inside a UTF-8 sequence). (CVE class V17: log injection.)
+/// Remote text as one line for logs, replies and terminals: C0, DEL, C1, U+2028/9 and invalid UTF-8
+/// become '?', and what is longer than `most` octets is cut (never inside a UTF-8 sequence). (CVE
+/// class V17: log injection.)
 [[nodiscard]] std::string printable(std::string_view s, std::size_t most = 512);
 
-/// The candidate with the smallest edit distance to `word`, if it is near enough to be meant; else empty.
-[[nodiscard]] std::string_view nearest(std::string_view word, std::span<std::string const> candidates);
+/// The candidate with the smallest edit distance to `word`, if it is near enough to be meant; else
+/// empty.
+[[nodiscard]] std::string_view nearest(std::string_view word,
+                                       std::span<std::string const> candidates);
 
 }  // namespace mailpool

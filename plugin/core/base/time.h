@@ -8,7 +8,8 @@ namespace mailpool {
 
 using Duration = std::chrono::nanoseconds;
 
-/// The monotonic clock, as a type only: manager/ reads it once per turn of the event loop, tests make it up.
+/// The monotonic clock, as a type only: manager/ reads it once per turn of the event loop, tests
+/// make it up.
 struct MonotonicClock {
   using duration = Duration;
   using rep = duration::rep;

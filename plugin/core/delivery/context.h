@@ -1,5 +1,6 @@
 #pragma once
-// What the parts of delivery share: the interfaces they call, the settings they follow, the totals they count.
+// What the parts of delivery share: the interfaces they call, the settings they follow, the totals
+// they count.
 
 #include <cstdint>
 #include <memory>
@@ -35,7 +36,9 @@ class Context {
   /// The site has something to decide in this turn.
   void wants_a_turn(Site& site) { sites_with_work.push_back(&site); }
   /// A connection that may still be inside one of its own calls: it dies at the end of the turn.
-  void bury(std::unique_ptr<pool::Connection> connection) { buried.push_back(std::move(connection)); }
+  void bury(std::unique_ptr<pool::Connection> connection) {
+    buried.push_back(std::move(connection));
+  }
   [[nodiscard]] std::uint64_t next_connection_id() { return ++last_connection_id; }
 
   std::vector<Site*> sites_with_work;

@@ -26,9 +26,12 @@ class Delivery::Group final : public route::RouteListener {
 
  private:
   void on_route(std::shared_ptr<route::Route const> route) override {
-    delivery_.sink_.on_routed(delivery_, domain_, std::move(recipients_), std::move(route), delivery_.context_.clock.now());
+    delivery_.sink_.on_routed(delivery_, domain_, std::move(recipients_), std::move(route),
+                              delivery_.context_.clock.now());
   }
-  void on_no_route(Outcome outcome) override { answer_all(outcome, delivery_.context_.clock.now()); }
+  void on_no_route(Outcome outcome) override {
+    answer_all(outcome, delivery_.context_.clock.now());
+  }
   void answer_all(Outcome const& outcome, TimePoint now) {
     for (auto recipient : recipients_) delivery_.complete(recipient, outcome, nullptr, {}, now);
   }
@@ -39,7 +42,8 @@ class Delivery::Group final : public route::RouteListener {
   std::unique_ptr<route::Question> question_;
 };
 
-Delivery::Delivery(Message message, DeliveryListener& listener, Context& context, TransactionSink& sink, TimePoint now)
+Delivery::Delivery(Message message, DeliveryListener& listener, Context& context,
+                   TransactionSink& sink, TimePoint now)
     : message_(std::move(message)),
       listener_(&listener),
       context_(context),
@@ -69,8 +73,8 @@ void Delivery::begin(route::Router& router, TimePoint now) {
   for (auto& group : groups_) group->ask(router, now);
 }
 
-void Delivery::complete(std::size_t recipient, Outcome const& outcome, Transaction const* transaction, Relay const& relay,
-                        TimePoint now) {
+void Delivery::complete(std::size_t recipient, Outcome const& outcome,
+                        Transaction const* transaction, Relay const& relay, TimePoint now) {
   for (std::size_t i = recipient; i < same_as_.size(); ++i) {
     if (same_as_[i] != recipient) continue;
     assert(!done_[i] && "a recipient is answered once");
@@ -82,8 +86,8 @@ void Delivery::complete(std::size_t recipient, Outcome const& outcome, Transacti
   }
 }
 
-void Delivery::log_outcome(Recipient const& recipient, Outcome const& outcome, Transaction const* transaction, Relay const& relay,
-                           TimePoint now) {
+void Delivery::log_outcome(Recipient const& recipient, Outcome const& outcome,
+                           Transaction const* transaction, Relay const& relay, TimePoint now) {
   context_.totals.count(outcome, now);
   if (!context_.log.is_on(LogLevel::Info)) return;
   Timing timing{accepted_at_, now, {}};

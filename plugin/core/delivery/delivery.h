@@ -14,11 +14,11 @@
 
 namespace mailpool::delivery {
 
-/// Everything before the commit point, waiting included, ends within this; so that the reply to end of data (10 minutes, RFC 5321 4.5.3.2.6)
-/// still reaches an MTA that waits 15 minutes or more.
+/// Everything before the commit point, waiting included, ends within this; so that the reply to end
+/// of data (10 minutes, RFC 5321 4.5.3.2.6) still reaches an MTA that waits 15 minutes or more.
 inline constexpr Duration longest_before_commit = std::chrono::minutes(5);
-/// Once one group of a message has committed, the others wait this much longer at most, so that a crash does not hide a delivered
-/// recipient behind a waiting one for long.
+/// Once one group of a message has committed, the others wait this much longer at most, so that a
+/// crash does not hide a delivered recipient behind a waiting one for long.
 inline constexpr Duration wait_after_a_commit = std::chrono::seconds(5);
 
 /// Who handed the message over. Called once for each recipient, in any order.
@@ -38,14 +38,16 @@ struct Relay {
 class TransactionSink {
  public:
   virtual ~TransactionSink() = default;
-  virtual void on_routed(Delivery& delivery, std::string const& domain, std::vector<std::size_t> recipients,
+  virtual void on_routed(Delivery& delivery, std::string const& domain,
+                         std::vector<std::size_t> recipients,
                          std::shared_ptr<route::Route const> route, TimePoint now) = 0;
 };
 
 class Delivery {
  public:
   /// `listener` may be forgotten (forget_listener) when the client goes away.
-  Delivery(Message message, DeliveryListener& listener, Context& context, TransactionSink& sink, TimePoint now);
+  Delivery(Message message, DeliveryListener& listener, Context& context, TransactionSink& sink,
+           TimePoint now);
   ~Delivery();
   Delivery(Delivery const&) = delete;
   Delivery& operator=(Delivery const&) = delete;
@@ -54,7 +56,8 @@ class Delivery {
   void begin(route::Router& router, TimePoint now);
 
   /// `recipient` is done, and its duplicates with it.
-  void complete(std::size_t recipient, Outcome const& outcome, Transaction const* transaction, Relay const& relay, TimePoint now);
+  void complete(std::size_t recipient, Outcome const& outcome, Transaction const* transaction,
+                Relay const& relay, TimePoint now);
   /// Some transaction of the message has passed its commit point.
   void note_commit(TimePoint now);
   /// The client is gone: what is not yet routed is dropped.
@@ -70,8 +73,8 @@ class Delivery {
 
  private:
   class Group;
-  void log_outcome(Recipient const& recipient, Outcome const& outcome, Transaction const* transaction, Relay const& relay,
-                   TimePoint now);
+  void log_outcome(Recipient const& recipient, Outcome const& outcome,
+                   Transaction const* transaction, Relay const& relay, TimePoint now);
 
   Message message_;
   DeliveryListener* listener_;
@@ -87,7 +90,8 @@ class Delivery {
 };
 
 /// One line per recipient in Postfix's words.
-[[nodiscard]] std::string outcome_line(Message const& message, Recipient const& recipient, Outcome const& outcome,
-                                       std::string_view site, Relay const& relay, Timing const& timing, TimePoint now);
+[[nodiscard]] std::string outcome_line(Message const& message, Recipient const& recipient,
+                                       Outcome const& outcome, std::string_view site,
+                                       Relay const& relay, Timing const& timing, TimePoint now);
 
 }  // namespace mailpool::delivery

@@ -9,7 +9,9 @@ constexpr std::size_t most_learned_at_once = 4096;
 constexpr Duration tell_again_every = std::chrono::hours(1);
 constexpr Duration forget_every = std::chrono::minutes(10);
 
-Outcome draining() { return Outcome::local(451, {4, 3, 2}, "mailpool is draining: try again later"); }
+Outcome draining() {
+  return Outcome::local(451, {4, 3, 2}, "mailpool is draining: try again later");
+}
 
 }  // namespace
 
@@ -29,7 +31,8 @@ Dispatcher::~Dispatcher() {
 Delivery* Dispatcher::submit(Message message, DeliveryListener& listener, TimePoint now) {
   ++context_.totals.messages;
   context_.totals.recent_messages.add(1, now);
-  deliveries_.push_front(std::make_unique<Delivery>(std::move(message), listener, context_, static_cast<TransactionSink&>(*this), now));
+  deliveries_.push_front(std::make_unique<Delivery>(std::move(message), listener, context_,
+                                                    static_cast<TransactionSink&>(*this), now));
   auto& delivery = *deliveries_.front();
   delivery.place = deliveries_.begin();
   delivery.begin(router_, now);
@@ -39,10 +42,12 @@ Delivery* Dispatcher::submit(Message message, DeliveryListener& listener, TimePo
 void Dispatcher::release(Delivery& delivery, TimePoint now) {
   delivery.forget_listener(now);
   for (auto& transaction : delivery.transactions())
-    if (transaction.state != TransactionState::Over && transaction.site != nullptr) transaction.site->cancel(transaction, now);
+    if (transaction.state != TransactionState::Over && transaction.site != nullptr)
+      transaction.site->cancel(transaction, now);
 }
 
-void Dispatcher::on_routed(Delivery& delivery, std::string const& domain, std::vector<std::size_t> recipients,
+void Dispatcher::on_routed(Delivery& delivery, std::string const& domain,
+                           std::vector<std::size_t> recipients,
                            std::shared_ptr<route::Route const> route, TimePoint now) {
   auto& site = site_for(*route);
   remember(domain, site, now);
@@ -68,7 +73,8 @@ void Dispatcher::on_routed(Delivery& delivery, std::string const& domain, std::v
     transaction.site = &site;
     if (context_.is_draining) {
       site.refuse(transaction, draining(), now);
-    } else if (of_domain != nullptr && of_domain->suspension && of_domain->suspension->until > now) {
+    } else if (of_domain != nullptr && of_domain->suspension &&
+               of_domain->suspension->until > now) {
       site.refuse(transaction, suspended(domain, *of_domain->suspension, context_.clock), now);
     } else {
       site.enqueue(transaction, now);
@@ -119,7 +125,8 @@ void Dispatcher::sweep() {
 
 Site& Dispatcher::site_for(route::Route const& route) {
   if (auto* site = find(route.site)) return *site;
-  auto site = std::make_unique<Site>(route.site, route.is_named_site, settings_for(route.site), context_);
+  auto site =
+      std::make_unique<Site>(route.site, route.is_named_site, settings_for(route.site), context_);
   auto& made = *site;
   site_index_.emplace(route.site, &made);
   sites_.emplace(route.site, std::move(site));
@@ -224,12 +231,14 @@ bool Dispatcher::resume_site(std::string const& name, TimePoint now) {
   return true;
 }
 
-void Dispatcher::suspend_domain(std::string const& domain, site::Suspension suspension, TimePoint now) {
+void Dispatcher::suspend_domain(std::string const& domain, site::Suspension suspension,
+                                TimePoint now) {
   auto& limits = limits_[domain];
   limits.suspension = std::move(suspension);
   auto const known = known_index_.find(domain);
   if (known == known_index_.end()) return;
-  known->second->site->defer_domain(domain, suspended(domain, *limits.suspension, context_.clock), now);
+  known->second->site->defer_domain(domain, suspended(domain, *limits.suspension, context_.clock),
+                                    now);
 }
 
 bool Dispatcher::resume_domain(std::string const& domain, TimePoint) {
@@ -254,7 +263,9 @@ void Dispatcher::drain(TimePoint now) {
   }
 }
 
-void Dispatcher::undrain(TimePoint) { context_.is_draining = false; }
+void Dispatcher::undrain(TimePoint) {
+  context_.is_draining = false;
+}
 
 void Dispatcher::stop(TimePoint now) {
   context_.is_draining = true;

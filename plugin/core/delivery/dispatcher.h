@@ -30,13 +30,15 @@ class Dispatcher final : private TransactionSink {
   Dispatcher(Dispatcher const&) = delete;
   Dispatcher& operator=(Dispatcher const&) = delete;
 
-  /// The listener is called once for each recipient, perhaps before this returns, and never after release().
-  /// The delivery stays valid until its last recipient was answered and the turn is over.
+  /// The listener is called once for each recipient, perhaps before this returns, and never after
+  /// release(). The delivery stays valid until its last recipient was answered and the turn is
+  /// over.
   Delivery* submit(Message message, DeliveryListener& listener, TimePoint now);
   /// The client is gone: whatever is not committed is dropped; the listener is not called any more.
   void release(Delivery& delivery, TimePoint now);
 
-  /// Decides all that can be decided; call at the end of each turn of the loop until has_work() is false, and when deadline() has passed.
+  /// Decides all that can be decided; call at the end of each turn of the loop until has_work() is
+  /// false, and when deadline() has passed.
   void run(TimePoint now);
   [[nodiscard]] bool has_work() const { return !context_.sites_with_work.empty(); }
   [[nodiscard]] TimePoint deadline() const;
@@ -49,7 +51,8 @@ class Dispatcher final : private TransactionSink {
   void suspend_domain(std::string const& domain, site::Suspension suspension, TimePoint now);
   bool resume_domain(std::string const& domain, TimePoint now);
   bool flush(std::string const& name, std::string_view reason, TimePoint now);
-  /// New messages and waiting transactions are deferred, running ones finish, idle connections say QUIT.
+  /// New messages and waiting transactions are deferred, running ones finish, idle connections say
+  /// QUIT.
   void drain(TimePoint now);
   void undrain(TimePoint now);
   /// Before the commit point: 451; after it nothing can be done.
@@ -58,11 +61,13 @@ class Dispatcher final : private TransactionSink {
 
   // For status.
   [[nodiscard]] bool is_draining() const { return context_.is_draining; }
-  [[nodiscard]] std::size_t in_flight() const;   ///< transactions on a connection
-  [[nodiscard]] std::size_t waiting() const;     ///< transactions that wait
+  [[nodiscard]] std::size_t in_flight() const;  ///< transactions on a connection
+  [[nodiscard]] std::size_t waiting() const;    ///< transactions that wait
   [[nodiscard]] std::size_t deliveries() const { return deliveries_.size(); }
   [[nodiscard]] Context const& context() const { return context_; }
-  [[nodiscard]] std::map<std::string, std::unique_ptr<Site>, std::less<>> const& sites() const { return sites_; }
+  [[nodiscard]] std::map<std::string, std::unique_ptr<Site>, std::less<>> const& sites() const {
+    return sites_;
+  }
   [[nodiscard]] Site const* find_site(std::string_view name) const;
   /// The site that a domain was last seen at.
   [[nodiscard]] Site const* site_of_domain(std::string const& domain) const;
@@ -102,14 +107,15 @@ class Dispatcher final : private TransactionSink {
   Settings settings_;
   route::Router& router_;
   Context& context_;
-  std::map<std::string, DomainLimits> limits_;  ///< only domains with limits or a suspension of their own
+  std::map<std::string, DomainLimits>
+      limits_;  ///< only domains with limits or a suspension of their own
   std::map<std::string, std::unique_ptr<Site>, std::less<>> sites_;
   std::unordered_map<std::string, Site*> site_index_;
-  Known known_;                                 ///< most recently used first
+  Known known_;  ///< most recently used first
   std::unordered_map<std::string_view, Known::iterator> known_index_;
   std::vector<KnownDomain> learned_;
   std::list<std::unique_ptr<Delivery>> deliveries_;
-  std::set<std::pair<TimePoint, Site*>> due_;        ///< when each site wants to be pumped next
+  std::set<std::pair<TimePoint, Site*>> due_;  ///< when each site wants to be pumped next
   std::unordered_map<Site const*, TimePoint> scheduled_;  ///< the entry of each site in due_
   TimePoint next_forgetting_{};
 };

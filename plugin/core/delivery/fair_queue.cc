@@ -10,7 +10,8 @@ FairQueue::DomainLine& FairQueue::line_of(Transaction const& transaction, bool i
     if (in_front) ring_.splice(ring_.begin(), ring_, known->second);
     return *known->second;
   }
-  auto const at = ring_.insert(in_front ? ring_.begin() : ring_.end(), DomainLine{transaction.domain, {}});
+  auto const at =
+      ring_.insert(in_front ? ring_.begin() : ring_.end(), DomainLine{transaction.domain, {}});
   by_domain_.emplace(at->domain, at);
   return *at;
 }
@@ -19,7 +20,8 @@ void FairQueue::push(Transaction& transaction) {
   auto& messages = line_of(transaction, false).messages;
   auto at = std::find_if(messages.begin(), messages.end(),
                          [&](auto const& m) { return m.message == transaction.delivery; });
-  if (at == messages.end()) at = messages.insert(messages.end(), MessageLine{transaction.delivery, {}});
+  if (at == messages.end())
+    at = messages.insert(messages.end(), MessageLine{transaction.delivery, {}});
   at->transactions.push_back(&transaction);
   ++size_;
 }
@@ -28,7 +30,8 @@ void FairQueue::push_front(Transaction& transaction) {
   auto& messages = line_of(transaction, true).messages;
   auto at = std::find_if(messages.begin(), messages.end(),
                          [&](auto const& m) { return m.message == transaction.delivery; });
-  if (at == messages.end()) at = messages.insert(messages.begin(), MessageLine{transaction.delivery, {}});
+  if (at == messages.end())
+    at = messages.insert(messages.begin(), MessageLine{transaction.delivery, {}});
   at->transactions.push_front(&transaction);
   messages.splice(messages.begin(), messages, at);
   ++size_;
@@ -39,7 +42,8 @@ bool FairQueue::remove(Transaction const& transaction) {
   if (known == by_domain_.end()) return false;
   auto const line = known->second;
   for (auto message = line->messages.begin(); message != line->messages.end(); ++message) {
-    auto const at = std::find(message->transactions.begin(), message->transactions.end(), &transaction);
+    auto const at =
+        std::find(message->transactions.begin(), message->transactions.end(), &transaction);
     if (at == message->transactions.end()) continue;
     message->transactions.erase(at);
     --size_;

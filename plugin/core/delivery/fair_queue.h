@@ -1,5 +1,6 @@
 #pragma once
-// Who of a site's waiting transactions goes next: domains in turn, within a domain messages in turn, within a message in order.
+// Who of a site's waiting transactions goes next: domains in turn, within a domain messages in
+// turn, within a message in order.
 
 #include <cstdint>
 #include <list>
@@ -33,10 +34,12 @@ class FairQueue {
   [[nodiscard]] bool is_empty() const { return size_ == 0; }
   [[nodiscard]] std::size_t domains() const { return ring_.size(); }
 
-  /// Shows each domain's next transactions in turn, once around. The visitor must not change the queue.
+  /// Shows each domain's next transactions in turn, once around. The visitor must not change the
+  /// queue.
   template <class Visitor>
   void visit(Visitor&& visitor);
-  /// Shows every waiting transaction, in no particular order; the visitor must not change the queue.
+  /// Shows every waiting transaction, in no particular order; the visitor must not change the
+  /// queue.
   template <class Visitor>
   void for_each(Visitor&& visitor) const;
 
@@ -52,7 +55,8 @@ class FairQueue {
   using Ring = std::list<DomainLine>;
 
   DomainLine& line_of(Transaction const& transaction, bool in_front);
-  /// Removes the first transaction of `message`, which stands in `domain`; true if the domain's line is empty now.
+  /// Removes the first transaction of `message`, which stands in `domain`; true if the domain's
+  /// line is empty now.
   bool take_first(DomainLine& domain, std::list<MessageLine>::iterator message);
   template <class Visitor>
   Verdict visit_domain(DomainLine& domain, Visitor&& visitor, bool& took);

@@ -1,5 +1,6 @@
 #pragma once
-// What delivery asks of the network; the manager implements it with sockets, tests with a simulated one.
+// What delivery asks of the network; the manager implements it with sockets, tests with a simulated
+// one.
 
 #include <memory>
 #include <string>
@@ -19,13 +20,15 @@ struct TlsFacts {
   bool resumed = false;
 };
 
-/// Who is behind a transport. Calls come from the event loop only, never from inside Network::connect() or a Transport's methods.
+/// Who is behind a transport. Calls come from the event loop only, never from inside
+/// Network::connect() or a Transport's methods.
 class TransportEvents {
  public:
   virtual ~TransportEvents() = default;
   virtual void on_connected(TimePoint now) = 0;
   virtual void on_received(std::string_view octets, TimePoint now) = 0;
-  /// Could not connect, EOF, reset, or another failure, in words. The transport is of no use any more.
+  /// Could not connect, EOF, reset, or another failure, in words. The transport is of no use any
+  /// more.
   virtual void on_disconnected(std::string_view how, TimePoint now) = 0;
   virtual void on_tls_established(TlsFacts facts, TimePoint now) = 0;
   virtual void on_tls_failed(std::string_view why, TimePoint now) = 0;
@@ -51,12 +54,15 @@ class Transport {
 class Network {
  public:
   virtual ~Network() = default;
-  /// `prohibited`: never connected to, unless the target may be local; checked on the address that is really used. Own addresses too.
-  virtual std::unique_ptr<Transport> connect(route::Target const& target, std::vector<IpNetwork> const& prohibited,
+  /// `prohibited`: never connected to, unless the target may be local; checked on the address that
+  /// is really used. Own addresses too.
+  virtual std::unique_ptr<Transport> connect(route::Target const& target,
+                                             std::vector<IpNetwork> const& prohibited,
                                              TransportEvents& events) = 0;
 };
 
-/// What time it is where no caller says so (an answer of the resolver), and wall time for words: "suspended until 14:05:00".
+/// What time it is where no caller says so (an answer of the resolver), and wall time for words:
+/// "suspended until 14:05:00".
 class Clock {
  public:
   virtual ~Clock() = default;

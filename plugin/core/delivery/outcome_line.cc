@@ -10,19 +10,24 @@ namespace {
 
 std::string_view status_of(OutcomeKind kind) {
   switch (kind) {
-    case OutcomeKind::Delivered: return "sent";
-    case OutcomeKind::Deferred: return "deferred";
-    case OutcomeKind::Refused: return "bounced";
+    case OutcomeKind::Delivered:
+      return "sent";
+    case OutcomeKind::Deferred:
+      return "deferred";
+    case OutcomeKind::Refused:
+      return "bounced";
   }
   return "deferred";
 }
 
-// The remote's own words stand alone where it took the message; a failure names who said it and to what.
+// The remote's own words stand alone where it took the message; a failure names who said it and to
+// what.
 std::string words_of(Outcome const& outcome) {
   static constexpr std::string_view said = " said: ";
   std::string_view text = outcome.text;
   auto const at = text.find(said);
-  if (outcome.kind != OutcomeKind::Delivered || at == std::string_view::npos) return std::string(text);
+  if (outcome.kind != OutcomeKind::Delivered || at == std::string_view::npos)
+    return std::string(text);
   return fmt::format("250 {} {}", outcome.enhanced.to_string(), text.substr(at + said.size()));
 }
 
@@ -36,16 +41,19 @@ std::string delay(Duration d) {
 
 }  // namespace
 
-std::string outcome_line(Message const& message, Recipient const& recipient, Outcome const& outcome, std::string_view site,
-                         Relay const& relay, Timing const& timing, TimePoint now) {
+std::string outcome_line(Message const& message, Recipient const& recipient, Outcome const& outcome,
+                         std::string_view site, Relay const& relay, Timing const& timing,
+                         TimePoint now) {
   auto const before = timing.started - timing.accepted;
   auto const connecting = std::min(timing.connecting, before);
-  return fmt::format("{}: to=<{}>, site={}, relay={}{}, delay={}, delays={}/{}/{}, dsn={}, status={} ({})",
-                     printable(message.envelope.queue_id, 64), printable(recipient.address, 320), site,
-                     relay.name.empty() ? std::string_view("none") : std::string_view(relay.name),
-                     relay.uses > 1 ? fmt::format(", conn_use={}", relay.uses) : std::string(), delay(now - timing.accepted),
-                     delay(before - connecting), delay(connecting), delay(now - timing.started), outcome.enhanced.to_string(),
-                     status_of(outcome.kind), words_of(outcome));
+  return fmt::format(
+      "{}: to=<{}>, site={}, relay={}{}, delay={}, delays={}/{}/{}, dsn={}, status={} ({})",
+      printable(message.envelope.queue_id, 64), printable(recipient.address, 320), site,
+      relay.name.empty() ? std::string_view("none") : std::string_view(relay.name),
+      relay.uses > 1 ? fmt::format(", conn_use={}", relay.uses) : std::string(),
+      delay(now - timing.accepted), delay(before - connecting), delay(connecting),
+      delay(now - timing.started), outcome.enhanced.to_string(), status_of(outcome.kind),
+      words_of(outcome));
 }
 
 }  // namespace mailpool::delivery

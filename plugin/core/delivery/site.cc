@@ -18,7 +18,9 @@ Site::Site(std::string name, bool is_named, SiteSettings settings, Context& cont
       rate_(settings_.rate),
       connect_rate_(settings_.connect_rate) {}
 
-Site::~Site() { assert(waiting_.is_empty() && "a site goes only when nothing waits at it"); }
+Site::~Site() {
+  assert(waiting_.is_empty() && "a site goes only when nothing waits at it");
+}
 
 void Site::enqueue(Transaction& transaction, TimePoint now) {
   transaction.site = this;
@@ -28,7 +30,8 @@ void Site::enqueue(Transaction& transaction, TimePoint now) {
   last_route_ = transaction.route;
   if (suspension_) return defer(transaction, suspended_outcome(), now);
   if (waiting_.size() >= settings_.max_waiting) {
-    auto const words = fmt::format("{}: max_waiting reached ({} waiting)", name_, settings_.max_waiting);
+    auto const words =
+        fmt::format("{}: max_waiting reached ({} waiting)", name_, settings_.max_waiting);
     return defer(transaction, Outcome::local(451, {4, 7, 1}, words), now);
   }
   waiting_.push(transaction);
@@ -95,7 +98,8 @@ void Site::resume(TimePoint now) {
 }
 
 void Site::flush(std::string_view reason, TimePoint now) {
-  for (auto state : {ConnectionState::Idle, ConnectionState::Connecting, ConnectionState::Checking}) {
+  for (auto state :
+       {ConnectionState::Idle, ConnectionState::Connecting, ConnectionState::Checking}) {
     std::vector<SmtpConnection*> all;
     for (auto const& c : pool_.in(state)) all.push_back(static_cast<SmtpConnection*>(c.get()));
     for (auto* connection : all) close(*connection, reason, now);
@@ -104,8 +108,9 @@ void Site::flush(std::string_view reason, TimePoint now) {
 }
 
 void Site::reconfigure(SiteSettings settings, TimePoint now) {
-  bool const is_wire_change = settings.tls != settings_.tls || settings.source != settings_.source ||
-                              settings.pipelining != settings_.pipelining || settings.chunking != settings_.chunking;
+  bool const is_wire_change =
+      settings.tls != settings_.tls || settings.source != settings_.source ||
+      settings.pipelining != settings_.pipelining || settings.chunking != settings_.chunking;
   rate_.reconfigure(settings.rate);
   connect_rate_.reconfigure(settings.connect_rate);
   settings_ = std::move(settings);
@@ -115,7 +120,8 @@ void Site::reconfigure(SiteSettings settings, TimePoint now) {
 
 void Site::stop(TimePoint now) {
   defer_waiting(Outcome::local(451, {4, 3, 2}, "mailpool is stopping"), now);
-  for (auto state : {ConnectionState::Busy, ConnectionState::Idle, ConnectionState::Connecting, ConnectionState::Checking}) {
+  for (auto state : {ConnectionState::Busy, ConnectionState::Idle, ConnectionState::Connecting,
+                     ConnectionState::Checking}) {
     std::vector<SmtpConnection*> all;
     for (auto const& c : pool_.in(state)) all.push_back(static_cast<SmtpConnection*>(c.get()));
     for (auto* connection : all) {
@@ -128,13 +134,15 @@ void Site::stop(TimePoint now) {
 site::SiteState Site::state(TimePoint) const {
   if (suspension_) return site::SiteState::Suspended;
   if (blocked_.limit == Limit::BackingOff) return site::SiteState::BackingOff;
-  bool const is_limited = !waiting_.is_empty() && blocked_.limit != Limit::None && blocked_.limit != Limit::Connecting;
+  bool const is_limited =
+      !waiting_.is_empty() && blocked_.limit != Limit::None && blocked_.limit != Limit::Connecting;
   return is_limited ? site::SiteState::Limited : site::SiteState::Open;
 }
 
 bool Site::is_forgettable(TimePoint now) const {
   static constexpr Duration unused_for = std::chrono::hours(24);
-  return pool_.is_empty() && waiting_.is_empty() && !suspension_ && now >= after(last_used_, unused_for);
+  return pool_.is_empty() && waiting_.is_empty() && !suspension_ &&
+         now >= after(last_used_, unused_for);
 }
 
 site::Wait Site::what_to_wait_for(DomainLimits const* limits, TimePoint now) const {
@@ -148,24 +156,35 @@ site::Wait Site::what_to_wait_for(DomainLimits const* limits, TimePoint now) con
   return {};
 }
 
-std::string Site::words_for(site::Wait const& wait, DomainLimits const* limits, TimePoint now) const {
-  auto const next = wait.not_before == never || wait.not_before <= now ? std::string("when one comes free")
-                                                                       : fmt::format("in {}", to_text(wait.not_before - now));
+std::string Site::words_for(site::Wait const& wait, DomainLimits const* limits,
+                            TimePoint now) const {
+  auto const next = wait.not_before == never || wait.not_before <= now
+                        ? std::string("when one comes free")
+                        : fmt::format("in {}", to_text(wait.not_before - now));
   switch (wait.limit) {
-    case Limit::Rate: return fmt::format("{}: rate reached ({}), next {}", name_, rate_.rate().to_string(), next);
+    case Limit::Rate:
+      return fmt::format("{}: rate reached ({}), next {}", name_, rate_.rate().to_string(), next);
     case Limit::ConnectRate:
-      return fmt::format("{}: connect_rate reached ({}), next {}", name_, connect_rate_.rate().to_string(), next);
+      return fmt::format("{}: connect_rate reached ({}), next {}", name_,
+                         connect_rate_.rate().to_string(), next);
     case Limit::MaxConnections:
-      return fmt::format("{}: max_connections reached ({}), next {}", name_, settings_.max_connections, next);
+      return fmt::format("{}: max_connections reached ({}), next {}", name_,
+                         settings_.max_connections, next);
     case Limit::DomainRate:
-      return fmt::format("{}: rate of the domain reached ({}), next {}", name_, limits->rate.rate().to_string(), next);
+      return fmt::format("{}: rate of the domain reached ({}), next {}", name_,
+                         limits->rate.rate().to_string(), next);
     case Limit::DomainMaxConnections:
       return fmt::format("{}: max_connections of the domain reached ({}), next {}", name_,
                          limits->connections.most().value_or(0), next);
-    case Limit::Connecting: return fmt::format("{}: no connection within max_wait ({})", name_, to_text(context_.max_wait));
-    case Limit::BackingOff: return fmt::format("{}: backing_off, next {}: {}", name_, next, last_error_);
-    case Limit::Suspended: return suspended_outcome().text;
-    case Limit::None: break;
+    case Limit::Connecting:
+      return fmt::format("{}: no connection within max_wait ({})", name_,
+                         to_text(context_.max_wait));
+    case Limit::BackingOff:
+      return fmt::format("{}: backing_off, next {}: {}", name_, next, last_error_);
+    case Limit::Suspended:
+      return suspended_outcome().text;
+    case Limit::None:
+      break;
   }
   return fmt::format("{}: max_wait reached ({})", name_, to_text(context_.max_wait));
 }

@@ -21,7 +21,8 @@
 namespace mailpool::delivery {
 
 /// `451 4.7.1 NAME: suspended until TIME: REASON`
-[[nodiscard]] Outcome suspended(std::string_view name, site::Suspension const& suspension, Clock const& clock);
+[[nodiscard]] Outcome suspended(std::string_view name, site::Suspension const& suspension,
+                                Clock const& clock);
 
 class Site final : private ConnectionOwner {
  public:
@@ -33,19 +34,24 @@ class Site final : private ConnectionOwner {
   /// Takes its place among the waiting, or is deferred at once (suspended, max_waiting).
   void enqueue(Transaction& transaction, TimePoint now);
   /// Answers all its recipients without letting it wait.
-  void refuse(Transaction& transaction, Outcome const& outcome, TimePoint now) { defer(transaction, outcome, now); }
-  /// The message's client is gone: a waiting transaction is dropped, a running one cancelled unless its commit point is passed.
+  void refuse(Transaction& transaction, Outcome const& outcome, TimePoint now) {
+    defer(transaction, outcome, now);
+  }
+  /// The message's client is gone: a waiting transaction is dropped, a running one cancelled unless
+  /// its commit point is passed.
   void cancel(Transaction& transaction, TimePoint now);
   /// A waiting transaction is deferred at `until` at the latest.
   void wait_at_most_until(Transaction& transaction, TimePoint until);
-  /// Decides everything that can be decided now. Call in each turn after something happened, and when deadline() has passed.
+  /// Decides everything that can be decided now. Call in each turn after something happened, and
+  /// when deadline() has passed.
   void pump(TimePoint now);
   [[nodiscard]] TimePoint deadline() const { return deadline_; }
 
   // The operator's hand.
   void suspend(site::Suspension suspension, TimePoint now);
   void resume(TimePoint now);
-  void flush(std::string_view reason, TimePoint now);  ///< closes idle connections; the others when they come back
+  void flush(std::string_view reason,
+             TimePoint now);  ///< closes idle connections; the others when they come back
   void defer_waiting(Outcome const& outcome, TimePoint now);
   /// Waiting transactions of one domain.
   void defer_domain(std::string const& domain, Outcome const& outcome, TimePoint now);
@@ -68,14 +74,17 @@ class Site final : private ConnectionOwner {
   [[nodiscard]] std::string const& last_error() const { return last_error_; }
   [[nodiscard]] TimePoint last_used() const { return last_used_; }
   /// Why its latest domain belongs here, in words.
-  [[nodiscard]] std::string_view why() const { return last_route_ ? std::string_view(last_route_->why_this_site) : std::string_view(); }
+  [[nodiscard]] std::string_view why() const {
+    return last_route_ ? std::string_view(last_route_->why_this_site) : std::string_view();
+  }
   [[nodiscard]] site::RateLimit const& rate() const { return rate_; }
   [[nodiscard]] site::RateLimit const& connect_rate() const { return connect_rate_; }
   [[nodiscard]] std::size_t in_flight() const { return pool_.count(pool::ConnectionState::Busy); }
   /// What a transaction of a domain with these limits would wait for now; for `explain`.
   [[nodiscard]] site::Wait what_to_wait_for(DomainLimits const* limits, TimePoint now) const;
   /// "max_connections reached (5), next in 3s", for outcomes and status.
-  [[nodiscard]] std::string words_for(site::Wait const& wait, DomainLimits const* limits, TimePoint now) const;
+  [[nodiscard]] std::string words_for(site::Wait const& wait, DomainLimits const* limits,
+                                      TimePoint now) const;
   /// Nothing is open, nothing waits, and nothing needs to be remembered: it may be forgotten.
   [[nodiscard]] bool is_forgettable(TimePoint now) const;
   std::size_t domains = 0;  ///< known domains that belong here; kept by the dispatcher
@@ -84,7 +93,8 @@ class Site final : private ConnectionOwner {
   // ConnectionOwner
   void on_ready(SmtpConnection& connection, TimePoint now) override;
   void on_committed(SmtpConnection& connection, TimePoint now) override;
-  void on_finished(SmtpConnection& connection, smtp::TransactionResult&& result, TimePoint now) override;
+  void on_finished(SmtpConnection& connection, smtp::TransactionResult&& result,
+                   TimePoint now) override;
   void on_checked(SmtpConnection& connection, TimePoint now) override;
   void on_closed(SmtpConnection& connection, smtp::Closed const& closed, TimePoint now) override;
 
@@ -93,28 +103,35 @@ class Site final : private ConnectionOwner {
   FairQueue::Verdict try_start(Transaction& transaction, TimePoint now);
   void start(Transaction& transaction, SmtpConnection& connection, TimePoint now);
   [[nodiscard]] site::Wait limits_of(DomainLimits const* limits, TimePoint now) const;
-  [[nodiscard]] bool can_serve(SmtpConnection const& connection, Transaction const& transaction, TimePoint now) const;
+  [[nodiscard]] bool can_serve(SmtpConnection const& connection, Transaction const& transaction,
+                               TimePoint now) const;
   [[nodiscard]] SmtpConnection* idle_for(Transaction const& transaction, TimePoint now);
   [[nodiscard]] bool needs_check(SmtpConnection const& connection, TimePoint now) const;
 
   // Opening connections (site_open.cc).
   FairQueue::Verdict provide_connection(Transaction& transaction, TimePoint now);
-  [[nodiscard]] route::Target const* next_target(Transaction const& transaction, TimePoint now) const;
+  [[nodiscard]] route::Target const* next_target(Transaction const& transaction,
+                                                 TimePoint now) const;
   [[nodiscard]] std::size_t on_their_way(Transaction const& transaction, TimePoint now) const;
   [[nodiscard]] bool has_live_connection(Transaction const& transaction, TimePoint now) const;
   bool make_room(TimePoint now);
   void open(route::Target const& target, TimePoint now);
-  [[nodiscard]] smtp::SessionSettings session_settings(route::Target const& target, TimePoint now) const;
+  [[nodiscard]] smtp::SessionSettings session_settings(route::Target const& target,
+                                                       TimePoint now) const;
   [[nodiscard]] pool::ReuseKey key_for(route::Target const& target) const;
   void keep_min_idle(TimePoint now);
 
   // Ends (site_end.cc).
-  void conclude(Transaction& transaction, SmtpConnection const* connection, std::size_t recipient, Outcome const& outcome, TimePoint now);
+  void conclude(Transaction& transaction, SmtpConnection const* connection, std::size_t recipient,
+                Outcome const& outcome, TimePoint now);
   void finish(Transaction& transaction);
-  bool retry(Transaction& transaction, SmtpConnection const& connection, smtp::TransactionResult& result, TimePoint now);
+  bool retry(Transaction& transaction, SmtpConnection const& connection,
+             smtp::TransactionResult& result, TimePoint now);
   void defer(Transaction& transaction, Outcome const& outcome, TimePoint now);
   [[nodiscard]] Outcome unreachable(Transaction const& transaction, TimePoint now) const;
-  [[nodiscard]] Outcome suspended_outcome() const { return suspended(name_, *suspension_, context_.clock); }
+  [[nodiscard]] Outcome suspended_outcome() const {
+    return suspended(name_, *suspension_, context_.clock);
+  }
   void fail_unreachable(TimePoint now);
   void give_up_overdue(TimePoint now);
   void close_aged(TimePoint now);
@@ -142,9 +159,10 @@ class Site final : private ConnectionOwner {
   TimePoint last_used_{};
   TimePoint deadline_ = never;
   std::shared_ptr<route::Route const> last_route_;  ///< for min_idle
-  std::vector<SmtpConnection*> started_;            ///< to be settled once the queue is not being visited
-  std::vector<Transaction*> unreachable_;           ///< found to have no endpoint left while the queue was being visited
-  std::size_t lacking_ = 0;                         ///< waiting ones that found no connection, in this look at the queue
+  std::vector<SmtpConnection*> started_;  ///< to be settled once the queue is not being visited
+  std::vector<Transaction*>
+      unreachable_;          ///< found to have no endpoint left while the queue was being visited
+  std::size_t lacking_ = 0;  ///< waiting ones that found no connection, in this look at the queue
   bool wants_turn_ = false;
 };
 

@@ -17,9 +17,11 @@ using site::Limit;
 
 namespace {
 
-// Reasons of our own have their option's name; whatever a server says is counted under one word, so that the list stays short.
-constexpr std::array<std::string_view, 9> own_reasons{"idle_timeout", "max_lifetime", "max_messages", "max_connections", "flush",
-                                                      "drain",        "reload",       "suspended",    "cancelled"};
+// Reasons of our own have their option's name; whatever a server says is counted under one word, so
+// that the list stays short.
+constexpr std::array<std::string_view, 9> own_reasons{
+    "idle_timeout", "max_lifetime", "max_messages", "max_connections", "flush",
+    "drain",        "reload",       "suspended",    "cancelled"};
 
 bool is_own_reason(std::string_view reason) {
   return std::find(own_reasons.begin(), own_reasons.end(), reason) != own_reasons.end();
@@ -30,11 +32,12 @@ bool is_own_reason(std::string_view reason) {
 void Site::on_ready(SmtpConnection& connection, TimePoint now) {
   health_.succeeded(connection.endpoint());
   if (context_.log.is_on(LogLevel::Info))
-    context_.log.info(fmt::format("connection site={} endpoint={} id={} state=idle connect={:.3f}{}", name_,
-                                  connection.endpoint().to_string(), connection.id(), seconds(connection.connecting_took()),
-                                  connection.session().is_encrypted()
-                                      ? fmt::format(" tls={} cipher={}", connection.tls().version, connection.tls().cipher)
-                                      : std::string(" tls=none")));
+    context_.log.info(fmt::format(
+        "connection site={} endpoint={} id={} state=idle connect={:.3f}{}", name_,
+        connection.endpoint().to_string(), connection.id(), seconds(connection.connecting_took()),
+        connection.session().is_encrypted()
+            ? fmt::format(" tls={} cipher={}", connection.tls().version, connection.tls().cipher)
+            : std::string(" tls=none")));
   pool_.enter(connection, ConnectionState::Idle);
   be_pumped_at(now);
 }
@@ -51,12 +54,15 @@ void Site::on_committed(SmtpConnection& connection, TimePoint now) {
   connection.transaction()->delivery->note_commit(now);
 }
 
-void Site::on_finished(SmtpConnection& connection, smtp::TransactionResult&& result, TimePoint now) {
+void Site::on_finished(SmtpConnection& connection, smtp::TransactionResult&& result,
+                       TimePoint now) {
   auto& transaction = *connection.transaction();
   last_used_ = now;
   last_reply_ = connection.session().last_reply();
-  if (!result.reason.empty()) last_error_ = connection.endpoint().to_string() + ": " + result.reason;
-  if (connection.session().chunking_is_broken()) health_.chunking_failed(connection.endpoint(), now);
+  if (!result.reason.empty())
+    last_error_ = connection.endpoint().to_string() + ": " + result.reason;
+  if (connection.session().chunking_is_broken())
+    health_.chunking_failed(connection.endpoint(), now);
   for (std::size_t i = 0; i < result.results.size(); ++i)
     if (!result.results[i].may_retry || result.retry == smtp::Retry::Nothing)
       conclude(transaction, &connection, transaction.recipients[i], result.results[i].outcome, now);
@@ -67,18 +73,21 @@ void Site::on_finished(SmtpConnection& connection, smtp::TransactionResult&& res
   } else if (!retry(transaction, connection, result, now)) {
     for (std::size_t i = 0; i < result.results.size(); ++i)
       if (result.results[i].may_retry)
-        conclude(transaction, &connection, transaction.recipients[i], result.results[i].outcome, now);
+        conclude(transaction, &connection, transaction.recipients[i], result.results[i].outcome,
+                 now);
     finish(transaction);
   }
   if (connection.state() == ConnectionState::Idle) {
-    auto const reason =
-        context_.is_draining ? "drain" : pool_.reason_to_close(connection, aging_of(&connection), now);
+    auto const reason = context_.is_draining
+                            ? "drain"
+                            : pool_.reason_to_close(connection, aging_of(&connection), now);
     if (!reason.empty()) close(connection, reason, now);
   }
   be_pumped_at(now);
 }
 
-bool Site::retry(Transaction& transaction, SmtpConnection const& connection, smtp::TransactionResult& result, TimePoint now) {
+bool Site::retry(Transaction& transaction, SmtpConnection const& connection,
+                 smtp::TransactionResult& result, TimePoint now) {
   if (!transaction.delivery->is_wanted() || now >= transaction.give_up_at) return false;
   if (result.retry == smtp::Retry::FreshConnection) {
     if (transaction.fresh_is_used_up) return false;
@@ -104,20 +113,22 @@ bool Site::retry(Transaction& transaction, SmtpConnection const& connection, smt
   transaction.recipients = std::move(rest);
   transaction.wire.recipients.clear();
   for (auto i : transaction.recipients)
-    transaction.wire.recipients.push_back(transaction.delivery->message().envelope.recipients[i].address);
+    transaction.wire.recipients.push_back(
+        transaction.delivery->message().envelope.recipients[i].address);
   transaction.state = TransactionState::Waiting;
   transaction.wait_until = std::min(after(now, context_.max_wait), transaction.give_up_at);
   ++counters_.retried;
   ++context_.totals.retried;
   if (context_.log.is_on(LogLevel::Debug))
-    context_.log.debug(fmt::format("{}: site={} retry={} reason=\"{}\"", transaction.delivery->message().envelope.queue_id, name_,
+    context_.log.debug(fmt::format("{}: site={} retry={} reason=\"{}\"",
+                                   transaction.delivery->message().envelope.queue_id, name_,
                                    name_of(result.retry), printable(result.reason)));
   waiting_.push_front(transaction);
   return true;
 }
 
-void Site::conclude(Transaction& transaction, SmtpConnection const* connection, std::size_t recipient, Outcome const& outcome,
-                    TimePoint now) {
+void Site::conclude(Transaction& transaction, SmtpConnection const* connection,
+                    std::size_t recipient, Outcome const& outcome, TimePoint now) {
   counters_.count(outcome, now);
   if (outcome.kind != OutcomeKind::Delivered) last_error_ = outcome.text;
   Relay relay;
@@ -125,11 +136,14 @@ void Site::conclude(Transaction& transaction, SmtpConnection const* connection, 
   transaction.delivery->complete(recipient, outcome, &transaction, relay, now);
 }
 
-void Site::finish(Transaction& transaction) { transaction.state = TransactionState::Over; }
+void Site::finish(Transaction& transaction) {
+  transaction.state = TransactionState::Over;
+}
 
 void Site::defer(Transaction& transaction, Outcome const& outcome, TimePoint now) {
   transaction.timing.started = now;
-  for (auto recipient : transaction.recipients) conclude(transaction, nullptr, recipient, outcome, now);
+  for (auto recipient : transaction.recipients)
+    conclude(transaction, nullptr, recipient, outcome, now);
   finish(transaction);
 }
 
@@ -161,7 +175,8 @@ void Site::give_up_overdue(TimePoint now) {
   for (auto* transaction : overdue) {
     waiting_.remove(*transaction);
     auto const wait = transaction->wait.is_over() ? blocked_ : transaction->wait;
-    auto const code = wait.limit == Limit::Connecting ? EnhancedCode{4, 4, 1} : EnhancedCode{4, 7, 1};
+    auto const code =
+        wait.limit == Limit::Connecting ? EnhancedCode{4, 4, 1} : EnhancedCode{4, 7, 1};
     defer(*transaction, Outcome::local(451, code, words_for(wait, transaction->limits, now)), now);
   }
 }
@@ -173,7 +188,8 @@ void Site::fail_unreachable(TimePoint now) {
       defer(*transaction, unreachable(*transaction, now), now);
       continue;
     }
-    // It failed on a reused connection and the fresh one cannot be had: the first failure is its answer.
+    // It failed on a reused connection and the fresh one cannot be had: the first failure is its
+    // answer.
     transaction->timing.started = now;
     for (std::size_t i = 0; i < transaction->recipients.size(); ++i)
       conclude(*transaction, nullptr, transaction->recipients[i], transaction->otherwise[i], now);
@@ -182,7 +198,8 @@ void Site::fail_unreachable(TimePoint now) {
 }
 
 Outcome Site::unreachable(Transaction const& transaction, TimePoint now) const {
-  // What the last host in the order said is what RFC 5321 would have reported after trying them all.
+  // What the last host in the order said is what RFC 5321 would have reported after trying them
+  // all.
   Outcome const* last = nullptr;
   auto next = never;
   for (auto const& target : transaction.route->targets) {
@@ -191,19 +208,25 @@ Outcome Site::unreachable(Transaction const& transaction, TimePoint now) const {
     last = &*record->last_failure;
     next = std::min(next, record->not_before);
   }
-  if (last == nullptr) return Outcome::local(451, {4, 4, 1}, name_ + ": no host of the site can take this message now");
+  if (last == nullptr)
+    return Outcome::local(451, {4, 4, 1},
+                          name_ + ": no host of the site can take this message now");
   auto outcome = *last;
   if (next > now && next != never && !outcome.said_by_remote)
-    outcome.text = printable(fmt::format("{} (backing_off, next attempt in {})", outcome.text, to_text(next - now)));
+    outcome.text = printable(
+        fmt::format("{} (backing_off, next attempt in {})", outcome.text, to_text(next - now)));
   return outcome;
 }
 
 Outcome suspended(std::string_view name, site::Suspension const& suspension, Clock const& clock) {
-  auto const until = suspension.until == never
-                         ? std::string("further notice")
-                         : fmt::format("{:%Y-%m-%d %H:%M:%S} UTC",
-                                       fmt::gmtime(std::chrono::system_clock::to_time_t(clock.wall(suspension.until))));
-  return Outcome::local(451, {4, 7, 1}, fmt::format("{}: suspended until {}: {}", name, until, suspension.reason));
+  auto const until =
+      suspension.until == never
+          ? std::string("further notice")
+          : fmt::format(
+                "{:%Y-%m-%d %H:%M:%S} UTC",
+                fmt::gmtime(std::chrono::system_clock::to_time_t(clock.wall(suspension.until))));
+  return Outcome::local(451, {4, 7, 1},
+                        fmt::format("{}: suspended until {}: {}", name, until, suspension.reason));
 }
 
 void Site::close_aged(TimePoint now) {
@@ -231,7 +254,8 @@ void Site::close(SmtpConnection& connection, std::string_view reason, TimePoint 
 pool::Aging Site::aging_of(SmtpConnection const* connection) const {
   auto most = settings_.max_messages;
   if (connection != nullptr)
-    if (auto const announced = connection->session().capabilities().mail_max; announced && *announced != 0)
+    if (auto const announced = connection->session().capabilities().mail_max;
+        announced && *announced != 0)
       most = most == 0 ? *announced : std::min(most, *announced);
   return {settings_.idle_timeout, most, settings_.min_idle};
 }
@@ -243,7 +267,8 @@ void Site::count_close(std::string_view reason) {
 }
 
 void Site::on_closed(SmtpConnection& connection, smtp::Closed const& closed, TimePoint now) {
-  assert(connection.state() != ConnectionState::Busy && "the transaction is finished before its connection is closed");
+  assert(connection.state() != ConnectionState::Busy &&
+         "the transaction is finished before its connection is closed");
   auto const endpoint = connection.endpoint();
   if (closed.try_plain) {
     health_.tls_failed(endpoint, now);
@@ -258,9 +283,10 @@ void Site::on_closed(SmtpConnection& connection, smtp::Closed const& closed, Tim
   }
   count_close(closed.reason);
   if (context_.log.is_on(LogLevel::Info))
-    context_.log.info(fmt::format("connection site={} endpoint={} id={} state=closing reason=\"{}\" messages={} age={:.1f}", name_,
-                                  endpoint.to_string(), connection.id(), printable(closed.reason), connection.uses(),
-                                  seconds(now - connection.opened_at())));
+    context_.log.info(fmt::format(
+        "connection site={} endpoint={} id={} state=closing reason=\"{}\" messages={} age={:.1f}",
+        name_, endpoint.to_string(), connection.id(), printable(closed.reason), connection.uses(),
+        seconds(now - connection.opened_at())));
   --context_.connections_open;
   context_.bury(pool_.remove(connection));
   be_pumped_at(now);

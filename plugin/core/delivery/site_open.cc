@@ -1,4 +1,5 @@
-// How a site opens connections: as many as the backlog deserves, to hosts that answer, within max_connections and connect_rate.
+// How a site opens connections: as many as the backlog deserves, to hosts that answer, within
+// max_connections and connect_rate.
 
 #include <fmt/format.h>
 
@@ -17,13 +18,18 @@ namespace {
 constexpr Duration rset_timeout = std::chrono::seconds(20);
 constexpr Duration quit_timeout = std::chrono::seconds(5);
 
-site::EndpointName endpoint_of(route::Target const& t) { return {t.host, t.address, t.port}; }
+site::EndpointName endpoint_of(route::Target const& t) {
+  return {t.host, t.address, t.port};
+}
 
 smtp::TlsMode mode_of(TlsLevel level) {
   switch (level) {
-    case TlsLevel::None: return smtp::TlsMode::None;
-    case TlsLevel::May: return smtp::TlsMode::May;
-    case TlsLevel::Encrypt: return smtp::TlsMode::Encrypt;
+    case TlsLevel::None:
+      return smtp::TlsMode::None;
+    case TlsLevel::May:
+      return smtp::TlsMode::May;
+    case TlsLevel::Encrypt:
+      return smtp::TlsMode::Encrypt;
   }
   return smtp::TlsMode::May;
 }
@@ -84,7 +90,8 @@ route::Target const* Site::next_target(Transaction const& transaction, TimePoint
   auto const& targets = transaction.route->targets;
   auto is_fit = [&](route::Target const& t) {
     auto const& unfit = transaction.unfit_hosts;
-    return std::find(unfit.begin(), unfit.end(), t.host) == unfit.end() && !health_.is_backing_off(endpoint_of(t), now);
+    return std::find(unfit.begin(), unfit.end(), t.host) == unfit.end() &&
+           !health_.is_backing_off(endpoint_of(t), now);
   };
   if (transaction.preferred)
     for (auto const& t : targets)
@@ -109,7 +116,8 @@ bool Site::has_live_connection(Transaction const& transaction, TimePoint now) co
 }
 
 bool Site::make_room(TimePoint now) {
-  // The oldest idle connection serves none of those who were asked before; it would age out next anyway.
+  // The oldest idle connection serves none of those who were asked before; it would age out next
+  // anyway.
   auto const& idle = pool_.in(ConnectionState::Idle);
   if (idle.empty()) return false;
   close(static_cast<SmtpConnection&>(*idle.back()), "max_connections", now);
@@ -121,7 +129,8 @@ void Site::open(route::Target const& target, TimePoint now) {
   ++counters_.opened;
   ++context_.totals.opened;
   ++context_.connections_open;
-  // Shortened at random by up to a tenth, so that connections opened together do not all end together.
+  // Shortened at random by up to a tenth, so that connections opened together do not all end
+  // together.
   auto const jitter = settings_.max_lifetime / 10 * context_.random.number(1001) / 1000;
   SmtpConnection::Start start;
   start.id = context_.next_connection_id();
@@ -131,7 +140,8 @@ void Site::open(route::Target const& target, TimePoint now) {
   start.connect_timeout = settings_.connect_timeout;
   start.prohibited = &settings_.prohibited;
   start.session = session_settings(target, now);
-  pool_.add(std::make_unique<SmtpConnection>(std::move(start), static_cast<ConnectionOwner&>(*this), context_.network, now));
+  pool_.add(std::make_unique<SmtpConnection>(std::move(start), static_cast<ConnectionOwner&>(*this),
+                                             context_.network, now));
 }
 
 pool::ReuseKey Site::key_for(route::Target const& target) const {
@@ -151,14 +161,22 @@ smtp::SessionSettings Site::session_settings(route::Target const& target, TimePo
   s.relay = endpoint.to_string();
   s.ehlo_name = context_.hostname;
   s.tls = mode_of(settings_.tls);
-  s.skip_starttls = settings_.tls == TlsLevel::May && record != nullptr && record->plain_until > now;
+  s.skip_starttls =
+      settings_.tls == TlsLevel::May && record != nullptr && record->plain_until > now;
   s.pipelining = settings_.pipelining;
   s.chunking = settings_.chunking && (record == nullptr || record->no_chunking_until <= now);
   s.refuse_eight_bit = settings_.eight_bit == EightBit::Refuse;
   s.one_flight_within = settings_.one_flight_within;
-  s.timeouts = {settings_.greeting_timeout, settings_.ehlo_timeout, settings_.starttls_timeout,    settings_.mail_timeout,
-                settings_.rcpt_timeout,     settings_.data_timeout, settings_.body_timeout,        settings_.end_of_data_timeout,
-                rset_timeout,               quit_timeout};
+  s.timeouts = {settings_.greeting_timeout,
+                settings_.ehlo_timeout,
+                settings_.starttls_timeout,
+                settings_.mail_timeout,
+                settings_.rcpt_timeout,
+                settings_.data_timeout,
+                settings_.body_timeout,
+                settings_.end_of_data_timeout,
+                rset_timeout,
+                quit_timeout};
   return s;
 }
 
@@ -167,8 +185,9 @@ void Site::keep_min_idle(TimePoint now) {
   auto const wanted = std::min(settings_.min_idle, settings_.max_connections);
   while (pool_.open() < wanted) {
     auto const& targets = last_route_->targets;
-    auto const target = std::find_if(targets.begin(), targets.end(),
-                                     [&](auto const& t) { return !health_.is_backing_off(endpoint_of(t), now); });
+    auto const target = std::find_if(targets.begin(), targets.end(), [&](auto const& t) {
+      return !health_.is_backing_off(endpoint_of(t), now);
+    });
     if (target == targets.end() || connect_rate_.earliest(now) > now) return;
     open(*target, now);
   }

@@ -27,7 +27,8 @@ Verdict Site::try_start(Transaction& transaction, TimePoint now) {
     transaction.wait = wait;
     // The earliest time at which something may go decides when to look again.
     if (blocked_.is_over() || wait.not_before < blocked_.not_before) blocked_ = wait;
-    bool const is_of_the_domain = wait.limit == Limit::DomainRate || wait.limit == Limit::DomainMaxConnections;
+    bool const is_of_the_domain =
+        wait.limit == Limit::DomainRate || wait.limit == Limit::DomainMaxConnections;
     return is_of_the_domain ? Verdict::SkipDomain : Verdict::Stop;
   }
   if (auto* connection = idle_for(transaction, now)) {
@@ -79,22 +80,27 @@ SmtpConnection* Site::idle_for(Transaction const& transaction, TimePoint now) {
   return nullptr;
 }
 
-bool Site::can_serve(SmtpConnection const& connection, Transaction const& transaction, TimePoint now) const {
+bool Site::can_serve(SmtpConnection const& connection, Transaction const& transaction,
+                     TimePoint now) const {
   if (transaction.needs_fresh && connection.uses() != 0) return false;
   auto const& unfit = transaction.unfit_hosts;
   if (std::find(unfit.begin(), unfit.end(), connection.target().host) != unfit.end()) return false;
   auto const& targets = transaction.route->targets;
-  // The binding of this domain to this MX host holds only while the domain's own, current route names it.
+  // The binding of this domain to this MX host holds only while the domain's own, current route
+  // names it.
   auto const named = std::find_if(targets.begin(), targets.end(), [&](route::Target const& t) {
-    return t.address == connection.target().address && t.port == connection.target().port && t.host == connection.target().host;
+    return t.address == connection.target().address && t.port == connection.target().port &&
+           t.host == connection.target().host;
   });
   if (named == targets.end() || connection.key() != key_for(*named)) return false;
-  if (settings_.tls == TlsLevel::Encrypt && connection.is_connected() && connection.session().state() == smtp::State::Idle &&
-      !connection.session().is_encrypted())
+  if (settings_.tls == TlsLevel::Encrypt && connection.is_connected() &&
+      connection.session().state() == smtp::State::Idle && !connection.session().is_encrypted())
     return false;
-  // A connection to a less preferred host serves only while no better host can be tried (RFC 5321 5.1).
+  // A connection to a less preferred host serves only while no better host can be tried (RFC
+  // 5321 5.1).
   return std::none_of(targets.begin(), targets.end(), [&](route::Target const& t) {
-    return t.preference < named->preference && !health_.is_backing_off({t.host, t.address, t.port}, now) &&
+    return t.preference < named->preference &&
+           !health_.is_backing_off({t.host, t.address, t.port}, now) &&
            std::find(unfit.begin(), unfit.end(), t.host) == unfit.end();
   });
 }

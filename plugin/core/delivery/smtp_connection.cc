@@ -18,10 +18,13 @@ SmtpConnection::~SmtpConnection() = default;
 
 pool::ConnectionState SmtpConnection::state_after_use() const {
   if (session_.is_idle()) return pool::ConnectionState::Idle;
-  return session_.state() == smtp::State::Checking ? pool::ConnectionState::Checking : pool::ConnectionState::Closing;
+  return session_.state() == smtp::State::Checking ? pool::ConnectionState::Checking
+                                                   : pool::ConnectionState::Closing;
 }
 
-TimePoint SmtpConnection::last_heard() const { return session_.last_reply_at(); }
+TimePoint SmtpConnection::last_heard() const {
+  return session_.last_reply_at();
+}
 
 void SmtpConnection::start(Transaction& transaction, TimePoint now) {
   assert(state() == pool::ConnectionState::Busy && "a transaction needs a lease");
@@ -77,7 +80,9 @@ std::string_view SmtpConnection::doing() const {
   return is_connected_ ? sentence_of(session_.state()) : std::string_view("connecting");
 }
 
-void SmtpConnection::on_connected(TimePoint) { is_connected_ = true; }
+void SmtpConnection::on_connected(TimePoint) {
+  is_connected_ = true;
+}
 
 void SmtpConnection::on_received(std::string_view octets, TimePoint now) {
   if (is_over_) return;
@@ -150,7 +155,8 @@ TimePoint SmtpConnection::deadline() const {
   if (is_over_) return never;
   if (!is_connected_) return connect_by_;
   auto next = session_.deadline();
-  if (transaction_ != nullptr && !session_.is_committed()) next = std::min(next, transaction_->give_up_at);
+  if (transaction_ != nullptr && !session_.is_committed())
+    next = std::min(next, transaction_->give_up_at);
   return next;
 }
 

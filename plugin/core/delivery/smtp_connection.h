@@ -1,5 +1,6 @@
 #pragma once
-// A pooled SMTP connection: the conversation, its transport, and the transaction that it is leased for.
+// A pooled SMTP connection: the conversation, its transport, and the transaction that it is leased
+// for.
 
 #include <memory>
 #include <optional>
@@ -14,13 +15,15 @@ namespace mailpool::delivery {
 
 class SmtpConnection;
 
-/// Who owns the connection: its site. Each call may be the last thing the connection hears; it is never destroyed inside one.
+/// Who owns the connection: its site. Each call may be the last thing the connection hears; it is
+/// never destroyed inside one.
 class ConnectionOwner {
  public:
   virtual ~ConnectionOwner() = default;
   virtual void on_ready(SmtpConnection& connection, TimePoint now) = 0;
   virtual void on_committed(SmtpConnection& connection, TimePoint now) = 0;
-  virtual void on_finished(SmtpConnection& connection, smtp::TransactionResult&& result, TimePoint now) = 0;
+  virtual void on_finished(SmtpConnection& connection, smtp::TransactionResult&& result,
+                           TimePoint now) = 0;
   virtual void on_checked(SmtpConnection& connection, TimePoint now) = 0;
   virtual void on_closed(SmtpConnection& connection, smtp::Closed const& closed, TimePoint now) = 0;
 };
@@ -45,20 +48,24 @@ class SmtpConnection final : public pool::Connection, private TransportEvents {
   [[nodiscard]] pool::ConnectionState state_after_use() const override;
   [[nodiscard]] TimePoint last_heard() const override;
 
-  /// Begins a transaction; the connection is leased for it. `transaction.wire` is ready. Outcomes come by settle().
+  /// Begins a transaction; the connection is leased for it. `transaction.wire` is ready. Outcomes
+  /// come by settle().
   void start(Transaction& transaction, TimePoint now);
   void check(TimePoint now);
   /// Says QUIT where that is possible, then closes.
   void quit(std::string_view reason, TimePoint now);
   /// Drops the running transaction, unless its commit point is passed.
   void cancel(std::string_view reason, TimePoint now);
-  /// Tells the owner what start(), check(), quit() and cancel() led to at once. Call when nothing is in the middle of a change.
+  /// Tells the owner what start(), check(), quit() and cancel() led to at once. Call when nothing
+  /// is in the middle of a change.
   void settle(TimePoint now);
 
   [[nodiscard]] Transaction* transaction() const { return transaction_; }
   [[nodiscard]] smtp::Session const& session() const { return session_; }
   [[nodiscard]] route::Target const& target() const { return target_; }
-  [[nodiscard]] site::EndpointName endpoint() const { return {target_.host, target_.address, target_.port}; }
+  [[nodiscard]] site::EndpointName endpoint() const {
+    return {target_.host, target_.address, target_.port};
+  }
   [[nodiscard]] TlsFacts const& tls() const { return tls_; }
   [[nodiscard]] bool is_connected() const { return is_connected_; }
   [[nodiscard]] Duration connecting_took() const { return connecting_took_; }

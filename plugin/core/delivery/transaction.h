@@ -1,5 +1,6 @@
 #pragma once
-// One message on its way to recipients of one domain: what waits at a site, and what a connection is leased for.
+// One message on its way to recipients of one domain: what waits at a site, and what a connection
+// is leased for.
 
 #include <cstdint>
 #include <memory>
@@ -31,8 +32,8 @@ struct DomainLimits {
 /// When what happened, for delay= and delays= in the log.
 struct Timing {
   TimePoint accepted{};
-  TimePoint started{};        ///< MAIL was written; equals `accepted` while it was not
-  Duration connecting{};      ///< of the waiting: for a connection that was being opened
+  TimePoint started{};    ///< MAIL was written; equals `accepted` while it was not
+  Duration connecting{};  ///< of the waiting: for a connection that was being opened
 };
 
 enum class TransactionState : std::uint8_t { Waiting, Sending, Over };
@@ -43,12 +44,12 @@ struct Transaction {
   std::vector<std::size_t> recipients;  ///< indices in the envelope; no two equal addresses
   std::shared_ptr<route::Route const> route;
   Site* site = nullptr;
-  DomainLimits* limits = nullptr;       ///< null: the domain has none of its own
+  DomainLimits* limits = nullptr;  ///< null: the domain has none of its own
 
   TransactionState state = TransactionState::Waiting;
-  TimePoint wait_until{};               ///< then it is deferred for max_wait
-  TimePoint give_up_at{};               ///< everything before the commit point ends here
-  site::Wait wait;                      ///< what it waits for
+  TimePoint wait_until{};  ///< then it is deferred for max_wait
+  TimePoint give_up_at{};  ///< everything before the commit point ends here
+  site::Wait wait;         ///< what it waits for
   Timing timing;
 
   // Retries (at most one on a fresh connection; each host at most once for what it lacks).
@@ -56,7 +57,7 @@ struct Transaction {
   bool fresh_is_used_up = false;
   std::optional<site::EndpointName> preferred;  ///< where the fresh connection is opened first
   std::vector<std::string> unfit_hosts;         ///< lack something that this message needs
-  std::vector<Outcome> otherwise;               ///< what to answer, per recipient, if the retry cannot be had
+  std::vector<Outcome> otherwise;  ///< what to answer, per recipient, if the retry cannot be had
 
   // While sending.
   smtp::Transaction wire;

@@ -1,9 +1,10 @@
 #pragma once
 // The LMTP server's conversation with the MTA (RFC 2033), without I/O.
 //
-// LHLO always succeeds and trouble is told per recipient only: an MTA takes a failed greeting for a dead destination.
-// Extensions: PIPELINING, ENHANCEDSTATUSCODES, 8BITMIME, SMTPUTF8, SIZE, XFORWARD. DSN is not announced, so that the MTA itself answers
-// NOTIFY=SUCCESS; a parameter that is not announced is refused with 555.
+// LHLO always succeeds and trouble is told per recipient only: an MTA takes a failed greeting for a
+// dead destination. Extensions: PIPELINING, ENHANCEDSTATUSCODES, 8BITMIME, SMTPUTF8, SIZE,
+// XFORWARD. DSN is not announced, so that the MTA itself answers NOTIFY=SUCCESS; a parameter that
+// is not announced is refused with 555.
 
 #include <cstdint>
 #include <memory>
@@ -20,16 +21,17 @@ struct ServerSettings {
   std::string hostname;
   std::uint64_t max_message_size = 0;
   std::uint32_t max_recipients = 1000;  ///< per message; beyond it 452 4.5.3
-  Duration idle_timeout{};              ///< longest silence of the client between commands, and inside a body
-  std::string client;                   ///< "postfix[1234]", from the socket's peer credentials
+  Duration idle_timeout{};  ///< longest silence of the client between commands, and inside a body
+  std::string client;       ///< "postfix[1234]", from the socket's peer credentials
 };
 
 /// What the server asks of its owner.
 class ServerEvents {
  public:
   virtual ~ServerEvents() = default;
-  /// The message is complete. The owner calls Server::reply() once for each recipient, in any order, and the server writes them in RCPT
-  /// order, each as soon as it and its predecessors are known. May call back before this returns.
+  /// The message is complete. The owner calls Server::reply() once for each recipient, in any
+  /// order, and the server writes them in RCPT order, each as soon as it and its predecessors are
+  /// known. May call back before this returns.
   virtual void on_message(Message&& message) = 0;
   /// The trace header field (RFC 5321 4.4) for the body, with CRLF; empty for none.
   virtual std::string received_line(Envelope const& envelope) = 0;
@@ -46,15 +48,16 @@ class Server {
   Server& operator=(Server const&) = delete;
 
   void receive(std::string_view octets, TimePoint now);
-  /// The outcome of recipient `index` (of Envelope::recipients) of the message in flight. Each has one. This and written() may call on_message():
-  /// a hasty client may have sent the next message already.
+  /// The outcome of recipient `index` (of Envelope::recipients) of the message in flight. Each has
+  /// one. This and written() may call on_message(): a hasty client may have sent the next message
+  /// already.
   void reply(std::size_t index, Outcome const& outcome, TimePoint now);
   void expire(TimePoint now);
 
   [[nodiscard]] std::string_view output() const;
   void written(std::size_t n);
-  /// False: stop reading until replies have gone out (the client pipelines too far ahead) or the body's storage has caught up
-  /// (BodyStorage::wants_more).
+  /// False: stop reading until replies have gone out (the client pipelines too far ahead) or the
+  /// body's storage has caught up (BodyStorage::wants_more).
   [[nodiscard]] bool wants_input() const;
   /// After QUIT, a fatal error or a timeout: close as soon as output() is empty.
   [[nodiscard]] bool is_over() const;

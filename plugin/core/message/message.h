@@ -11,7 +11,8 @@ namespace mailpool {
 
 struct Recipient {
   std::string address;  ///< as in RCPT TO, without the angle brackets; never holds CR, LF, NUL
-  std::string domain;   ///< what delivery goes by: behind the last @, A-label, lower case; "[192.0.2.1]" for an address literal
+  std::string domain;   ///< what delivery goes by: behind the last @, A-label, lower case;
+                        ///< "[192.0.2.1]" for an address literal
 };
 
 struct Envelope {
@@ -19,7 +20,8 @@ struct Envelope {
   std::vector<Recipient> recipients;
   bool smtputf8 = false;   ///< the MTA said SMTPUTF8
   bool eight_bit = false;  ///< the MTA said BODY=8BITMIME
-  std::string queue_id;    ///< the MTA's, from XFORWARD IDENT or the newest Received line; else the manager's own
+  std::string queue_id;    ///< the MTA's, from XFORWARD IDENT or the newest Received line; else the
+                           ///< manager's own
   std::string client;      ///< who handed it over, for the log: "postfix[1234]"
 };
 

@@ -20,17 +20,23 @@ OutcomeKind kind_of(std::uint16_t code) {
 
 std::string_view name_of(OutcomeKind kind) {
   switch (kind) {
-    case OutcomeKind::Delivered: return "delivered";
-    case OutcomeKind::Deferred: return "deferred";
-    case OutcomeKind::Refused: return "refused";
+    case OutcomeKind::Delivered:
+      return "delivered";
+    case OutcomeKind::Deferred:
+      return "deferred";
+    case OutcomeKind::Refused:
+      return "refused";
   }
   return "deferred";
 }
 
-std::string EnhancedCode::to_string() const { return fmt::format("{}.{}.{}", klass, subject, detail); }
+std::string EnhancedCode::to_string() const {
+  return fmt::format("{}.{}.{}", klass, subject, detail);
+}
 
 Outcome Outcome::local(std::uint16_t code, EnhancedCode enhanced, std::string text) {
-  assert(code >= 400 && code < 600 && code != 421);  // 250 belongs to the remote alone; 421 never travels upstream
+  assert(code >= 400 && code < 600 &&
+         code != 421);  // 250 belongs to the remote alone; 421 never travels upstream
   Outcome o;
   o.kind = kind_of(code);
   o.code = code;
@@ -39,8 +45,8 @@ Outcome Outcome::local(std::uint16_t code, EnhancedCode enhanced, std::string te
   return o;
 }
 
-Outcome Outcome::remote(std::uint16_t code, EnhancedCode enhanced, std::string_view text, std::string_view relay,
-                        std::string_view command) {
+Outcome Outcome::remote(std::uint16_t code, EnhancedCode enhanced, std::string_view text,
+                        std::string_view relay, std::string_view command) {
   assert((code >= 200 && code < 300) || (code >= 400 && code < 600));
   Outcome o;
   o.kind = kind_of(code);
@@ -54,7 +60,8 @@ Outcome Outcome::remote(std::uint16_t code, EnhancedCode enhanced, std::string_v
     return o;
   }
   o.code = code == 421 ? std::uint16_t{451} : code;
-  std::string const codes = fits ? fmt::format("{} {}", code, enhanced.to_string()) : fmt::format("{}", code);
+  std::string const codes =
+      fits ? fmt::format("{} {}", code, enhanced.to_string()) : fmt::format("{}", code);
   o.text = printable(fmt::format("{} said: {} {}", relay, codes, printable(text, 380)), 440) +
            fmt::format(" (in reply to {})", printable(command, 40));
   return o;

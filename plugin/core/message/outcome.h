@@ -1,5 +1,6 @@
 #pragma once
-// How a delivery to one recipient ended. "The server said" and "we say" are told apart by the `said_by` of an outcome.
+// How a delivery to one recipient ended. "The server said" and "we say" are told apart by the
+// `said_by` of an outcome.
 
 #include <cstdint>
 #include <string>
@@ -26,21 +27,24 @@ struct EnhancedCode {
 };
 
 /// What the MTA is told about one recipient.
-/// Invariants: code is 250, 4xx or 5xx and never 421; enhanced.klass == code / 100; text is one printable line.
+/// Invariants: code is 250, 4xx or 5xx and never 421; enhanced.klass == code / 100; text is one
+/// printable line.
 struct Outcome {
   OutcomeKind kind = OutcomeKind::Deferred;
   std::uint16_t code = 451;
   EnhancedCode enhanced{4, 3, 0};
-  std::string text;              ///< without the codes
-  bool said_by_remote = false;   ///< a reply of the remote, as against mailpool's own words
-  bool ambiguous = false;        ///< the commit point was passed and no reply came: it may have been delivered
+  std::string text;             ///< without the codes
+  bool said_by_remote = false;  ///< a reply of the remote, as against mailpool's own words
+  bool ambiguous =
+      false;  ///< the commit point was passed and no reply came: it may have been delivered
 
   /// mailpool's own words. `code` decides the kind.
   static Outcome local(std::uint16_t code, EnhancedCode enhanced, std::string text);
-  /// The remote's reply to `command` ("RCPT TO", "end of data"); `relay` is HOST[IP]:PORT. 421 becomes 451, an enhanced code of another class than the
-  /// reply's is replaced by x.0.0. Any reply but 2xx, 4xx or 5xx is an error of the caller.
-  static Outcome remote(std::uint16_t code, EnhancedCode enhanced, std::string_view text, std::string_view relay,
-                        std::string_view command);
+  /// The remote's reply to `command` ("RCPT TO", "end of data"); `relay` is HOST[IP]:PORT. 421
+  /// becomes 451, an enhanced code of another class than the reply's is replaced by x.0.0. Any
+  /// reply but 2xx, 4xx or 5xx is an error of the caller.
+  static Outcome remote(std::uint16_t code, EnhancedCode enhanced, std::string_view text,
+                        std::string_view relay, std::string_view command);
 
   /// "451 4.7.1 text", one line of at most 512 octets without CRLF, for LMTP.
   [[nodiscard]] std::string reply_line() const;

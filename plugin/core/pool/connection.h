@@ -1,5 +1,6 @@
 #pragma once
-// A pooled connection, as far as the pool knows it: its key, its state, its age. It knows no protocol.
+// A pooled connection, as far as the pool knows it: its key, its state, its age. It knows no
+// protocol.
 
 #include <cstdint>
 #include <list>
@@ -29,12 +30,17 @@ inline constexpr std::size_t connection_states = 5;
 class Connection {
  public:
   Connection(std::uint64_t id, ReuseKey key, TimePoint opened_at, TimePoint expires_at)
-      : id_(id), key_(std::move(key)), opened_at_(opened_at), expires_at_(expires_at), idle_since_(opened_at) {}
+      : id_(id),
+        key_(std::move(key)),
+        opened_at_(opened_at),
+        expires_at_(expires_at),
+        idle_since_(opened_at) {}
   virtual ~Connection() = default;
   Connection(Connection const&) = delete;
   Connection& operator=(Connection const&) = delete;
 
-  /// Where a lease that is dropped leaves it: Idle only if nothing is outstanding and nothing unread, else Checking or Closing.
+  /// Where a lease that is dropped leaves it: Idle only if nothing is outstanding and nothing
+  /// unread, else Checking or Closing.
   [[nodiscard]] virtual ConnectionState state_after_use() const = 0;
   /// When the server last said something that was asked for.
   [[nodiscard]] virtual TimePoint last_heard() const = 0;
@@ -43,7 +49,9 @@ class Connection {
   [[nodiscard]] ReuseKey const& key() const { return key_; }
   [[nodiscard]] ConnectionState state() const { return state_; }
   [[nodiscard]] TimePoint opened_at() const { return opened_at_; }
-  [[nodiscard]] TimePoint expires_at() const { return expires_at_; }  ///< max_lifetime with its jitter
+  [[nodiscard]] TimePoint expires_at() const {
+    return expires_at_;
+  }  ///< max_lifetime with its jitter
   [[nodiscard]] TimePoint idle_since() const { return idle_since_; }
   [[nodiscard]] std::uint32_t uses() const { return uses_; }  ///< leases so far
 

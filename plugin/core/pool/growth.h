@@ -5,7 +5,8 @@
 
 namespace mailpool::pool {
 
-/// A connection costs about as much as this many messages on a warm one (TCP, greeting, EHLO, TLS against one round trip).
+/// A connection costs about as much as this many messages on a warm one (TCP, greeting, EHLO, TLS
+/// against one round trip).
 inline constexpr std::size_t messages_worth_a_connection = 4;
 
 struct Demand {
@@ -15,8 +16,9 @@ struct Demand {
   std::size_t most = 0;        ///< max_connections
 };
 
-/// Connections to begin now. The first waiting one gets one at once, so that nobody waits behind a slow transaction; more are begun in
-/// proportion to the backlog, since those on their way and those in use will come free. Never above `most`.
+/// Connections to begin now. The first waiting one gets one at once, so that nobody waits behind a
+/// slow transaction; more are begun in proportion to the backlog, since those on their way and
+/// those in use will come free. Never above `most`.
 [[nodiscard]] std::size_t connections_to_begin(Demand const& demand);
 
 }  // namespace mailpool::pool

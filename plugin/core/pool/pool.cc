@@ -6,18 +6,24 @@
 namespace mailpool::pool {
 
 std::string_view name_of(ConnectionState state) {
-  static constexpr std::array<std::string_view, connection_states> names{"connecting", "idle", "busy", "checking", "closing"};
+  static constexpr std::array<std::string_view, connection_states> names{
+      "connecting", "idle", "busy", "checking", "closing"};
   return names[static_cast<std::size_t>(state)];
 }
 
 bool is_legal_step(ConnectionState from, ConnectionState to) {
   using S = ConnectionState;
   switch (to) {
-    case S::Connecting: return false;
-    case S::Idle: return from == S::Connecting || from == S::Busy || from == S::Checking;
-    case S::Busy: return from == S::Idle;
-    case S::Checking: return from == S::Idle || from == S::Busy;
-    case S::Closing: return from != S::Closing;
+    case S::Connecting:
+      return false;
+    case S::Idle:
+      return from == S::Connecting || from == S::Busy || from == S::Checking;
+    case S::Busy:
+      return from == S::Idle;
+    case S::Checking:
+      return from == S::Idle || from == S::Busy;
+    case S::Closing:
+      return from != S::Closing;
   }
   return false;
 }
@@ -49,7 +55,8 @@ Connection& Pool::add(std::unique_ptr<Connection> connection) {
 }
 
 void Pool::enter(Connection& connection, ConnectionState state) {
-  assert(is_legal_step(connection.state_, state) && "connection states follow the picture in connection.h");
+  assert(is_legal_step(connection.state_, state) &&
+         "connection states follow the picture in connection.h");
   auto& to = list(state);
   to.splice(to.begin(), list(connection.state_), connection.place_);
   connection.state_ = state;
@@ -68,7 +75,8 @@ void Pool::release(Connection& connection) {
 }
 
 std::unique_ptr<Connection> Pool::remove(Connection& connection) {
-  assert(connection.state_ != ConnectionState::Busy && "a leased connection is given back before it is removed");
+  assert(connection.state_ != ConnectionState::Busy &&
+         "a leased connection is given back before it is removed");
   auto& from = list(connection.state_);
   auto removed = std::move(*connection.place_);
   from.erase(connection.place_);
@@ -81,7 +89,8 @@ std::size_t Pool::open() const {
   return n;
 }
 
-std::string_view Pool::reason_to_close(Connection const& connection, Aging const& aging, TimePoint now) const {
+std::string_view Pool::reason_to_close(Connection const& connection, Aging const& aging,
+                                       TimePoint now) const {
   if (aging.max_messages != 0 && connection.uses() >= aging.max_messages) return "max_messages";
   if (now >= connection.expires_at()) return "max_lifetime";
   bool const is_spare = count(ConnectionState::Idle) > aging.min_idle;

@@ -1,5 +1,6 @@
 #pragma once
-// What routing asks of a DNS resolver; the manager implements it with libunbound, tests with a table.
+// What routing asks of a DNS resolver; the manager implements it with libunbound, tests with a
+// table.
 
 #include <cstdint>
 #include <memory>
@@ -13,11 +14,11 @@
 namespace mailpool::route {
 
 enum class DnsStatus : std::uint8_t {
-  Answer,    ///< at least one record of the type asked for (CNAMEs were followed)
-  NoData,    ///< the name exists and has no such record: authoritative
-  NoName,    ///< NXDOMAIN: authoritative
-  Failure,   ///< SERVFAIL, timeout, malformed, CNAME loop: try again later
-  Bogus,     ///< DNSSEC validation failed: try again later
+  Answer,   ///< at least one record of the type asked for (CNAMEs were followed)
+  NoData,   ///< the name exists and has no such record: authoritative
+  NoName,   ///< NXDOMAIN: authoritative
+  Failure,  ///< SERVFAIL, timeout, malformed, CNAME loop: try again later
+  Bogus,    ///< DNSSEC validation failed: try again later
 };
 [[nodiscard]] std::string_view name_of(DnsStatus status);
 
@@ -43,7 +44,8 @@ struct AddressAnswer {
   std::string why;
 };
 
-/// A question under way; dropping it means that the answer is not wanted any more, and no callback comes. It may be dropped inside its own callback.
+/// A question under way; dropping it means that the answer is not wanted any more, and no callback
+/// comes. It may be dropped inside its own callback.
 class Question {
  public:
   virtual ~Question() = default;
@@ -61,13 +63,14 @@ class AddressListener {
   virtual void on_addresses(AddressAnswer answer) = 0;
 };
 
-/// The answer may come before the call returns (a cached one); the result is then null. Never both. Every question is answered in the end: deadlines are the
-/// resolver's business.
+/// The answer may come before the call returns (a cached one); the result is then null. Never both.
+/// Every question is answered in the end: deadlines are the resolver's business.
 class Resolver {
  public:
   virtual ~Resolver() = default;
   virtual std::unique_ptr<Question> mx(std::string const& domain, MxListener& listener) = 0;
-  virtual std::unique_ptr<Question> addresses(std::string const& host, IpAddress::Family family, AddressListener& listener) = 0;
+  virtual std::unique_ptr<Question> addresses(std::string const& host, IpAddress::Family family,
+                                              AddressListener& listener) = 0;
 };
 
 }  // namespace mailpool::route

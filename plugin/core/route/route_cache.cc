@@ -32,8 +32,8 @@ Known const& RouteCache::insert(std::string const& domain, Known known) {
   return entries_.front().known;
 }
 
-// Two for each that can be added: so what is not asked for any more does not stay until the cache is
-// full.
+// Two for each that can be added: so what is not asked for any more does not stay until the cache
+// is full.
 void RouteCache::drop_expired(TimePoint now) {
   for (int i = 0; i < 2 && !entries_.empty() && now >= entries_.back().known.expires; ++i) {
     by_domain_.erase(entries_.back().domain);

@@ -36,7 +36,9 @@ class Permit {
 class ConcurrencyLimit {
  public:
   explicit ConcurrencyLimit(std::optional<std::uint32_t> most = std::nullopt) : most_(most) {}
-  ~ConcurrencyLimit() { assert(in_use_ == 0 && "every permit is given back before its limit goes"); }
+  ~ConcurrencyLimit() {
+    assert(in_use_ == 0 && "every permit is given back before its limit goes");
+  }
   ConcurrencyLimit(ConcurrencyLimit const&) = delete;
   ConcurrencyLimit& operator=(ConcurrencyLimit const&) = delete;
 

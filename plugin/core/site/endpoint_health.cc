@@ -8,7 +8,8 @@ namespace {
 constexpr std::size_t most_records = 256;
 
 bool is_over(EndpointHealth::Record const& r, TimePoint now) {
-  // A failure is remembered for a while after its back-off, so that a host that fails again is not given the shortest one.
+  // A failure is remembered for a while after its back-off, so that a host that fails again is not
+  // given the shortest one.
   bool const failed_lately = r.failures != 0 && now < after(r.not_before, longest_back_off);
   return !failed_lately && r.plain_until <= now && r.no_chunking_until <= now;
 }
@@ -27,10 +28,12 @@ EndpointHealth::Record& EndpointHealth::record(EndpointName const& endpoint, Tim
 
 void EndpointHealth::failed(EndpointName const& endpoint, Outcome failure, TimePoint now) {
   auto& r = record(endpoint, now);
-  // Several connections that were under way together fail together: one step of back-off, not one each.
+  // Several connections that were under way together fail together: one step of back-off, not one
+  // each.
   if (r.not_before <= now) ++r.failures;
   auto const doublings = std::min<std::uint32_t>(r.failures - 1, 16);
-  r.not_before = after(now, std::min<Duration>(first_back_off * (1U << doublings), longest_back_off));
+  r.not_before =
+      after(now, std::min<Duration>(first_back_off * (1U << doublings), longest_back_off));
   r.last_failure = std::move(failure);
 }
 

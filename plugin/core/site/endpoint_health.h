@@ -33,7 +33,7 @@ inline constexpr Duration no_chunking_for = std::chrono::hours(1);
 class EndpointHealth {
  public:
   struct Record {
-    std::uint32_t failures = 0;          ///< in a row
+    std::uint32_t failures = 0;  ///< in a row
     TimePoint not_before{};
     std::optional<Outcome> last_failure;
     TimePoint plain_until{};

@@ -1,5 +1,6 @@
 #pragma once
-// A rate that is kept exactly: a token bucket in its GCRA form, one time point of state. It owns no timer.
+// A rate that is kept exactly: a token bucket in its GCRA form, one time point of state. It owns no
+// timer.
 
 #include "core/base/time.h"
 #include "core/config/rate.h"

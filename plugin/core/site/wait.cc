@@ -4,25 +4,36 @@ namespace mailpool::site {
 
 std::string_view name_of(Limit limit) {
   switch (limit) {
-    case Limit::None: return "";
+    case Limit::None:
+      return "";
     case Limit::Rate:
-    case Limit::DomainRate: return "rate";
-    case Limit::ConnectRate: return "connect_rate";
+    case Limit::DomainRate:
+      return "rate";
+    case Limit::ConnectRate:
+      return "connect_rate";
     case Limit::MaxConnections:
-    case Limit::DomainMaxConnections: return "max_connections";
-    case Limit::Connecting: return "connecting";
-    case Limit::BackingOff: return "backing_off";
-    case Limit::Suspended: return "suspended";
+    case Limit::DomainMaxConnections:
+      return "max_connections";
+    case Limit::Connecting:
+      return "connecting";
+    case Limit::BackingOff:
+      return "backing_off";
+    case Limit::Suspended:
+      return "suspended";
   }
   return "";
 }
 
 std::string_view name_of(SiteState state) {
   switch (state) {
-    case SiteState::Open: return "open";
-    case SiteState::Limited: return "limited";
-    case SiteState::BackingOff: return "backing_off";
-    case SiteState::Suspended: return "suspended";
+    case SiteState::Open:
+      return "open";
+    case SiteState::Limited:
+      return "limited";
+    case SiteState::BackingOff:
+      return "backing_off";
+    case SiteState::Suspended:
+      return "suspended";
   }
   return "open";
 }

@@ -24,7 +24,7 @@ enum class Limit : std::uint8_t {
 [[nodiscard]] std::string_view name_of(Limit limit);
 
 struct Wait {
-  TimePoint not_before{};       ///< `never` where only an event can end it (a connection given back)
+  TimePoint not_before{};  ///< `never` where only an event can end it (a connection given back)
   Limit limit = Limit::None;
   [[nodiscard]] bool is_over() const { return limit == Limit::None; }
 };

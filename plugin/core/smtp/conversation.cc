@@ -215,18 +215,27 @@ TimePoint Session::Conversation::deadline() const {
 Duration Session::Conversation::timeout_of(Command command) const {
   auto const& t = settings_.timeouts;
   switch (command) {
-    case Command::Greeting: return t.greeting;
+    case Command::Greeting:
+      return t.greeting;
     case Command::Ehlo:
-    case Command::Helo: return t.ehlo;
-    case Command::StartTls: return t.starttls;
-    case Command::Mail: return t.mail;
-    case Command::Rcpt: return t.rcpt;
-    case Command::Data: return t.data;
+    case Command::Helo:
+      return t.ehlo;
+    case Command::StartTls:
+      return t.starttls;
+    case Command::Mail:
+      return t.mail;
+    case Command::Rcpt:
+      return t.rcpt;
+    case Command::Data:
+      return t.data;
     case Command::Bdat:
-    case Command::EndOfData: return t.end_of_data;
-    case Command::Rset: return t.rset;
+    case Command::EndOfData:
+      return t.end_of_data;
+    case Command::Rset:
+      return t.rset;
     case Command::LoneDot:
-    case Command::Quit: return t.quit;
+    case Command::Quit:
+      return t.quit;
   }
   return t.quit;
 }

@@ -11,12 +11,18 @@ namespace mailpool::smtp {
 
 Place Session::Conversation::place_of(Command command) const {
   switch (command) {
-    case Command::Mail: return Place::Mail;
-    case Command::Rcpt: return Place::Rcpt;
-    case Command::Data: return Place::Data;
-    case Command::Rset: return Place::Restart;
-    case Command::Bdat: return is_end_sent() ? Place::Chunk : Place::Content;
-    default: return is_end_sent() ? Place::EndOfData : Place::Content;
+    case Command::Mail:
+      return Place::Mail;
+    case Command::Rcpt:
+      return Place::Rcpt;
+    case Command::Data:
+      return Place::Data;
+    case Command::Rset:
+      return Place::Restart;
+    case Command::Bdat:
+      return is_end_sent() ? Place::Chunk : Place::Content;
+    default:
+      return is_end_sent() ? Place::EndOfData : Place::Content;
   }
 }
 
@@ -25,11 +31,15 @@ void Session::Conversation::update_state() {
   switch (place_of(ledger_.front().command)) {
     case Place::Mail:
     case Place::Rcpt:
-    case Place::Restart: return enter(State::Envelope);
-    case Place::Data: return enter(State::Data);
-    case Place::Content: return enter(State::Content);
+    case Place::Restart:
+      return enter(State::Envelope);
+    case Place::Data:
+      return enter(State::Data);
+    case Place::Content:
+      return enter(State::Content);
     case Place::Chunk:
-    case Place::EndOfData: return enter(State::EndOfData);
+    case Place::EndOfData:
+      return enter(State::EndOfData);
   }
 }
 
@@ -65,29 +75,37 @@ bool Session::Conversation::is_hoped_for(Place place, Owed const& owed) const {
   switch (place) {
     case Place::Mail:
     case Place::Restart:
-    case Place::EndOfData: return last_.is(2);
-    case Place::Rcpt: return last_.is(2) && run_.tally.standing(owed.recipient) == Standing::Asked;
-    case Place::Data: return last_.code == 354 && run_.tally.accepted() > 0;
-    case Place::Chunk: return last_.is(2) && run_.tally.accepted() > 0;
-    case Place::Content: return false;  // no reply is due before all of it is sent
+    case Place::EndOfData:
+      return last_.is(2);
+    case Place::Rcpt:
+      return last_.is(2) && run_.tally.standing(owed.recipient) == Standing::Asked;
+    case Place::Data:
+      return last_.code == 354 && run_.tally.accepted() > 0;
+    case Place::Chunk:
+      return last_.is(2) && run_.tally.accepted() > 0;
+    case Place::Content:
+      return false;  // no reply is due before all of it is sent
   }
   return false;
 }
 
 void Session::Conversation::go_on(Place place, Owed const& owed, TimePoint now) {
   switch (place) {
-    case Place::Rcpt: return run_.tally.accept(owed.recipient);
+    case Place::Rcpt:
+      return run_.tally.accept(owed.recipient);
     case Place::Data:
       owe({Command::EndOfData}, now);
       return begin_content(Content::Framing::Dots, now);
-    case Place::Restart: return begin_envelope(now);
+    case Place::Restart:
+      return begin_envelope(now);
     case Place::Chunk:
     case Place::EndOfData:
       run_.tally.settle_open(said(Place::EndOfData));
       if (run_.after == After::Reset) run_.after = After::Idle;
       return;
     case Place::Mail:
-    case Place::Content: return;
+    case Place::Content:
+      return;
   }
 }
 
@@ -107,8 +125,10 @@ void Session::Conversation::act(Row const& row, Sign sign, std::string_view how,
                              : failure_of(settings_.relay, sign, sentence_of(row.place), how);
   if (row.action != Action::PassToOne) run_.reason = outcome.text;
   switch (row.action) {
-    case Action::PassToAll: return run_.tally.settle_open(outcome);
-    case Action::PassToOne: return run_.tally.settle(recipient, std::move(outcome));
+    case Action::PassToAll:
+      return run_.tally.settle_open(outcome);
+    case Action::PassToOne:
+      return run_.tally.settle(recipient, std::move(outcome));
     case Action::PassAndClose:
       settle_rest(row.place, recipient, outcome, Retry::Nothing);
       return escalate(After::Close);
@@ -120,19 +140,28 @@ void Session::Conversation::act(Row const& row, Sign sign, std::string_view how,
     case Action::FreshForOne:
       run_.tally.settle(recipient, as_deferred(std::move(outcome)), Retry::FreshConnection);
       return escalate(After::Quit);
-    case Action::WithoutChunking: return restart_without_chunking(now);
+    case Action::WithoutChunking:
+      return restart_without_chunking(now);
     case Action::FreshWithoutChunking:
       chunking_is_broken_ = true;
       run_.tally.settle_open(as_deferred(std::move(outcome)), Retry::FreshConnection);
       return escalate(After::Close);
-    case Action::Defer: run_.tally.settle_open(outcome); return escalate(After::Close);
-    case Action::Violation: run_.tally.settle_open(outcome); return escalate(After::Poison);
+    case Action::Defer:
+      run_.tally.settle_open(outcome);
+      return escalate(After::Close);
+    case Action::Violation:
+      run_.tally.settle_open(outcome);
+      return escalate(After::Poison);
     case Action::Ambiguous:
       run_.tally.settle_open(as_ambiguous(std::move(outcome)));
       return escalate(sign == Nonsense || sign >= 100 ? After::Poison : After::Close);
-    case Action::KeepReplies: return;
-    case Action::KeepAndPoison: run_.tally.forbid_retries(); return escalate(After::Poison);
-    case Action::LoneDot: return end_unwanted_data(now);
+    case Action::KeepReplies:
+      return;
+    case Action::KeepAndPoison:
+      run_.tally.forbid_retries();
+      return escalate(After::Poison);
+    case Action::LoneDot:
+      return end_unwanted_data(now);
   }
 }
 

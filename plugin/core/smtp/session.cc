@@ -8,38 +8,64 @@ namespace mailpool::smtp {
 
 std::string_view name_of(State state) {
   switch (state) {
-    case State::Greeting: return "greeting";
-    case State::Ehlo: return "ehlo";
-    case State::Helo: return "helo";
-    case State::StartTls: return "starttls";
-    case State::TlsHandshake: return "tls_handshake";
-    case State::Idle: return "idle";
-    case State::Checking: return "checking";
-    case State::Envelope: return "envelope";
-    case State::Data: return "data";
-    case State::Content: return "content";
-    case State::EndOfData: return "end_of_data";
-    case State::Quit: return "quit";
-    case State::Closed: return "closed";
+    case State::Greeting:
+      return "greeting";
+    case State::Ehlo:
+      return "ehlo";
+    case State::Helo:
+      return "helo";
+    case State::StartTls:
+      return "starttls";
+    case State::TlsHandshake:
+      return "tls_handshake";
+    case State::Idle:
+      return "idle";
+    case State::Checking:
+      return "checking";
+    case State::Envelope:
+      return "envelope";
+    case State::Data:
+      return "data";
+    case State::Content:
+      return "content";
+    case State::EndOfData:
+      return "end_of_data";
+    case State::Quit:
+      return "quit";
+    case State::Closed:
+      return "closed";
   }
   return "closed";
 }
 
 std::string_view sentence_of(State state) {
   switch (state) {
-    case State::Greeting: return "waiting for the greeting";
-    case State::Ehlo: return "waiting for the reply to EHLO";
-    case State::Helo: return "waiting for the reply to HELO";
-    case State::StartTls: return "waiting for the reply to STARTTLS";
-    case State::TlsHandshake: return "shaking hands for TLS";
-    case State::Idle: return "idle";
-    case State::Checking: return "waiting for the reply to RSET";
-    case State::Envelope: return "waiting for the reply to MAIL FROM or RCPT TO";
-    case State::Data: return sentence_of(Place::Data);
-    case State::Content: return sentence_of(Place::Content);
-    case State::EndOfData: return sentence_of(Place::EndOfData);
-    case State::Quit: return "waiting for the reply to QUIT";
-    case State::Closed: return "closed";
+    case State::Greeting:
+      return "waiting for the greeting";
+    case State::Ehlo:
+      return "waiting for the reply to EHLO";
+    case State::Helo:
+      return "waiting for the reply to HELO";
+    case State::StartTls:
+      return "waiting for the reply to STARTTLS";
+    case State::TlsHandshake:
+      return "shaking hands for TLS";
+    case State::Idle:
+      return "idle";
+    case State::Checking:
+      return "waiting for the reply to RSET";
+    case State::Envelope:
+      return "waiting for the reply to MAIL FROM or RCPT TO";
+    case State::Data:
+      return sentence_of(Place::Data);
+    case State::Content:
+      return sentence_of(Place::Content);
+    case State::EndOfData:
+      return sentence_of(Place::EndOfData);
+    case State::Quit:
+      return "waiting for the reply to QUIT";
+    case State::Closed:
+      return "closed";
   }
   return "closed";
 }
@@ -60,31 +86,71 @@ void Session::receive(std::string_view octets, TimePoint now) {
 void Session::disconnected(std::string_view how, TimePoint now) {
   conversation_->disconnected(how, now);
 }
-void Session::tls_established(TimePoint now) { conversation_->tls_established(now); }
-void Session::tls_failed(std::string_view why, TimePoint) { conversation_->tls_failed(why); }
-void Session::expire(TimePoint now) { conversation_->expire(now); }
+void Session::tls_established(TimePoint now) {
+  conversation_->tls_established(now);
+}
+void Session::tls_failed(std::string_view why, TimePoint) {
+  conversation_->tls_failed(why);
+}
+void Session::expire(TimePoint now) {
+  conversation_->expire(now);
+}
 
 void Session::start(Transaction const& transaction, TimePoint now) {
   conversation_->start(transaction, now);
 }
-void Session::check(TimePoint now) { conversation_->check(now); }
-void Session::quit(std::string_view reason, TimePoint now) { conversation_->quit(reason, now); }
-void Session::cancel(std::string_view reason, TimePoint now) { conversation_->cancel(reason, now); }
+void Session::check(TimePoint now) {
+  conversation_->check(now);
+}
+void Session::quit(std::string_view reason, TimePoint now) {
+  conversation_->quit(reason, now);
+}
+void Session::cancel(std::string_view reason, TimePoint now) {
+  conversation_->cancel(reason, now);
+}
 
-std::optional<Event> Session::poll() { return conversation_->poll(); }
-Output Session::output(TimePoint now) { return conversation_->output(now); }
-void Session::written(std::size_t n, TimePoint now) { conversation_->written(n, now); }
-void Session::offered() { conversation_->offered(); }
-TimePoint Session::deadline() const { return conversation_->deadline(); }
+std::optional<Event> Session::poll() {
+  return conversation_->poll();
+}
+Output Session::output(TimePoint now) {
+  return conversation_->output(now);
+}
+void Session::written(std::size_t n, TimePoint now) {
+  conversation_->written(n, now);
+}
+void Session::offered() {
+  conversation_->offered();
+}
+TimePoint Session::deadline() const {
+  return conversation_->deadline();
+}
 
-State Session::state() const { return conversation_->state(); }
-bool Session::is_idle() const { return conversation_->is_idle(); }
-bool Session::is_committed() const { return conversation_->is_committed(); }
-std::uint32_t Session::transactions() const { return conversation_->transactions(); }
-TimePoint Session::last_reply_at() const { return conversation_->last_reply_at(); }
-std::string_view Session::last_reply() const { return conversation_->last_reply(); }
-wire::Capabilities const& Session::capabilities() const { return conversation_->capabilities(); }
-bool Session::is_encrypted() const { return conversation_->is_encrypted(); }
-bool Session::chunking_is_broken() const { return conversation_->chunking_is_broken(); }
+State Session::state() const {
+  return conversation_->state();
+}
+bool Session::is_idle() const {
+  return conversation_->is_idle();
+}
+bool Session::is_committed() const {
+  return conversation_->is_committed();
+}
+std::uint32_t Session::transactions() const {
+  return conversation_->transactions();
+}
+TimePoint Session::last_reply_at() const {
+  return conversation_->last_reply_at();
+}
+std::string_view Session::last_reply() const {
+  return conversation_->last_reply();
+}
+wire::Capabilities const& Session::capabilities() const {
+  return conversation_->capabilities();
+}
+bool Session::is_encrypted() const {
+  return conversation_->is_encrypted();
+}
+bool Session::chunking_is_broken() const {
+  return conversation_->chunking_is_broken();
+}
 
 }  // namespace mailpool::smtp

@@ -1,13 +1,15 @@
 #pragma once
-// The SMTP client's conversation with one server, from greeting to QUIT (RFC 5321, 2920, 3030, 3207, 6152, 6531, 1870, 9422).
+// The SMTP client's conversation with one server, from greeting to QUIT (RFC 5321, 2920, 3030,
+// 3207, 6152, 6531, 1870, 9422).
 //
-// It does no I/O and reads no clock: octets and times go in, octets and events come out. Its owner connects, reads and writes, and
-// calls expire() when deadline() has passed. One session is one connection: after Closed it is of no use any more.
+// It does no I/O and reads no clock: octets and times go in, octets and events come out. Its owner
+// connects, reads and writes, and calls expire() when deadline() has passed. One session is one
+// connection: after Closed it is of no use any more.
 //
 //   Greeting -> Ehlo [-> Helo] [-> StartTls -> TlsHandshake -> Ehlo] -> Idle
-//   Idle -> Envelope -> Data -> Content -> EndOfData -> Idle          (in one flight the states are passed in one go)
-//   Idle -> Checking -> Idle                                          (RSET: a probe, or after an aborted transaction)
-//   Idle -> Quit -> Closed;  any state -> Closed
+//   Idle -> Envelope -> Data -> Content -> EndOfData -> Idle          (in one flight the states are
+//   passed in one go) Idle -> Checking -> Idle                                          (RSET: a
+//   probe, or after an aborted transaction) Idle -> Quit -> Closed;  any state -> Closed
 
 #include <array>
 #include <cstdint>
@@ -30,7 +32,8 @@ enum class State : std::uint8_t {
   StartTls,      ///< STARTTLS sent
   TlsHandshake,  ///< the owner is shaking hands
   Idle,          ///< ready for a transaction; nothing is expected from the server
-  Checking,      ///< RSET sent, to see whether the connection still lives or after an aborted transaction
+  Checking,      ///< RSET sent, to see whether the connection still lives or after an aborted
+                 ///< transaction
   Envelope,      ///< MAIL and RCPT sent (and DATA or BDAT, where pipelined)
   Data,          ///< waiting for 354
   Content,       ///< sending the body
@@ -52,10 +55,12 @@ struct SessionSettings {
   std::string relay;  ///< HOST[IP]:PORT, for outcomes and logs
   std::string ehlo_name;
   TlsMode tls = TlsMode::May;
-  bool skip_starttls = false;     ///< the fresh plain connection after a failed opportunistic handshake (May only)
+  bool skip_starttls =
+      false;  ///< the fresh plain connection after a failed opportunistic handshake (May only)
   bool pipelining = true;
   bool chunking = true;
-  bool refuse_eight_bit = false;  ///< eight_bit = "refuse": 554 5.6.3 where the server lacks 8BITMIME
+  bool refuse_eight_bit =
+      false;  ///< eight_bit = "refuse": 554 5.6.3 where the server lacks 8BITMIME
   Duration one_flight_within{};
   std::uint64_t one_flight_up_to = 65536;  ///< octets of body that may follow MAIL and RCPT unasked
   Timeouts timeouts{};
@@ -63,7 +68,8 @@ struct SessionSettings {
 
 /// The session is Idle for the first time.
 struct Ready {};
-/// Shake hands now, then call tls_established() or tls_failed(). Octets read before that must not go to receive().
+/// Shake hands now, then call tls_established() or tls_failed(). Octets read before that must not
+/// go to receive().
 struct BeginTls {};
 /// The transaction is over. The session is then Idle, Checking, Quit or Closed.
 struct Finished {
@@ -73,10 +79,13 @@ struct Finished {
 struct Checked {};
 /// Close the transport.
 struct Closed {
-  std::string reason;  ///< "idle_timeout", "421 4.4.2 Idle timeout", "the server closed the connection", ...
-  /// Where the session never became Ready: what to answer if no other host takes the message (always 4xx).
+  std::string reason;  ///< "idle_timeout", "421 4.4.2 Idle timeout", "the server closed the
+                       ///< connection", ...
+  /// Where the session never became Ready: what to answer if no other host takes the message
+  /// (always 4xx).
   std::optional<Outcome> setup_failure;
-  bool try_plain = false;       ///< an opportunistic handshake failed: a fresh connection without STARTTLS to the same host is allowed
+  bool try_plain = false;       ///< an opportunistic handshake failed: a fresh connection without
+                                ///< STARTTLS to the same host is allowed
   bool protocol_error = false;  ///< garbage, mixed codes, unasked replies: counted as poisoned
 };
 
@@ -98,8 +107,9 @@ class Session {
 
   // In: what the transport saw.
   void receive(std::string_view octets, TimePoint now);
-  /// EOF, reset, or a local failure of the transport, in words ("the server closed the connection", "Connection reset by peer").
-  /// What can still be read is given to receive() first: a server may refuse a body and hang up while it is being written.
+  /// EOF, reset, or a local failure of the transport, in words ("the server closed the connection",
+  /// "Connection reset by peer"). What can still be read is given to receive() first: a server may
+  /// refuse a body and hang up while it is being written.
   void disconnected(std::string_view how, TimePoint now);
   void tls_established(TimePoint now);
   void tls_failed(std::string_view why, TimePoint now);
@@ -107,14 +117,15 @@ class Session {
   void expire(TimePoint now);
 
   // In: what the owner wants.
-  /// Only when is_idle(). What `transaction` borrows must live until Finished is polled; a Finished always comes, before any Closed.
+  /// Only when is_idle(). What `transaction` borrows must live until Finished is polled; a Finished
+  /// always comes, before any Closed.
   void start(Transaction const& transaction, TimePoint now);
   /// RSET as a probe; only when is_idle().
   void check(TimePoint now);
   /// When idle: QUIT, then Closed{reason}; in any other state Closed{reason} at once.
   void quit(std::string_view reason, TimePoint now);
-  /// The message is not wanted any more (its client went away). Before the commit point: Finished and Closed, the dot is never sent.
-  /// After it: no effect.
+  /// The message is not wanted any more (its client went away). Before the commit point: Finished
+  /// and Closed, the dot is never sent. After it: no effect.
   void cancel(std::string_view reason, TimePoint now);
 
   // Out.
@@ -123,20 +134,22 @@ class Session {
   [[nodiscard]] Output output(TimePoint now);
   /// `n` octets of what output() last returned were taken by the kernel.
   void written(std::size_t n, TimePoint now);
-  /// All of output() is about to be handed to a layer that cannot tell what left (TLS): the commit point counts as passed if it is in there.
+  /// All of output() is about to be handed to a layer that cannot tell what left (TLS): the commit
+  /// point counts as passed if it is in there.
   void offered();
   [[nodiscard]] TimePoint deadline() const;
 
   // What it is.
   [[nodiscard]] State state() const;
-  [[nodiscard]] bool is_idle() const;       ///< may start(): Idle, nothing expected, no input left over
+  [[nodiscard]] bool is_idle() const;  ///< may start(): Idle, nothing expected, no input left over
   [[nodiscard]] bool is_committed() const;  ///< the last octet of the running transaction was sent
-  [[nodiscard]] std::uint32_t transactions() const;   ///< started on this connection
+  [[nodiscard]] std::uint32_t transactions() const;  ///< started on this connection
   [[nodiscard]] TimePoint last_reply_at() const;
   [[nodiscard]] std::string_view last_reply() const;  ///< printable, "250 2.0.0 OK"
   [[nodiscard]] wire::Capabilities const& capabilities() const;
   [[nodiscard]] bool is_encrypted() const;
-  [[nodiscard]] bool chunking_is_broken() const;  ///< BDAT was refused although CHUNKING was announced
+  [[nodiscard]] bool chunking_is_broken()
+      const;  ///< BDAT was refused although CHUNKING was announced
 
  private:
   class Conversation;

@@ -22,7 +22,8 @@ void Session::Conversation::on_setup_reply(Command command, TimePoint now) {
       if (!last_.is(2)) return refuse_setup("HELO");
       capabilities_ = {};
       return become_ready();
-    default: return on_starttls(now);
+    default:
+      return on_starttls(now);
   }
 }
 

@@ -19,10 +19,14 @@ Retry strongest(std::vector<Retry> const& retries) {
 
 std::string_view name_of(Retry retry) {
   switch (retry) {
-    case Retry::Nothing: return "nothing";
-    case Retry::FreshConnection: return "fresh_connection";
-    case Retry::SameConnection: return "same_connection";
-    case Retry::OtherHost: return "other_host";
+    case Retry::Nothing:
+      return "nothing";
+    case Retry::FreshConnection:
+      return "fresh_connection";
+    case Retry::SameConnection:
+      return "same_connection";
+    case Retry::OtherHost:
+      return "other_host";
   }
   return "nothing";
 }

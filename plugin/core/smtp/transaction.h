@@ -23,14 +23,17 @@ struct Transaction {
 /// What may still be done for the recipients that have no final outcome.
 enum class Retry : std::uint8_t {
   Nothing,          ///< every outcome is final
-  FreshConnection,  ///< the reused connection failed before the commit point: once more on a fresh one, same MX host first
-  SameConnection,   ///< too many recipients for one transaction: the rest in a new one at once (RFC 5321 4.5.3.1.10)
-  OtherHost,        ///< this host cannot take this message (SMTPUTF8, TLS requirement); another MX host may
+  FreshConnection,  ///< the reused connection failed before the commit point: once more on a fresh
+                    ///< one, same MX host first
+  SameConnection,   ///< too many recipients for one transaction: the rest in a new one at once (RFC
+                    ///< 5321 4.5.3.1.10)
+  OtherHost,  ///< this host cannot take this message (SMTPUTF8, TLS requirement); another MX host
+              ///< may
 };
 [[nodiscard]] std::string_view name_of(Retry retry);
 
 struct RecipientResult {
-  Outcome outcome;         ///< final; or, where may_retry, what to answer if the retry cannot be had
+  Outcome outcome;  ///< final; or, where may_retry, what to answer if the retry cannot be had
   bool may_retry = false;
 };
 

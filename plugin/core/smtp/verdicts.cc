@@ -85,14 +85,22 @@ constexpr auto table = std::to_array<Row>({
 
 bool holds(When when, Context c) {
   switch (when) {
-    case Always: return true;
-    case Reused: return c.is_reused;
-    case Fresh: return !c.is_reused;
-    case SomeAccepted: return c.has_accepted;
-    case NoneAccepted: return !c.has_accepted;
-    case MailRefused: return c.is_mail_refused;
-    case ReusedAndSomeAccepted: return c.is_reused && c.has_accepted;
-    case Chunked: return c.is_chunked;
+    case Always:
+      return true;
+    case Reused:
+      return c.is_reused;
+    case Fresh:
+      return !c.is_reused;
+    case SomeAccepted:
+      return c.has_accepted;
+    case NoneAccepted:
+      return !c.has_accepted;
+    case MailRefused:
+      return c.is_mail_refused;
+    case ReusedAndSomeAccepted:
+      return c.is_reused && c.has_accepted;
+    case Chunked:
+      return c.is_chunked;
   }
   return false;
 }
@@ -107,26 +115,39 @@ bool is_among(Sign sign, std::array<Sign, 5> const& signs) {
 
 std::string_view sentence_of(Place place) {
   switch (place) {
-    case Place::Mail: return "waiting for the reply to MAIL FROM";
-    case Place::Rcpt: return "waiting for the reply to RCPT TO";
-    case Place::Data: return "waiting for the reply to DATA";
-    case Place::Content: return "sending the message body";
+    case Place::Mail:
+      return "waiting for the reply to MAIL FROM";
+    case Place::Rcpt:
+      return "waiting for the reply to RCPT TO";
+    case Place::Data:
+      return "waiting for the reply to DATA";
+    case Place::Content:
+      return "sending the message body";
     case Place::Chunk:
-    case Place::EndOfData: return "waiting for end-of-data reply";
-    case Place::Restart: return "waiting for the reply to RSET";
+    case Place::EndOfData:
+      return "waiting for end-of-data reply";
+    case Place::Restart:
+      return "waiting for the reply to RSET";
   }
   return "";
 }
 
 std::string_view command_of(Place place) {
   switch (place) {
-    case Place::Mail: return "MAIL FROM";
-    case Place::Rcpt: return "RCPT TO";
-    case Place::Data: return "DATA";
-    case Place::Content: return "the message body";
-    case Place::Chunk: return "BDAT";
-    case Place::EndOfData: return "end of data";
-    case Place::Restart: return "RSET";
+    case Place::Mail:
+      return "MAIL FROM";
+    case Place::Rcpt:
+      return "RCPT TO";
+    case Place::Data:
+      return "DATA";
+    case Place::Content:
+      return "the message body";
+    case Place::Chunk:
+      return "BDAT";
+    case Place::EndOfData:
+      return "end of data";
+    case Place::Restart:
+      return "RSET";
   }
   return "";
 }

@@ -24,7 +24,8 @@ BOOST_AUTO_TEST_CASE(a_cut_never_splits_a_sequence) {
 
 BOOST_AUTO_TEST_CASE(numbers_are_digits_and_nothing_else) {
   BOOST_TEST(to_number("18446744073709551615").value() == UINT64_MAX);
-  for (auto bad : {"", "-1", "+1", " 1", "1 ", "0x1", "18446744073709551616", "99999999999999999999"})
+  for (auto bad :
+       {"", "-1", "+1", " 1", "1 ", "0x1", "18446744073709551616", "99999999999999999999"})
     BOOST_TEST(!to_number(bad).has_value(), bad);
 }
 

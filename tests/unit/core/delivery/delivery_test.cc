@@ -1,4 +1,5 @@
-// What becomes of messages: pooling, limits, waiting, retries and ends, on a simulated network and clock.
+// What becomes of messages: pooling, limits, waiting, retries and ends, on a simulated network and
+// clock.
 
 #include <boost/test/unit_test.hpp>
 
@@ -9,7 +10,9 @@ using namespace mailpool::fakes;
 using namespace std::chrono_literals;
 
 namespace {
-bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
 }  // namespace
 
 BOOST_FIXTURE_TEST_SUITE(delivery_of_messages, DeliveryLab)
@@ -75,7 +78,10 @@ BOOST_AUTO_TEST_CASE(a_rate_lets_messages_pass_one_by_one) {
   settings.smtp.rate = {10, 1s, 1};
   for (int i = 0; i < 5; ++i) send({"u@one.test"});
   settle();
-  auto delivered = [&] { return std::count_if(answers.begin(), answers.end(), [](auto const& a) { return a.is_delivered(); }); };
+  auto delivered = [&] {
+    return std::count_if(answers.begin(), answers.end(),
+                         [](auto const& a) { return a.is_delivered(); });
+  };
   BOOST_TEST(delivered() == 1);
   BOOST_TEST((site_of("one.test").blocked().limit == site::Limit::Rate));
   pass(99ms);
@@ -115,7 +121,9 @@ BOOST_AUTO_TEST_CASE(max_connections_of_a_domain_leaves_room_for_others_of_the_s
   settings.sites["both"].name = "both";
   settings.sites["both"].domains = {"one.test", "two.test"};
   settings.domains["one.test"].max_connections = 1;
-  network.behaviour.answer = [](auto&, std::string const& line) { return line == "<body>" ? "" : "?"; };
+  network.behaviour.answer = [](auto&, std::string const& line) {
+    return line == "<body>" ? "" : "?";
+  };
   send({"a@one.test"});
   send({"b@one.test"});
   send({"c@two.test"});
@@ -157,7 +165,9 @@ BOOST_AUTO_TEST_CASE(a_dead_host_is_passed_over_for_the_next) {
 BOOST_AUTO_TEST_CASE(when_all_hosts_are_dead_the_answer_says_which_and_why) {
   network.behaviour.accepts = [](auto const&) { return false; };
   auto& a = deliver("u@pair.test");
-  BOOST_TEST(a.line().starts_with("451 4.4.1 connect to 192.0.2.4[192.0.2.4]:25: Connection refused"), a.line());
+  BOOST_TEST(
+      a.line().starts_with("451 4.4.1 connect to 192.0.2.4[192.0.2.4]:25: Connection refused"),
+      a.line());
   BOOST_TEST(opened() == 2U);
   deliver("u@pair.test");
   BOOST_TEST(opened() == 2U, "they are backing off");
@@ -191,10 +201,12 @@ BOOST_AUTO_TEST_CASE(unasked_octets_on_an_idle_connection_end_it) {
   BOOST_TEST(log.has("421 4.4.2 idle too long"));
 }
 
-BOOST_AUTO_TEST_CASE(what_fails_on_a_reused_connection_before_the_commit_point_goes_once_more_on_a_fresh_one) {
+BOOST_AUTO_TEST_CASE(
+    what_fails_on_a_reused_connection_before_the_commit_point_goes_once_more_on_a_fresh_one) {
   deliver("u@one.test");
   network.behaviour.answer = [&](SimulatedServer& s, std::string const& line) {
-    return &s == network.servers[0].get() && line.starts_with("MAIL") ? "421 4.3.2 closing\r\n\x04" : "?";
+    return &s == network.servers[0].get() && line.starts_with("MAIL") ? "421 4.3.2 closing\r\n\x04"
+                                                                      : "?";
   };
   auto& a = deliver("v@one.test");
   BOOST_TEST(a.is_delivered());
@@ -214,7 +226,9 @@ BOOST_AUTO_TEST_CASE(the_retry_comes_only_once) {
 
 BOOST_AUTO_TEST_CASE(after_the_commit_point_nothing_is_retried) {
   deliver("u@one.test");
-  network.behaviour.answer = [&](SimulatedServer&, std::string const& line) { return line == "<body>" ? "\x04" : "?"; };
+  network.behaviour.answer = [&](SimulatedServer&, std::string const& line) {
+    return line == "<body>" ? "\x04" : "?";
+  };
   auto& a = deliver("v@one.test");
   BOOST_TEST(a.line().starts_with("451 4.4.2 "), a.line());
   BOOST_TEST(contains(a.line(), "message may be delivered more than once"), a.line());
@@ -261,7 +275,9 @@ BOOST_AUTO_TEST_CASE(max_recipients_splits_a_message) {
 
 BOOST_AUTO_TEST_CASE(a_client_that_goes_before_the_commit_point_takes_its_message_with_it) {
   network.behaviour.ehlo = "250 mx\r\n";
-  network.behaviour.answer = [](SimulatedServer&, std::string const& line) { return line == "DATA" ? "" : "?"; };
+  network.behaviour.answer = [](SimulatedServer&, std::string const& line) {
+    return line == "DATA" ? "" : "?";
+  };
   auto& a = send({"u@one.test"});
   settle();
   dispatcher->release(*a.delivery, clock.now_);
@@ -273,7 +289,9 @@ BOOST_AUTO_TEST_CASE(a_client_that_goes_before_the_commit_point_takes_its_messag
 }
 
 BOOST_AUTO_TEST_CASE(a_client_that_goes_after_the_commit_point_changes_nothing_for_the_recipient) {
-  network.behaviour.answer = [](SimulatedServer&, std::string const& line) { return line == "<body>" ? "" : "?"; };
+  network.behaviour.answer = [](SimulatedServer&, std::string const& line) {
+    return line == "<body>" ? "" : "?";
+  };
   auto& a = send({"u@one.test"});
   settle();
   dispatcher->release(*a.delivery, clock.now_);
@@ -290,12 +308,16 @@ BOOST_AUTO_TEST_CASE(everything_before_the_commit_point_ends_within_five_minutes
   settings.smtp.rcpt_timeout = 1h;
   settings.smtp.mail_timeout = 1h;
   network.behaviour.ehlo = "250 mx\r\n";
-  network.behaviour.answer = [](SimulatedServer&, std::string const& line) { return line.starts_with("RCPT") ? "" : "?"; };
+  network.behaviour.answer = [](SimulatedServer&, std::string const& line) {
+    return line.starts_with("RCPT") ? "" : "?";
+  };
   auto& a = send({"u@one.test"});
   pass(delivery::longest_before_commit - 1ms);
   BOOST_TEST(!a.is_over());
   pass(1ms);
-  BOOST_TEST(a.line().starts_with("451 4.3.2 the time for everything before the end of data is over"), a.line());
+  BOOST_TEST(
+      a.line().starts_with("451 4.3.2 the time for everything before the end of data is over"),
+      a.line());
 }
 
 BOOST_AUTO_TEST_CASE(a_suspended_site_answers_at_once_with_the_reason_and_its_end) {

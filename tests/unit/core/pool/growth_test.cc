@@ -25,7 +25,9 @@ BOOST_AUTO_TEST_CASE(connections_follow_the_backlog_as_the_table_says) {
       {8, 2, 5, 10, 0, "those on their way are enough"},
   };
   for (auto const& row : table)
-    BOOST_TEST(connections_to_begin({row.waiting, row.connecting, row.open, row.most}) == row.expected, row.why);
+    BOOST_TEST(
+        connections_to_begin({row.waiting, row.connecting, row.open, row.most}) == row.expected,
+        row.why);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

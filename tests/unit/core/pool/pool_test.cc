@@ -23,7 +23,8 @@ struct Fixture {
   Pool pool;
   std::uint64_t ids = 0;
   TestConnection& idle(TimePoint since = start, TimePoint expires_at = never) {
-    auto& c = static_cast<TestConnection&>(pool.add(std::make_unique<TestConnection>(++ids, expires_at)));
+    auto& c =
+        static_cast<TestConnection&>(pool.add(std::make_unique<TestConnection>(++ids, expires_at)));
     c.heard = since;
     pool.enter(c, ConnectionState::Idle);
     return c;
@@ -56,7 +57,8 @@ BOOST_AUTO_TEST_CASE(only_the_steps_of_the_picture_are_legal) {
   for (auto const& row : picture)
     for (auto to : {S::Connecting, S::Idle, S::Busy, S::Checking, S::Closing}) {
       bool const expected = std::find(row.to.begin(), row.to.end(), to) != row.to.end();
-      BOOST_TEST(is_legal_step(row.from, to) == expected, name_of(row.from) << " -> " << name_of(to));
+      BOOST_TEST(is_legal_step(row.from, to) == expected, name_of(row.from)
+                                                              << " -> " << name_of(to));
     }
 }
 
@@ -109,9 +111,21 @@ BOOST_AUTO_TEST_CASE(max_messages_ends_a_connection_after_the_last_one) {
 }
 
 BOOST_AUTO_TEST_CASE(keys_differ_if_any_field_differs) {
-  ReuseKey const key{"mx.example.com", *IpAddress::parse("192.0.2.1"), {}, "", "mail.example.org", {}, "", "", 25, Protocol::Smtp, WireTls::StartTls, false};
+  ReuseKey const key{"mx.example.com",
+                     *IpAddress::parse("192.0.2.1"),
+                     {},
+                     "",
+                     "mail.example.org",
+                     {},
+                     "",
+                     "",
+                     25,
+                     Protocol::Smtp,
+                     WireTls::StartTls,
+                     false};
   // A field that is added to the key without a row here fails this assertion.
-  static_assert(sizeof(ReuseKey) == 6 * sizeof(std::string) + sizeof(Credential) + 2 * sizeof(IpAddress) + 8 - sizeof(std::string));
+  static_assert(sizeof(ReuseKey) == 6 * sizeof(std::string) + sizeof(Credential) +
+                                        2 * sizeof(IpAddress) + 8 - sizeof(std::string));
   std::vector<ReuseKey> others(14, key);
   others[0].mx_host = "mx2.example.com";
   others[1].address = *IpAddress::parse("192.0.2.2");

@@ -10,9 +10,13 @@ using namespace std::chrono_literals;
 
 namespace {
 TimePoint const start{1000s};
-Rate per_second(std::uint64_t n, std::uint64_t burst) { return {n, 1s, burst}; }
+Rate per_second(std::uint64_t n, std::uint64_t burst) {
+  return {n, 1s, burst};
+}
 EndpointName const mx{"mx.example.com", *IpAddress::parse("192.0.2.1"), 25};
-Outcome refused() { return Outcome::local(451, {4, 4, 1}, "Connection refused"); }
+Outcome refused() {
+  return Outcome::local(451, {4, 4, 1}, "Connection refused");
+}
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(limits)
@@ -122,7 +126,8 @@ BOOST_AUTO_TEST_CASE(a_success_forgets_the_failures) {
 
 BOOST_AUTO_TEST_CASE(records_stay_bounded) {
   EndpointHealth health;
-  for (std::uint16_t port = 1; port < 2000; ++port) health.failed({"mx", *IpAddress::parse("192.0.2.1"), port}, refused(), start);
+  for (std::uint16_t port = 1; port < 2000; ++port)
+    health.failed({"mx", *IpAddress::parse("192.0.2.1"), port}, refused(), start);
   BOOST_TEST(health.records().size() <= 256U);
 }
 

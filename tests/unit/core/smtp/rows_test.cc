@@ -25,10 +25,14 @@ constexpr std::string_view go = "354 go ahead\r\n";
 
 std::vector<std::string_view> extensions_for(By by) {
   switch (by) {
-    case By::LockStep: return {};
-    case By::Pipelining: return {"PIPELINING"};
-    case By::Chunking: return {"CHUNKING"};
-    case By::OneFlight: return {"PIPELINING", "CHUNKING"};
+    case By::LockStep:
+      return {};
+    case By::Pipelining:
+      return {"PIPELINING"};
+    case By::Chunking:
+      return {"CHUNKING"};
+    case By::OneFlight:
+      return {"PIPELINING", "CHUNKING"};
   }
   return {};
 }

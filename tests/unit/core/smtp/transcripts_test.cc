@@ -139,16 +139,24 @@ class Run {
  private:
   void take(Step const& step) {
     switch (step.kind) {
-      case Step::Kind::Server: return say(step.text);
-      case Step::Kind::Client: return compare("sent", talk_.sent(), step.text);
-      case Step::Kind::Start: return start(step.text);
-      case Step::Kind::Eof: talk_.eof(step.text); return;
-      case Step::Kind::Wait: talk_.wait(std::chrono::seconds(to_number(step.text).value())); return;
+      case Step::Kind::Server:
+        return say(step.text);
+      case Step::Kind::Client:
+        return compare("sent", talk_.sent(), step.text);
+      case Step::Kind::Start:
+        return start(step.text);
+      case Step::Kind::Eof:
+        talk_.eof(step.text);
+        return;
+      case Step::Kind::Wait:
+        talk_.wait(std::chrono::seconds(to_number(step.text).value()));
+        return;
       case Step::Kind::Tls:
         talk_.session.tls_established(talk_.now);
         talk_.pump();
         return;
-      case Step::Kind::Expect: return expect(step.text);
+      case Step::Kind::Expect:
+        return expect(step.text);
     }
   }
 
@@ -240,9 +248,8 @@ BOOST_DATA_TEST_CASE(goes_as_written, boost::unit_test::data::make(transcripts()
 BOOST_DATA_TEST_CASE(goes_the_same_however_the_replies_are_cut,
                      boost::unit_test::data::make(transcripts()), file) {
   auto const t = parsed(file);
-  for (std::size_t at = 1; at < octets_said(t); ++at)
-    BOOST_TEST_CONTEXT("cut at octet " << at)
-    BOOST_REQUIRE_EQUAL(Run(t, {at, false}).first_difference(), "");
+  for (std::size_t at = 1; at < octets_said(t); ++at) BOOST_TEST_CONTEXT("cut at octet " << at)
+  BOOST_REQUIRE_EQUAL(Run(t, {at, false}).first_difference(), "");
   BOOST_TEST(Run(t, {0, true}).first_difference() == "");
 }
 
