@@ -12,6 +12,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <sstream>
 
 #include "core/base/text.h"
 #include "core/map/reader.h"
@@ -119,22 +120,39 @@ void count_line(std::string_view line, map::Reader const& reader, Deliveries& co
   if (!reader.has_map() || map::decide(reader, true, domain.view()).is_found()) ++counts.bypassed;
 }
 
-Deliveries count_deliveries(PostfixConfig& postfix, std::string log, map::Reader const& reader) {
-  Deliveries counts;
-  if (log.empty()) log = postfix.value("maillog_file");
-  if (log.empty()) log = "/var/log/mail.log";
-  std::ifstream file(log, std::ios::binary | std::ios::ate);
-  if (!file) return counts;
-  counts.log = log;
-  std::streamoff const size = file.tellg();
-  file.seekg(size > most_log_octets ? size - most_log_octets : 0);
+void count_lines(std::istream& lines, map::Reader const& reader, Deliveries& counts) {
   std::string line;
-  if (size > most_log_octets) std::getline(file, line);  // the rest of a cut line
-  while (std::getline(file, line)) {
+  while (std::getline(lines, line)) {
     if (counts.since.empty())
       counts.since = printable(std::string_view(line).substr(0, line.starts_with("2") ? 19 : 15));
     count_line(line, reader, counts);
   }
+}
+
+// A Debian without rsyslog has mail's log in the journal alone.
+Deliveries count_in_journal(CommandRunner& runner, map::Reader const& reader) {
+  Deliveries counts;
+  auto const journal = runner.run({"journalctl", "-q", "-o", "short", "--since", "-1d", "-t",
+                                   "postfix/smtp", "-t", "postfix/mailpool/lmtp"});
+  if (journal.exit_code != 0 || journal.output.empty()) return counts;
+  counts.log = "the journal";
+  std::istringstream lines(journal.output);
+  count_lines(lines, reader, counts);
+  return counts;
+}
+
+Deliveries count_deliveries(PostfixConfig& postfix, CommandRunner& runner, std::string log,
+                            map::Reader const& reader) {
+  if (log.empty()) log = postfix.value("maillog_file");
+  if (log.empty()) log = "/var/log/mail.log";
+  std::ifstream file(log, std::ios::binary | std::ios::ate);
+  if (!file) return count_in_journal(runner, reader);
+  Deliveries counts;
+  counts.log = log;
+  std::streamoff const size = file.tellg();
+  file.seekg(size > most_log_octets ? size - most_log_octets : 0);
+  if (std::string cut; size > most_log_octets) std::getline(file, cut);
+  count_lines(file, reader, counts);
   return counts;
 }
 
@@ -182,7 +200,7 @@ int postfix_status(PostfixOptions const& options, CommandRunner& runner, Printer
   MapState state;
   judge_map(state, map_path);
   auto const findings = findings_of(postfix, mode, state.trouble);
-  auto const counts = count_deliveries(postfix, options.log_file, state.reader);
+  auto const counts = count_deliveries(postfix, runner, options.log_file, state.reader);
   auto const version = postfix.value("mail_version");
 
   if (options.is_json) {
@@ -217,7 +235,7 @@ int postfix_status(PostfixOptions const& options, CommandRunner& runner, Printer
                                            state.heartbeat_age, state.entries)
                              : "away: " + state.trouble));
   if (counts.log.empty())
-    print.line("deliveries   no mail log is readable (--log FILE names one)");
+    print.line("deliveries   neither a log file nor the journal has any (--log FILE names one)");
   else
     print.line(fmt::format("deliveries   {} through the pool, {} past it, since {} in {}",
                            counts.pooled, counts.bypassed, counts.since, counts.log));

@@ -141,6 +141,24 @@ BOOST_AUTO_TEST_CASE(simple_wiring_needs_no_table) {
   BOOST_TEST(value_of(plan, "transport_maps") == "(not changed)");
 }
 
+BOOST_AUTO_TEST_CASE(deliveries_are_counted_in_the_journal_where_no_log_file_is) {
+  Recorded postfix;
+  postfix.answers["postconf -h maillog_file"] = "/nonexistent/mail.log\n";
+  postfix.answers["journalctl -q -o short --since -1d -t postfix/smtp -t postfix/mailpool/lmtp"] =
+      "Nov 21 06:00:00 h postfix/smtp[1]: A1: to=<a@gmail.com>, relay=x, dsn=2.0.0, status=sent "
+      "(250)\n"
+      "Nov 21 06:00:01 h postfix/mailpool/lmtp[1]: A2: to=<a@gmail.com>, relay=x, dsn=2.0.0, "
+      "status=sent (250)\n"
+      "Nov 21 06:00:02 h postfix/smtp[1]: A3: to=<a@gmail.com>, relay=x, dsn=4.0.0, "
+      "status=deferred (451)\n";
+  std::string said;
+  Printer const print{[&](std::string const& line) { said += line; }, [](std::string const&) {}};
+  (void)postfix_status({}, postfix, print);
+  BOOST_TEST(said.find("1 through the pool, 1 past it, since Nov 21 06:00:00 in the journal") !=
+                 std::string::npos,
+             said);
+}
+
 BOOST_AUTO_TEST_CASE(what_is_refused_changes_nothing) {
   Recorded postfix;
   postfix.answers["postconf -h relayhost"] = "[relay.example]\n";
