@@ -185,8 +185,9 @@ def wait_to_be_stopped(good: bool) -> None:
 
 HOW_TO_PLAY = """
 It stays up. To play with it:
-  {poolctl} --socket {control} status          (or connections, explain user@club.example.org,
-                                                suspend webmail --for 5m --reason test, resume webmail, ...)
+  poolctl() {{ {poolctl} --socket {control} "$@"; }}
+  poolctl status; poolctl connections; poolctl explain user@club.example.org
+  poolctl suspend webmail --for 5m --reason test; poolctl resume webmail
   sudo tools/demo send 500                     500 more messages
   sudo tools/demo shell                        a shell in there: postqueue -c {postfix} -p, kill, ss, ...
   tail -f {log}
