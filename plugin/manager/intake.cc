@@ -20,10 +20,13 @@ constexpr Duration refusals_logged_every = std::chrono::seconds(10);
 Intake::Intake(Loop& loop, delivery::Dispatcher& dispatcher, BodyStore& bodies, Log& log)
     : loop_(loop), dispatcher_(dispatcher), bodies_(bodies), log_(log), buffer_(65536, '\0') {}
 
-Intake::~Intake() { close_all(); }
+Intake::~Intake() {
+  close_all();
+}
 
 void Intake::listen_on(UnixListener listener) {
-  accept_events_.push_back(loop_.make_event(listener.fd(), EV_READ | EV_PERSIST, &Intake::on_accept, this));
+  accept_events_.push_back(
+      loop_.make_event(listener.fd(), EV_READ | EV_PERSIST, &Intake::on_accept, this));
   event_add(accept_events_.back().get(), nullptr);
   listeners_.push_back(std::move(listener));
 }
@@ -56,15 +59,20 @@ void Intake::greet(int fd, TimePoint now) {
   auto const peer = peer_of(fd);
   if (!peer || !settings_.allowed_users.contains(peer->uid)) {
     ++peers_refused_;
-    if (last_refusal_logged_ == TimePoint{} || now >= after(last_refusal_logged_, refusals_logged_every)) {
+    if (last_refusal_logged_ == TimePoint{} ||
+        now >= after(last_refusal_logged_, refusals_logged_every)) {
       last_refusal_logged_ = now;
-      log_.warning(peer ? fmt::format("LMTP connection refused: uid {} (pid {}) is not among [lmtp] allow_users", peer->uid, peer->pid)
-                        : fmt::format("LMTP connection refused: {}", peer.error().reason));
+      log_.warning(
+          peer ? fmt::format(
+                     "LMTP connection refused: uid {} (pid {}) is not among [lmtp] allow_users",
+                     peer->uid, peer->pid)
+               : fmt::format("LMTP connection refused: {}", peer.error().reason));
     }
     ::close(fd);
     return;
   }
-  auto connection = std::make_unique<IntakeConnection>(*this, fd, fmt::format("uid={} pid={}", peer->uid, peer->pid), now);
+  auto connection = std::make_unique<IntakeConnection>(
+      *this, fd, fmt::format("uid={} pid={}", peer->uid, peer->pid), now);
   connections_.push_front(std::move(connection));
   connections_.front()->place = connections_.begin();
   connections_.front()->wake();
@@ -72,7 +80,8 @@ void Intake::greet(int fd, TimePoint now) {
 }
 
 void Intake::set_accepting() {
-  bool const wanted = !is_draining_ && connections_.size() - buried_.size() < settings_.max_connections;
+  bool const wanted =
+      !is_draining_ && connections_.size() - buried_.size() < settings_.max_connections;
   if (wanted == is_accepting_) return;
   is_accepting_ = wanted;
   for (auto& e : accept_events_) {
@@ -118,6 +127,8 @@ void Intake::sweep() {
   set_accepting();
 }
 
-std::string Intake::next_id() { return fmt::format("mp{:X}-{:X}", getpid(), ++last_id_); }
+std::string Intake::next_id() {
+  return fmt::format("mp{:X}-{:X}", getpid(), ++last_id_);
+}
 
 }  // namespace mailpool::manager

@@ -38,7 +38,8 @@ class Intake {
   /// Closes what is still open.
   void close_all();
 
-  /// The bodies' storage has caught up with the disk (SpillingBodyStore::caught_up_fd): who had to wait for it reads on.
+  /// The bodies' storage has caught up with the disk (SpillingBodyStore::caught_up_fd): who had to
+  /// wait for it reads on.
   void read_on();
 
   [[nodiscard]] bool has_work() const { return !dirty_.empty(); }
@@ -55,7 +56,8 @@ class Intake {
   static void on_accept(evutil_socket_t fd, short, void* self);
   void accept_some(int fd, TimePoint now);
   void greet(int fd, TimePoint now);
-  /// At max_connections the manager stops accepting; it never refuses, since an MTA would take that for a dead destination.
+  /// At max_connections the manager stops accepting; it never refuses, since an MTA would take that
+  /// for a dead destination.
   void set_accepting();
   [[nodiscard]] std::string next_id();
 

@@ -81,8 +81,8 @@ class Dispatcher final : private TransactionSink {
     for (auto const& known : known_)
       if (known.site == &site) visitor(known.domain);
   }
-  /// For the map: calls back with each domain whose site was learned since the last call, and now and then with those that
-  /// are still in use, so that the map does not forget them.
+  /// For the map: calls back with each domain whose site was learned since the last call, and now
+  /// and then with those that are still in use, so that the map does not forget them.
   template <class Visitor>
   void visit_learned(Visitor&& visitor);
 

@@ -351,9 +351,12 @@ BOOST_AUTO_TEST_CASE(draining_defers_what_is_new_or_waits_and_says_quit_to_idle_
   BOOST_TEST(deliver("u@one.test").is_delivered());
 }
 
-BOOST_AUTO_TEST_CASE(a_connection_that_is_busy_while_draining_begins_says_quit_when_its_message_is_over) {
+BOOST_AUTO_TEST_CASE(
+    a_connection_that_is_busy_while_draining_begins_says_quit_when_its_message_is_over) {
   settings.smtp.min_idle = 1;
-  network.behaviour.answer = [](SimulatedServer&, std::string const& line) { return line == "<body>" ? "" : "?"; };
+  network.behaviour.answer = [](SimulatedServer&, std::string const& line) {
+    return line == "<body>" ? "" : "?";
+  };
   auto& a = send({"u@one.test"});
   settle();
   dispatcher->drain(clock.now_);
