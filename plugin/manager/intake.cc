@@ -49,8 +49,11 @@ void Intake::accept_some(int fd, TimePoint now) {
       greet(client, now);
       continue;
     }
-    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
       log_.error(fmt::format("cannot accept an LMTP connection: {}", std::strerror(errno)));
+      rests_ = true;
+      set_accepting();
+    }
     return;
   }
 }
@@ -79,9 +82,15 @@ void Intake::greet(int fd, TimePoint now) {
   set_accepting();
 }
 
+void Intake::end_rest() {
+  if (!rests_) return;
+  rests_ = false;
+  set_accepting();
+}
+
 void Intake::set_accepting() {
   bool const wanted =
-      !is_draining_ && connections_.size() - buried_.size() < settings_.max_connections;
+      !is_draining_ && !rests_ && connections_.size() - buried_.size() < settings_.max_connections;
   if (wanted == is_accepting_) return;
   is_accepting_ = wanted;
   for (auto& e : accept_events_) {

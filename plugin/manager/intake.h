@@ -41,6 +41,8 @@ class Intake {
   /// The bodies' storage has caught up with the disk (SpillingBodyStore::caught_up_fd): who had to
   /// wait for it reads on.
   void read_on();
+  /// Accepts again after a rest for want of file descriptors or memory; called once a second.
+  void end_rest();
 
   [[nodiscard]] bool has_work() const { return !dirty_.empty(); }
   void flush(TimePoint now);
@@ -78,6 +80,7 @@ class Intake {
   TimePoint last_refusal_logged_{};
   bool is_accepting_ = true;
   bool is_draining_ = false;
+  bool rests_ = false;  ///< accept() failed for want of resources: it would fail again at once
 };
 
 }  // namespace mailpool::manager
