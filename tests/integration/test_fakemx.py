@@ -1,5 +1,6 @@
 """fakemx itself, by raw sockets: it must be right before anything is judged by it."""
 
+import contextlib
 import hashlib
 import json
 import re
@@ -602,6 +603,25 @@ def test_tls_can_speak_without_smtp_on_an_idle_connection(start, action, outcome
             client.socket.recv(10)
 
 
+def test_early_commands_are_counted_under_tls_and_a_close_notify_is_none(start):
+    server = start("noop -> delay 100ms")
+    client = server.ready()
+    client.start_tls()
+    client.command("EHLO c")
+    client.send(b"QUIT\r\n")
+    with contextlib.suppress(OSError):
+        client.socket.unwrap()
+    assert server.faults() == {}
+    client = server.ready()
+    client.start_tls()
+    client.command("EHLO c")
+    client.send(b"NOOP\r\n")
+    time.sleep(0.02)
+    client.send(b"MAIL FROM:<>\r\n")
+    client.read_reply()
+    assert server.faults() == {"early_command": 1}
+
+
 def test_tls_12_can_ask_for_another_handshake(start):
     client = start("idle after=50ms tls=yes -> renegotiate", "--tls12").ready()
     client.start_tls()
@@ -810,6 +830,14 @@ def test_the_load_generator_delivers_all_and_breaks_nothing(start, flights):
     stats = server.stats()
     assert stats["client_violations"] == {} and stats["connections"]["ended_without_quit"] == 0
     assert len({(entry["sha256"], entry["rcpt"]) for entry in server.log()}) == 100
+
+
+def test_the_load_generator_speaks_lmtp(start):
+    server = start("rcpt to=d1.example nth=1 -> 450 4.2.0 Once", "--lmtp")
+    report = load(server, "--lmtp", "--sessions", "2", "--messages", "20", "--recipients", "3", "--domains", "2")
+    assert (report["delivered"], report["not_delivered"], report["complete"]) == (59, 1, 19)
+    assert report["replies"]["rcpt"] == {"250": 59, "450": 1}
+    assert len(server.log()) == 59
 
 
 def test_the_load_generator_keeps_a_pace(start):

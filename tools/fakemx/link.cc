@@ -26,7 +26,7 @@ void Link::start() {
   // The client's SYN and its ACK have taken one and a half round trips by now, and here they took
   // none.
   auto const now = net::monotonic_now();
-  in_.push_back({now + 3 * half_rtt_, now, Arrival::Start, {}});
+  in_.push_back({now + 3 * half_rtt_, now, Arrival::Start, {}, false});
   arm_timer();
 }
 
@@ -88,24 +88,25 @@ void Link::pause_reading(bool pause) {
 }
 
 void Link::arrived(Arrival kind, std::string_view bytes) {
-  if (silence_ != Silence::None && kind == Arrival::Bytes) {
+  bool const early = silence_ != Silence::None && kind == Arrival::Bytes;
+  if (early && !ssl_) {
     silence_ = Silence::None;
     owner_.on_early_bytes();
   }
   auto const now = net::monotonic_now();
-  if (half_rtt_ == Duration::zero()) return deliver(kind, bytes, now);
+  if (half_rtt_ == Duration::zero()) return deliver(kind, bytes, now, early);
   auto const due = in_.empty() ? now + half_rtt_ : std::max(now + half_rtt_, in_.back().due);
-  in_.push_back({due, now, kind, std::string(bytes)});
+  in_.push_back({due, now, kind, std::string(bytes), early});
   arm_timer();
 }
 
-void Link::deliver(Arrival kind, std::string_view bytes, TimePoint arrived) {
+void Link::deliver(Arrival kind, std::string_view bytes, TimePoint arrived, bool early) {
   if (closed_) return;
   switch (kind) {
     case Arrival::Start:
       return owner_.on_start();
     case Arrival::Bytes:
-      if (ssl_) return tls_bytes(bytes, arrived);
+      if (ssl_) return tls_bytes(bytes, arrived, early);
       return owner_.on_bytes(bytes, arrived);
     case Arrival::End:
       if (linger_until_ != never) return abandon();
@@ -119,7 +120,7 @@ void Link::run_due() {
     auto const item = std::move(in_.front());
     in_.pop_front();
     handling_ = item.due;
-    deliver(item.kind, item.bytes, item.arrived);
+    deliver(item.kind, item.bytes, item.arrived, item.early);
     handling_ = never;
   }
   while (!out_.empty() && out_.front().due <= now && !closed_) {
@@ -185,8 +186,8 @@ void Link::say_raw(std::string_view bytes) {
 }
 
 bool Link::has_arrivals() const {
-  return std::any_of(in_.begin(), in_.end(),
-                     [](In const& item) { return item.kind == Arrival::Bytes; });
+  return !ssl_ && std::any_of(in_.begin(), in_.end(),
+                              [](In const& item) { return item.kind == Arrival::Bytes; });
 }
 
 std::size_t Link::unsent() const {

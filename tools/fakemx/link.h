@@ -65,7 +65,8 @@ class Link {
   /// Asks the kernel whether the client has ended its side, though what came before that is not
   /// read yet.
   void look_for_end();
-  /// Whether bytes have arrived that the owner has not got yet.
+  /// Whether bytes have arrived that the owner has not got yet. Not known, thus false, under TLS:
+  /// they may be no words at all.
   [[nodiscard]] bool has_arrivals() const;
   [[nodiscard]] std::size_t unsent() const;
 
@@ -93,6 +94,7 @@ class Link {
     TimePoint arrived;
     Arrival kind;
     std::string bytes;
+    bool early = false;
   };
   struct Out {
     TimePoint due;
@@ -108,10 +110,10 @@ class Link {
 
   void read();
   void arrived(Arrival kind, std::string_view bytes);
-  void deliver(Arrival kind, std::string_view bytes, TimePoint arrived);
-  void tls_bytes(std::string_view raw, TimePoint arrived);
+  void deliver(Arrival kind, std::string_view bytes, TimePoint arrived, bool early);
+  void tls_bytes(std::string_view raw, TimePoint arrived, bool early);
   bool handshake();
-  void read_tls(TimePoint arrived);
+  void read_tls(TimePoint arrived, bool early);
   void collect_tls();
   void run_due();
   /// When what is said now has to leave.

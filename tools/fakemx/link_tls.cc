@@ -15,13 +15,13 @@ void Link::start_tls(SSL_CTX* context) {
 }
 
 void Link::feed_tls(std::string_view raw, TimePoint arrived) {
-  tls_bytes(raw, arrived);
+  tls_bytes(raw, arrived, false);
 }
 
-void Link::tls_bytes(std::string_view raw, TimePoint arrived) {
+void Link::tls_bytes(std::string_view raw, TimePoint arrived, bool early) {
   BIO_write(SSL_get_rbio(ssl_.get()), raw.data(), static_cast<int>(raw.size()));
   if (!handshaken_ && !handshake()) return;
-  read_tls(arrived);
+  read_tls(arrived, early);
 }
 
 bool Link::handshake() {
@@ -38,17 +38,22 @@ bool Link::handshake() {
   return false;
 }
 
-void Link::read_tls(TimePoint arrived) {
+void Link::read_tls(TimePoint arrived, bool early) {
   while (!closed_) {
     ERR_clear_error();
     auto const n = SSL_read(ssl_.get(), scratch_.data(), static_cast<int>(scratch_.size()));
     if (n > 0) {
+      // A record without words, such as a close_notify behind QUIT, breaks no silence.
+      if (std::exchange(early, false)) {
+        silence_ = Silence::None;
+        owner_.on_early_bytes();
+      }
       owner_.on_bytes({scratch_.data(), static_cast<std::size_t>(n)}, arrived);
       continue;
     }
     auto const error = SSL_get_error(ssl_.get(), n);
     collect_tls();
-    if (error != SSL_ERROR_WANT_READ) deliver(Arrival::End, {}, arrived);
+    if (error != SSL_ERROR_WANT_READ) deliver(Arrival::End, {}, arrived, false);
     return;
   }
 }

@@ -55,16 +55,16 @@ class Program {
       if (auto const used = use_script_file(service_, options_.script); !used)
         return failed(fmt::format("the script has mistakes\n{}", fmt::join(used.error(), "\n")));
     if (!options_.log.empty())
-      if (auto const opened = service_.journal.open_log(options_.log); !opened) return opened;
+      if (auto opened = service_.journal.open_log(options_.log); !opened) return opened;
     if (!options_.trace.empty())
-      if (auto const opened = service_.journal.open_trace(options_.trace); !opened) return opened;
+      if (auto opened = service_.journal.open_trace(options_.trace); !opened) return opened;
     auto context = make_context(options_.tls);
     if (!context) return tl::make_unexpected(context.error());
     service_.tls = std::move(*context);
     if (options_.control.empty()) return {};
     auto endpoint = net::Endpoint::parse(options_.control);
     if (!endpoint) return tl::make_unexpected(endpoint.error());
-    auto const listening = control_.listen(*endpoint);
+    auto listening = control_.listen(*endpoint);
     if (listening) announce("control", *endpoint);
     return listening;
   }
@@ -72,7 +72,7 @@ class Program {
   Result<void> listen(std::string const& text) {
     auto endpoint = net::Endpoint::parse(text);
     if (!endpoint) return tl::make_unexpected(endpoint.error());
-    auto const listening = server_->listen(*endpoint, options_.receive_buffer);
+    auto listening = server_->listen(*endpoint, options_.receive_buffer);
     if (listening) announce("listening", *endpoint);
     return listening;
   }
