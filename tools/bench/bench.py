@@ -1,0 +1,168 @@
+"""What mailpool costs and gains, as ratios of one run. Each scenario prints one line a figure, with the floor it should reach."""
+
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from lab.fakemx import Fakemx
+from lab.mailpool import Mailpoold, Value, program
+from lab.process import Lab, Program, free_port, wait_until
+
+TICK = 1e6 / 100  # microseconds in a tick of /proc/PID/stat
+
+
+def cpu_us(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) * TICK
+
+
+def say(figure: str, value: str, floor: str) -> None:
+    print(f"  {figure:<66} {value:>12}   {floor}", flush=True)
+
+
+def manager(lab: Lab, target: str, smtp: dict[str, Value], **more: Value) -> Mailpoold:
+    settings: dict[str, Value] = {"smtp": smtp, "route": {"*": [target]}, "log": {"to": "/dev/null", "level": "info"},
+                                  "lmtp": {"max_connections": 2000}}
+    return Mailpoold(lab, {**settings, **more}).start()
+
+
+def load(to: str, *arguments: str, lmtp: bool = True) -> dict:
+    argv = [str(program("mailpool-load")), "--to", to, *(["--lmtp"] if lmtp else []), *arguments]
+    return json.loads(subprocess.run(argv, check=True, capture_output=True, text=True).stdout)
+
+
+def smtp_source(target: str, *arguments: str) -> float:
+    began = time.monotonic()
+    subprocess.run(["smtp-source", "-s", "20", "-d", "-f", "a@b.example", "-t", "u@x.example", *arguments, target], check=True)
+    return time.monotonic() - began
+
+
+def relay(lab: Lab) -> None:
+    """smtp-source through mailpoold to smtp-sink, against the same pair without it."""
+    port = free_port()
+    lab.run(Program("smtp-sink", ["smtp-sink", "-u", "nobody", f"127.0.0.1:{port}", "1000"], lab.directory("sink") / "log"))
+    pool = manager(lab, f"127.0.0.1:{port}", {"max_connections": 20, "max_messages": 1000000})
+    time.sleep(0.5)
+    lmtp = ["-L"]
+    for size, messages, floor in ((4096, 20000, 0.55), (102400, 3000, 0.65)):
+        volume = ["-m", str(messages), "-l", str(size)]
+        direct, through, cpu = [], [], []
+        for _ in range(3):
+            direct.append(smtp_source(f"inet:127.0.0.1:{port}", *volume))
+            before = cpu_us(pool.process.pid)
+            through.append(smtp_source(f"unix:{pool.lmtp_socket}", *lmtp, *volume))
+            cpu.append((cpu_us(pool.process.pid) - before) / messages)
+        say(f"{size} octets: messages per second, of smtp-source to smtp-sink", f"{min(direct) / min(through):.2f}", f"at least {floor}")
+        say(f"{size} octets: CPU of mailpoold per message, all threads", f"{min(cpu):.0f} us", "at most 60 us" if size == 4096 else "")
+
+
+def round_trips(lab: Lab) -> None:
+    """Messages per round trip on one warm connection, 50 ms away."""
+    for name, script, floor in (("with CHUNKING", "", 0.9), ("without", "\nset without CHUNKING", 0.45)):
+        mx = Fakemx(lab, "set rtt 50ms" + script)
+        pool = manager(lab, mx.address, {"max_connections": 1})
+        load(str(pool.lmtp_socket), "--messages", "2", "--sessions", "1")
+        began = time.monotonic()
+        load(str(pool.lmtp_socket), "--messages", "60", "--sessions", "2", "--size", "4096")
+        say(f"messages per round trip {name}", f"{60 * 0.05 / (time.monotonic() - began):.2f}", f"at least {floor}")
+
+
+def warm(lab: Lab) -> None:
+    """One message every 5 s: how many find a warm connection."""
+    mx = Fakemx(lab, "set rtt 10ms")
+    pool = manager(lab, mx.address, {})
+    messages = 24
+    for _ in range(messages):
+        load(str(pool.lmtp_socket), "--messages", "1", "--sessions", "1")
+        time.sleep(5)
+    reused = pool.totals()["connections_reused"]
+    say("one message every 5 s: messages that find a warm connection", f"{100 * reused / messages:.0f} %", "at least 95 %")
+
+
+def memory(lab: Lab) -> None:
+    """Resident memory: idle, with 1,000 idle connections, over 200,000 messages."""
+    mx = Fakemx(lab, "end -> delay 3s")
+    pool = manager(lab, mx.address, {"max_connections": 1000, "max_waiting": 5000, "idle_timeout": "10m", "max_lifetime": "1h"})
+    idle = pool.resident_kib()
+    say("idle manager, resident", f"{idle / 1024:.1f} MiB", "at most 25 MiB")
+    load(str(pool.lmtp_socket), "--messages", "1000", "--sessions", "1000", "--size", "512")
+    time.sleep(2)
+    connections = pool.totals()["connections_open"]
+    each = (pool.resident_kib() - idle) / max(connections, 1)
+    say(f"{connections} idle plain connections, each", f"{each:.1f} KiB", "at most 16 KiB")
+    pool.process.stop()
+
+    mx = Fakemx(lab)
+    pool = manager(lab, mx.address, {"max_connections": 20, "max_messages": 1000})
+    load(str(pool.lmtp_socket), "--messages", "20000", "--sessions", "20", "--domains", "50")
+    early = pool.resident_kib()
+    load(str(pool.lmtp_socket), "--messages", "180000", "--sessions", "20", "--domains", "50")
+    say("growth from the 20,000th to the 200,000th message", f"{pool.resident_kib() - early} KiB", "under 1024 KiB")
+
+
+def domains(lab: Lab) -> None:
+    """Time per message with 100,000 known domains, against 10."""
+    mx = Fakemx(lab)
+    times = {}
+    for known in (10, 100000):
+        pool = manager(lab, mx.address, {"max_connections": 20, "max_messages": 100000})
+        load(str(pool.lmtp_socket), "--messages", str(max(known, 5000)), "--sessions", "20", "--domains", str(known), "--size", "512")
+        runs = [load(str(pool.lmtp_socket), "--messages", "20000", "--sessions", "20", "--domains", str(known), "--size", "512")
+                ["messages_per_second"] for _ in range(3)]
+        times[known] = 1 / max(runs)
+        pool.process.stop()
+    say("time per message with 100,000 known domains, of that with 10", f"{times[100000] / times[10]:.2f}", "at most 1.2")
+
+
+def hanging(lab: Lab) -> None:
+    """A site whose server hangs, 200 of its messages waiting: what another site feels."""
+    good, bad = Fakemx(lab, "set rtt 10ms"), Fakemx(lab, "mail -> hang")
+    pool = manager(lab, good.address, {"max_connections": 10, "max_messages": 100000}, lmtp={"max_connections": 2000, "max_wait": "2m"},
+                   route={"*": [good.address], "hang.example": [bad.address]})
+    paced = ("--messages", "3000", "--sessions", "10", "--rate", "500", "--size", "4096")
+    hang = [program("mailpool-load"), "--lmtp", "--to", pool.lmtp_socket, "--messages", "210", "--sessions", "210",
+            "--address", "u%d@hang.example", "--timeout", "100"]
+
+    def p99() -> float:
+        return load(str(pool.lmtp_socket), *paced)["latency_ms"]["p99"]
+
+    p99()
+    alone, beside = [], []
+    for _ in range(3):
+        alone.append(p99())
+        with subprocess.Popen(hang, stdout=subprocess.DEVNULL) as waiting:
+            wait_until(lambda: pool.totals()["waiting"] >= 190, 10, "200 messages wait")
+            beside.append(p99())
+            waiting.kill()
+        time.sleep(1)
+    say("p99 of a site while another hangs with 200 waiting, of that alone", f"{min(beside) / min(alone):.2f}",
+        "at most 1.10")
+
+
+SCENARIOS: dict[str, Callable[[Lab], None]] = {"relay": relay, "round_trips": round_trips, "warm": warm, "memory": memory,
+                                               "domains": domains, "hanging": hanging}
+
+
+def main() -> int:
+    wanted = sys.argv[1:]
+    if "--list" in wanted:
+        for name, scenario in SCENARIOS.items():
+            print(f"{name:<12} {scenario.__doc__}")
+        return 0
+    if unknown := [name for name in wanted if name not in SCENARIOS]:
+        print(f"tools/bench/run: no scenario is called {', '.join(unknown)}; --list names them", file=sys.stderr)
+        return 2
+    for name in wanted or SCENARIOS:
+        print(f"{name}: {SCENARIOS[name].__doc__}", flush=True)
+        with tempfile.TemporaryDirectory(prefix="bench") as root, contextlib.closing(Lab(Path(root))) as lab:
+            SCENARIOS[name](lab)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
