@@ -69,6 +69,7 @@ class Manager final : private DeskSources {
   void arm_timer(TimePoint now);
   void beat();
   void note_learned();
+  void give_memory_back();
   void note_suspended(TimePoint now);
 
   static void on_timer(evutil_socket_t, short, void* self);
@@ -105,6 +106,8 @@ class Manager final : private DeskSources {
   TimePoint drained_by_ = never;
   TimePoint armed_ = never;
   Duration worst_turn_{};
+  std::uint64_t messages_at_last_beat_ = 0;
+  std::uint64_t messages_at_last_trim_ = 0;
   bool is_terminating_ = false;
 };
 

@@ -86,16 +86,18 @@ def warm(lab: Lab) -> None:
 
 def memory(lab: Lab) -> None:
     """Resident memory: idle, with 1,000 idle connections, over 200,000 messages."""
-    mx = Fakemx(lab, "end -> delay 3s")
-    pool = manager(lab, mx.address, {"max_connections": 1000, "max_waiting": 5000, "idle_timeout": "10m", "max_lifetime": "1h"})
-    idle = pool.resident_kib()
-    say("idle manager, resident", f"{idle / 1024:.1f} MiB", "at most 25 MiB")
-    load(str(pool.lmtp_socket), "--messages", "1000", "--sessions", "1000", "--size", "512")
-    time.sleep(2)
-    connections = pool.totals()["connections_open"]
-    each = (pool.resident_kib() - idle) / max(connections, 1)
-    say(f"{connections} idle plain connections, each", f"{each:.1f} KiB", "at most 16 KiB")
-    pool.process.stop()
+    for kind, script, floor in (("plain", "\nset without STARTTLS", "at most 16 KiB"), ("TLS", "", "at most 32 KiB")):
+        mx = Fakemx(lab, "end -> delay 3s" + script)
+        pool = manager(lab, mx.address, {"max_connections": 1000, "max_waiting": 5000, "idle_timeout": "10m", "max_lifetime": "1h"})
+        idle = pool.resident_kib()
+        if kind == "plain":
+            say("idle manager, resident", f"{idle / 1024:.1f} MiB", "at most 25 MiB")
+        load(str(pool.lmtp_socket), "--messages", "1000", "--sessions", "1000", "--size", "512")
+        time.sleep(4)
+        connections = pool.totals()["connections_open"]
+        each = (pool.resident_kib() - idle) / max(connections, 1)
+        say(f"{connections} idle {kind} connections, each", f"{each:.1f} KiB", floor)
+        pool.process.stop()
 
     mx = Fakemx(lab)
     pool = manager(lab, mx.address, {"max_connections": 20, "max_messages": 1000})
