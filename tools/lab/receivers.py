@@ -33,8 +33,10 @@ class Receiver:
         return f"127.0.0.1:{self.port}"
 
     def messages(self) -> list[bytes]:
-        files = [path for path in self.mail.rglob("*") if path.is_file() and not path.name.startswith(".")]
-        return [path.read_bytes() for path in files]
+        """Those that are complete: a file in tmp/ of a maildir is still being written, and moves away when it is."""
+        complete = [path for path in self.mail.rglob("*")
+                    if path.is_file() and not path.name.startswith(".") and path.parent.name != "tmp"]
+        return [path.read_bytes() for path in complete]
 
     def wait_for(self, identity: str, timeout: float = 30) -> bytes:
         """The message whose Message-Id was made of `identity` by lab.messages.message()."""
