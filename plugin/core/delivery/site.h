@@ -133,6 +133,8 @@ class Site final : private ConnectionOwner {
     return suspended(name_, *suspension_, context_.clock);
   }
   void fail_unreachable(TimePoint now);
+  /// Of one domain, or of all for null.
+  void defer_waiting(std::string const* domain, Outcome const& outcome, TimePoint now);
   void give_up_overdue(TimePoint now);
   void close_aged(TimePoint now);
   void close(SmtpConnection& connection, std::string_view reason, TimePoint now);

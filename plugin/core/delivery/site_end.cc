@@ -98,8 +98,7 @@ bool Site::retry(Transaction& transaction, SmtpConnection const& connection,
     transaction.unfit_hosts.push_back(connection.target().host);
     auto const& targets = transaction.route->targets;
     bool const is_another = std::any_of(targets.begin(), targets.end(), [&](auto const& t) {
-      auto const& unfit = transaction.unfit_hosts;
-      return std::find(unfit.begin(), unfit.end(), t.host) == unfit.end();
+      return !transaction.is_unfit(t.host);
     });
     if (!is_another) return false;
   }
@@ -148,18 +147,17 @@ void Site::defer(Transaction& transaction, Outcome const& outcome, TimePoint now
 }
 
 void Site::defer_waiting(Outcome const& outcome, TimePoint now) {
-  std::vector<Transaction*> all;
-  waiting_.for_each([&](Transaction& t) { all.push_back(&t); });
-  for (auto* transaction : all) {
-    waiting_.remove(*transaction);
-    defer(*transaction, outcome, now);
-  }
+  defer_waiting(nullptr, outcome, now);
 }
 
 void Site::defer_domain(std::string const& domain, Outcome const& outcome, TimePoint now) {
+  defer_waiting(&domain, outcome, now);
+}
+
+void Site::defer_waiting(std::string const* domain, Outcome const& outcome, TimePoint now) {
   std::vector<Transaction*> all;
   waiting_.for_each([&](Transaction& t) {
-    if (t.domain == domain) all.push_back(&t);
+    if (domain == nullptr || t.domain == *domain) all.push_back(&t);
   });
   for (auto* transaction : all) {
     waiting_.remove(*transaction);

@@ -89,9 +89,7 @@ Verdict Site::provide_connection(Transaction& transaction, TimePoint now) {
 route::Target const* Site::next_target(Transaction const& transaction, TimePoint now) const {
   auto const& targets = transaction.route->targets;
   auto is_fit = [&](route::Target const& t) {
-    auto const& unfit = transaction.unfit_hosts;
-    return std::find(unfit.begin(), unfit.end(), t.host) == unfit.end() &&
-           !health_.is_backing_off(endpoint_of(t), now);
+    return !transaction.is_unfit(t.host) && !health_.is_backing_off(endpoint_of(t), now);
   };
   if (transaction.preferred)
     for (auto const& t : targets)

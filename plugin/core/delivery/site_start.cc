@@ -83,8 +83,7 @@ SmtpConnection* Site::idle_for(Transaction const& transaction, TimePoint now) {
 bool Site::can_serve(SmtpConnection const& connection, Transaction const& transaction,
                      TimePoint now) const {
   if (transaction.needs_fresh && connection.uses() != 0) return false;
-  auto const& unfit = transaction.unfit_hosts;
-  if (std::find(unfit.begin(), unfit.end(), connection.target().host) != unfit.end()) return false;
+  if (transaction.is_unfit(connection.target().host)) return false;
   auto const& targets = transaction.route->targets;
   // The binding of this domain to this MX host holds only while the domain's own, current route
   // names it.
@@ -101,7 +100,7 @@ bool Site::can_serve(SmtpConnection const& connection, Transaction const& transa
   return std::none_of(targets.begin(), targets.end(), [&](route::Target const& t) {
     return t.preference < named->preference &&
            !health_.is_backing_off({t.host, t.address, t.port}, now) &&
-           std::find(unfit.begin(), unfit.end(), t.host) == unfit.end();
+           !transaction.is_unfit(t.host);
   });
 }
 

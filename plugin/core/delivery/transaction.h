@@ -2,6 +2,7 @@
 // One message on its way to recipients of one domain: what waits at a site, and what a connection
 // is leased for.
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -60,6 +61,10 @@ struct Transaction {
   std::vector<Outcome> otherwise;  ///< what to answer, per recipient, if the retry cannot be had
 
   // While sending.
+  [[nodiscard]] bool is_unfit(std::string const& host) const {
+    return std::find(unfit_hosts.begin(), unfit_hosts.end(), host) != unfit_hosts.end();
+  }
+
   smtp::Transaction wire;
   pool::Lease lease;
   site::Permit domain_permit;
