@@ -6,8 +6,8 @@
 #include <cassert>
 
 #include "core/base/ip.h"
+#include "core/base/sha256.h"
 #include "core/base/text.h"
-#include "core/route/sha256.h"
 
 namespace mailpool::route {
 namespace {

@@ -1,6 +1,5 @@
 #include <boost/test/unit_test.hpp>
 
-#include "core/route/sha256.h"
 #include "core/route/site_directory.h"
 #include "core/route/site_name.h"
 
@@ -115,17 +114,6 @@ BOOST_AUTO_TEST_CASE(different_hosts_never_share_a_name) {
 BOOST_AUTO_TEST_CASE(a_routes_site_is_named_by_its_hosts_and_their_ports) {
   BOOST_TEST(choose("lab.test", {{0, "relay.example"}}, "*").name == "relay.example");
   BOOST_TEST(choose("lab.test", {{0, "relay.example"}}, "*").why == "[route] \"*\"");
-}
-
-BOOST_AUTO_TEST_CASE(sha256_gives_the_published_digests) {
-  BOOST_TEST(sha256_hex("", 64) ==
-             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-  BOOST_TEST(sha256_hex("abc", 64) ==
-             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-  BOOST_TEST(sha256_hex("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 64) ==
-             "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
-  BOOST_TEST(sha256_hex(std::string(1'000'000, 'a'), 64) ==
-             "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

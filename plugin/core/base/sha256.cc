@@ -1,9 +1,9 @@
-#include "core/route/sha256.h"
+#include "core/base/sha256.h"
 
 #include <algorithm>
 #include <bit>
 
-namespace mailpool::route {
+namespace mailpool {
 namespace {
 
 constexpr std::array<std::uint32_t, 64> constants{
@@ -61,13 +61,13 @@ std::string padded(std::string_view data) {
 
 }  // namespace
 
-std::array<std::uint8_t, 32> sha256(std::string_view data) {
+Sha256Digest sha256(std::string_view data) {
   Words hash{0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
              0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
   auto const text = padded(data);
   for (std::size_t at = 0; at < text.size(); at += 64)
     compress(hash, std::string_view(text).substr(at, 64));
-  std::array<std::uint8_t, 32> digest{};
+  Sha256Digest digest{};
   for (std::size_t i = 0; i < digest.size(); ++i)
     digest[i] = static_cast<std::uint8_t>(hash[i / 4] >> (24 - i % 4 * 8));
   return digest;
@@ -84,4 +84,26 @@ std::string sha256_hex(std::string_view data, std::size_t digits) {
   return text;
 }
 
-}  // namespace mailpool::route
+Sha256Digest hmac_sha256(std::string_view key, std::string_view data) {
+  constexpr std::size_t block = 64;
+  std::string padded_key(key.size() > block ? octets_of(sha256(key)) : key);
+  padded_key.resize(block, '\0');
+  std::string inner;
+  std::string outer;
+  for (char const c : padded_key) {
+    inner += static_cast<char>(c ^ 0x36);
+    outer += static_cast<char>(c ^ 0x5c);
+  }
+  outer += octets_of(sha256(inner.append(data)));
+  return sha256(outer);
+}
+
+bool equal_in_constant_time(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  unsigned difference = 0;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    difference |= static_cast<unsigned>(static_cast<unsigned char>(a[i] ^ b[i]));
+  return difference == 0;
+}
+
+}  // namespace mailpool
