@@ -74,8 +74,9 @@ Result<void> Manager::start() {
   if (!tls) return tl::make_unexpected(tls.error());
   resolver_ = std::make_unique<UnboundResolver>(loop_, log_, settings.dns);
   router_ = std::make_unique<route::Router>(settings, *resolver_, random_);
+  store_ = std::make_unique<state::ForgetfulStore>();
   streams_ = std::make_unique<Streams>(loop_, std::move(*tls));
-  context_ = std::make_unique<delivery::Context>(*streams_, random_, log_, loop_.clock());
+  context_ = std::make_unique<delivery::Context>(*streams_, random_, log_, loop_.clock(), *store_);
   dispatcher_ = std::make_unique<delivery::Dispatcher>(settings, *router_, *context_);
   bodies_ = std::make_unique<SpillingBodyStore>(
       body_limits(settings), std::vector<std::string>{settings.state_dir, "/var/tmp", "/tmp"});

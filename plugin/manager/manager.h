@@ -85,6 +85,7 @@ class Manager final : private DeskSources {
   TimePoint started_at_;
   WallTime loaded_at_;
   MachineRandom random_;
+  std::unique_ptr<state::Store> store_;
   std::unique_ptr<UnboundResolver> resolver_;
   std::unique_ptr<route::Router> router_;
   std::unique_ptr<Streams> streams_;

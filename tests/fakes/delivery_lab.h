@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/delivery/dispatcher.h"
+#include "fakes/memory_store.h"
 #include "fakes/simulated_network.h"
 
 namespace mailpool::fakes {
@@ -96,7 +97,7 @@ struct DeliveryLab {
 
   void begin() {
     router = std::make_unique<route::Router>(settings, resolver, random);
-    context = std::make_unique<delivery::Context>(network, random, log, clock);
+    context = std::make_unique<delivery::Context>(network, random, log, clock, store);
     dispatcher = std::make_unique<delivery::Dispatcher>(settings, *router, *context);
   }
 
@@ -157,6 +158,7 @@ struct DeliveryLab {
   SimulatedNetwork network{clock};
   ZeroRandom random;
   LinesLog log;
+  MemoryStore store;
   SilentResolver resolver;
   std::unique_ptr<route::Router> router;
   std::unique_ptr<delivery::Context> context;

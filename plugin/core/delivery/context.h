@@ -13,6 +13,7 @@
 #include "core/delivery/network.h"
 #include "core/pool/connection.h"
 #include "core/route/router.h"
+#include "core/state/store.h"
 
 namespace mailpool::delivery {
 
@@ -21,13 +22,19 @@ class Site;
 
 class Context {
  public:
-  Context(Network& the_network, route::Random& the_random, Log& the_log, Clock const& the_clock)
-      : network(the_network), random(the_random), log(the_log), clock(the_clock) {}
+  Context(Network& the_network, route::Random& the_random, Log& the_log, Clock const& the_clock,
+          state::Store& the_store)
+      : network(the_network),
+        random(the_random),
+        log(the_log),
+        clock(the_clock),
+        store(the_store) {}
 
   Network& network;
   route::Random& random;
   Log& log;
   Clock const& clock;
+  state::Store& store;  ///< what survives a restart
 
   std::string hostname;
   Duration max_wait{};
