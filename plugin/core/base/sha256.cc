@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <bit>
 
+#include "core/base/hmac.h"
+#include "core/base/secret.h"
+
 namespace mailpool {
 namespace {
 
@@ -49,28 +52,45 @@ void compress(Words& hash, std::string_view block) {
   for (std::size_t i = 0; i < 8; ++i) hash[i] += round[i];
 }
 
-std::string padded(std::string_view data) {
-  std::string out(data);
-  out += '\x80';
-  while (out.size() % 64 != 56) out += '\0';
-  auto const bits = static_cast<std::uint64_t>(data.size()) * 8;
-  for (unsigned shift = 64; shift > 0; shift -= 8)
-    out += static_cast<char>(bits >> (shift - 8) & 0xffU);
-  return out;
-}
-
 }  // namespace
 
-Sha256Digest sha256(std::string_view data) {
-  Words hash{0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-             0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-  auto const text = padded(data);
-  for (std::size_t at = 0; at < text.size(); at += 64)
-    compress(hash, std::string_view(text).substr(at, 64));
-  Sha256Digest digest{};
+Sha256::~Sha256() {
+  wipe(hash_.data(), sizeof hash_);
+  wipe(block_.data(), sizeof block_);
+}
+
+void Sha256::add(std::string_view data) {
+  while (!data.empty()) {
+    auto const filled = static_cast<std::size_t>(octets_ % block_size);
+    auto const n = std::min(block_size - filled, data.size());
+    if (n == block_size) {
+      compress(hash_, data.substr(0, n));
+    } else {
+      data.copy(block_.data() + filled, n);
+      if (filled + n == block_size) compress(hash_, {block_.data(), block_size});
+    }
+    octets_ += n;
+    data.remove_prefix(n);
+  }
+}
+
+Sha256::Digest Sha256::finish() {
+  auto const bits = octets_ * 8;
+  add("\x80");
+  while (octets_ % block_size != block_size - 8) add({"", 1});
+  std::array<char, 8> length{};
+  for (unsigned i = 0; i < 8; ++i) length[i] = static_cast<char>(bits >> (56 - 8 * i) & 0xffU);
+  add({length.data(), length.size()});
+  Digest digest{};
   for (std::size_t i = 0; i < digest.size(); ++i)
-    digest[i] = static_cast<std::uint8_t>(hash[i / 4] >> (24 - i % 4 * 8));
+    digest[i] = static_cast<std::uint8_t>(hash_[i / 4] >> (24 - i % 4 * 8));
   return digest;
+}
+
+Sha256::Digest sha256(std::string_view data) {
+  Sha256 hash;
+  hash.add(data);
+  return hash.finish();
 }
 
 std::string sha256_hex(std::string_view data, std::size_t digits) {
@@ -85,17 +105,7 @@ std::string sha256_hex(std::string_view data, std::size_t digits) {
 }
 
 Sha256Digest hmac_sha256(std::string_view key, std::string_view data) {
-  constexpr std::size_t block = 64;
-  std::string padded_key(key.size() > block ? octets_of(sha256(key)) : key);
-  padded_key.resize(block, '\0');
-  std::string inner;
-  std::string outer;
-  for (char const c : padded_key) {
-    inner += static_cast<char>(c ^ 0x36);
-    outer += static_cast<char>(c ^ 0x5c);
-  }
-  outer += octets_of(sha256(inner.append(data)));
-  return sha256(outer);
+  return Hmac<Sha256>(key).of(data);
 }
 
 bool equal_in_constant_time(std::string_view a, std::string_view b) {

@@ -50,4 +50,14 @@ BOOST_AUTO_TEST_CASE(texts_are_equal_in_every_octet_or_not_at_all) {
   BOOST_TEST(!equal_in_constant_time("abc", "abcd"));
 }
 
+BOOST_AUTO_TEST_CASE(a_digest_does_not_depend_on_how_the_data_came_in_pieces) {
+  std::string const data(300, 'x');
+  for (std::size_t piece = 1; piece <= data.size(); ++piece) {
+    Sha256 hash;
+    for (std::size_t at = 0; at < data.size(); at += piece)
+      hash.add(std::string_view(data).substr(at, piece));
+    BOOST_REQUIRE(hash.finish() == sha256(data));
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
