@@ -1,0 +1,138 @@
+#include "core/message/tenant_seal.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <optional>
+
+#include "core/base/sha256.h"
+#include "core/base/text.h"
+
+namespace mailpool {
+namespace {
+
+constexpr std::size_t longest_seal = 512;
+constexpr std::size_t longest_sender = 1024;
+constexpr std::size_t most_keys = 8;
+constexpr std::size_t shortest_key = 32;
+constexpr std::size_t longest_key = 256;
+constexpr std::size_t longest_nonce = 64;  // hexadecimal digits
+
+struct Parts {
+  std::string_view tenant;
+  std::string_view time;
+  std::string_view nonce;
+  std::string_view mac;
+};
+
+bool is_hex(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(),
+                                      [](char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); });
+}
+
+std::string hex_of(std::string_view octets) {
+  std::string text;
+  for (char const c : octets) text += fmt::format("{:02x}", static_cast<unsigned char>(c));
+  return text;
+}
+
+// A line each, and none of them can hold a line end: no two different seals have one text. Domains
+// are compared without case by everybody, and MTAs change it; local parts are left alone.
+std::string sealed_text(Parts const& parts, std::string_view sender) {
+  auto const at = sender.rfind('@');
+  std::string same_for_all(sender.substr(0, at));
+  if (at != std::string_view::npos) same_for_all += ascii_lower(sender.substr(at));
+  return fmt::format("mailpool-seal\n1\n{}\n{}\n{}\n{}", parts.tenant, parts.time, parts.nonce,
+                     same_for_all);
+}
+
+std::string mac_of(Parts const& parts, std::string_view sender, std::string const& key) {
+  return hex_of(octets_of(hmac_sha256(key, sealed_text(parts, sender))));
+}
+
+// "name=value"; the value, if the name is this one.
+std::optional<std::string_view> value_of(std::string_view field, std::string_view name) {
+  auto const text = trimmed(field);
+  if (text.size() <= name.size() || !text.starts_with(name) || text[name.size()] != '=')
+    return std::nullopt;
+  return text.substr(name.size() + 1);
+}
+
+Result<Parts> parse(std::string_view value) {
+  if (value.size() > longest_seal) return failed("the seal is too long");
+  auto const fields = split(value, ';');
+  if (auto const version = value_of(fields.front(), "v"); !version)
+    return failed("the seal has no version");
+  else if (*version != "1")
+    return failed("the seal is of another version");
+  if (fields.size() != 5) return failed("the seal is not whole");
+  auto const tenant = value_of(fields[1], "tenant");
+  auto const time = value_of(fields[2], "time");
+  auto const nonce = value_of(fields[3], "nonce");
+  auto const mac = value_of(fields[4], "mac");
+  if (!tenant || !time || !nonce || !mac) return failed("the seal is not whole");
+  if (!is_tenant_name(*tenant) || time->size() > 11 || !to_number(*time) || !is_hex(*nonce) ||
+      nonce->size() > longest_nonce || !is_hex(*mac) || mac->size() != 64)
+    return failed("the seal's fields are not what they should be");
+  return Parts{*tenant, *time, *nonce, *mac};
+}
+
+}  // namespace
+
+bool is_tenant_name(std::string_view name) {
+  auto const plain = [](char c) { return is_digit(c) || (c >= 'a' && c <= 'z'); };
+  return !name.empty() && name.size() <= 64 && plain(name.front()) &&
+         std::all_of(name.begin(), name.end(),
+                     [&](char c) { return plain(c) || c == '.' || c == '-' || c == '_'; });
+}
+
+Result<SealKeys> SealKeys::parse(std::string_view file) {
+  std::vector<std::string> keys;
+  std::size_t number = 0;
+  for (auto const raw : split(file, '\n')) {
+    ++number;
+    auto const line = trimmed(raw);
+    if (line.empty() || line.front() == '#') continue;
+    if (line.size() < shortest_key || line.size() > longest_key)
+      return failed(fmt::format("line {}: a key has {} to {} characters (openssl rand -hex 32)",
+                                number, shortest_key, longest_key));
+    if (std::any_of(line.begin(), line.end(), [](char c) { return c < 0x20 || c > 0x7e; }))
+      return failed(fmt::format("line {}: a key has printable ASCII characters only", number));
+    if (keys.size() == most_keys)
+      return failed(fmt::format("line {}: more than {} keys", number, most_keys));
+    keys.emplace_back(line);
+  }
+  if (keys.empty()) return failed("it holds no key (openssl rand -hex 32 makes one)");
+  return SealKeys(std::move(keys));
+}
+
+std::string seal_tenant(std::string_view tenant, std::string_view sender, WallTime now,
+                        std::string_view nonce, SealKeys const& keys) {
+  assert(is_tenant_name(tenant) && "only a tenant can be sealed");
+  assert(nonce.size() >= 8 && nonce.size() * 2 <= longest_nonce && "a nonce is random and bounded");
+  auto const since_1970 =
+      std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
+  auto const time = fmt::format("{}", since_1970);
+  auto const digits = hex_of(nonce);
+  auto const mac = mac_of({tenant, time, digits, {}}, sender, keys.newest());
+  return fmt::format("v=1; tenant={}; time={}; nonce={}; mac={}", tenant, time, digits, mac);
+}
+
+Result<std::string> open_seal(std::string_view value, std::string_view sender, WallTime now,
+                              SealKeys const& keys) {
+  auto const parts = parse(value);
+  if (!parts) return tl::make_unexpected(parts.error());
+  if (sender.size() > longest_sender) return failed("the sender is too long for a seal");
+  bool const is_ours = std::any_of(keys.all().begin(), keys.all().end(), [&](auto const& key) {
+    return equal_in_constant_time(mac_of(*parts, sender, key), parts->mac);
+  });
+  if (!is_ours) return failed("the seal was made with another key or for another sender");
+  WallTime const sealed{std::chrono::seconds(*to_number(parts->time))};
+  if (sealed > now + seal_clock_skew) return failed("the seal is from the future");
+  if (now - sealed > seal_lifetime) return failed("the seal is too old");
+  return std::string(parts->tenant);
+}
+
+}  // namespace mailpool
