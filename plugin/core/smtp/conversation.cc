@@ -56,7 +56,9 @@ void Session::Conversation::on_reply(TimePoint now) {
 }
 
 void Session::Conversation::on_checked(TimePoint) {
-  if (!last_.is(2)) return close(fmt::format("RSET was refused: {}", last_reply()));
+  if (!last_.is(2))
+    return close(
+        {fmt::format("RSET was refused: {}", last_reply()), {}, false, remark(Step::Idle)});
   enter(State::Idle);
   events_.emplace_back(Checked{});
 }
@@ -71,7 +73,7 @@ void Session::Conversation::on_unasked(std::string_view octets, TimePoint now) {
   if (run_.is_on && !ledger_.is_empty() && ledger_.front().command == Command::Mail)
     return trouble(Lost, "the server spoke before MAIL FROM was sent", now);
   if (is_reply && last_.code == 421 && !run_.is_on && state_ >= State::Idle)
-    return close(last_reply());
+    return close({std::string(last_reply()), {}, false, remark(Step::Idle)});
   auto const what = is_reply ? fmt::format("a reply that nobody asked for: {}", last_reply())
                              : "the server spoke without being asked";
   trouble(Nonsense, what, now);
@@ -95,9 +97,12 @@ void Session::Conversation::trouble(Sign sign, std::string_view how, TimePoint n
     auto words = failure_of(settings_.relay, sign, sentence_of(state_), how);
     return fail_setup(std::move(words), !is_nonsense && may_try_plain(), is_nonsense);
   }
-  close(
-      sign == TimedOut ? fmt::format("timed out while {}", sentence_of(state_)) : std::string(how),
-      sign == Nonsense);
+  Closed closed;
+  closed.reason =
+      sign == TimedOut ? fmt::format("timed out while {}", sentence_of(state_)) : std::string(how);
+  closed.protocol_error = sign == Nonsense;
+  closed.is_lost = sign == Lost || sign == LostMidReply;
+  close(std::move(closed));
 }
 
 // What the owner wants.
@@ -136,8 +141,13 @@ void Session::Conversation::begin_quit(std::string_view reason, TimePoint now) {
 
 void Session::Conversation::close(std::string_view reason, bool is_protocol_error) {
   Closed closed;
-  closed.reason = printable(reason);
+  closed.reason = reason;
   closed.protocol_error = is_protocol_error;
+  close(std::move(closed));
+}
+
+void Session::Conversation::close(Closed closed) {
+  closed.reason = printable(closed.reason);
   enter(State::Closed);
   events_.emplace_back(std::move(closed));
 }

@@ -76,6 +76,8 @@ class Session::Conversation {
     bool is_committed = false;
     After after = After::Idle;
     std::string reason;
+    std::vector<Remark> remarks;
+    std::optional<Step> lost_at;
   };
 
   // conversation.cc
@@ -84,6 +86,7 @@ class Session::Conversation {
   void on_checked(TimePoint now);
   void trouble(Sign sign, std::string_view how, TimePoint now);
   void close(std::string_view reason, bool is_protocol_error = false);
+  void close(Closed closed);
   void begin_quit(std::string_view reason, TimePoint now);
   void ask(Owed owed, std::initializer_list<std::string_view> command, TimePoint now);
   void owe(Owed owed, TimePoint now);
@@ -106,7 +109,9 @@ class Session::Conversation {
   void on_starttls(TimePoint now);
   void say_ehlo(TimePoint now);
   void become_ready();
-  void fail_setup(Outcome outcome, bool try_plain = false, bool is_protocol_error = false);
+  /// `is_refused`: by the reply that came last.
+  void fail_setup(Outcome outcome, bool try_plain = false, bool is_protocol_error = false,
+                  bool is_refused = false);
   void refuse_setup(std::string_view command);
   [[nodiscard]] bool may_try_plain() const;
 
@@ -119,6 +124,7 @@ class Session::Conversation {
   void begin_content(Content::Framing framing, TimePoint now);
   void advance(TimePoint now);
   void finish(TimePoint now);
+  [[nodiscard]] TransactionResult result(bool is_connection_over);
   [[nodiscard]] bool may_chunk() const;
   [[nodiscard]] bool may_go_in_one_flight(TimePoint now) const;
 
@@ -136,6 +142,8 @@ class Session::Conversation {
   [[nodiscard]] Place place_of_reply(Command command) const;
   [[nodiscard]] Context context() const;
   [[nodiscard]] Outcome said(Place place) const;
+  [[nodiscard]] Remark remark(Step step, std::size_t recipient = 0) const;
+  void note_remark(Row const& row, std::size_t recipient);
   void update_state();
 
   SessionSettings const settings_;

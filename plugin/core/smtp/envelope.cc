@@ -19,6 +19,8 @@ void Session::Conversation::start(Transaction const& transaction, TimePoint now)
   run_.is_reused = transactions_ > 0;
   run_.after = After::Idle;
   run_.reason.clear();
+  run_.remarks.clear();
+  run_.lost_at.reset();
   settle_impossible({run_.transaction, capabilities_, settings_, is_encrypted_});
   if (run_.tally.unsettled() == 0) return finish(now);
   ++transactions_;
@@ -125,10 +127,17 @@ void Session::Conversation::advance(TimePoint now) {
   update_state();
 }
 
+TransactionResult Session::Conversation::result(bool is_connection_over) {
+  auto result = run_.tally.take(is_connection_over, std::move(run_.reason));
+  result.remarks = std::exchange(run_.remarks, {});
+  result.lost_at = run_.lost_at;
+  return result;
+}
+
 void Session::Conversation::finish(TimePoint now) {
   auto const after = run_.after;
   std::string const reason = run_.reason;
-  events_.emplace_back(Finished{run_.tally.take(after >= After::Quit, std::move(run_.reason))});
+  events_.emplace_back(Finished{result(after >= After::Quit)});
   run_.is_on = false;
   run_.transaction.body = nullptr;
   content_.stop();

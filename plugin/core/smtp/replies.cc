@@ -8,6 +8,35 @@
 #include "core/smtp/conversation.h"
 
 namespace mailpool::smtp {
+namespace {
+
+Step step_of(Place place) {
+  switch (place) {
+    case Place::Mail:
+      return Step::Mail;
+    case Place::Rcpt:
+      return Step::Rcpt;
+    case Place::Data:
+      return Step::Data;
+    case Place::Content:
+    case Place::Chunk:
+    case Place::EndOfData:
+      return Step::End;
+    case Place::Restart:
+      return Step::Idle;
+  }
+  return Step::Idle;
+}
+
+// A reply that only follows from an earlier one (503 to DATA after every RCPT was refused) says
+// nothing new, nor does one to BDAT that only says that there is no BDAT.
+bool is_echo(Action action) {
+  return action == Action::KeepReplies || action == Action::KeepAndPoison ||
+         action == Action::LoneDot || action == Action::WithoutChunking ||
+         action == Action::FreshWithoutChunking;
+}
+
+}  // namespace
 
 Place Session::Conversation::place_of(Command command) const {
   switch (command) {
@@ -113,6 +142,7 @@ void Session::Conversation::act_without_reply(Sign sign, std::string_view how, T
   auto const owed = ledger_.front();
   auto const end = run_.is_chunked ? Place::Chunk : Place::EndOfData;
   auto const place = run_.is_committed ? end : place_of(owed.command);
+  if (sign == Lost || sign == LostMidReply) run_.lost_at = step_of(place);
   act(row_for(place, sign, context()), sign, how, owed.recipient, now);
   escalate(sign == Nonsense ? After::Poison : After::Close);
   finish(now);
@@ -121,6 +151,7 @@ void Session::Conversation::act_without_reply(Sign sign, std::string_view how, T
 void Session::Conversation::act(Row const& row, Sign sign, std::string_view how,
                                 std::size_t recipient, TimePoint now) {
   if (row.place == Place::Mail) run_.is_mail_refused = true;
+  if (sign >= 400) note_remark(row, recipient);
   auto outcome = sign >= 400 ? said(row.place)
                              : failure_of(settings_.relay, sign, sentence_of(row.place), how);
   if (row.action != Action::PassToOne) run_.reason = outcome.text;
@@ -192,10 +223,19 @@ void Session::Conversation::restart_without_chunking(TimePoint now) {
 // nothing (RFC 2920 3.1).
 void Session::Conversation::end_unwanted_data(TimePoint now) {
   closing_reason_ = "the server took DATA without a recipient";
-  events_.emplace_back(Finished{run_.tally.take(true, std::move(run_.reason))});
+  events_.emplace_back(Finished{result(true)});
   run_.is_on = false;
   enter(State::Quit);
   ask({Command::LoneDot}, {"."}, now);
+}
+
+Remark Session::Conversation::remark(Step step, std::size_t recipient) const {
+  return {step, last_.code, printable(last_reply()), recipient};
+}
+
+void Session::Conversation::note_remark(Row const& row, std::size_t recipient) {
+  if (is_echo(row.action) || run_.remarks.size() >= most_remarks) return;
+  run_.remarks.push_back(remark(step_of(row.place), recipient));
 }
 
 Outcome Session::Conversation::said(Place place) const {

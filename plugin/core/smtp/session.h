@@ -84,8 +84,11 @@ struct Closed {
   /// Where the session never became Ready: what to answer if no other host takes the message
   /// (always 4xx).
   std::optional<Outcome> setup_failure;
-  bool try_plain = false;       ///< an opportunistic handshake failed: a fresh connection without
-                                ///< STARTTLS to the same host is allowed
+  bool try_plain = false;  ///< an opportunistic handshake failed: a fresh connection without
+                           ///< STARTTLS to the same host is allowed
+  std::optional<Remark>
+      remark;                   ///< the server's last words, where it refused or ended it with some
+  bool is_lost = false;         ///< EOF or reset between transactions, without a word
   bool protocol_error = false;  ///< garbage, mixed codes, unasked replies: counted as poisoned
 };
 

@@ -70,7 +70,7 @@ void Session::Conversation::on_starttls(TimePoint now) {
       fmt::format("{} announced STARTTLS and refused it: {}", settings_.relay, last_reply());
   bool const is_refusal = last_.code >= 400;
   fail_setup(Outcome::local(451, {4, 7, 5}, std::move(text)), is_refusal && may_try_plain(),
-             !is_refusal);
+             !is_refusal, is_refusal);
 }
 
 void Session::Conversation::tls_established(TimePoint now) {
@@ -107,13 +107,16 @@ bool Session::Conversation::may_try_plain() const {
 // smtp_skip_5xx_greeting).
 void Session::Conversation::refuse_setup(std::string_view command) {
   if (last_.is(4) || last_.is(5))
-    return fail_setup(as_deferred(
-        Outcome::remote(last_.code, last_.enhanced, last_.text(), settings_.relay, command)));
+    return fail_setup(as_deferred(Outcome::remote(last_.code, last_.enhanced, last_.text(),
+                                                  settings_.relay, command)),
+                      false, false, true);
   fail_setup(failure_of(settings_.relay, Nonsense, sentence_of(state_), last_reply()), false, true);
 }
 
-void Session::Conversation::fail_setup(Outcome outcome, bool try_plain, bool is_protocol_error) {
+void Session::Conversation::fail_setup(Outcome outcome, bool try_plain, bool is_protocol_error,
+                                       bool is_refused) {
   Closed closed;
+  if (is_refused) closed.remark = remark(state_ == State::Greeting ? Step::Connect : Step::Ehlo);
   closed.reason = outcome.text;
   closed.setup_failure = std::move(outcome);
   closed.try_plain = try_plain;

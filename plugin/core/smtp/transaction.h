@@ -2,12 +2,14 @@
 // What one SMTP transaction is given, and what it gives back.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/message/message.h"
 #include "core/message/outcome.h"
+#include "core/message/remark.h"
 
 namespace mailpool::smtp {
 
@@ -32,6 +34,9 @@ enum class Retry : std::uint8_t {
 };
 [[nodiscard]] std::string_view name_of(Retry retry);
 
+/// Of one transaction; the first ones, which brought the others about.
+inline constexpr std::size_t most_remarks = 16;
+
 struct RecipientResult {
   Outcome outcome;  ///< final; or, where may_retry, what to answer if the retry cannot be had
   bool may_retry = false;
@@ -42,6 +47,8 @@ struct TransactionResult {
   std::vector<RecipientResult> results;
   Retry retry = Retry::Nothing;
   std::string reason;  ///< for logs: why a retry, or what went wrong; empty after a clean end
+  std::vector<Remark> remarks{};  ///< the server's 4xx and 5xx, in order; at most most_remarks
+  std::optional<Step> lost_at{};  ///< the server ended the connection instead of replying
 };
 
 }  // namespace mailpool::smtp

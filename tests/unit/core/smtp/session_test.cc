@@ -570,4 +570,91 @@ BOOST_AUTO_TEST_CASE(every_state_has_a_name_and_a_sentence) {
   }
 }
 
+// Remarks: what the server said that is not a yes
+
+BOOST_AUTO_TEST_CASE(a_refused_mail_is_a_remark_with_the_servers_own_words) {
+  Talk talk;
+  Mail mail;
+  talk.connected({}).start(mail.transaction).server("421 4.7.28 unusual rate\r\n");
+  auto const result = talk.result();
+  BOOST_REQUIRE(result.remarks.size() == 1U);
+  BOOST_TEST((result.remarks[0].at == Step::Mail));
+  BOOST_TEST(result.remarks[0].code == 421);
+  BOOST_TEST(result.remarks[0].line == "421 4.7.28 unusual rate");
+}
+
+BOOST_AUTO_TEST_CASE(each_refused_recipient_is_a_remark_and_what_follows_from_it_is_none) {
+  Talk talk;
+  Mail mail;
+  mail.transaction.recipients = {"a@example.com", "b@example.com"};
+  talk.connected({"PIPELINING"}).start(mail.transaction);
+  talk.server("250 ok\r\n450 4.2.1 a\r\n550 5.1.1 b\r\n503 5.5.1 no recipients\r\n");
+  auto const result = talk.result();
+  BOOST_REQUIRE(result.remarks.size() == 2U);
+  BOOST_TEST((result.remarks[0].at == Step::Rcpt));
+  BOOST_TEST(result.remarks[0].recipient == 0U);
+  BOOST_TEST(result.remarks[1].recipient == 1U);
+  BOOST_TEST(result.remarks[1].line == "550 5.1.1 b");
+}
+
+BOOST_AUTO_TEST_CASE(data_and_end_of_data_are_steps_of_their_own) {
+  Talk talk;
+  Mail mail;
+  talk.connected({}).start(mail.transaction).server(ok).server(ok).server("451 later\r\n");
+  BOOST_TEST((talk.result().remarks.at(0).at == Step::Data));
+  talk.server(ok).start(mail.transaction).server(ok).server(ok).server("354 go\r\n");
+  talk.server("451 4.3.0 after all no\r\n");
+  BOOST_TEST((talk.result().remarks.at(0).at == Step::End));
+}
+
+BOOST_AUTO_TEST_CASE(a_delivered_transaction_has_no_remarks_of_the_one_before) {
+  Talk talk;
+  Mail mail;
+  talk.connected({}).start(mail.transaction).server("451 4.3.0 later\r\n").server(ok);
+  BOOST_TEST(talk.result().remarks.size() == 1U);
+  talk.start(mail.transaction).server(ok).server(ok).server("354 go\r\n").server(ok);
+  BOOST_TEST(talk.result().remarks.empty());
+}
+
+BOOST_AUTO_TEST_CASE(no_words_of_our_own_are_a_remark) {
+  Talk talk;
+  Mail mail;
+  talk.connected({}).start(mail.transaction).wait(10min);
+  auto const result = talk.result();
+  BOOST_TEST(result.remarks.empty());
+  BOOST_TEST(!result.lost_at.has_value());
+}
+
+BOOST_AUTO_TEST_CASE(an_end_instead_of_a_reply_says_where_it_came) {
+  Talk talk;
+  Mail mail;
+  talk.connected({}).start(mail.transaction).eof();
+  BOOST_TEST((talk.result().lost_at == Step::Mail));
+}
+
+BOOST_AUTO_TEST_CASE(a_refusing_greeting_or_ehlo_is_the_remark_of_the_close) {
+  Talk greeting;
+  greeting.server("421 4.3.2 too many connections\r\n");
+  auto closed = greeting.take<Closed>().value();
+  BOOST_REQUIRE(closed.remark.has_value());
+  BOOST_TEST((closed.remark->at == Step::Connect));
+  BOOST_TEST(closed.remark->line == "421 4.3.2 too many connections");
+  Talk ehlo;
+  ehlo.server("220 mx\r\n").server("421 4.7.0 not now\r\n");
+  BOOST_TEST((ehlo.take<Closed>().value().remark.value().at == Step::Ehlo));
+}
+
+BOOST_AUTO_TEST_CASE(an_idle_end_is_told_apart_from_an_idle_word) {
+  Talk silent;
+  silent.connected({}).eof();
+  auto closed = silent.take<Closed>().value();
+  BOOST_TEST(closed.is_lost);
+  BOOST_TEST(!closed.remark.has_value());
+  Talk spoken;
+  spoken.connected({}).server("421 4.4.2 Idle timeout\r\n");
+  closed = spoken.take<Closed>().value();
+  BOOST_TEST(!closed.is_lost);
+  BOOST_TEST((closed.remark.value().at == Step::Idle));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
