@@ -10,6 +10,8 @@ import pytest
 from lab import room
 from lab.certificates import Authority, Certificate
 from lab.dns import Dns
+from lab.dovecot import SERVER_NAME as IMAP_NAME
+from lab.dovecot import Dovecot
 from lab.postfix import Postfix
 from lab.process import Lab
 from lab.receivers import SERVER_NAME
@@ -66,6 +68,18 @@ def authority(world: Lab) -> Authority:
 def certificate(authority: Authority) -> Certificate:
     """For the receivers' name."""
     return authority.issue(SERVER_NAME)
+
+
+@pytest.fixture(scope="session")
+def imap_certificate(authority: Authority) -> Certificate:
+    """For the IMAP servers' name."""
+    return authority.issue(IMAP_NAME)
+
+
+@pytest.fixture
+def dovecot(lab: Lab, imap_certificate: Certificate) -> Dovecot:
+    """With passwords that cost nothing to check; tests of that cost start their own."""
+    return Dovecot(lab, imap_certificate, scheme="PLAIN").start()
 
 
 @pytest.fixture

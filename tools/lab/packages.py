@@ -10,10 +10,21 @@ CACHE = Path(os.environ.get("MAILPOOL_LAB_CACHE", "/var/cache/mailpool-lab"))
 
 # Mail servers conflict with one another, and installing one replaces and restarts the machine's. The first wins
 # where two have the same file: /usr/sbin/sendmail is Postfix's.
-SERVERS = ("postfix", "exim4-base", "exim4-daemon-light", "opensmtpd")
+SERVERS = ("postfix", "exim4-base", "exim4-daemon-light", "opensmtpd", "dovecot-core", "dovecot-imapd", "cyrus-common",
+           "cyrus-imapd", "imapproxy")
+# Clients for the IMAP pool, and what fills Cyrus's passwords.
+CLIENTS = ("mutt", "neomutt", "isync", "offlineimap3", "python3-imaplib2", "python3-imap-tools", "sasl2-bin")
 # What they link to; unpacked too where the machine has not installed it.
 LIBRARIES = ("libdb5.3", "libgnutls-dane0", "libicu72", "libidn12", "libnsl2", "libpcre2-8-0", "libsasl2-2",
-             "libunbound8", "libevent-2.1-7")
+             "libunbound8", "libevent-2.1-7",
+             # Dovecot's and Cyrus's
+             "libexttextcat-2.0-0", "libexttextcat-data", "liblua5.4-0", "libstemmer0d", "libsodium23", "libtirpc3",
+             "libtirpc-common", "libunwind8", "libwrap0", "libapparmor1", "libclamav12", "libmspack0", "libical3", "libjansson4",
+             "libpcre3", "libpq5", "libxapian30", "libzephyr4", "libxml2", "libldap-2.5-0", "libsasl2-modules",
+             "libsasl2-modules-db",
+             # the clients'
+             "libgpgme11", "libassuan0", "libgmime-3.0-0", "libgssglue1", "libntlm0", "libgsasl18", "libsexp1", "libtalloc2",
+             "libnotmuch5", "libtokyocabinet9", "mailcap", "media-types")
 
 
 class MissingPackage(RuntimeError):
@@ -55,7 +66,7 @@ def download(name: str, directory: str) -> str:
 
 def layers() -> list[Path]:
     """The roots to lay over the machine's files, the first on top."""
-    return [unpacked(name) for name in (*SERVERS, *(name for name in LIBRARIES if not is_installed(name)))]
+    return [unpacked(name) for name in (*SERVERS, *CLIENTS, *(name for name in LIBRARIES if not is_installed(name)))]
 
 
 def is_installed(name: str) -> bool:

@@ -139,4 +139,5 @@ class Lab:
             self._closers.pop()()
 
     def logs(self) -> list[Path]:
-        return sorted(path for path in self.root.rglob("*.log") if path.is_file() and path.stat().st_size)
+        return sorted(path for path in self.root.rglob("*.log")
+                      if path.is_file() and path.stat().st_size and not path.name.endswith("index.log"))
