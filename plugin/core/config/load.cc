@@ -7,6 +7,7 @@
 #include "core/base/text.h"
 #include "core/config/document.h"
 #include "core/config/host_port.h"
+#include "core/config/load_levels.h"
 #include "core/config/options.h"
 #include "core/config/quantity.h"
 #include "core/config/section_reader.h"
@@ -88,6 +89,7 @@ void Loader::read(Node const& root) {
     read_domains(entry->value);
   if (auto const* entry = root.find("site"); entry && reader_.is_table(*entry, "[site.NAME]"))
     read_sites(entry->value);
+  load_levels(root, reader_, settings_);
   if (auto const* entry = root.find("route"); entry && reader_.is_table(*entry, "[route]"))
     read_routes(entry->value);
 }

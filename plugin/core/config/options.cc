@@ -2,6 +2,7 @@
 
 #include <cassert>
 
+#include "core/config/options_levels.h"
 #include "core/config/table.h"
 
 namespace mailpool {
@@ -79,6 +80,11 @@ void add_lmtp(Table& table) {
       .note(
           "It waits on in the MTA's queue. Longer keeps the MTA's delivery slots occupied, shorter "
           "makes it try more often.");
+  table.add("trust_unsigned_tenant", &S::trust_unsigned_tenant, YesNo{})
+      .says("Believe a header X-Mailpool-Tenant that no key vouches for.")
+      .note(
+          "Only where nobody outside can put that header into mail that passes here. It is removed "
+          "before sending in any case.");
 }
 
 void add_control(Table& table) {
@@ -134,6 +140,9 @@ void add_site_limits(Table& table) {
   table.add("max_connections", &S::max_connections, number(1, 10000))
       .says("How many connections to a site may be open at once.")
       .note("Providers often publish theirs; more than they allow brings 421 replies.");
+  table.add("max_connections_per_host", &S::max_connections_per_host, number(0, 10000))
+      .says("How many connections to one address of one MX host may be open at once; 0: no limit.")
+      .note("Domains of other sites that use the same address count too.");
   table.add("min_idle", &S::min_idle, number(0, 10000))
       .says("Connections kept open even without traffic, once the site has been used.")
       .note("At most max_connections. Worth its price only for sites with steady mail.");
@@ -157,6 +166,12 @@ void add_site_limits(Table& table) {
           "Retries count. The burst is what may pass at once after a pause; without the word it is "
           "one second's worth, at least 1.")
       .for_example("\"100/s, burst 200\"");
+  table.add("recipient_rate", &S::recipient_rate, value::rate())
+      .says("How many recipients the transactions that begin may have together.")
+      .note(
+          "A transaction with more recipients than the burst waits until nothing is owed, and the "
+          "next ones wait for all of its recipients.")
+      .for_example("\"200/s\"");
   table.add("connect_rate", &S::connect_rate, value::rate())
       .says("How many connections may be opened.")
       .for_example("\"60/min\"");
@@ -192,7 +207,9 @@ void add_site_conversation(Table& table) {
   table.add("port", &S::port, Whole<std::uint16_t>{1, 65535})
       .says("The port of hosts found by MX.");
   table.add("source", &S::source, value::source())
-      .says("The name of a [source.NAME]: the address that mail is sent from.");
+      .says("The name of a [source.NAME], or of a [pool.NAME] of sources: where mail is sent from.")
+      .note("The source of the message's tenant wins, then that of its sender domain.")
+      .for_example("\"west\"");
   table.add("prohibited", &S::prohibited, ListOf{value::network(), 0, 1000})
       .says("Networks never connected to when MX leads there; the machine's own addresses neither.")
       .note(
@@ -221,17 +238,6 @@ void add_site_timeouts(Table& table) {
       .note(
           "A message given up here may have been delivered and will be sent again: do not shorten "
           "it. The MTA must wait longer still (lmtp_data_done_timeout of Postfix: 1800s).");
-}
-
-void add_domain(Table& table) {
-  using S = DomainSettings;
-  table.begin(Section::Domain);
-  table.add("max_connections", &S::max_connections, number(1, 10000))
-      .says("How many of its site's connections this domain may use at once.")
-      .for_example("2");
-  table.add("rate", &S::rate, value::rate())
-      .says("How many transactions to it may begin.")
-      .for_example("\"5/s\"");
 }
 
 void add_site(Table& table) {
@@ -277,8 +283,11 @@ std::vector<Option> whole_table() {
   add_site_limits(table);
   add_site_conversation(table);
   add_site_timeouts(table);
+  add_total(table);
   add_domain(table);
   add_site(table);
+  add_sources(table);
+  add_senders(table);
   add_log_and_metrics(table);
   return options;
 }
@@ -303,6 +312,16 @@ std::string_view name_of(Section section) {
       return "domain";
     case Section::Site:
       return "site";
+    case Section::Total:
+      return "total";
+    case Section::Source:
+      return "source";
+    case Section::Pool:
+      return "pool";
+    case Section::SenderDomain:
+      return "sender_domain";
+    case Section::Tenant:
+      return "tenant";
     case Section::Log:
       return "log";
     case Section::Metrics:
@@ -311,11 +330,25 @@ std::string_view name_of(Section section) {
   return "";
 }
 
+std::string_view name_in_title(Section section) {
+  switch (section) {
+    case Section::Domain:
+    case Section::SenderDomain:
+      return "\"NAME\"";
+    case Section::Site:
+    case Section::Source:
+    case Section::Pool:
+    case Section::Tenant:
+      return "NAME";
+    default:
+      return "";
+  }
+}
+
 std::string Option::full_name() const {
   if (section == Section::Top) return key;
-  if (section == Section::Domain) return "[domain.\"NAME\"] " + key;
-  if (section == Section::Site) return "[site.NAME] " + key;
-  return fmt::format("[{}] {}", name_of(section), key);
+  auto const name = name_in_title(section);
+  return fmt::format("[{}{}{}] {}", name_of(section), name.empty() ? "" : ".", name, key);
 }
 
 std::vector<Option> const& options() {
@@ -349,8 +382,14 @@ Part part_of(Settings& settings, Section section) {
       return &settings.log;
     case Section::Metrics:
       return &settings.metrics;
+    case Section::Total:
+      return &settings.total;
     case Section::Domain:
     case Section::Site:
+    case Section::Source:
+    case Section::Pool:
+    case Section::SenderDomain:
+    case Section::Tenant:
       break;
   }
   assert(false && "a section with a name has as many parts as names");

@@ -25,17 +25,25 @@ enum class Section : std::uint8_t {
   Smtp,    ///< every option of it may stand in [site.NAME] too
   Domain,  ///< [domain."NAME"]
   Site,    ///< [site.NAME]: what [smtp] does not have
+  Total,
+  Source,        ///< [source.NAME]
+  Pool,          ///< [pool.NAME]
+  SenderDomain,  ///< [sender_domain."NAME"]
+  Tenant,        ///< [tenant.NAME]
   Log,
   Metrics,
 };
 
 /// "[lmtp]" without the brackets; "" for Top.
 [[nodiscard]] std::string_view name_of(Section section);
+/// What stands behind the section's name: "NAME", "\"NAME\"" for a domain; "" for the others.
+[[nodiscard]] std::string_view name_in_title(Section section);
 
 /// The struct that a section's options are kept in.
-using Part =
-    std::variant<Settings*, LmtpSettings*, ControlSettings*, PostfixSettings*, DnsSettings*,
-                 SiteSettings*, DomainSettings*, NamedSite*, LogSettings*, MetricsSettings*>;
+using Part = std::variant<Settings*, LmtpSettings*, ControlSettings*, PostfixSettings*,
+                          DnsSettings*, SiteSettings*, DomainSettings*, NamedSite*, LogSettings*,
+                          MetricsSettings*, TotalSettings*, SourceSettings*, PoolSettings*,
+                          SenderDomainSettings*, TenantSettings*>;
 
 struct Option {
   Section section;
@@ -60,7 +68,7 @@ struct Option {
 [[nodiscard]] std::vector<Option> const& options();
 /// Those of one section.
 [[nodiscard]] std::span<Option const> options_of(Section section);
-/// Where `settings` keeps a section that stands for itself; not for Domain and Site.
+/// Where `settings` keeps a section that stands for itself; not for those that take a name.
 [[nodiscard]] Part part_of(Settings& settings, Section section);
 
 /// "[lmtp] listen", ... : what a reload cannot apply, so that it says so.

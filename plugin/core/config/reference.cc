@@ -39,6 +39,7 @@ std::vector<Chapter> chapters() {
        "The defaults for every site. A site is a provider: all domains that the same MX hosts "
        "serve.",
        of(Section::Smtp)},
+      {"[total]", "[total]", "Limits over all sites together.", of(Section::Total), true},
       {"[domain.\"example.org\"]", "[domain.\"NAME\"]",
        "Limits of one recipient domain, below those of its site. Exactly this domain, in quotes.",
        of(Section::Domain), true},
@@ -47,6 +48,20 @@ std::vector<Chapter> chapters() {
        "alone. A name has small letters, digits and hyphens; h and three hexadecimal digits are "
        "taken. Each needs mx or domains.",
        of(Section::Site), true},
+      {"[source.west]", "[source.NAME]",
+       "Where mail is sent from: a local address and the name given with it. A site, a sender "
+       "domain or a tenant names it as its source.",
+       of(Section::Source), true},
+      {"[pool.both]", "[pool.NAME]", "Sources that share the work; named like a source.",
+       of(Section::Pool), true},
+      {"[sender_domain.\"example.com\"]", "[sender_domain.\"NAME\"]",
+       "Limits of the mail from one domain, as the envelope's sender has it.",
+       of(Section::SenderDomain), true},
+      {"[tenant.acme]", "[tenant.NAME]",
+       "Somebody who sends through this host. Mail belongs to the tenant that the milter has "
+       "marked "
+       "it with, or whose sender_domains has the envelope sender's.",
+       of(Section::Tenant), true},
       {"[route]",
        "[route]",
        "Instead of MX: a domain, \".parent\" for all domains below it, or \"*\", and a list of "
@@ -65,11 +80,28 @@ struct Defaults {
   Settings settings;
   NamedSite site;
   DomainSettings domain;
+  SourceSettings source;
+  PoolSettings pool;
+  SenderDomainSettings sender_domain;
+  TenantSettings tenant;
 
   Part part(Section section) {
-    if (section == Section::Site) return &site;
-    if (section == Section::Domain) return &domain;
-    return part_of(settings, section);
+    switch (section) {
+      case Section::Site:
+        return &site;
+      case Section::Domain:
+        return &domain;
+      case Section::Source:
+        return &source;
+      case Section::Pool:
+        return &pool;
+      case Section::SenderDomain:
+        return &sender_domain;
+      case Section::Tenant:
+        return &tenant;
+      default:
+        return part_of(settings, section);
+    }
   }
 };
 
@@ -189,6 +221,14 @@ void add_values(std::string& text, Part part, std::vector<Option const*> const& 
   }
 }
 
+template <class T>
+void add_parts(std::string& text, std::map<std::string, T>& parts, Section section) {
+  for (auto& [name, part] : parts) {
+    text += fmt::format("\n[{}.{}]\n", name_of(section), value::toml_string(name));
+    add_values(text, &part, of(section));
+  }
+}
+
 void add_site(std::string& text, NamedSite site, NamedSite base) {
   text += fmt::format("\n[site.{}]\n", site.name);
   auto shown = of(Section::Site);
@@ -232,15 +272,17 @@ std::string manual_options() {
 std::string settings_as_toml(Settings const& settings) {
   Settings copy = settings;
   std::string text;
-  for (auto section : {Section::Top, Section::Lmtp, Section::Control, Section::Postfix,
-                       Section::Dns, Section::Smtp, Section::Log, Section::Metrics}) {
+  for (auto section :
+       {Section::Top, Section::Lmtp, Section::Control, Section::Postfix, Section::Dns,
+        Section::Smtp, Section::Total, Section::Log, Section::Metrics}) {
     if (section != Section::Top) text += fmt::format("\n[{}]\n", name_of(section));
     add_values(text, part_of(copy, section), of(section));
   }
-  for (auto& [name, domain] : copy.domains) {
-    text += fmt::format("\n[domain.{}]\n", value::toml_string(name));
-    add_values(text, &domain, of(Section::Domain));
-  }
+  add_parts(text, copy.domains, Section::Domain);
+  add_parts(text, copy.sources, Section::Source);
+  add_parts(text, copy.pools, Section::Pool);
+  add_parts(text, copy.sender_domains, Section::SenderDomain);
+  add_parts(text, copy.tenants, Section::Tenant);
   NamedSite base;
   base.settings = settings.smtp;
   for (auto const& [name, site] : settings.sites) add_site(text, site, base);

@@ -13,6 +13,7 @@
 #include "core/base/ip.h"
 #include "core/base/log.h"
 #include "core/base/time.h"
+#include "core/config/level_settings.h"
 #include "core/config/rate.h"
 
 namespace mailpool {
@@ -36,6 +37,7 @@ enum class Fallback : std::uint8_t { Smtp, Defer };
 /// Options of a site; [smtp] holds the defaults, [site.NAME] what differs.
 struct SiteSettings {
   std::uint32_t max_connections = 10;
+  std::uint32_t max_connections_per_host = 0;  ///< 0: no limit
   std::uint32_t min_idle = 0;
   Duration idle_timeout = std::chrono::seconds(60);
   Duration max_lifetime = std::chrono::minutes(5);
@@ -43,6 +45,7 @@ struct SiteSettings {
   std::uint32_t max_messages = 100;
   Duration connect_timeout = std::chrono::seconds(30);
   Rate rate;
+  Rate recipient_rate;
   Rate connect_rate;
   std::uint32_t max_waiting = 200;
   std::uint32_t max_recipients = 100;
@@ -61,7 +64,7 @@ struct SiteSettings {
   bool pipelining = true;
   bool chunking = true;
   std::uint16_t port = 25;
-  std::string source;  ///< name of a [source.NAME]; "" lets the kernel choose
+  std::string source;  ///< a [source.NAME] or [pool.NAME]; "" lets the kernel choose
   std::vector<IpNetwork> prohibited =
       networks_never_meant_by_mx();    ///< of hosts found by MX, not of [route]
   Fallback fallback = Fallback::Smtp;  ///< from [postfix], unless [site.NAME] says otherwise
@@ -76,13 +79,6 @@ struct NamedSite {
   std::vector<std::string> domains;  ///< exact
   SiteSettings settings;
   bool operator==(NamedSite const&) const = default;
-};
-
-/// [domain."x"]: limits below the site's.
-struct DomainSettings {
-  std::optional<std::uint32_t> max_connections;
-  Rate rate;
-  bool operator==(DomainSettings const&) const = default;
 };
 
 /// A host of [route]: "192.0.2.1:25", "[2001:db8::1]:25", "host:port".
@@ -102,6 +98,7 @@ struct LmtpSettings {
   std::uint64_t spill_above = 1U << 20U;
   std::uint64_t memory_limit = 512U << 20U;
   Duration max_wait = std::chrono::seconds(30);
+  bool trust_unsigned_tenant = false;
   bool operator==(LmtpSettings const&) const = default;
 };
 
@@ -148,8 +145,13 @@ struct Settings {
   PostfixSettings postfix;
   DnsSettings dns;
   SiteSettings smtp;  ///< defaults for every site
+  TotalSettings total;
   std::map<std::string, DomainSettings> domains;
   std::map<std::string, NamedSite> sites;
+  std::map<std::string, SourceSettings> sources;
+  std::map<std::string, PoolSettings> pools;
+  std::map<std::string, SenderDomainSettings> sender_domains;
+  std::map<std::string, TenantSettings> tenants;
   std::map<std::string, std::vector<RouteHost>> routes;  ///< exact domain, ".parent" or "*"
   LogSettings log;
   MetricsSettings metrics;

@@ -1,7 +1,8 @@
 #pragma once
 // How the rows of the table of options are written: table.add(key, member,
-// kind).says(...).note(...). For options.cc alone.
+// kind).says(...).note(...). For options*.cc alone.
 
+#include <cassert>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -31,12 +32,22 @@ std::string shown(Kind const& kind, std::optional<T> const& member) {
   return member ? kind.show(*member) : std::string();
 }
 
-// A named site has its settings inside, so every option of [smtp] can be read into it.
+// A named site has its settings inside, so every option of [smtp] can be read into it; the levels
+// have those that they share in one base.
 template <class Owner>
 Owner& owner_in(Part part) {
   if constexpr (std::is_same_v<Owner, SiteSettings>)
     if (auto* const named = std::get_if<NamedSite*>(&part)) return (*named)->settings;
-  return *std::get<Owner*>(part);
+  auto* const owner = std::visit(
+      [](auto* held) -> Owner* {
+        if constexpr (std::is_convertible_v<decltype(held), Owner*>)
+          return held;
+        else
+          return nullptr;
+      },
+      part);
+  assert(owner != nullptr && "an option is read into the part of its section");
+  return *owner;
 }
 
 // What the rows of the table are written with: the verbs stand behind add().

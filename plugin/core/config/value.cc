@@ -1,6 +1,7 @@
 #include "core/config/value.h"
 
 #include "core/config/host_port.h"
+#include "core/config/source_values.h"
 #include "core/message/address.h"
 
 namespace mailpool::value {
@@ -89,8 +90,9 @@ Result<std::string> parse_log_target(std::string_view text) {
 }
 
 Result<std::string> parse_source(std::string_view text) {
-  if (text.empty()) return std::string();
-  return failed(fmt::format("no [source.{}] is defined", printable(text, 64)));
+  // Whether there is a source of that name is asked once all sections are read.
+  if (text.empty() || is_plain_name(text)) return std::string(text);
+  return failed(quoted(text) + " cannot be the name of a source");
 }
 
 Result<IpNetwork> parse_network(std::string_view text) {
@@ -196,7 +198,7 @@ Parsed<std::string> log_target() {
 }
 
 Parsed<std::string> source() {
-  return {R"("", which lets the system choose the address)", parse_source, as_it_is};
+  return {R"(the name of a [source.NAME] or [pool.NAME], or "" for none)", parse_source, as_it_is};
 }
 
 }  // namespace mailpool::value

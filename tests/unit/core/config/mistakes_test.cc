@@ -197,12 +197,39 @@ BOOST_AUTO_TEST_CASE(a_section_is_a_section) {
 }
 
 BOOST_AUTO_TEST_CASE(sections_of_other_versions_are_unknown) {
-  for (auto section : {"[tls]", "[[rule]]", "[source.west]", "[milter]", "[imap.work]"})
+  for (auto section : {"[tls]", "[[rule]]", "[milter]", "[imap.work]"})
     BOOST_TEST(lines(std::string(section) + "\n").find("is not a section") != std::string::npos,
                section);
+}
+
+BOOST_AUTO_TEST_CASE(a_source_that_does_not_exist_is_named_with_its_line_and_the_nearest_one) {
   one("[smtp]\nsource = 'west'\n",
-      "f:2: [smtp] source: no [source.west] is defined; right would be \"\", which lets the system "
-      "choose the address");
+      "f:2: [smtp] source: there is no [source.west] and no [pool.west]; right would be a section "
+      "[source.west]");
+  one("[source.west]\n[site.a]\nmx = ['.a.example']\nsource = 'wets'\n",
+      "f:4: [site.a] source: there is no [source.wets] and no [pool.wets]; right would be west");
+  one("[tenant.acme]\nsource = 'x'\n",
+      "f:2: [tenant.acme] source: there is no [source.x] and no [pool.x]; right would be a section "
+      "[source.x]");
+  one("[sender_domain.'example.org']\nsource = 'x'\n",
+      "f:2: [sender_domain.example.org] source: there is no [source.x] and no [pool.x]; right "
+      "would "
+      "be a section [source.x]");
+  one("[source.west]\n[pool.both]\nsources = { west = 1, east = 2 }\n",
+      "f:3: [pool.both] sources: there is no [source.east]; right would be west");
+  none("[smtp]\nsource = 'both'\n[pool.both]\nsources = { west = 1 }\n[source.west]\n");
+}
+
+BOOST_AUTO_TEST_CASE(names_of_sources_pools_and_tenants_stand_for_one_thing) {
+  one("[source.a]\n[pool.a]\nsources = { a = 1 }\n",
+      "f:2: [pool.a] has the name of a source; right would be another name");
+  one("[source.West]\n",
+      "f:1: [source.West] is not a name; right would be small letters, digits and hyphens, at most "
+      "63, such as [source.west]");
+  one("[pool.a]\n", "f:1: [pool.a] has no sources; right would be sources = { west = 1 }");
+  one("[tenant.a]\nsender_domains = ['x.example']\n[tenant.b]\nsender_domains = ['X.example']\n",
+      "f:4: [tenant.b] sender_domains: \"x.example\" stands in line 2 already; right would be only "
+      "one of the two");
 }
 
 BOOST_AUTO_TEST_CASE(hostile_text_in_a_file_cannot_write_lines_or_colours) {

@@ -72,6 +72,7 @@ std::vector<Edges> all_edges() {
       {Section::Lmtp, "spill_above", {"'0B'", "'512MiB'"}, {"'1025MiB'", "0", "'513MiB'"}},
       {Section::Lmtp, "memory_limit", {"'1MiB'", "'1TiB'"}, {"'63KiB'", "'1025GiB'", "'1023KiB'"}},
       duration(Section::Lmtp, "max_wait", "'0s'", "'5m'", {"'301s'", "'300001ms'"}),
+      {Section::Lmtp, "trust_unsigned_tenant", {"true", "false"}, {"'yes'", "1"}},
       {Section::Control, "listen", {"'/a'"}, {"''", "'a'", too_long_path}},
       {Section::Control, "read_users", good_users, bad_users},
       {Section::Control, "write_users", good_users, bad_users},
@@ -88,6 +89,7 @@ std::vector<Edges> all_edges() {
       {Section::Dns, "trust_anchor", {"''", "'/a'"}, {"'a'", "false"}},
       duration(Section::Dns, "timeout", "'100ms'", "'1m'", {"'99ms'", "'61s'"}),
       number(Section::Smtp, "max_connections", "1", "0", "10000", "10001"),
+      number(Section::Smtp, "max_connections_per_host", "0", "-1", "10000", "10001"),
       number(Section::Smtp, "min_idle", "0", "-1", "10", "11"),
       duration(Section::Smtp, "idle_timeout", "'100ms'", "'1h'", {"'99ms'", "'3601s'"}),
       duration(Section::Smtp, "max_lifetime", "'1s'", "'1d'", {"'999ms'", "'25h'"}),
@@ -95,6 +97,7 @@ std::vector<Edges> all_edges() {
       number(Section::Smtp, "max_messages", "1", "0", "1000000", "1000001"),
       duration(Section::Smtp, "connect_timeout", "'100ms'", "'5m'", {"'99ms'", "'301s'"}),
       {Section::Smtp, "rate", good_rates, bad_rates},
+      {Section::Smtp, "recipient_rate", good_rates, bad_rates},
       {Section::Smtp, "connect_rate", good_rates, bad_rates},
       number(Section::Smtp, "max_waiting", "0", "-1", "100000", "100001"),
       number(Section::Smtp, "max_recipients", "1", "0", "10000", "10001"),
@@ -108,7 +111,7 @@ std::vector<Edges> all_edges() {
       {Section::Smtp, "pipelining", {"true", "false"}, {"'yes'", "1", "'true'"}},
       {Section::Smtp, "chunking", {"true", "false"}, {"'no'", "0"}},
       number(Section::Smtp, "port", "1", "0", "65535", "65536"),
-      {Section::Smtp, "source", {"''"}, {"'west'", "1"}},
+      {Section::Smtp, "source", {"''"}, {"'west'", "'West'", "1"}},
       {Section::Smtp,
        "prohibited",
        {"[]", "['10.0.0.0/8', 'fc00::/7', '192.0.2.1']"},
@@ -121,8 +124,53 @@ std::vector<Edges> all_edges() {
       reply("data_timeout"),
       reply("body_timeout"),
       duration(Section::Smtp, "end_of_data_timeout", "'100ms'", "'20m'", {"'99ms'", "'1201s'"}),
-      number(Section::Domain, "max_connections", "1", "0", "10000", "10001"),
+      number(Section::Total, "max_connections", "1", "0", "100000", "100001"),
+      {Section::Total, "rate", good_rates, bad_rates},
+      {Section::Total, "recipient_rate", good_rates, bad_rates},
+      {Section::Total, "connect_rate", good_rates, bad_rates},
+      number(Section::Domain, "max_connections", "1", "0", "100000", "100001"),
       {Section::Domain, "rate", good_rates, bad_rates},
+      {Section::Domain, "recipient_rate", good_rates, bad_rates},
+      number(Section::Domain, "max_recipients", "1", "0", "10000", "10001"),
+      {Section::Source,
+       "address",
+       {"'192.0.2.1'", "'2001:db8::1'", "[]", "['192.0.2.1']", "['192.0.2.1', '2001:db8::1']"},
+       {"''", "'localhost'", "'192.0.2.1:25'", "['192.0.2.1', '192.0.2.2']", "['x']", "1",
+        "['192.0.2.1', '2001:db8::1', '192.0.2.2']"}},
+      {Section::Source, "ehlo_name", {"''", "'out1.example.com'"}, {"'a b'", "1"}},
+      number(Section::Source, "max_connections", "1", "0", "100000", "100001"),
+      {Section::Source, "rate", good_rates, bad_rates},
+      {Section::Source, "recipient_rate", good_rates, bad_rates},
+      {Section::Source, "connect_rate", good_rates, bad_rates},
+      {Section::Source,
+       "warm_up",
+       {"{ start = '2026-12-01', plan = [0, 1000000000] }",
+        "{ start = '2028-02-29', plan = " + repeated("1", 366) + " }"},
+       {"{}", "{ start = 2026-12-01, plan = [1] }", "{ start = '2026-12-01' }", "{ plan = [50] }",
+        "{ start = '2026-12-01', plan = [] }", "{ start = '2027-02-29', plan = [5] }",
+        "{ start = '1.12.2026', plan = [5] }", "{ start = '2026-12-01', plan = [-1] }",
+        "{ start = '2026-12-01', plan = [1000000001] }",
+        "{ start = '2026-12-01', plan = [5], step = 2 }", "50",
+        "{ start = '2026-12-01', plan = " + repeated("1", 367) + " }"}},
+      {Section::Pool,
+       "sources",
+       {"{ known = 1 }", "{ known = 1000 }"},
+       {"{}", "{ known = 0 }", "{ known = 1001 }", "{ unknown = 1 }", "['known']", "'known'"}},
+      number(Section::SenderDomain, "max_connections", "1", "0", "100000", "100001"),
+      {Section::SenderDomain, "rate", good_rates, bad_rates},
+      {Section::SenderDomain, "recipient_rate", good_rates, bad_rates},
+      number(Section::SenderDomain, "max_recipients", "1", "0", "10000", "10001"),
+      {Section::SenderDomain, "source", {"''"}, {"'west'", "1"}},
+      {Section::Tenant,
+       "sender_domains",
+       {"[]", "['a.example', 'b.example']"},
+       {"['a.example', 'A.example']", "['*']", "'a.example'"}},
+      number(Section::Tenant, "priority", "1", "0", "100", "101"),
+      number(Section::Tenant, "max_connections", "1", "0", "100000", "100001"),
+      {Section::Tenant, "rate", good_rates, bad_rates},
+      {Section::Tenant, "recipient_rate", good_rates, bad_rates},
+      number(Section::Tenant, "max_recipients", "1", "0", "10000", "10001"),
+      {Section::Tenant, "source", {"''"}, {"'west'", "1"}},
       {Section::Site,
        "mx",
        {"['.a.example']"},
@@ -150,7 +198,11 @@ std::vector<Edges> all_edges() {
 std::string file_with(Section section, std::string const& key, std::string const& value) {
   auto const line = key + " = " + value + "\n";
   if (section == Section::Top) return line;
-  if (section == Section::Domain) return "[domain.'example.org']\n" + line;
+  if (section == Section::Pool) return "[source.known]\n[pool.one]\n" + line;
+  if (name_in_title(section) == "\"NAME\"")
+    return "[" + std::string(name_of(section)) + ".'example.org']\n" + line;
+  if (section != Section::Site && !name_in_title(section).empty())
+    return "[" + std::string(name_of(section)) + ".one]\n" + line;
   if (section == Section::Site)
     return "[site.one]\n" + std::string(key == "fallback" ? "mx = ['.one.example']\n" : "") + line;
   return "[" + std::string(name_of(section)) + "]\n" + line;
@@ -196,7 +248,8 @@ BOOST_AUTO_TEST_CASE(each_section_stands_together) {
   std::size_t sum = 0;
   for (auto section :
        {Section::Top, Section::Lmtp, Section::Control, Section::Postfix, Section::Dns,
-        Section::Smtp, Section::Domain, Section::Site, Section::Log, Section::Metrics})
+        Section::Smtp, Section::Domain, Section::Site, Section::Log, Section::Metrics,
+        Section::Total, Section::Source, Section::Pool, Section::SenderDomain, Section::Tenant})
     sum += options_of(section).size();
   BOOST_TEST(sum == options().size());
 }

@@ -68,7 +68,9 @@ BOOST_AUTO_TEST_CASE(an_example_with_every_section_reads_as_written) {
   auto const settings = good(file("tests/unit/core/config/contract_example.toml"));
   Settings expected;
   expected.hostname = "mail.example.com";
-  expected.domains["example.org"] = {2, Rate::parse("5/s").value()};
+  auto& domain = expected.domains["example.org"];
+  domain.max_connections = 2;
+  domain.rate = Rate::parse("5/s").value();
   auto& google = expected.sites["google"];
   google.name = "google";
   google.mx = {".google.com", ".googlemail.com"};
@@ -103,6 +105,25 @@ min_idle = 2
 prohibited = ["10.0.0.0/8"]
 [domain."x.example"]
 rate = "1/d"
+[total]
+max_connections = 500
+connect_rate = "10/s"
+[source.west]
+address = ["192.0.2.10", "2001:db8::10"]
+ehlo_name = "west.example.com"
+warm_up = { start = "2026-12-01", plan = [50, 100] }
+[source.east]
+address = "192.0.2.11"
+[pool.both]
+sources = { west = 3, east = 1 }
+[sender_domain."y.example"]
+source = "both"
+recipient_rate = "5/s, burst 9"
+[tenant.acme]
+sender_domains = ["a.example"]
+priority = 100
+max_recipients = 5
+source = "west"
 [route]
 "*" = ["[2001:db8::1]:26", "mx.example.com:25"]
 ".p.example" = ["192.0.2.1:25"]

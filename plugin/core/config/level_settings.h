@@ -1,0 +1,81 @@
+#pragma once
+// Settings of the levels that limits are counted at, beside the site: all together, a recipient
+// domain, a source, a sender domain, a tenant.
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/ip.h"
+#include "core/config/rate.h"
+
+namespace mailpool {
+
+/// What every level may limit; a section offers those that mean something there.
+struct LevelSettings {
+  std::optional<std::uint32_t> max_connections;
+  Rate rate;            ///< transactions
+  Rate recipient_rate;  ///< recipients of these
+  Rate connect_rate;
+  std::optional<std::uint32_t> max_recipients;  ///< per transaction
+  bool operator==(LevelSettings const&) const = default;
+};
+
+/// [total]: over all sites together.
+struct TotalSettings : LevelSettings {
+  bool operator==(TotalSettings const&) const = default;
+};
+
+/// [domain."x"]: limits below the site's.
+struct DomainSettings : LevelSettings {
+  bool operator==(DomainSettings const&) const = default;
+};
+
+/// How many messages a new address may send to each site on each of its first days.
+struct WarmUp {
+  std::chrono::sys_days start{};    ///< the day of plan[0], in UTC
+  std::vector<std::uint32_t> plan;  ///< by day; empty: no warm-up. After the last day: no limit
+  [[nodiscard]] bool is_planned() const { return !plan.empty(); }
+  bool operator==(WarmUp const&) const = default;
+};
+
+/// [source.NAME]: where mail is sent from.
+struct SourceSettings : LevelSettings {
+  std::vector<IpAddress> address;  ///< at most one of each family; none: the system chooses
+  std::string ehlo_name;           ///< "": `hostname`
+  WarmUp warm_up;
+  bool operator==(SourceSettings const&) const = default;
+};
+
+/// One of a pool's sources and its part of the messages.
+struct WeightedSource {
+  std::string source;
+  std::uint32_t weight = 1;
+  bool operator==(WeightedSource const&) const = default;
+};
+
+/// [pool.NAME]: sources that share the work.
+struct PoolSettings {
+  std::vector<WeightedSource> sources;
+  bool operator==(PoolSettings const&) const = default;
+};
+
+/// [sender_domain."x"]: the domain of the envelope's sender.
+struct SenderDomainSettings : LevelSettings {
+  std::string source;  ///< a [source.NAME] or [pool.NAME]; "": as the site says
+  bool operator==(SenderDomainSettings const&) const = default;
+};
+
+inline constexpr std::uint32_t usual_priority = 10;
+
+/// [tenant.NAME]: somebody who sends through this host.
+struct TenantSettings : LevelSettings {
+  std::vector<std::string> sender_domains;  ///< whose mail is the tenant's without being marked
+  std::uint32_t priority = usual_priority;  ///< its turns among the waiting, in proportion
+  std::string source;  ///< a [source.NAME] or [pool.NAME]; "": as sender domain or site say
+  bool operator==(TenantSettings const&) const = default;
+};
+
+}  // namespace mailpool
