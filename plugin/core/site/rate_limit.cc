@@ -25,4 +25,9 @@ void RateLimit::take(TimePoint now) {
   paid_until_ = std::max(paid_until_, now) + interval();
 }
 
+void RateLimit::pause(TimePoint now) {
+  if (!rate_.is_limited()) return;
+  paid_until_ = std::max(paid_until_, now + tolerance() + interval());
+}
+
 }  // namespace mailpool::site

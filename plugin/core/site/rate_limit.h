@@ -18,6 +18,8 @@ class RateLimit {
   void take(TimePoint now);
   /// A new rate keeps what was used under the old one.
   void reconfigure(Rate rate) { rate_ = rate; }
+  /// Nothing passes for one interval from now: what was saved up is forgotten.
+  void pause(TimePoint now);
   [[nodiscard]] Rate const& rate() const { return rate_; }
 
  private:

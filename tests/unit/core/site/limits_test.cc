@@ -69,6 +69,15 @@ BOOST_AUTO_TEST_CASE(a_new_rate_does_not_forget_what_was_used) {
   BOOST_TEST((limit.earliest(start + 1s) == start + 61s));
 }
 
+BOOST_AUTO_TEST_CASE(a_pause_lets_nothing_pass_for_one_interval) {
+  RateLimit limit({10, 1s, 5});
+  limit.pause(start);
+  BOOST_TEST((limit.earliest(start) == start + 100ms));
+  limit.take(start + 100ms);
+  limit.pause(start);  // never shortens a wait
+  BOOST_TEST((limit.earliest(start) == start + 200ms));
+}
+
 BOOST_AUTO_TEST_CASE(a_permit_is_given_back_when_it_is_dropped_and_only_once) {
   ConcurrencyLimit limit(2);
   {
