@@ -7,6 +7,7 @@
 #include "core/base/text.h"
 #include "core/config/document.h"
 #include "core/config/host_port.h"
+#include "core/config/load_imap.h"
 #include "core/config/load_levels.h"
 #include "core/config/options.h"
 #include "core/config/quantity.h"
@@ -92,6 +93,8 @@ void Loader::read(Node const& root) {
   load_levels(root, reader_, settings_);
   if (auto const* entry = root.find("route"); entry && reader_.is_table(*entry, "[route]"))
     read_routes(entry->value);
+  if (auto const* entry = root.find("imap"); entry && reader_.is_table(*entry, "[imap.NAME]"))
+    read_imap_profiles(reader_, settings_, entry->value);
 }
 
 void Loader::read_plain_sections(Node const& root) {

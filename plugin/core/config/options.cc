@@ -2,6 +2,7 @@
 
 #include <cassert>
 
+#include "core/config/options_imap.h"
 #include "core/config/options_levels.h"
 #include "core/config/table.h"
 
@@ -288,6 +289,7 @@ std::vector<Option> whole_table() {
   add_site(table);
   add_sources(table);
   add_senders(table);
+  add_imap(table);
   add_log_and_metrics(table);
   return options;
 }
@@ -322,6 +324,11 @@ std::string_view name_of(Section section) {
       return "sender_domain";
     case Section::Tenant:
       return "tenant";
+    case Section::Imap:
+    case Section::ImapAccount:
+      return "imap";
+    case Section::ImapDynamic:
+      return "imap_dynamic";
     case Section::Log:
       return "log";
     case Section::Metrics:
@@ -339,7 +346,10 @@ std::string_view name_in_title(Section section) {
     case Section::Source:
     case Section::Pool:
     case Section::Tenant:
+    case Section::Imap:
       return "NAME";
+    case Section::ImapAccount:
+      return "NAME.account";
     default:
       return "";
   }
@@ -378,6 +388,8 @@ Part part_of(Settings& settings, Section section) {
       return &settings.dns;
     case Section::Smtp:
       return &settings.smtp;
+    case Section::ImapDynamic:
+      return &settings.imap_dynamic;
     case Section::Log:
       return &settings.log;
     case Section::Metrics:
@@ -390,6 +402,8 @@ Part part_of(Settings& settings, Section section) {
     case Section::Pool:
     case Section::SenderDomain:
     case Section::Tenant:
+    case Section::Imap:
+    case Section::ImapAccount:
       break;
   }
   assert(false && "a section with a name has as many parts as names");

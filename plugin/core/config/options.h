@@ -30,6 +30,9 @@ enum class Section : std::uint8_t {
   Pool,          ///< [pool.NAME]
   SenderDomain,  ///< [sender_domain."NAME"]
   Tenant,        ///< [tenant.NAME]
+  Imap,          ///< [imap.NAME]
+  ImapAccount,   ///< [imap.NAME.account]
+  ImapDynamic,   ///< [imap_dynamic]
   Log,
   Metrics,
 };
@@ -40,10 +43,11 @@ enum class Section : std::uint8_t {
 [[nodiscard]] std::string_view name_in_title(Section section);
 
 /// The struct that a section's options are kept in.
-using Part = std::variant<Settings*, LmtpSettings*, ControlSettings*, PostfixSettings*,
-                          DnsSettings*, SiteSettings*, DomainSettings*, NamedSite*, LogSettings*,
-                          MetricsSettings*, TotalSettings*, SourceSettings*, PoolSettings*,
-                          SenderDomainSettings*, TenantSettings*>;
+using Part =
+    std::variant<Settings*, LmtpSettings*, ControlSettings*, PostfixSettings*, DnsSettings*,
+                 SiteSettings*, DomainSettings*, NamedSite*, LogSettings*, MetricsSettings*,
+                 TotalSettings*, SourceSettings*, PoolSettings*, SenderDomainSettings*,
+                 TenantSettings*, ImapSettings*, ImapAccount*, ImapDynamicSettings*>;
 
 struct Option {
   Section section;

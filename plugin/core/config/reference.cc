@@ -69,6 +69,16 @@ std::vector<Chapter> chapters() {
        "\"mx.example.com:25\". Hosts named here may be loopback or private.",
        {},
        true},
+      {"[imap.bounces]", "[imap.NAME]",
+       "A pool of logged-in connections to an IMAP server, for programs on this host. They connect "
+       "here instead and log in as they would there.",
+       of(Section::Imap), true},
+      {"[imap.bounces.account]", "[imap.NAME.account]",
+       "Sockets without a login: their clients are this user from the start.",
+       of(Section::ImapAccount), true},
+      {"[imap_dynamic]", "[imap_dynamic]",
+       "Where programs name the IMAP server themselves, among those that are allowed here.",
+       of(Section::ImapDynamic)},
       {"[log]", "[log]", "What mailpoold says about its work.", of(Section::Log)},
       {"[metrics]", "[metrics]", "Figures for Prometheus.", of(Section::Metrics)},
   };
@@ -84,6 +94,7 @@ struct Defaults {
   PoolSettings pool;
   SenderDomainSettings sender_domain;
   TenantSettings tenant;
+  ImapSettings imap;
 
   Part part(Section section) {
     switch (section) {
@@ -99,6 +110,10 @@ struct Defaults {
         return &sender_domain;
       case Section::Tenant:
         return &tenant;
+      case Section::Imap:
+        return &imap;
+      case Section::ImapAccount:
+        return &imap.account;
       default:
         return part_of(settings, section);
     }
@@ -239,6 +254,14 @@ void add_site(std::string& text, NamedSite site, NamedSite base) {
   }
 }
 
+void add_profile(std::string& text, ImapSettings profile) {
+  text += fmt::format("\n[imap.{}]\n", profile.name);
+  add_values(text, &profile, of(Section::Imap));
+  if (!profile.account.is_configured()) return;
+  text += fmt::format("\n[imap.{}.account]\n", profile.name);
+  add_values(text, &profile.account, of(Section::ImapAccount));
+}
+
 }  // namespace
 
 std::string sample_file() {
@@ -274,7 +297,7 @@ std::string settings_as_toml(Settings const& settings) {
   std::string text;
   for (auto section :
        {Section::Top, Section::Lmtp, Section::Control, Section::Postfix, Section::Dns,
-        Section::Smtp, Section::Total, Section::Log, Section::Metrics}) {
+        Section::Smtp, Section::Total, Section::ImapDynamic, Section::Log, Section::Metrics}) {
     if (section != Section::Top) text += fmt::format("\n[{}]\n", name_of(section));
     add_values(text, part_of(copy, section), of(section));
   }
@@ -286,6 +309,7 @@ std::string settings_as_toml(Settings const& settings) {
   NamedSite base;
   base.settings = settings.smtp;
   for (auto const& [name, site] : settings.sites) add_site(text, site, base);
+  for (auto const& [name, profile] : settings.imap) add_profile(text, profile);
   if (!settings.routes.empty()) text += "\n[route]\n";
   for (auto const& [domain, hosts] : settings.routes)
     text += fmt::format("{} = {}\n", value::toml_string(domain),

@@ -28,8 +28,8 @@ std::string sections_with(std::string_view key) {
 }  // namespace
 
 std::vector<std::string> section_names() {
-  std::vector<std::string> names{"domain", "site",          "route", "source",
-                                 "pool",   "sender_domain", "tenant"};
+  std::vector<std::string> names{"domain", "site",          "route",  "source",
+                                 "pool",   "sender_domain", "tenant", "imap"};
   for (auto section : plain_sections) names.emplace_back(name_of(section));
   return names;
 }

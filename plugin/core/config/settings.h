@@ -13,6 +13,7 @@
 #include "core/base/ip.h"
 #include "core/base/log.h"
 #include "core/base/time.h"
+#include "core/config/imap_settings.h"
 #include "core/config/level_settings.h"
 #include "core/config/rate.h"
 
@@ -153,6 +154,8 @@ struct Settings {
   std::map<std::string, SenderDomainSettings> sender_domains;
   std::map<std::string, TenantSettings> tenants;
   std::map<std::string, std::vector<RouteHost>> routes;  ///< exact domain, ".parent" or "*"
+  std::map<std::string, ImapSettings> imap;              ///< [imap.NAME]
+  ImapDynamicSettings imap_dynamic;
   LogSettings log;
   MetricsSettings metrics;
 

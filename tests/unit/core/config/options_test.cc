@@ -195,9 +195,84 @@ std::vector<Edges> all_edges() {
   };
 }
 
+// Those of [imap.NAME], [imap.NAME.account] and [imap_dynamic].
+std::vector<Edges> imap_edges() {
+  auto const I = Section::Imap;
+  std::string const long_path = "'/" + std::string(107, 'x') + "'";
+  std::vector<std::string> const bad_users{"['']", "['a b']", "[1]", "'root'"};
+  std::vector<std::string> const paths{"['/a']", "['/a', '/b']"};
+  std::vector<std::string> const bad_paths{"'/a'", "['a']", "[" + long_path + "]"};
+  return {
+      {I,
+       "server",
+       {"['a.example:993']", "['[::1]:143', '127.0.0.1:1']"},
+       {"[]", "['a.example']", "'a.example:993'"}},
+      {I, "tls", {"'implicit'", "'starttls'", "'none'"}, {"'may'", "true"}},
+      {I, "tls_verify", {"true", "false"}, {"'yes'", "1"}},
+      {I, "tls_ca_file", {"''", "'/a.pem'"}, {"'a.pem'", "1"}},
+      {I,
+       "listen",
+       {"['/a']", "['127.0.0.1:1143']", "['[::1]:1143']"},
+       {"['a']", "['192.0.2.1:143']", "['0.0.0.0:143']", "['localhost:143']", "['127.0.0.1']",
+        "[" + long_path + "]"}},
+      {I, "socket_mode", {"'0600'"}, {"'0999'", "600"}},
+      {I, "socket_group", {"''", "'mail'"}, {"'a b'"}},
+      {I, "allow_users", {"[]", "['root', '1000']"}, bad_users},
+      number(I, "max_clients", "1", "0", "20000", "20001"),
+      duration(I, "client_timeout", "'1s'", "'1d'", {"'999ms'", "'25h'"}),
+      number(I, "pool_size", "1", "0", "1000", "1001"),
+      number(I, "max_connections", "1", "0", "10000", "10001"),
+      number(I, "min_idle", "0", "-1", "8", "9"),
+      number(I, "max_waiting", "0", "-1", "20000", "20001"),
+      number(I, "max_uses", "0", "-1", "1000000", "1000001"),
+      duration(I, "checkout_timeout", "'100ms'", "'5m'", {"'99ms'", "'301s'"}),
+      duration(I, "connect_timeout", "'100ms'", "'5m'", {"'99ms'", "'301s'"}),
+      duration(I, "idle_timeout", "'100ms'", "'1d'", {"'99ms'", "'25h'"}),
+      duration(I, "max_lifetime", "'1s'", "'1d'", {"'999ms'", "'25h'"}),
+      duration(I, "keepalive", "'1s'", "'29m'", {"'999ms'", "'1741s'"}),
+      duration(I, "check_after", "'0s'", "'1h'", {"'3601s'"}),
+      duration(I, "check_timeout", "'10ms'", "'1m'", {"'9ms'", "'61s'"}),
+      duration(I, "max_loan_time", "'0s'", "'1d'", {"'25h'"}),
+      duration(I, "reauth_interval", "'1s'", "'1d'", {"'999ms'", "'25h'"}),
+      duration(I, "reset_timeout", "'10ms'", "'5m'", {"'9ms'", "'301s'"}),
+      {I, "reset_max_bytes", {"'1KiB'", "'1GiB'"}, {"'1023B'", "'1025MiB'", "5"}},
+      {Section::ImapAccount, "user", {"'u'"}, {"''", "\"a\\nb\"", "1"}},
+      {Section::ImapAccount, "password_file", {"'/p'"}, {"''", "'p'"}},
+      {Section::ImapAccount, "listen", paths, bad_paths},
+      {Section::ImapAccount, "allow_users", {"[]", "['root']"}, bad_users},
+      {Section::ImapDynamic, "listen", paths, bad_paths},
+      {Section::ImapDynamic, "socket_mode", {"'0600'"}, {"'0999'"}},
+      {Section::ImapDynamic, "socket_group", {"''", "'mail'"}, {"'a b'"}},
+      {Section::ImapDynamic, "allow_users", {"[]", "['root']"}, bad_users},
+      {Section::ImapDynamic,
+       "servers",
+       {"['a.example:993', '*.b.example:993']"},
+       {"['*:993']", "['a.example']", "'a.example:993'"}},
+      number(Section::ImapDynamic, "max_profiles", "1", "0", "10000", "10001"),
+  };
+}
+
+// A profile that lacks nothing but this option.
+std::string imap_file_with(Section section, std::string const& key, std::string const& line) {
+  std::string text = "[imap.a]\n";
+  auto const add = [&](char const* other, char const* rest) {
+    if (section == Section::ImapAccount || key != other) text += std::string(other) + rest;
+  };
+  add("server", " = ['a.example:993']\n");
+  add("listen", " = ['/own']\n");
+  if (section == Section::Imap) return text + line;
+  text += "[imap.a.account]\n";
+  for (auto const& [other, rest] : {std::pair("user", "'x'"), std::pair("password_file", "'/x'"),
+                                    std::pair("listen", "['/x']")})
+    if (key != other) text += std::string(other) + " = " + rest + "\n";
+  return text + line;
+}
+
 std::string file_with(Section section, std::string const& key, std::string const& value) {
   auto const line = key + " = " + value + "\n";
   if (section == Section::Top) return line;
+  if (section == Section::Imap || section == Section::ImapAccount)
+    return imap_file_with(section, key, line);
   if (section == Section::Pool) return "[source.known]\n[pool.one]\n" + line;
   if (name_in_title(section) == "\"NAME\"")
     return "[" + std::string(name_of(section)) + ".'example.org']\n" + line;
@@ -214,7 +289,9 @@ BOOST_AUTO_TEST_SUITE(options_table)
 
 BOOST_AUTO_TEST_CASE(every_option_takes_its_edges_and_nothing_beyond) {
   std::set<std::pair<Section, std::string>> covered;
-  for (auto const& edges : all_edges()) {
+  auto table = all_edges();
+  for (auto& edges : imap_edges()) table.push_back(std::move(edges));
+  for (auto const& edges : table) {
     covered.emplace(edges.section, edges.key);
     for (auto const& value : edges.good) {
       auto const loaded = load_settings(file_with(edges.section, edges.key, value), "f");
@@ -249,7 +326,8 @@ BOOST_AUTO_TEST_CASE(each_section_stands_together) {
   for (auto section :
        {Section::Top, Section::Lmtp, Section::Control, Section::Postfix, Section::Dns,
         Section::Smtp, Section::Domain, Section::Site, Section::Log, Section::Metrics,
-        Section::Total, Section::Source, Section::Pool, Section::SenderDomain, Section::Tenant})
+        Section::Total, Section::Source, Section::Pool, Section::SenderDomain, Section::Tenant,
+        Section::Imap, Section::ImapAccount, Section::ImapDynamic})
     sum += options_of(section).size();
   BOOST_TEST(sum == options().size());
 }
