@@ -167,8 +167,8 @@ void Stream::read_tls(TimePoint now) {
   }
 }
 
-void Stream::begin_tls(std::string const& server_name) {
-  ssl_ = streams_.tls().connection(fd_, server_name);
+void Stream::begin_tls(tls::Plan const& plan) {
+  ssl_ = streams_.tls().connection(fd_, plan.server_name);
   if (!ssl_) return fail("out of memory for TLS");
   phase_ = Phase::Handshake;
   wake();
@@ -299,7 +299,7 @@ class Handle final : public delivery::Transport {
   explicit Handle(Stream& stream) : stream_(stream) {}
   ~Handle() override { stream_.close(); }
   void wake() override { stream_.wake(); }
-  void begin_tls(std::string const& server_name) override { stream_.begin_tls(server_name); }
+  void begin_tls(tls::Plan const& plan) override { stream_.begin_tls(plan); }
 
  private:
   Stream& stream_;

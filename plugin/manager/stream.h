@@ -29,7 +29,7 @@ class Stream {
   Stream& operator=(Stream const&) = delete;
 
   void wake();
-  void begin_tls(std::string const& server_name);
+  void begin_tls(tls::Plan const& plan);
   /// Closes the socket; no event comes any more.
   void close();
   /// Writes what there is to write and sets the timer. At the end of a turn.

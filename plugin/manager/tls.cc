@@ -100,7 +100,11 @@ TlsProgress tls_write(SSL* ssl, std::string_view octets) {
 }
 
 delivery::TlsFacts tls_facts(SSL* ssl) {
-  return {SSL_get_version(ssl), SSL_get_cipher_name(ssl), SSL_session_reused(ssl) == 1};
+  delivery::TlsFacts facts;
+  facts.version = SSL_get_version(ssl);
+  facts.cipher = SSL_get_cipher_name(ssl);
+  facts.resumed = SSL_session_reused(ssl) == 1;
+  return facts;
 }
 
 }  // namespace mailpool::manager

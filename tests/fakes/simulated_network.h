@@ -60,7 +60,7 @@ class SimulatedTransport final : public delivery::Transport {
       : server_(std::move(server)) {}
   ~SimulatedTransport() override { server_->events = nullptr; }
   void wake() override {}
-  void begin_tls(std::string const&) override {}
+  void begin_tls(tls::Plan const&) override {}
 
  private:
   std::shared_ptr<SimulatedServer> server_;

@@ -10,6 +10,7 @@
 
 #include "core/base/ip.h"
 #include "core/config/rate.h"
+#include "core/config/tls_settings.h"
 
 namespace mailpool {
 
@@ -30,6 +31,8 @@ struct TotalSettings : LevelSettings {
 
 /// [domain."x"]: limits below the site's.
 struct DomainSettings : LevelSettings {
+  std::optional<TlsLevel> tls;         ///< instead of its site's
+  std::vector<std::string> tls_match;  ///< likewise, if not empty
   bool operator==(DomainSettings const&) const = default;
 };
 

@@ -20,18 +20,6 @@ std::string_view name_of(IpPreference preference) {
   return "";
 }
 
-std::string_view name_of(TlsLevel level) {
-  switch (level) {
-    case TlsLevel::None:
-      return "none";
-    case TlsLevel::May:
-      return "may";
-    case TlsLevel::Encrypt:
-      return "encrypt";
-  }
-  return "";
-}
-
 std::string_view name_of(EightBit choice) {
   switch (choice) {
     case EightBit::Send:

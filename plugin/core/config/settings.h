@@ -16,17 +16,16 @@
 #include "core/config/imap_settings.h"
 #include "core/config/level_settings.h"
 #include "core/config/rate.h"
+#include "core/config/tls_settings.h"
 
 namespace mailpool {
 
 enum class IpPreference : std::uint8_t { Any, Only4, Only6, Prefer4, Prefer6 };
-enum class TlsLevel : std::uint8_t { None, May, Encrypt };
 enum class EightBit : std::uint8_t { Send, Refuse };
 enum class Fallback : std::uint8_t { Smtp, Defer };
 
 /// The words of the configuration file, of logs and of poolctl.
 [[nodiscard]] std::string_view name_of(IpPreference preference);
-[[nodiscard]] std::string_view name_of(TlsLevel level);
 [[nodiscard]] std::string_view name_of(EightBit choice);
 [[nodiscard]] std::string_view name_of(Fallback fallback);
 [[nodiscard]] std::string_view name_of(LogLevel level);
@@ -52,6 +51,7 @@ struct SiteSettings {
   std::uint32_t max_recipients = 100;
   IpPreference ip = IpPreference::Any;
   TlsLevel tls = TlsLevel::May;
+  TlsSettings tls_settings;  ///< from [tls], unless [site.NAME] says otherwise
   EightBit eight_bit = EightBit::Send;
   Duration one_flight_within = std::chrono::seconds(5);
   Duration greeting_timeout = std::chrono::minutes(5);
@@ -158,6 +158,7 @@ struct Settings {
   ImapDynamicSettings imap_dynamic;
   LogSettings log;
   MetricsSettings metrics;
+  MtaStsSettings mta_sts;
 
   bool operator==(Settings const&) const = default;
 };

@@ -10,15 +10,11 @@
 #include "core/base/time.h"
 #include "core/route/router.h"
 #include "core/smtp/session.h"
+#include "core/tls/policy.h"
 
 namespace mailpool::delivery {
 
-/// How TLS came out, in words for status and logs.
-struct TlsFacts {
-  std::string version;  ///< "TLSv1.3"
-  std::string cipher;
-  bool resumed = false;
-};
+using TlsFacts = tls::Facts;
 
 /// Who is behind a transport. Calls come from the event loop only, never from inside
 /// Network::connect() or a Transport's methods.
@@ -48,7 +44,7 @@ class Transport {
   virtual ~Transport() = default;
   /// There may be output, or another deadline.
   virtual void wake() = 0;
-  virtual void begin_tls(std::string const& server_name) = 0;
+  virtual void begin_tls(tls::Plan const& plan) = 0;
 };
 
 class Network {

@@ -29,6 +29,11 @@ smtp::TlsMode mode_of(TlsLevel level) {
     case TlsLevel::May:
       return smtp::TlsMode::May;
     case TlsLevel::Encrypt:
+    case TlsLevel::Verify:
+    case TlsLevel::Secure:
+    case TlsLevel::Dane:
+    case TlsLevel::DaneOnly:
+    case TlsLevel::Auto:
       return smtp::TlsMode::Encrypt;
   }
   return smtp::TlsMode::May;

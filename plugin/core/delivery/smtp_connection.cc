@@ -72,7 +72,9 @@ void SmtpConnection::handle(smtp::Event& event, TimePoint now) {
   } else if (std::holds_alternative<smtp::Checked>(event)) {
     owner_.on_checked(*this, now);
   } else {
-    transport_->begin_tls(target_.host);
+    tls::Plan plan;
+    plan.server_name = target_.host;
+    transport_->begin_tls(plan);
   }
 }
 
