@@ -63,7 +63,9 @@ Result<void> Reading::take(std::string_view key, std::string_view value) {
     auto const seconds = to_number(value);
     if (!seconds || value.size() > 10)
       return failed(fmt::format("max_age \"{}\" is no number", printable(value, 40)));
-    policy.max_age = std::min(longest_max_age, Duration(std::chrono::seconds(*seconds)));
+    constexpr std::uint64_t most =
+        std::chrono::duration_cast<std::chrono::seconds>(longest_max_age).count();
+    policy.max_age = std::chrono::seconds(std::min(*seconds, most));
     has_max_age = true;
   } else if (key == "mx") {
     if (!is_mx_pattern(value))
