@@ -72,8 +72,8 @@ def certificate(authority: Authority) -> Certificate:
 
 @pytest.fixture(scope="session")
 def imap_certificate(authority: Authority) -> Certificate:
-    """For the IMAP servers' name."""
-    return authority.issue(IMAP_NAME)
+    """For the IMAP servers' name, and for the address where no name server is asked."""
+    return authority.issue(IMAP_NAME, "127.0.0.1")
 
 
 @pytest.fixture

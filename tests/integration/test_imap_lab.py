@@ -4,13 +4,16 @@ import socket
 
 import pytest
 
-from lab.certificates import Certificate
+from lab.certificates import Authority, Certificate
 from lab.cyrus import Cyrus
 from lab.dovecot import Dovecot
 from lab.fakeimap import BlackHole, FakeImap
 from lab.imap import Imap, ImapError, capabilities
 from lab.imapproxy import Imapproxy
+from lab.isolation import USERS, over_tls, prepare
+from lab.isolation_run import run
 from lab.process import Lab
+from lab.strict_session import INHERITED, SILENCE, TAGS
 
 MESSAGE = b"Subject: watermark\r\n\r\nof anna\r\n"
 
@@ -88,3 +91,19 @@ def test_a_black_hole_neither_accepts_nor_refuses(lab: Lab):
     hole = BlackHole(lab)
     with pytest.raises(TimeoutError):
         socket.create_connection(("127.0.0.1", hole.port), timeout=0.3)
+
+
+def test_the_isolation_harness_finds_nothing_at_the_server_itself(lab: Lab, imap_certificate: Certificate, authority: Authority):
+    server = Dovecot(lab, imap_certificate, users=dict(USERS), scheme="PLAIN").start()
+    prepare(over_tls(server.port), USERS)
+    result, _ = run(lab, server, authority.certificate, "direct", sessions=150)
+    assert result.leaks() == 0, result.findings
+    assert result.refused == 0
+
+
+def test_the_isolation_harness_finds_every_kind_of_leak_in_imapproxy(lab: Lab, imap_certificate: Certificate, authority: Authority):
+    server = Dovecot(lab, imap_certificate, users=dict(USERS), scheme="PLAIN").start()
+    prepare(over_tls(server.port), USERS)
+    result, _ = run(lab, server, authority.certificate, "imapproxy", sessions=120)
+    for kind in (TAGS, INHERITED, SILENCE):
+        assert result.kinds[kind] > 0, result.summary()
