@@ -277,7 +277,7 @@ class Driver {
     s.refuse_eight_bit = (bits & 16U) != 0;
     s.one_flight_within = (bits & 32U) != 0 ? Duration::zero() : Duration(5s);
     s.one_flight_up_to = (bits & 64U) != 0 ? 20 : 65536;
-    s.timeouts = {300s, 300s, 120s, 300s, 300s, 120s, 180s, 600s, 20s, 5s};
+    s.timeouts = {300s, 300s, 120s, 120s, 300s, 300s, 120s, 180s, 600s, 20s, 5s};
     return s;
   }
 

@@ -173,6 +173,7 @@ smtp::SessionSettings Site::session_settings(route::Target const& target, TimePo
   s.timeouts = {settings_.greeting_timeout,
                 settings_.ehlo_timeout,
                 settings_.starttls_timeout,
+                settings_.starttls_timeout,
                 settings_.mail_timeout,
                 settings_.rcpt_timeout,
                 settings_.data_timeout,

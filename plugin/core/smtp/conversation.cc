@@ -19,8 +19,12 @@ constexpr std::uint64_t progress_step = 65536;
 
 }  // namespace
 
-Session::Conversation::Conversation(SessionSettings settings, TimePoint now)
-    : settings_(std::move(settings)), last_reply_at_(now), waiting_since_(now) {
+Session::Conversation::Conversation(SessionSettings settings, TimePoint now,
+                                    std::unique_ptr<Login> login)
+    : settings_(std::move(settings)),
+      login_(std::move(login)),
+      last_reply_at_(now),
+      waiting_since_(now) {
   ledger_.push({Command::Greeting});
 }
 
@@ -94,7 +98,9 @@ void Session::Conversation::trouble(Sign sign, std::string_view how, TimePoint n
   if (state_ == State::Quit) return close(closing_reason_);
   if (is_setting_up()) {
     bool const is_nonsense = sign == Nonsense;
-    auto words = failure_of(settings_.relay, sign, sentence_of(state_), how);
+    auto const details =
+        login_ ? login_->authentication.redacted(std::string(how)) : std::string(how);
+    auto words = failure_of(settings_.relay, sign, sentence_of(state_), details);
     return fail_setup(std::move(words), !is_nonsense && may_try_plain(), is_nonsense);
   }
   Closed closed;
@@ -232,6 +238,8 @@ Duration Session::Conversation::timeout_of(Command command) const {
       return t.ehlo;
     case Command::StartTls:
       return t.starttls;
+    case Command::Auth:
+      return t.auth;
     case Command::Mail:
       return t.mail;
     case Command::Rcpt:

@@ -1,7 +1,7 @@
 #pragma once
-// The inside of Session: what is said, owed and known. Four sources: conversation.cc (octets and
-// time), setup.cc (greeting to Ready), envelope.cc (what a transaction sends), replies.cc (what its
-// replies lead to).
+// The inside of Session: what is said, owed and known. Five sources: conversation.cc (octets and
+// time), setup.cc (greeting to Ready), login.cc (AUTH), envelope.cc (what a transaction sends),
+// replies.cc (what its replies lead to).
 
 #include <algorithm>
 #include <initializer_list>
@@ -24,7 +24,7 @@ namespace mailpool::smtp {
 
 class Session::Conversation {
  public:
-  Conversation(SessionSettings settings, TimePoint now);
+  Conversation(SessionSettings settings, TimePoint now, std::unique_ptr<Login> login);
 
   void receive(std::string_view octets, TimePoint now);
   void disconnected(std::string_view how, TimePoint now);
@@ -108,12 +108,20 @@ class Session::Conversation {
   void on_ehlo(TimePoint now);
   void on_starttls(TimePoint now);
   void say_ehlo(TimePoint now);
+  void finish_setup(TimePoint now);
   void become_ready();
   /// `is_refused`: by the reply that came last.
   void fail_setup(Outcome outcome, bool try_plain = false, bool is_protocol_error = false,
                   bool is_refused = false);
   void refuse_setup(std::string_view command);
   [[nodiscard]] bool may_try_plain() const;
+
+  // login.cc
+  void begin_login(TimePoint now);
+  void on_auth(TimePoint now);
+  void say_line(Secret const& line, std::string_view before, TimePoint now);
+  void refuse_login(std::string_view why);
+  void fail_login(Outcome outcome, bool for_good);
 
   // envelope.cc
   void begin_envelope(TimePoint now);
@@ -147,6 +155,7 @@ class Session::Conversation {
   void update_state();
 
   SessionSettings const settings_;
+  std::unique_ptr<Login> login_;  // until it is decided
   State state_ = State::Greeting;
   std::vector<Event> events_;
   std::size_t next_event_ = 0;

@@ -14,6 +14,7 @@ enum class Command : std::uint8_t {
   Ehlo,
   Helo,
   StartTls,
+  Auth,
   Mail,
   Rcpt,
   Data,

@@ -18,6 +18,8 @@ std::string_view name_of(State state) {
       return "starttls";
     case State::TlsHandshake:
       return "tls_handshake";
+    case State::Auth:
+      return "auth";
     case State::Idle:
       return "idle";
     case State::Checking:
@@ -50,6 +52,8 @@ std::string_view sentence_of(State state) {
       return "waiting for the reply to STARTTLS";
     case State::TlsHandshake:
       return "shaking hands for TLS";
+    case State::Auth:
+      return "waiting for the reply to AUTH";
     case State::Idle:
       return "idle";
     case State::Checking:
@@ -76,8 +80,8 @@ std::size_t Output::size() const {
   return octets;
 }
 
-Session::Session(SessionSettings settings, TimePoint now)
-    : conversation_(std::make_unique<Conversation>(std::move(settings), now)) {}
+Session::Session(SessionSettings settings, TimePoint now, std::unique_ptr<Login> login)
+    : conversation_(std::make_unique<Conversation>(std::move(settings), now, std::move(login))) {}
 Session::~Session() = default;
 
 void Session::receive(std::string_view octets, TimePoint now) {

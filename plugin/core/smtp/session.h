@@ -1,12 +1,12 @@
 #pragma once
 // The SMTP client's conversation with one server, from greeting to QUIT (RFC 5321, 2920, 3030,
-// 3207, 6152, 6531, 1870, 9422).
+// 3207, 4954, 6152, 6531, 1870, 9422).
 //
 // It does no I/O and reads no clock: octets and times go in, octets and events come out. Its owner
 // connects, reads and writes, and calls expire() when deadline() has passed. One session is one
 // connection: after Closed it is of no use any more.
 //
-//   Greeting -> Ehlo [-> Helo] [-> StartTls -> TlsHandshake -> Ehlo] -> Idle
+//   Greeting -> Ehlo [-> Helo] [-> StartTls -> TlsHandshake -> Ehlo] [-> Auth] -> Idle
 //   Idle -> Envelope -> Data -> Content -> EndOfData -> Idle          (in one flight the states are
 //   passed in one go) Idle -> Checking -> Idle                                          (RSET: a
 //   probe, or after an aborted transaction) Idle -> Quit -> Closed;  any state -> Closed
@@ -20,6 +20,7 @@
 #include <variant>
 
 #include "core/base/time.h"
+#include "core/sasl/authentication.h"
 #include "core/smtp/transaction.h"
 #include "core/wire/capabilities.h"
 
@@ -31,6 +32,7 @@ enum class State : std::uint8_t {
   Helo,          ///< EHLO refused, HELO sent
   StartTls,      ///< STARTTLS sent
   TlsHandshake,  ///< the owner is shaking hands
+  Auth,          ///< logging in
   Idle,          ///< ready for a transaction; nothing is expected from the server
   Checking,      ///< RSET sent, to see whether the connection still lives or after an aborted
                  ///< transaction
@@ -48,7 +50,14 @@ enum class State : std::uint8_t {
 enum class TlsMode : std::uint8_t { None, May, Encrypt };
 
 struct Timeouts {
-  Duration greeting, ehlo, starttls, mail, rcpt, data, body, end_of_data, rset, quit;
+  Duration greeting, ehlo, starttls, auth, mail, rcpt, data, body, end_of_data, rset, quit;
+};
+
+/// How the session logs in before its first transaction.
+struct Login {
+  std::string name;  ///< the operator's, of [login.NAME]
+  sasl::Authentication authentication;
+  bool allow_plaintext = false;  ///< without TLS too
 };
 
 struct SessionSettings {
@@ -89,6 +98,7 @@ struct Closed {
   std::optional<Remark>
       remark;                   ///< the server's last words, where it refused or ended it with some
   bool is_lost = false;         ///< EOF or reset between transactions, without a word
+  bool login_refused = false;   ///< the login itself, for good: the setup failure says how
   bool protocol_error = false;  ///< garbage, mixed codes, unasked replies: counted as poisoned
 };
 
@@ -103,7 +113,8 @@ struct Output {
 
 class Session {
  public:
-  Session(SessionSettings settings, TimePoint now);
+  /// `login`: null for none; it goes, and its secret with it, once it is decided.
+  Session(SessionSettings settings, TimePoint now, std::unique_ptr<Login> login = nullptr);
   ~Session();
   Session(Session const&) = delete;
   Session& operator=(Session const&) = delete;

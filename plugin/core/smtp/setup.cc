@@ -1,4 +1,4 @@
-// From the greeting to Ready: EHLO, HELO, STARTTLS.
+// From the greeting to Ready: EHLO, HELO, STARTTLS; for AUTH see login.cc.
 #include <fmt/format.h>
 
 #include <utility>
@@ -21,7 +21,9 @@ void Session::Conversation::on_setup_reply(Command command, TimePoint now) {
     case Command::Helo:
       if (!last_.is(2)) return refuse_setup("HELO");
       capabilities_ = {};
-      return become_ready();
+      return finish_setup(now);
+    case Command::Auth:
+      return on_auth(now);
     default:
       return on_starttls(now);
   }
@@ -47,7 +49,7 @@ void Session::Conversation::on_ehlo(TimePoint now) {
   }
   bool const wants_tls = settings_.tls == TlsMode::Encrypt ||
                          (settings_.tls == TlsMode::May && !settings_.skip_starttls);
-  if (is_encrypted_ || !wants_tls || !capabilities_.starttls) return become_ready();
+  if (is_encrypted_ || !wants_tls || !capabilities_.starttls) return finish_setup(now);
   enter(State::StartTls);
   ask({Command::StartTls}, {"STARTTLS"}, now);
 }
@@ -88,18 +90,25 @@ void Session::Conversation::tls_failed(std::string_view why) {
   fail_setup(Outcome::local(451, {4, 7, 5}, std::move(text)), may_try_plain());
 }
 
-void Session::Conversation::become_ready() {
+// What the operator demands of the connection; then the login, which counts on it.
+void Session::Conversation::finish_setup(TimePoint now) {
   if (settings_.tls == TlsMode::Encrypt && !is_encrypted_) {
     auto text = fmt::format("TLS is required (tls = \"encrypt\"), but was not offered by {}",
                             settings_.relay);
     return fail_setup(Outcome::local(451, {4, 7, 5}, std::move(text)));
   }
+  if (login_) return begin_login(now);
+  become_ready();
+}
+
+void Session::Conversation::become_ready() {
   enter(State::Idle);
   events_.emplace_back(Ready{});
 }
 
 bool Session::Conversation::may_try_plain() const {
-  return settings_.tls == TlsMode::May &&
+  bool const may_be_plain = !login_ || login_->allow_plaintext;
+  return settings_.tls == TlsMode::May && may_be_plain &&
          (state_ == State::StartTls || state_ == State::TlsHandshake);
 }
 

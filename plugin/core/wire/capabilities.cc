@@ -8,6 +8,9 @@
 namespace mailpool::wire {
 namespace {
 
+// Twenty long names; a server that offers more of them is not looked at further.
+constexpr std::size_t most_mechanism_octets = 512;
+
 // The next word of `line`, which is shortened by it and the blanks before it.
 std::string_view take_word(std::string_view& line) {
   line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
@@ -42,6 +45,18 @@ void learn_size(Capabilities& has, std::string_view parameters) {
   has.size_limit = to_number(take_word(parameters)).value_or(0);
 }
 
+// Each mechanism once: some servers announce them twice, as AUTH and as the "AUTH=" of before RFC
+// 2554.
+void learn_mechanisms(Capabilities& has, std::string_view names) {
+  for (auto name = take_word(names); !name.empty(); name = take_word(names)) {
+    auto const all = " " + has.auth + " ";
+    auto const upper = ascii_upper(name);
+    if (has.auth.size() + upper.size() >= most_mechanism_octets) return;
+    if (all.find(" " + upper + " ") != std::string::npos) continue;
+    has.auth.append(has.auth.empty() ? "" : " ").append(upper);
+  }
+}
+
 }  // namespace
 
 void Capabilities::learn(std::string_view line) {
@@ -53,8 +68,14 @@ void Capabilities::learn(std::string_view line) {
   if (is("SMTPUTF8")) smtputf8 = true;
   if (is("ENHANCEDSTATUSCODES")) enhanced_status_codes = true;
   if (is("STARTTLS")) starttls = true;
+  if (is("REQUIRETLS")) require_tls = true;
   if (is("SIZE")) learn_size(*this, line);
   if (is("LIMITS")) learn_limits(*this, line);
+  if (is("AUTH")) learn_mechanisms(*this, line);
+  if (ascii_istarts_with(keyword, "AUTH=")) {
+    learn_mechanisms(*this, keyword.substr(5));
+    learn_mechanisms(*this, line);
+  }
 }
 
 }  // namespace mailpool::wire

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace mailpool::wire {
@@ -15,11 +16,13 @@ struct Capabilities {
   bool smtputf8 = false;
   bool enhanced_status_codes = false;
   bool starttls = false;
+  bool require_tls = false;  ///< RFC 8689
   bool size = false;
   std::uint64_t size_limit = 0;           ///< octets, RFC 1870; 0: no limit announced
   std::optional<std::uint32_t> mail_max;  ///< RFC 9422 LIMITS: transactions per connection
   std::optional<std::uint32_t> rcpt_max;  ///< recipients per transaction
   std::optional<std::uint32_t> rcpt_domain_max;
+  std::string auth;  ///< RFC 4954: mechanisms, upper case, between single blanks
 
   bool operator==(Capabilities const&) const = default;
   /// One line of the EHLO reply, without the code; unknown words are ignored.

@@ -54,7 +54,7 @@ inline SessionSettings plain_settings() {
   s.relay = "mx.example.com[192.0.2.1]:25";
   s.ehlo_name = "client.example.net";
   s.one_flight_within = 5s;
-  s.timeouts = {300s, 300s, 120s, 300s, 300s, 120s, 180s, 600s, 20s, 5s};
+  s.timeouts = {300s, 300s, 120s, 120s, 300s, 300s, 120s, 180s, 600s, 20s, 5s};
   return s;
 }
 
@@ -68,7 +68,8 @@ inline std::string ehlo_reply(std::vector<std::string_view> extensions) {
 
 class Talk {
  public:
-  explicit Talk(SessionSettings settings = plain_settings()) : session(std::move(settings), now) {
+  explicit Talk(SessionSettings settings = plain_settings(), std::unique_ptr<Login> login = nullptr)
+      : session(std::move(settings), now, std::move(login)) {
     pump();
   }
 

@@ -24,9 +24,16 @@ BOOST_AUTO_TEST_CASE(keywords_are_known_in_any_case) {
               has.enhanced_status_codes && has.starttls));
 }
 
+BOOST_AUTO_TEST_CASE(mechanisms_are_known_once_in_either_form) {
+  BOOST_TEST(learnt({"AUTH plain LOGIN", "AUTH=PLAIN LOGIN CRAM-MD5"}).auth ==
+             "PLAIN LOGIN CRAM-MD5");
+  BOOST_TEST(learnt({"AUTH"}).auth == "");
+  BOOST_TEST(learnt({"AUTH " + std::string(600, 'X')}).auth == "");
+}
+
 BOOST_AUTO_TEST_CASE(only_whole_words_count) {
   BOOST_TEST((learnt({"PIPELININGX", "XPIPELINING", "X PIPELINING", "CHUNKING=1", "", " ",
-                      "AUTH PLAIN"}) == Capabilities{}));
+                      "XAUTH PLAIN"}) == Capabilities{}));
 }
 
 BOOST_AUTO_TEST_CASE(size_has_a_limit_or_none) {

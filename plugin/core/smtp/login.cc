@@ -1,0 +1,66 @@
+// AUTH (RFC 4954): after EHLO, under TLS unless the operator says otherwise, before the session is
+// Ready. Whatever goes wrong is 451 4.7.8: a wrong password bounces no mail.
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "core/base/text.h"
+#include "core/smtp/conversation.h"
+
+namespace mailpool::smtp {
+
+void Session::Conversation::begin_login(TimePoint now) {
+  if (!is_encrypted_ && !login_->allow_plaintext) {
+    auto text = fmt::format(
+        "{} offers no TLS, and [login.{}] is not used without (allow_plaintext = false)",
+        settings_.relay, login_->name);
+    return fail_login(Outcome::local(451, {4, 7, 8}, std::move(text)), false);
+  }
+  if (auto const chosen = login_->authentication.choose(capabilities_.auth); !chosen)
+    return refuse_login(chosen.error().reason);
+  enter(State::Auth);
+  say_line(login_->authentication.command(), "AUTH ", now);
+}
+
+void Session::Conversation::say_line(Secret const& line, std::string_view before, TimePoint now) {
+  commands_.append_secret(before, line.reveal());
+  owe({Command::Auth}, now);
+}
+
+void Session::Conversation::on_auth(TimePoint now) {
+  if (last_.code == 334) {
+    auto const response = login_->authentication.answer(last_.text());
+    if (!response) return refuse_login(response.error().reason);
+    return say_line(*response, "", now);
+  }
+  if (last_.code == 235) {
+    if (auto const believed = login_->authentication.accept(); !believed)
+      return refuse_login(believed.error().reason);
+    login_.reset();
+    return become_ready();
+  }
+  auto const said = login_->authentication.redacted(last_.text());
+  if (!last_.is(4) && !last_.is(5)) {
+    auto how = fmt::format("{} {}", last_.code, said);
+    return fail_setup(failure_of(settings_.relay, Nonsense, sentence_of(state_), how), false, true);
+  }
+  auto outcome =
+      as_deferred(Outcome::remote(last_.code, last_.enhanced, said, settings_.relay, "AUTH"));
+  // 4xx speaks of the server's own trouble (454 4.7.0): the login may still be right.
+  fail_login(std::move(outcome), last_.is(5));
+}
+
+// We do not go on with a server that offers nothing we may use, or could not prove itself.
+void Session::Conversation::refuse_login(std::string_view why) {
+  auto text = fmt::format("{}: login {}: {}", settings_.relay, login_->name, why);
+  fail_login(Outcome::local(451, {4, 7, 8}, std::move(text)), true);
+}
+
+void Session::Conversation::fail_login(Outcome outcome, bool for_good) {
+  outcome.enhanced = {4, 7, 8};
+  login_.reset();
+  fail_setup(std::move(outcome));
+  std::get<Closed>(events_.back()).login_refused = for_good;
+}
+
+}  // namespace mailpool::smtp
