@@ -82,8 +82,8 @@ control::ManagerStatus ControlDesk::status(std::size_t most) {
 
 void ControlDesk::add_suspensions(std::vector<control::SuspensionStatus>& to) const {
   auto add = [&](std::string const& name, bool is_domain, site::Suspension const& suspension) {
-    to.push_back(
-        {name, is_domain, moment_of(suspension.until, clock_), suspension.reason, suspension.by});
+    to.push_back({name, is_domain, moment_of(suspension.until, clock_), suspension.reason,
+                  suspension.by, suspension.since});
   };
   for (auto const& [name, site] : dispatcher_.sites())
     if (site->suspension()) add(name, false, *site->suspension());
@@ -310,7 +310,7 @@ Explanation ControlDesk::explain_route(std::string const& address, std::string c
 Result<std::string> ControlDesk::suspend(control::Subject const& subject, Duration how_long,
                                          std::string const& reason, control::Requester const& who) {
   auto const now = clock_.now();
-  site::Suspension suspension{until_of(now, how_long), reason, by_of(who)};
+  site::Suspension suspension{until_of(now, how_long), reason, by_of(who), {}};
   if (subject.is_domain) {
     auto const domain = canonical_domain(subject.name);
     if (!domain) return failed(domain.error().reason);

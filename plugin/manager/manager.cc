@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
+#include <limits>
 
 #include "core/base/text.h"
 
@@ -14,6 +15,8 @@ namespace mailpool::manager {
 namespace {
 
 constexpr int lmtp_backlog = 1024;
+constexpr std::size_t most_counts_per_beat = 5000;
+constexpr auto clock_step = std::chrono::seconds(2);
 
 IntakeSettings intake_settings(Configuration const& c) {
   return {c.settings.hostname, c.lmtp_users.uids, c.settings.lmtp.max_connections,
@@ -62,6 +65,7 @@ Manager::~Manager() {
   metrics_.reset();
   background_.reset();
   intake_.reset();
+  if (dispatcher_) dispatcher_->keep_counts(std::numeric_limits<std::size_t>::max());
   dispatcher_.reset();
   streams_.reset();
   router_.reset();
@@ -74,10 +78,14 @@ Result<void> Manager::start() {
   if (!tls) return tl::make_unexpected(tls.error());
   resolver_ = std::make_unique<UnboundResolver>(loop_, log_, settings.dns);
   router_ = std::make_unique<route::Router>(settings, *resolver_, random_);
-  store_ = std::make_unique<state::ForgetfulStore>();
+  store_ = std::make_unique<StateDatabase>(settings.state_dir, log_);
   streams_ = std::make_unique<Streams>(loop_, std::move(*tls));
   context_ = std::make_unique<delivery::Context>(*streams_, random_, log_, loop_.clock(), *store_);
   dispatcher_ = std::make_unique<delivery::Dispatcher>(settings, *router_, *context_);
+  if (auto const held = dispatcher_->restore(loop_.now()); held > 0)
+    log_.info(
+        fmt::format("state: {} suspension{} of before are in force", held, held == 1 ? "" : "s"));
+  clock_offset_ = clock_offset();
   bodies_ = std::make_unique<SpillingBodyStore>(
       body_limits(settings), std::vector<std::string>{settings.state_dir, "/var/tmp", "/tmp"});
   intake_ = std::make_unique<Intake>(loop_, *dispatcher_, *bodies_, log_);
@@ -216,11 +224,25 @@ void Manager::on_beat(evutil_socket_t, short, void* self) {
 void Manager::beat() {
   sd_notify(0, "WATCHDOG=1");
   intake_->end_rest();
+  keep_state();
   give_memory_back();
   if (!map_) return;
   note_learned();
   note_suspended(loop_.now());
   map_->beat(loop_.now());
+}
+
+WallTime::duration Manager::clock_offset() const {
+  return loop_.clock().wall(TimePoint{}).time_since_epoch();
+}
+
+void Manager::keep_state() {
+  dispatcher_->keep_counts(most_counts_per_beat);
+  // Somebody set the clock: what ends at a wall time ends at another one now.
+  auto const offset = clock_offset();
+  if (std::chrono::abs(offset - clock_offset_) < clock_step) return;
+  clock_offset_ = offset;
+  dispatcher_->keep_suspensions(loop_.now());
 }
 
 void Manager::give_memory_back() {

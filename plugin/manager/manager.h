@@ -17,6 +17,7 @@
 #include "manager/loop.h"
 #include "manager/map_publisher.h"
 #include "manager/metrics_server.h"
+#include "manager/state_database.h"
 #include "manager/stream.h"
 #include "manager/unbound_resolver.h"
 
@@ -55,6 +56,7 @@ class Manager final : private DeskSources {
   // DeskSources
   void fill(control::ManagerStatus& status) const override;
   std::vector<control::Finding> check() const override;
+  void add_state_findings(std::vector<control::Finding>& to) const;
   control::ReloadReport reload() override;
   void drain() override;
   void undrain() override;
@@ -70,6 +72,8 @@ class Manager final : private DeskSources {
   void beat();
   void note_learned();
   void give_memory_back();
+  void keep_state();
+  [[nodiscard]] WallTime::duration clock_offset() const;
   void note_suspended(TimePoint now);
 
   static void on_timer(evutil_socket_t, short, void* self);
@@ -85,7 +89,7 @@ class Manager final : private DeskSources {
   TimePoint started_at_;
   WallTime loaded_at_;
   MachineRandom random_;
-  std::unique_ptr<state::Store> store_;
+  std::unique_ptr<StateDatabase> store_;
   std::unique_ptr<UnboundResolver> resolver_;
   std::unique_ptr<route::Router> router_;
   std::unique_ptr<Streams> streams_;
@@ -107,6 +111,7 @@ class Manager final : private DeskSources {
   TimePoint drained_by_ = never;
   TimePoint armed_ = never;
   Duration worst_turn_{};
+  WallTime::duration clock_offset_{};  ///< between wall and monotonic clock, when last looked
   std::uint64_t messages_at_last_beat_ = 0;
   std::uint64_t messages_at_last_trim_ = 0;
   bool is_terminating_ = false;

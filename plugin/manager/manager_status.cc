@@ -31,10 +31,40 @@ void Manager::fill(control::ManagerStatus& s) const {
   s.loop_worst_us = static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::microseconds>(worst_turn_).count());
   s.map_file = map_ ? settings.postfix.map : std::string();
+  auto state = store_->figures();
+  s.state_file = {std::move(state.file),
+                  std::move(state.problem),
+                  std::move(state.set_aside),
+                  state.octets,
+                  state.records,
+                  state.waiting,
+                  state.written,
+                  state.dropped,
+                  state.last_written};
   s.configuration.file = path_;
   s.configuration.loaded = loaded_at_;
   s.configuration.mistakes = last_reload_.mistakes;
   s.configuration.warnings = configuration_.warnings;
+}
+
+void Manager::add_state_findings(std::vector<Finding>& to) const {
+  auto const state = store_->figures();
+  if (state.problem.empty()) {
+    to.push_back({Level::Good, "state",
+                  fmt::format("what survives a restart is kept in {}: {} record{}", state.file,
+                              state.records, state.records == 1 ? "" : "s"),
+                  ""});
+  } else {
+    to.push_back(
+        {Level::Mistake, "state",
+         fmt::format("suspensions and counters would not survive a restart: {}", state.problem),
+         fmt::format("give user mailpool a writable {} with room on its disk (state_dir)",
+                     configuration_.settings.state_dir)});
+  }
+  for (auto const& damaged : state.set_aside)
+    to.push_back({Level::Warning, "state",
+                  fmt::format("the state database was damaged and set aside as {}", damaged),
+                  "look at poolctl status for suspensions that are missing, then remove the file"});
 }
 
 std::vector<Finding> Manager::check() const {
@@ -73,6 +103,7 @@ std::vector<Finding> Manager::check() const {
     add(Level::Mistake, "manager",
         fmt::format("large messages could not be kept on disk: {}", bodies_->last_error()),
         fmt::format("make room in {} (state_dir)", settings.state_dir));
+  add_state_findings(findings);
   if (log_.dropped() != 0)
     add(Level::Warning, "manager",
         fmt::format("{} log lines were dropped because the log did not keep up", log_.dropped()),

@@ -104,6 +104,15 @@ std::string door_of(Site const& site) {
   return map::door_of_site(site.name(), site.is_named());
 }
 
+namespace {
+
+control::Counts counts_of(site::OutcomeCounts const& counts) {
+  return {counts.delivered + counts.deferred + counts.refused, counts.delivered, counts.deferred,
+          counts.refused};
+}
+
+}  // namespace
+
 control::SiteStatus status_of(Site const& site, Clock const& clock, bool in_full) {
   auto const now = clock.now();
   auto const& counters = site.counters();
@@ -129,6 +138,8 @@ control::SiteStatus status_of(Site const& site, Clock const& clock, bool in_full
                   counters.recent_refused.count(now),
               counters.recent_delivered.count(now), counters.recent_deferred.count(now),
               counters.recent_refused.count(now)};
+  s.this_hour = counts_of(site.periods().hour(clock.wall(now)));
+  s.today = counts_of(site.periods().day(clock.wall(now)));
   s.max_connections = site.settings().max_connections;
   s.max_messages = site.settings().max_messages;
   s.max_waiting = site.settings().max_waiting;

@@ -48,6 +48,11 @@ std::string closes_text(std::vector<control::CountedReason> closes) {
   return text;
 }
 
+std::string counts_text(control::Counts const& counts) {
+  return fmt::format("{} delivered, {} deferred, {} refused", counts.delivered, counts.deferred,
+                     counts.refused);
+}
+
 Table endpoint_table(std::vector<control::EndpointStatus> const& endpoints) {
   Table table({{"ENDPOINT", 0, false, 40, 60},
                {"STATE", 0},
@@ -77,8 +82,9 @@ void show(Sheet& sheet, control::SiteStatus const& s) {
   sheet.line("door", s.door);
   sheet.line("recipients", fmt::format("{} delivered, {} deferred, {} refused", s.delivered,
                                        s.deferred, s.refused));
-  sheet.line("last minute", fmt::format("{} delivered, {} deferred, {} refused", s.recent.delivered,
-                                        s.recent.deferred, s.recent.refused));
+  sheet.line("last minute", counts_text(s.recent));
+  sheet.line("this hour", counts_text(s.this_hour));
+  sheet.line("today", counts_text(s.today));
   sheet.line(
       "transactions",
       fmt::format("{} in flight, {} waiting of at most {}{}", s.in_flight, s.waiting, s.max_waiting,
@@ -148,7 +154,8 @@ std::string view(control::NameStatus const& status, Screen const& screen) {
     for (auto const& domain : status.domains) show(sheet, domain);
   for (auto const& s : status.suspensions)
     sheet.line("suspended",
-               fmt::format("{} until {} by {}: {}", s.name, clock_text(s.until), s.by, s.reason));
+               fmt::format("{} until {}, since {} by {}: {}", s.name, clock_text(s.until),
+                           clock_text({{}, s.since}), s.by, s.reason));
   for (auto const& site : status.sites) show(sheet, site);
   if (!is_domain) {
     sheet.table(domain_table(status.domains));

@@ -142,6 +142,10 @@ std::string notices(ManagerStatus const& status, Screen const& screen) {
     add(fmt::format(
         "the configuration was not reloaded: {}; the settings before are in force (poolctl check)",
         counted(status.configuration.mistakes.size(), "mistake", "mistakes")));
+  if (!status.state_file.problem.empty())
+    add("suspensions and counters would not survive a restart: " + status.state_file.problem);
+  for (auto const& damaged : status.state_file.set_aside)
+    add(fmt::format("the state database was damaged and is set aside as {}", damaged));
   if (!status.dns_validation.empty() && status.dns_validation != "on")
     add("DNSSEC validation: " + status.dns_validation);
   if (status.lmtp_max_connections != 0 && status.lmtp_connections >= status.lmtp_max_connections)

@@ -84,6 +84,8 @@ void fields(V& v, S& s) {
   v.field("door", s.door);
   v.field("longest_wait", s.longest_wait);
   v.field("recent", s.recent);
+  v.field("this_hour", s.this_hour);
+  v.field("today", s.today);
   v.field("max_messages", s.max_messages);
   v.field("max_waiting", s.max_waiting);
   v.field("connect_rate", s.connect_rate);
@@ -119,6 +121,20 @@ void fields(V& v, S& s) {
   v.field("until", s.until);
   v.field("reason", s.reason);
   v.field("by", s.by);
+  v.field("since", s.since);
+}
+
+template <class V, Of<StateFileStatus> S>
+void fields(V& v, S& s) {
+  v.field("file", s.file);
+  v.field("problem", s.problem);
+  v.field("set_aside", s.set_aside);
+  v.field("octets", s.octets);
+  v.field("records", s.records);
+  v.field("waiting", s.waiting);
+  v.field("written", s.written);
+  v.field("dropped", s.dropped);
+  v.field("last_written", s.last_written);
 }
 
 template <class V, Of<ConfigurationStatus> S>
@@ -157,6 +173,7 @@ void fields(V& v, S& s) {
   v.field("map_file", s.map_file);
   v.field("map_generation", s.map_generation);
   v.field("configuration", s.configuration);
+  v.field("state_file", s.state_file);
 }
 
 template <class V, Of<ConnectionStatus> S>

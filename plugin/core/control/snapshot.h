@@ -77,6 +77,8 @@ struct SiteStatus {
   std::uint64_t opened = 0;  ///< connections
   std::uint64_t reused = 0;  ///< transactions on a connection that had carried one before
   Counts recent;             ///< in the last minute
+  Counts this_hour;          ///< of UTC; these two survive a restart
+  Counts today;
   // The limits as configured, rates as the operator writes them, "" for none.
   std::uint32_t max_connections = 0;
   std::uint32_t max_messages = 0;
@@ -111,13 +113,28 @@ struct DomainStatus {
   std::optional<Moment> route_expires;  ///< when its MX is asked for again
 };
 
-/// An operator's suspension of a site or of one domain.
+/// A suspension of a site or of one domain, by an operator or a rule.
 struct SuspensionStatus {
   std::string name;
   bool is_domain = false;
   Moment until;
   std::string reason;
   std::string by;  ///< who asked for it, "uid 0"
+  WallTime since{};
+};
+
+/// What survives a restart, and how writing it goes.
+struct StateFileStatus {
+  std::string file;
+  std::string problem;                 ///< why nothing is written now, "" while all is well
+  std::vector<std::string> set_aside;  ///< damaged files, since the start
+  std::uint64_t octets = 0;
+  std::uint64_t records = 0;
+  std::uint64_t waiting = 0;  ///< changes that are not written yet
+  std::uint64_t written = 0;  ///< changes since the start
+  std::uint64_t dropped =
+      0;  ///< changes for which there was no room while nothing could be written
+  WallTime last_written{};
 };
 
 /// The configuration file and how the last attempt to read it went.
@@ -169,6 +186,7 @@ struct ManagerStatus {
   std::string map_file;  ///< what the Postfix table reads, "" without one
   std::uint64_t map_generation = 0;
   ConfigurationStatus configuration;
+  StateFileStatus state_file;
   std::vector<SuspensionStatus> suspensions;
   /// Most urgent first (urgency.h), at most as many as were asked for.
   std::vector<SiteStatus> sites;

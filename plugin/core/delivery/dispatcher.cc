@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/site/suspension_record.h"
+
 namespace mailpool::delivery {
 namespace {
 
@@ -129,6 +131,7 @@ Site& Dispatcher::site_for(route::Route const& route) {
       std::make_unique<Site>(route.site, route.is_named_site, settings_for(route.site), context_);
   auto& made = *site;
   site_index_.emplace(route.site, &made);
+  restore_periods(made);
   sites_.emplace(route.site, std::move(site));
   return made;
 }
@@ -201,6 +204,7 @@ void Dispatcher::forget_unused(TimePoint now) {
       known_index_.erase(here->domain);
       known_.erase(here);
     }
+    if (std::erase(context_.counted, &site) > 0) site.keep_periods();
     std::erase_if(learned_, [&](auto const& l) { return l.site == &site; });
     if (auto const at = scheduled_.find(&site); at != scheduled_.end()) {
       due_.erase({at->second, &site});
@@ -213,12 +217,7 @@ void Dispatcher::forget_unused(TimePoint now) {
 
 bool Dispatcher::suspend_site(std::string const& name, site::Suspension suspension, TimePoint now) {
   auto* site = find(name);
-  if (site == nullptr && settings_.sites.contains(name)) {
-    route::Route named;
-    named.site = name;
-    named.is_named_site = true;
-    site = &site_for(named);
-  }
+  if (site == nullptr && settings_.sites.contains(name)) site = &site_by_name(name);
   if (site == nullptr) return false;
   site->suspend(std::move(suspension), now);
   return true;
@@ -235,6 +234,7 @@ void Dispatcher::suspend_domain(std::string const& domain, site::Suspension susp
                                 TimePoint now) {
   auto& limits = limits_[domain];
   limits.suspension = std::move(suspension);
+  keep_suspension(domain, *limits.suspension, now);
   auto const known = known_index_.find(domain);
   if (known == known_index_.end()) return;
   known->second->site->defer_domain(domain, suspended(domain, *limits.suspension, context_.clock),
@@ -245,6 +245,7 @@ bool Dispatcher::resume_domain(std::string const& domain, TimePoint) {
   auto const it = limits_.find(domain);
   if (it == limits_.end() || !it->second.suspension) return false;
   it->second.suspension.reset();
+  context_.store.erase(state::Kind::Suspension, site::suspension_key("domain", domain));
   return true;
 }
 

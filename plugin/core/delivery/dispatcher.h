@@ -51,6 +51,16 @@ class Dispatcher final : private TransactionSink {
   void suspend_domain(std::string const& domain, site::Suspension suspension, TimePoint now);
   bool resume_domain(std::string const& domain, TimePoint now);
   bool flush(std::string const& name, std::string_view reason, TimePoint now);
+
+  // What survives a restart (dispatcher_state.cc).
+  /// Takes over what the store kept: once, before the first message. Returns how many suspensions
+  /// are in force.
+  std::size_t restore(TimePoint now);
+  /// Tells the store of counts that changed, of at most `most` sites.
+  void keep_counts(std::size_t most);
+  /// The wall clock was set: when suspensions end must be told anew.
+  void keep_suspensions(TimePoint now);
+
   /// New messages and waiting transactions are deferred, running ones finish, idle connections say
   /// QUIT.
   void drain(TimePoint now);
@@ -100,6 +110,9 @@ class Dispatcher final : private TransactionSink {
 
   Site& site_for(route::Route const& route);
   void remember(std::string const& domain, Site& site, TimePoint now);
+  Site& site_by_name(std::string const& name);
+  void restore_periods(Site& site);
+  void keep_suspension(std::string const& domain, site::Suspension& suspension, TimePoint now);
   void schedule(Site& site);
   void forget_unused(TimePoint now);
   Site* find(std::string const& name);
@@ -118,6 +131,8 @@ class Dispatcher final : private TransactionSink {
   std::set<std::pair<TimePoint, Site*>> due_;  ///< when each site wants to be pumped next
   std::unordered_map<Site const*, TimePoint> scheduled_;  ///< the entry of each site in due_
   TimePoint next_forgetting_{};
+  /// Counts of sites that were not used yet since the start.
+  std::unordered_map<std::string, site::PeriodCounts> restored_periods_;
 };
 
 template <class Visitor>

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cassert>
 
+#include "core/site/suspension_record.h"
+
 namespace mailpool::delivery {
 
 using pool::ConnectionState;
@@ -87,11 +89,20 @@ void Site::set_deadline(TimePoint now) {
 
 void Site::suspend(site::Suspension suspension, TimePoint now) {
   suspension_ = std::move(suspension);
+  keep_suspension(now);
   defer_waiting(suspended_outcome(), now);
   be_pumped_at(now);
 }
 
+void Site::keep_suspension(TimePoint now) {
+  if (suspension_)
+    site::keep(*suspension_, site::suspension_key("site", name_), context_.store,
+               context_.clock.wall(now), now);
+}
+
 void Site::resume(TimePoint now) {
+  if (suspension_)
+    context_.store.erase(state::Kind::Suspension, site::suspension_key("site", name_));
   suspension_.reset();
   health_.clear();  // the operator says that it is worth another try
   be_pumped_at(now);

@@ -15,6 +15,7 @@
 #include "core/pool/growth.h"
 #include "core/pool/pool.h"
 #include "core/site/endpoint_health.h"
+#include "core/site/period_counts.h"
 #include "core/site/rate_limit.h"
 #include "core/site/wait.h"
 
@@ -49,6 +50,8 @@ class Site final : private ConnectionOwner {
 
   // The operator's hand.
   void suspend(site::Suspension suspension, TimePoint now);
+  /// Tells the store of the suspension, if there is one: it is new, or the wall clock was set.
+  void keep_suspension(TimePoint now);
   void resume(TimePoint now);
   void flush(std::string_view reason,
              TimePoint now);  ///< closes idle connections; the others when they come back
@@ -65,6 +68,11 @@ class Site final : private ConnectionOwner {
   [[nodiscard]] site::SiteState state(TimePoint now) const;
   [[nodiscard]] SiteSettings const& settings() const { return settings_; }
   [[nodiscard]] Counters const& counters() const { return counters_; }
+  /// Recipients in this hour and on this day; they survive a restart.
+  [[nodiscard]] site::PeriodCounts const& periods() const { return periods_; }
+  void restore_periods(site::PeriodCounts const& periods) { periods_ = periods; }
+  /// Tells the store of them.
+  void keep_periods();
   [[nodiscard]] pool::Pool const& connections() const { return pool_; }
   [[nodiscard]] FairQueue const& waiting() const { return waiting_; }
   [[nodiscard]] site::Wait const& blocked() const { return blocked_; }
@@ -156,6 +164,8 @@ class Site final : private ConnectionOwner {
   std::optional<site::Suspension> suspension_;
   site::Wait blocked_;
   Counters counters_;
+  site::PeriodCounts periods_;
+  bool is_counted_ = false;  ///< among Context::counted
   std::string last_reply_;
   std::string last_error_;
   TimePoint last_used_{};

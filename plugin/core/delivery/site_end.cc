@@ -129,6 +129,8 @@ bool Site::retry(Transaction& transaction, SmtpConnection const& connection,
 void Site::conclude(Transaction& transaction, SmtpConnection const* connection,
                     std::size_t recipient, Outcome const& outcome, TimePoint now) {
   counters_.count(outcome, now);
+  periods_.add(outcome.kind, context_.clock.wall(now));
+  if (!std::exchange(is_counted_, true)) context_.counted.push_back(this);
   if (outcome.kind != OutcomeKind::Delivered) last_error_ = outcome.text;
   Relay relay;
   if (connection != nullptr) relay = {connection->endpoint().to_string(), connection->uses()};

@@ -29,11 +29,12 @@ struct Wait {
   [[nodiscard]] bool is_over() const { return limit == Limit::None; }
 };
 
-/// Stops a site (or a domain) on an operator's word, until a time.
+/// Stops a site (or a domain) on the word of an operator or a rule, until a time.
 struct Suspension {
   TimePoint until = never;
   std::string reason;
   std::string by;
+  WallTime since{};
 };
 
 enum class SiteState : std::uint8_t {

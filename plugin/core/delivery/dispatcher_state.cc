@@ -1,0 +1,84 @@
+// What of delivery survives a restart: suspensions, and the counts of the hour and the day.
+
+#include <fmt/format.h>
+
+#include "core/base/text.h"
+#include "core/delivery/dispatcher.h"
+#include "core/site/suspension_record.h"
+
+namespace mailpool::delivery {
+
+using state::Kind;
+
+std::size_t Dispatcher::restore(TimePoint now) {
+  auto const wall_now = context_.clock.wall(now);
+  for (auto& record : context_.store.take_loaded(Kind::Counter)) {
+    auto const counts = site::PeriodCounts::from_value(record.value);
+    if (!counts) continue;
+    restored_periods_.emplace(record.key, *counts);
+    // Others come with their first message: there may be very many of them.
+    if (settings_.sites.contains(record.key)) site_by_name(record.key);
+  }
+  std::size_t in_force = 0;
+  for (auto const& record : context_.store.take_loaded(Kind::Suspension)) {
+    auto const suspension = site::suspension_of(record, wall_now, now);
+    auto const [what, name] = site::suspended_by_key(record.key);
+    if (!suspension || name.empty()) {
+      context_.log.warning(
+          fmt::format("state: a suspension of \"{}\" cannot be read and is dropped",
+                      printable(record.key, 100)));
+      context_.store.erase(Kind::Suspension, record.key);
+      continue;
+    }
+    if (what == "domain")
+      suspend_domain(name, *suspension, now);
+    else if (what == "site")
+      site_by_name(name).suspend(*suspension, now);
+    ++in_force;
+  }
+  return in_force;
+}
+
+// A site that has not been used since the start, under the name it had.
+Site& Dispatcher::site_by_name(std::string const& name) {
+  route::Route route;
+  route.site = name;
+  route.is_named_site = settings_.sites.contains(name);
+  return site_for(route);
+}
+
+void Dispatcher::restore_periods(Site& site) {
+  auto const kept = restored_periods_.find(site.name());
+  if (kept == restored_periods_.end()) return;
+  site.restore_periods(kept->second);
+  restored_periods_.erase(kept);
+}
+
+void Dispatcher::keep_counts(std::size_t most) {
+  auto& counted = context_.counted;
+  for (; most > 0 && !counted.empty(); --most) {
+    auto* site = counted.back();
+    counted.pop_back();
+    site->keep_periods();
+  }
+}
+
+void Site::keep_periods() {
+  is_counted_ = false;
+  context_.store.put(Kind::Counter, name_, periods_.to_value(), periods_.expires());
+}
+
+void Dispatcher::keep_suspension(std::string const& domain, site::Suspension& suspension,
+                                 TimePoint now) {
+  site::keep(suspension, site::suspension_key("domain", domain), context_.store,
+             context_.clock.wall(now), now);
+}
+
+void Dispatcher::keep_suspensions(TimePoint now) {
+  for (auto& [name, site] : sites_) site->keep_suspension(now);
+  for (auto& [domain, limits] : limits_)
+    if (limits.suspension && limits.suspension->until > now)
+      keep_suspension(domain, *limits.suspension, now);
+}
+
+}  // namespace mailpool::delivery

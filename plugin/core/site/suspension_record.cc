@@ -1,0 +1,50 @@
+#include "core/site/suspension_record.h"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "core/state/record.h"
+
+namespace mailpool::site {
+namespace {
+
+constexpr std::array<std::string_view, 3> whats{"site", "domain", "tenant"};
+
+}  // namespace
+
+std::string suspension_key(std::string_view what, std::string_view name) {
+  return state::join({what, name});
+}
+
+std::pair<std::string, std::string> suspended_by_key(std::string_view key) {
+  auto fields = state::fields_of(key);
+  bool const is_known = fields.size() == 2 && !fields[1].empty() &&
+                        std::find(whats.begin(), whats.end(), fields[0]) != whats.end();
+  if (!is_known) return {};
+  return {std::move(fields[0]), std::move(fields[1])};
+}
+
+void keep(Suspension& suspension, std::string key, state::Store& store, WallTime wall_now,
+          TimePoint now) {
+  if (suspension.since == WallTime{}) suspension.since = wall_now;
+  store.put(state::Kind::Suspension, std::move(key),
+            state::join({state::wall_text(suspension.since), suspension.by, suspension.reason}),
+            state::wall_of(suspension.until, wall_now, now));
+}
+
+std::optional<Suspension> suspension_of(state::Record const& record, WallTime wall_now,
+                                        TimePoint now) {
+  auto fields = state::fields_of(record.value);
+  if (fields.size() != 3) return std::nullopt;
+  auto const since = state::wall_time(fields[0]);
+  if (!since || record.expires <= wall_now || *since >= record.expires) return std::nullopt;
+  Suspension suspension;
+  suspension.since = *since;
+  suspension.by = std::move(fields[1]);
+  suspension.reason = std::move(fields[2]);
+  suspension.until = state::moment_of(record.expires, std::max(*since, wall_now), now);
+  return suspension;
+}
+
+}  // namespace mailpool::site
