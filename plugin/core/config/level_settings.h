@@ -21,6 +21,7 @@ struct LevelSettings {
   Rate recipient_rate;  ///< recipients of these
   Rate connect_rate;
   std::optional<std::uint32_t> max_recipients;  ///< per transaction
+  Rate accept_rate = {};                        ///< recipients taken at the front door
   bool operator==(LevelSettings const&) const = default;
 };
 
@@ -76,6 +77,8 @@ inline constexpr std::uint32_t usual_priority = 10;
 /// [tenant.NAME]: somebody who sends through this host.
 struct TenantSettings : LevelSettings {
   std::vector<std::string> sender_domains;  ///< whose mail is the tenant's without being marked
+  std::vector<std::string> logins;          ///< SMTP logins that are the tenant's, for the milter
+  std::vector<IpNetwork> clients;           ///< SMTP clients that are the tenant's, for the milter
   std::uint32_t priority = usual_priority;  ///< its turns among the waiting, in proportion
   std::string source;  ///< a [source.NAME] or [pool.NAME]; "": as sender domain or site say
   bool operator==(TenantSettings const&) const = default;

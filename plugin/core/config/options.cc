@@ -176,6 +176,12 @@ void add_site_limits(Table& table) {
   table.add("connect_rate", &S::connect_rate, value::rate())
       .says("How many connections may be opened.")
       .for_example("\"60/min\"");
+  table.add("accept_rate", &S::accept_rate, value::rate())
+      .says("How many recipients at a site mailpool-milter accepts; beyond it they get 451 4.7.1.")
+      .note(
+          "Nothing that is beyond it reaches the MTA's queue. Counted for domains whose site is "
+          "known, when the MTA is asked to take a recipient, and never given back.")
+      .for_example("\"5000/min\"");
   table.add("max_waiting", &S::max_waiting, number(0, 100'000))
       .says("How many transactions may wait for a site; beyond it they get 451 at once.")
       .note("It keeps one slow site from taking all of the MTA's delivery slots.");
@@ -290,6 +296,7 @@ std::vector<Option> whole_table() {
   add_sources(table);
   add_senders(table);
   add_imap(table);
+  add_milter(table);
   add_log_and_metrics(table);
   return options;
 }
@@ -329,6 +336,8 @@ std::string_view name_of(Section section) {
       return "imap";
     case Section::ImapDynamic:
       return "imap_dynamic";
+    case Section::Milter:
+      return "milter";
     case Section::Log:
       return "log";
     case Section::Metrics:
@@ -390,6 +399,8 @@ Part part_of(Settings& settings, Section section) {
       return &settings.smtp;
     case Section::ImapDynamic:
       return &settings.imap_dynamic;
+    case Section::Milter:
+      return &settings.milter;
     case Section::Log:
       return &settings.log;
     case Section::Metrics:

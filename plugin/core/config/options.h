@@ -33,6 +33,7 @@ enum class Section : std::uint8_t {
   Imap,          ///< [imap.NAME]
   ImapAccount,   ///< [imap.NAME.account]
   ImapDynamic,   ///< [imap_dynamic]
+  Milter,
   Log,
   Metrics,
 };
@@ -43,11 +44,11 @@ enum class Section : std::uint8_t {
 [[nodiscard]] std::string_view name_in_title(Section section);
 
 /// The struct that a section's options are kept in.
-using Part =
-    std::variant<Settings*, LmtpSettings*, ControlSettings*, PostfixSettings*, DnsSettings*,
-                 SiteSettings*, DomainSettings*, NamedSite*, LogSettings*, MetricsSettings*,
-                 TotalSettings*, SourceSettings*, PoolSettings*, SenderDomainSettings*,
-                 TenantSettings*, ImapSettings*, ImapAccount*, ImapDynamicSettings*>;
+using Part = std::variant<Settings*, LmtpSettings*, ControlSettings*, PostfixSettings*,
+                          DnsSettings*, SiteSettings*, DomainSettings*, NamedSite*, MilterSettings*,
+                          LogSettings*, MetricsSettings*, TotalSettings*, SourceSettings*,
+                          PoolSettings*, SenderDomainSettings*, TenantSettings*, ImapSettings*,
+                          ImapAccount*, ImapDynamicSettings*>;
 
 struct Option {
   Section section;

@@ -30,7 +30,8 @@ Result<std::string> parse_one_line(std::string_view text) {
   bool const is_one_line = std::none_of(text.begin(), text.end(), [](char c) {
     return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
   });
-  if (!is_one_line || text.empty() || text.size() > 512) return failed(quoted(text) + " cannot be a user's name");
+  if (!is_one_line || text.empty() || text.size() > 512)
+    return failed(quoted(text) + " cannot be a user's name");
   return std::string(text);
 }
 

@@ -28,6 +28,15 @@ void add_message_rates(Table& table, char const* rate, char const* recipient_rat
       .for_example("\"5000/h, burst 100\"");
 }
 
+void add_accept_rate(Table& table, char const* sentence) {
+  table.add("accept_rate", &LevelSettings::accept_rate, value::rate())
+      .says(sentence)
+      .note(
+          "Counted when the MTA is asked to take a recipient, before anything is queued, and never "
+          "given back.")
+      .for_example("\"600/min, burst 50\"");
+}
+
 void add_max_recipients(Table& table) {
   table.add("max_recipients", &LevelSettings::max_recipients, number(1, 10'000))
       .says("How many recipients one transaction may have, where the site would take more.")
@@ -55,6 +64,8 @@ void add_domain(Table& table) {
   add_message_rates(table, "How many transactions to it may begin.",
                     "How many recipients these may have together.");
   add_max_recipients(table);
+  add_accept_rate(
+      table, "How many recipients there mailpool-milter accepts; beyond it they get 451 4.7.1.");
 }
 
 void add_sources(Table& table) {
@@ -109,6 +120,12 @@ void add_senders(Table& table) {
   table.add("sender_domains", &S::sender_domains, ListOf{value::domain(), 0, 10000})
       .says("Sender domains whose mail is this tenant's, unless a header says otherwise.")
       .for_example("[\"example.com\"]");
+  table.add("logins", &S::logins, ListOf{value::login(), 0, 10000})
+      .says("SMTP logins whose mail is this tenant's: mailpool-milter seals it so.")
+      .for_example("[\"shop@example.com\"]");
+  table.add("clients", &S::clients, ListOf{value::network(), 0, 1000})
+      .says("SMTP clients whose mail is this tenant's: mailpool-milter seals it so.")
+      .for_example("[\"192.0.2.0/28\"]");
   table.add("priority", &S::priority, number(1, 100))
       .says("Its turns among those that wait for the same site, in proportion.")
       .note(
@@ -119,6 +136,8 @@ void add_senders(Table& table) {
   add_message_rates(table, "How many of its transactions may begin.",
                     "How many recipients these may have together.");
   add_max_recipients(table);
+  add_accept_rate(
+      table, "How many recipients mailpool-milter accepts of it; beyond it they get 451 4.7.1.");
   table.add("source", &S::source, value::source())
       .says("The [source.NAME] or [pool.NAME] that its mail is sent from.")
       .for_example("\"both\"");

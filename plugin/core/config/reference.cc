@@ -79,6 +79,9 @@ std::vector<Chapter> chapters() {
       {"[imap_dynamic]", "[imap_dynamic]",
        "Where programs name the IMAP server themselves, among those that are allowed here.",
        of(Section::ImapDynamic)},
+      {"[milter]", "[milter]",
+       "What mailpool-milter does at the MTA's front door, and who may ask for room.",
+       of(Section::Milter)},
       {"[log]", "[log]", "What mailpoold says about its work.", of(Section::Log)},
       {"[metrics]", "[metrics]", "Figures for Prometheus.", of(Section::Metrics)},
   };
@@ -295,9 +298,9 @@ std::string manual_options() {
 std::string settings_as_toml(Settings const& settings) {
   Settings copy = settings;
   std::string text;
-  for (auto section :
-       {Section::Top, Section::Lmtp, Section::Control, Section::Postfix, Section::Dns,
-        Section::Smtp, Section::Total, Section::ImapDynamic, Section::Log, Section::Metrics}) {
+  for (auto section : {Section::Top, Section::Lmtp, Section::Control, Section::Postfix,
+                       Section::Dns, Section::Smtp, Section::Total, Section::ImapDynamic,
+                       Section::Milter, Section::Log, Section::Metrics}) {
     if (section != Section::Top) text += fmt::format("\n[{}]\n", name_of(section));
     add_values(text, part_of(copy, section), of(section));
   }

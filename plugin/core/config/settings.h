@@ -15,6 +15,7 @@
 #include "core/base/time.h"
 #include "core/config/imap_settings.h"
 #include "core/config/level_settings.h"
+#include "core/config/milter_settings.h"
 #include "core/config/rate.h"
 #include "core/config/tls_settings.h"
 
@@ -47,6 +48,7 @@ struct SiteSettings {
   Rate rate;
   Rate recipient_rate;
   Rate connect_rate;
+  Rate accept_rate = {};  ///< recipients taken at the front door
   std::uint32_t max_waiting = 200;
   std::uint32_t max_recipients = 100;
   IpPreference ip = IpPreference::Any;
@@ -156,6 +158,7 @@ struct Settings {
   std::map<std::string, std::vector<RouteHost>> routes;  ///< exact domain, ".parent" or "*"
   std::map<std::string, ImapSettings> imap;              ///< [imap.NAME]
   ImapDynamicSettings imap_dynamic;
+  MilterSettings milter;
   LogSettings log;
   MetricsSettings metrics;
   MtaStsSettings mta_sts;

@@ -102,4 +102,7 @@ class Table {
   Section section_ = Section::Top;
 };
 
+// The rows of sections with files of their own (options_*.cc).
+void add_milter(Table& table);
+
 }  // namespace mailpool

@@ -95,6 +95,41 @@ Result<std::string> parse_source(std::string_view text) {
   return failed(quoted(text) + " cannot be the name of a source");
 }
 
+Result<std::string> parse_socket_path_or_empty(std::string_view text) {
+  if (text.empty()) return std::string();
+  return parse_socket_path(text);
+}
+
+// RFC 5322 3.6.8: a field name is printable ASCII without the colon.
+bool is_field_name(std::string_view text) {
+  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
+    return c > 0x20 && c < 0x7f && c != ':';
+  });
+}
+
+Result<std::string> parse_tenant_source(std::string_view text) {
+  constexpr std::string_view header = "header:";
+  if (text == "login" || text == "client" ||
+      (text.starts_with(header) && is_field_name(text.substr(header.size()))))
+    return std::string(text);
+  return failed(quoted(text) + " tells no tenant");
+}
+
+Result<std::string> parse_login(std::string_view text) {
+  if (text.empty() || text.size() > 256 || !is_one_line(text))
+    return failed(quoted(text) + " cannot be a login");
+  return std::string(text);
+}
+
+Result<std::string> parse_mailer(std::string_view text) {
+  bool const good =
+      !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
+        return c > 0x20 && c < 0x7f && c != ':' && c != '"' && c != ',';
+      });
+  if (!good) return failed(quoted(text) + " cannot be a transport's or mailer's name");
+  return std::string(text);
+}
+
 Result<IpNetwork> parse_network(std::string_view text) {
   auto const network = IpNetwork::parse(text);
   if (!network) return failed(quoted(text) + " is not a network");
@@ -199,6 +234,24 @@ Parsed<std::string> log_target() {
 
 Parsed<std::string> source() {
   return {R"(the name of a [source.NAME] or [pool.NAME], or "" for none)", parse_source, as_it_is};
+}
+
+Parsed<std::string> socket_path_or_empty() {
+  return {R"(a path from the root of at most 107 octets, or "")", parse_socket_path_or_empty,
+          as_it_is};
+}
+
+Parsed<std::string> tenant_source() {
+  return {R"("header:NAME" such as "header:X-Mailpool-Tenant", "login" or "client")",
+          parse_tenant_source, as_it_is};
+}
+
+Parsed<std::string> mailer() {
+  return {R"(a transport or mailer such as "mailpool")", parse_mailer, as_it_is};
+}
+
+Parsed<std::string> login() {
+  return {R"(a login such as "shop@example.com")", parse_login, as_it_is};
 }
 
 }  // namespace mailpool::value

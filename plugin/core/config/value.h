@@ -214,5 +214,9 @@ ListOf(Item, Sizes...) -> ListOf<Item>;
 [[nodiscard]] Parsed<std::string> listen_address_or_empty();
 [[nodiscard]] Parsed<std::string> log_target();
 [[nodiscard]] Parsed<std::string> source();
+[[nodiscard]] Parsed<std::string> socket_path_or_empty();
+[[nodiscard]] Parsed<std::string> tenant_source();
+[[nodiscard]] Parsed<std::string> mailer();
+[[nodiscard]] Parsed<std::string> login();
 
 }  // namespace mailpool::value

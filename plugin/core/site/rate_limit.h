@@ -20,6 +20,8 @@ class RateLimit {
   void reconfigure(Rate rate) { rate_ = rate; }
   /// Nothing passes for one interval from now: what was saved up is forgotten.
   void pause(TimePoint now);
+  /// Nothing is owed: it is as if nothing had ever been taken.
+  [[nodiscard]] bool is_rested(TimePoint now) const { return paid_until_ <= now; }
   [[nodiscard]] Rate const& rate() const { return rate_; }
 
  private:

@@ -99,6 +99,7 @@ std::vector<Edges> all_edges() {
       {Section::Smtp, "rate", good_rates, bad_rates},
       {Section::Smtp, "recipient_rate", good_rates, bad_rates},
       {Section::Smtp, "connect_rate", good_rates, bad_rates},
+      {Section::Smtp, "accept_rate", good_rates, bad_rates},
       number(Section::Smtp, "max_waiting", "0", "-1", "100000", "100001"),
       number(Section::Smtp, "max_recipients", "1", "0", "10000", "10001"),
       {Section::Smtp,
@@ -171,6 +172,10 @@ std::vector<Edges> all_edges() {
       {Section::Tenant, "recipient_rate", good_rates, bad_rates},
       number(Section::Tenant, "max_recipients", "1", "0", "10000", "10001"),
       {Section::Tenant, "source", {"''"}, {"'west'", "1"}},
+      {Section::Domain, "accept_rate", good_rates, bad_rates},
+      {Section::Tenant, "accept_rate", good_rates, bad_rates},
+      {Section::Tenant, "logins", {"[]", "['a', 'a@b.example']"}, {"['']", "'a'", "[1]"}},
+      {Section::Tenant, "clients", {"[]", "['192.0.2.0/24']"}, {"['x']", "'::1'"}},
       {Section::Site,
        "mx",
        {"['.a.example']"},
@@ -180,6 +185,20 @@ std::vector<Edges> all_edges() {
        {"['b.example']"},
        {"['.b.example']", "['*']", "['b..example']", "'b.example'"}},
       {Section::Site, "fallback", {"'smtp'", "'defer'"}, {"'no'"}},
+      {Section::Milter, "listen", {"''", longest_path}, {too_long_path, "'a'", "1"}},
+      {Section::Milter, "key_file", {"''", "'/a'"}, {"'a'", "1"}},
+      {Section::Milter, "allow_users", good_users, bad_users},
+      {Section::Milter,
+       "tenant_from",
+       {"[]", "['client', 'login', 'header:X']"},
+       {"['header:']", "['header:a b']", "['header:a:b']", "['Login']", "'login'",
+        repeated("'login'", 17)}},
+      {Section::Milter, "header_clients", {"[]", "['192.0.2.0/24']"}, {"['x']", "'::1'"}},
+      {Section::Milter, "mailers", {"[]", "['mailpool', 'smtp-a']"}, {"['']", "['a:b']", "'a'"}},
+      {Section::Milter, "on_suspended", {"'accept'", "'tempfail'"}, {"'reject'", "''", "true"}},
+      {Section::Milter, "on_manager_down", {"'accept'", "'tempfail'"}, {"'reject'", "1"}},
+      duration(Section::Milter, "deadline", "'1ms'", "'1s'", {"'0s'", "'1001ms'"}),
+      duration(Section::Milter, "cache", "'0s'", "'1m'", {"'61s'"}),
       {Section::Log,
        "to",
        {"'syslog'", "'journal'", "'stderr'", "'/var/log/a'"},
@@ -327,7 +346,7 @@ BOOST_AUTO_TEST_CASE(each_section_stands_together) {
        {Section::Top, Section::Lmtp, Section::Control, Section::Postfix, Section::Dns,
         Section::Smtp, Section::Domain, Section::Site, Section::Log, Section::Metrics,
         Section::Total, Section::Source, Section::Pool, Section::SenderDomain, Section::Tenant,
-        Section::Imap, Section::ImapAccount, Section::ImapDynamic})
+        Section::Imap, Section::ImapAccount, Section::ImapDynamic, Section::Milter})
     sum += options_of(section).size();
   BOOST_TEST(sum == options().size());
 }

@@ -1,0 +1,72 @@
+#pragma once
+// Whether there is room for one more recipient at the MTA's front door: accept_rate of its domain,
+// its site and its tenant, and what is suspended.
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "core/admission/protocol.h"
+#include "core/base/time.h"
+#include "core/config/settings.h"
+#include "core/site/rate_limit.h"
+
+namespace mailpool::admission {
+
+/// What is known of a domain at once, without a question to DNS.
+struct Place {
+  bool is_routed = true;  ///< false: mailpool never carries mail there, so it has no say
+  std::string site;       ///< "" while its site is not known
+  Rate site_rate = {};    ///< accept_rate of that site
+  std::string suspended;  ///< "NAME: suspended until TIME: REASON"; "" where it is not
+};
+
+class Places {
+ public:
+  virtual ~Places() = default;
+  [[nodiscard]] virtual Place place_of(std::string const& domain, TimePoint now) const = 0;
+};
+
+/// Recipients since the start.
+struct Counts {
+  std::uint64_t asked = 0;
+  std::uint64_t full = 0;       ///< answered "beyond an accept_rate"
+  std::uint64_t suspended = 0;  ///< answered "suspended"
+};
+
+class Desk {
+ public:
+  /// `places` must outlive the desk; `settings` is copied where it is needed.
+  Desk(Settings const& settings, Places const& places);
+
+  /// Counts the recipients against every limit if none of them is exceeded, else against none:
+  /// tokens are never given back, so nothing is taken in vain.
+  [[nodiscard]] Answer ask(Question const& question, TimePoint now);
+  /// Keeps what was used.
+  void reconfigure(Settings const& settings);
+  [[nodiscard]] Counts const& counts() const { return counts_; }
+
+ private:
+  using Limits = std::unordered_map<std::string, site::RateLimit>;
+  struct Gate {
+    site::RateLimit* limit;
+    std::string name;  ///< of the option: "[domain.\"example.org\"] accept_rate"
+  };
+
+  site::RateLimit* limit_of(Limits& limits, std::string const& name, Rate const& rate,
+                            TimePoint now);
+  static void forget_rested(Limits& limits, TimePoint now);
+
+  Places const& places_;
+  MilterReply on_suspended_ = MilterReply::Accept;
+  std::map<std::string, Rate> domain_rates_;
+  std::map<std::string, Rate> tenant_rates_;
+  Limits domains_;
+  Limits sites_;
+  Limits tenants_;
+  Counts counts_;
+};
+
+}  // namespace mailpool::admission

@@ -1,0 +1,158 @@
+#include "core/admission/desk.h"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace mailpool;
+using namespace mailpool::admission;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct KnownPlaces final : Places {
+  std::map<std::string, Place> places;
+  [[nodiscard]] Place place_of(std::string const& domain, TimePoint) const override {
+    auto const found = places.find(domain);
+    return found == places.end() ? Place{} : found->second;
+  }
+};
+
+struct Room {
+  KnownPlaces places;
+  Settings settings;
+  TimePoint now{1h};
+
+  void domain(std::string const& name, std::string const& rate) {
+    settings.domains[name].accept_rate = Rate::parse(rate).value();
+    desk.reconfigure(settings);
+  }
+  Answer ask(std::string const& name, std::uint16_t recipients = 1,
+             std::string const& tenant = {}) {
+    return desk.ask({1, recipients, name, tenant}, now);
+  }
+  bool has_room(std::string const& name) { return ask(name).verdict == Verdict::Room; }
+
+  Desk desk{settings, places};
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(desk)
+
+BOOST_AUTO_TEST_CASE(a_domain_without_a_limit_has_room_and_that_may_be_remembered) {
+  Room room;
+  auto const answer = room.ask("free.test");
+  BOOST_TEST((answer.verdict == Verdict::Room));
+  BOOST_TEST(answer.keep_for > 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_domains_limit_is_kept_to_the_nanosecond) {
+  Room room;
+  room.domain("a.test", "1/s, burst 2");
+  BOOST_TEST(room.ask("a.test").keep_for == 0U);  // it counted: the next must ask again
+  BOOST_TEST(room.has_room("a.test"));
+  BOOST_TEST(!room.has_room("a.test"));
+  room.now += 1s - 1ns;
+  BOOST_TEST(!room.has_room("a.test"));
+  room.now += 1ns;
+  BOOST_TEST(room.has_room("a.test"));
+  BOOST_TEST(!room.has_room("a.test"));
+  BOOST_TEST(room.has_room("b.test"));
+}
+
+BOOST_AUTO_TEST_CASE(a_refusal_says_domain_option_value_and_when_to_come_back) {
+  Room room;
+  room.domain("a.test", "6/min, burst 1");
+  BOOST_TEST(room.has_room("a.test"));
+  auto const answer = room.ask("a.test");
+  BOOST_TEST((answer.verdict == Verdict::Full));
+  BOOST_TEST(answer.text == "a.test: [domain.\"a.test\"] accept_rate reached (6/min), next in 10s");
+  BOOST_TEST(answer.keep_for == 10'000U);
+}
+
+BOOST_AUTO_TEST_CASE(domains_of_one_site_share_its_limit_and_the_latest_limit_is_named) {
+  Room room;
+  Place const at_big{true, "big", Rate::parse("1/s, burst 2").value(), ""};
+  room.places.places = {{"a.test", at_big}, {"b.test", at_big}};
+  room.domain("a.test", "10/s, burst 1");
+  BOOST_TEST(room.has_room("a.test"));
+  BOOST_TEST(room.has_room("b.test"));
+  BOOST_TEST(room.ask("b.test").text ==
+             "b.test: [site.big] accept_rate reached (1/s, burst 2), next in 1s");
+  BOOST_TEST(room.ask("a.test").text ==
+             "a.test: [site.big] accept_rate reached (1/s, burst 2), next in 1s");
+}
+
+BOOST_AUTO_TEST_CASE(what_one_limit_refuses_is_not_counted_against_another) {
+  Room room;
+  Place const at_big{true, "big", Rate::parse("1/h, burst 2").value(), ""};
+  room.places.places = {{"a.test", at_big}, {"b.test", at_big}};
+  room.domain("a.test", "1/h, burst 1");
+  BOOST_TEST(room.has_room("a.test"));
+  for (int i = 0; i < 5; ++i) BOOST_TEST(!room.has_room("a.test"));
+  BOOST_TEST(room.has_room("b.test"));
+  BOOST_TEST(!room.has_room("b.test"));
+}
+
+BOOST_AUTO_TEST_CASE(several_recipients_at_once_are_all_paid_for) {
+  Room room;
+  room.domain("a.test", "1/s, burst 1");
+  BOOST_TEST((room.ask("a.test", 5).verdict == Verdict::Room));
+  room.now += 5s - 1ns;
+  BOOST_TEST(!room.has_room("a.test"));
+  room.now += 1ns;
+  BOOST_TEST(room.has_room("a.test"));
+}
+
+BOOST_AUTO_TEST_CASE(a_tenant_has_a_limit_over_all_domains) {
+  Room room;
+  room.settings.tenants["shop"].accept_rate = Rate::parse("1/h, burst 2").value();
+  room.desk.reconfigure(room.settings);
+  BOOST_TEST((room.ask("a.test", 1, "shop").verdict == Verdict::Room));
+  BOOST_TEST((room.ask("", 1, "shop").verdict == Verdict::Room));
+  BOOST_TEST(room.ask("b.test", 1, "shop").text ==
+             "b.test: [tenant.shop] accept_rate reached (1/h, burst 2), next in 1h");
+  BOOST_TEST(room.ask("", 1, "shop").text ==
+             "shop: [tenant.shop] accept_rate reached (1/h, burst 2), next in 1h");
+  BOOST_TEST(room.has_room("b.test"));
+  BOOST_TEST((room.ask("b.test", 1, "other").verdict == Verdict::Room));
+}
+
+BOOST_AUTO_TEST_CASE(where_mailpool_carries_no_mail_it_has_no_say) {
+  Room room;
+  room.places.places["local.test"] = {false, "", {}, ""};
+  room.domain("local.test", "1/d");
+  for (int i = 0; i < 3; ++i) BOOST_TEST(room.has_room("local.test"));
+}
+
+BOOST_AUTO_TEST_CASE(the_suspended_wait_in_the_mtas_queue_unless_told_otherwise) {
+  Room room;
+  room.places.places["a.test"] = {true, "", {}, "a.test: suspended until noon: a reason"};
+  BOOST_TEST(room.has_room("a.test"));
+  room.settings.milter.on_suspended = MilterReply::Tempfail;
+  room.desk.reconfigure(room.settings);
+  auto const answer = room.ask("a.test");
+  BOOST_TEST((answer.verdict == Verdict::Suspended));
+  BOOST_TEST(answer.text == "a.test: suspended until noon: a reason");
+}
+
+BOOST_AUTO_TEST_CASE(a_reload_keeps_what_was_used) {
+  Room room;
+  room.domain("a.test", "1/h, burst 1");
+  BOOST_TEST(room.has_room("a.test"));
+  room.domain("a.test", "2/h, burst 1");
+  BOOST_TEST(!room.has_room("a.test"));
+  room.settings.domains.clear();
+  room.desk.reconfigure(room.settings);
+  BOOST_TEST(room.has_room("a.test"));
+}
+
+BOOST_AUTO_TEST_CASE(recipients_are_counted) {
+  Room room;
+  room.domain("a.test", "1/h, burst 1");
+  (void)room.ask("a.test", 3);
+  (void)room.ask("a.test");
+  BOOST_TEST(room.desk.counts().asked == 4U);
+  BOOST_TEST(room.desk.counts().full == 1U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
