@@ -1,0 +1,84 @@
+"""What a manager says on one of its IMAP sockets, in a thread: enough for the package's own tests."""
+
+import re
+import socket
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+CAPABILITY = b"CAPABILITY IMAP4rev1 SASL-IR LITERAL+ ENABLE IDLE AUTH=PLAIN"
+
+
+@dataclass
+class Manager:
+    """`answers` overrides the tagged answer by command name; None ends the connection instead."""
+
+    path: Path
+    greeting: bytes = b"* OK [" + CAPABILITY + b"] ready\r\n"
+    wants_hello: bool = False
+    answers: dict[str, bytes | None] = field(default_factory=dict)
+    lines: list[bytes] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)  # "logout" or "dropped", a word for each connection
+    most: int = 0
+
+    def __post_init__(self) -> None:
+        self._open = 0
+        self._changed = threading.Condition()
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(self.path))
+        self._listener.listen(64)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def wait_until_ended(self, count: int) -> list[str]:
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self.ended) >= count, timeout=10), self.ended
+        return self.ended
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with self._changed:
+            self._open += 1
+            self.most = max(self.most, self._open)
+        how = "dropped"
+        with connection, connection.makefile("rb") as lines:
+            if self.wants_hello:
+                self.lines.append(lines.readline())
+            connection.sendall(self.greeting)
+            try:
+                for line in lines:
+                    self.lines.append(line)
+                    tag, name, *_ = line.split()
+                    word = name.decode().upper()
+                    answer = self.answers.get(word, b"OK done")
+                    if answer is None:
+                        break
+                    if word == "CAPABILITY":
+                        connection.sendall(b"* " + CAPABILITY + b"\r\n")
+                    if word == "AUTHENTICATE":
+                        connection.sendall(b"+ \r\n")
+                        self.lines.append(lines.readline())
+                    if word == "LOGOUT":
+                        how = "logout"
+                        connection.sendall(b"* BYE until next time\r\n" + tag + b" OK done\r\n")
+                        break
+                    connection.sendall(tag + b" " + answer + b"\r\n")
+            except (OSError, ValueError):
+                pass
+        with self._changed:
+            self._open -= 1
+            self.ended.append(how)
+            self._changed.notify_all()
+
+    def said(self, word: str) -> list[bytes]:
+        """The lines with this command."""
+        return [line.rstrip(b"\r\n") for line in self.lines if re.match(rb"\S+ %s\b" % word.encode(), line)]

@@ -1,0 +1,290 @@
+"""The Python package: what it says to a manager, and what it makes of the answers."""
+
+import base64
+import imaplib
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import mailpool
+from manager import Manager
+
+SOURCES = Path(mailpool.__file__).parent
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Manager]]:
+    started = []
+
+    def starter(name: str = "bounces", **more) -> Manager:
+        started.append(Manager(tmp_path / f"{name}.sock", **more))
+        return started[-1]
+    yield starter
+    for manager in started:
+        manager.close()
+
+
+@pytest.fixture
+def pool(tmp_path: Path) -> mailpool.IMAPPool:
+    return mailpool.IMAPPool("bounces", directory=tmp_path, timeout=10)
+
+
+# --- borrowing
+
+def test_a_connection_is_an_imaplib_connection_that_is_logged_in(start, pool):
+    manager = start()
+    with pool.connection("anna", "secret") as conn:
+        assert isinstance(conn, imaplib.IMAP4)
+        assert conn.state == "AUTH"
+        assert conn.noop()[0] == "OK"
+        assert "IDLE" in conn.capabilities
+    assert manager.said("LOGIN")[0].endswith(b'LOGIN "anna" "secret"')
+
+
+def test_a_block_gives_its_connection_back_with_logout(start, pool):
+    manager = start()
+    with pool.connection("anna", "secret"):
+        assert pool.lent == 1
+    assert manager.wait_until_ended(1) == ["logout"]
+    assert pool.lent == 0
+
+
+def test_a_block_that_raises_drops_its_connection_whatever_it_was_doing(start, pool):
+    manager = start()
+    with pytest.raises(KeyError):
+        with pool.connection("anna", "secret"):
+            raise KeyError("oh")
+    assert manager.wait_until_ended(1) == ["dropped"]
+    assert pool.lent == 0
+
+
+def test_get_and_release_do_the_same_without_a_block(start, pool):
+    manager = start()
+    conn = pool.get_connection("anna", "secret")
+    assert conn.noop()[0] == "OK"
+    pool.release_connection(conn)
+    assert manager.wait_until_ended(1) == ["logout"]
+
+
+def test_a_connection_is_given_back_once(start, pool):
+    start()
+    conn = pool.get_connection("anna", "secret")
+    pool.release_connection(conn)
+    with pytest.raises(mailpool.PoolError, match="given back already"):
+        pool.release_connection(conn)
+
+
+def test_another_pools_connection_is_not_taken_back(start, pool, tmp_path):
+    start()
+    other = mailpool.IMAPPool("bounces", directory=tmp_path)
+    conn = other.get_connection("anna", "secret")
+    with pytest.raises(mailpool.PoolError, match="not lent by this pool"):
+        pool.release_connection(conn)
+    other.close()
+
+
+def test_closing_a_pool_drops_what_is_lent(start, pool):
+    manager = start()
+    with pool:
+        pool.get_connection("anna", "secret")
+        pool.get_connection("anna", "secret")
+    assert manager.wait_until_ended(2) == ["dropped", "dropped"]
+
+
+def test_a_connection_that_the_manager_closed_is_released_without_a_complaint(start, pool):
+    manager = start(answers={"NOOP": None})
+    conn = pool.get_connection("anna", "secret")
+    with pytest.raises(imaplib.IMAP4.abort):
+        conn.noop()
+    pool.release_connection(conn)
+    assert pool.lent == 0 and manager.wait_until_ended(1) == ["dropped"]
+
+
+def test_a_pool_is_shared_by_threads(start, pool):
+    manager = start()
+    together = threading.Barrier(8)
+
+    def job(number: int) -> str:
+        with pool.connection(f"user{number}", "secret") as conn:
+            together.wait(10)
+            return conn.noop()[0]
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(job, range(8))) == ["OK"] * 8
+    assert manager.most == 8 and pool.lent == 0
+    assert manager.wait_until_ended(8) == ["logout"] * 8
+
+
+# --- users and passwords
+
+@pytest.mark.parametrize("password", ['with "quotes"', "back\\slash", "sp ace", "{5}", "", "%*()"])
+def test_any_printable_password_arrives_as_one_string(start, pool, password):
+    manager = start()
+    with pool.connection("anna", password):
+        pass
+    escaped = password.replace("\\", "\\\\").replace('"', '\\"').encode()
+    assert manager.said("LOGIN")[0].endswith(b'"anna" "' + escaped + b'"')
+
+
+@pytest.mark.parametrize("password", ["p\u00e4ss", "two\r\nlines", "tab\t"])
+def test_what_cannot_be_quoted_goes_as_base64(start, pool, password):
+    manager = start()
+    with pool.connection("anna", password):
+        pass
+    assert not manager.said("LOGIN")
+    line = manager.lines[manager.lines.index(manager.said("AUTHENTICATE")[0] + b"\r\n") + 1]
+    assert base64.b64decode(line).decode() == f"\0anna\0{password}"
+
+
+def test_nul_is_no_password(start, pool):
+    start()
+    with pytest.raises(ValueError, match="NUL"):
+        pool.get_connection("anna", "a\0b")
+
+
+def test_a_user_without_a_password_is_a_mistake(pool):
+    with pytest.raises(ValueError, match="or neither"):
+        pool.get_connection("anna")
+
+
+def test_an_account_needs_no_password(start, tmp_path):
+    manager = start("account", greeting=b"* PREAUTH [CAPABILITY IMAP4rev1] as bounces\r\n")
+    with mailpool.IMAPPool(socket=tmp_path / "account.sock").connection() as conn:
+        assert conn.state == "AUTH"
+    assert not manager.said("LOGIN")
+
+
+def test_a_profile_without_a_user_says_what_is_missing(start, pool):
+    start()
+    with pytest.raises(mailpool.PoolError, match="wants a user and a password"):
+        pool.get_connection()
+
+
+def test_an_account_with_a_user_says_what_is_too_much(start, tmp_path):
+    start("account", greeting=b"* PREAUTH [CAPABILITY IMAP4rev1] as bounces\r\n")
+    with pytest.raises(mailpool.PoolError, match="name no user"):
+        mailpool.IMAPPool("account", directory=tmp_path).get_connection("anna", "secret")
+
+
+# --- refusals
+
+@pytest.mark.parametrize("answer, kind", [
+    (b"NO [AUTHENTICATIONFAILED] the server's words", mailpool.LoginRefused),
+    (b"NO the server's words", mailpool.LoginRefused),
+    (b"NO [UNAVAILABLE] the server's words", mailpool.PoolBusy),
+    (b"NO [LIMIT] the server's words", mailpool.PoolBusy)])
+def test_a_refused_login_is_raised_as_what_it_means_in_the_servers_words(start, pool, answer, kind):
+    start(answers={"LOGIN": answer})
+    with pytest.raises(kind, match="the server's words"):
+        pool.get_connection("anna", "wrong")
+    assert pool.lent == 0
+
+
+def test_every_error_is_one_of_imaplibs_too(start, pool):
+    start(answers={"LOGIN": b"NO no"})
+    with pytest.raises(imaplib.IMAP4.error):
+        pool.get_connection("anna", "wrong")
+
+
+def test_a_refused_login_leaves_no_socket_open(start, pool):
+    manager = start(answers={"LOGIN": b"NO no"})
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(5):
+        with pytest.raises(mailpool.LoginRefused):
+            pool.get_connection("anna", "wrong")
+    manager.wait_until_ended(5)
+    assert len(os.listdir("/proc/self/fd")) <= before + 1
+
+
+def test_a_manager_that_is_away_is_named(pool):
+    with pytest.raises(mailpool.PoolUnavailable, match="is mailpoold running"):
+        pool.get_connection("anna", "secret")
+
+
+def test_a_manager_that_turns_the_program_away_is_quoted(start, pool):
+    start(greeting=b"* BYE allow_users of [imap.bounces] does not list uid 1000\r\n")
+    with pytest.raises(mailpool.PoolUnavailable, match="allow_users of"):
+        pool.get_connection("anna", "secret")
+
+
+def test_a_manager_that_goes_away_during_login_is_no_refusal(start, pool):
+    start(answers={"LOGIN": None})
+    with pytest.raises(mailpool.PoolUnavailable):
+        pool.get_connection("anna", "secret")
+
+
+def test_a_manager_that_says_nothing_is_waited_for_no_longer_than_asked(start, tmp_path):
+    start(greeting=b"")
+    with pytest.raises(mailpool.PoolUnavailable, match="timed out"):
+        mailpool.IMAPPool("bounces", directory=tmp_path, timeout=0.1).get_connection("anna", "secret")
+
+
+# --- servers that no profile names
+
+def test_a_host_is_asked_for_before_the_greeting(start, tmp_path):
+    manager = start("dynamic", wants_hello=True)
+    pool = mailpool.IMAPPool(host="imap.example.com", port=993, ssl=True, pool_size=5, directory=tmp_path)
+    with pool.connection("anna", "secret"):
+        pass
+    assert manager.lines[0] == b"IMAP-PROFILE imap.example.com:993 tls=implicit pool_size=5\r\n"
+
+
+def test_starttls_is_what_a_host_without_ssl_gets(start, tmp_path):
+    manager = start("dynamic", wants_hello=True)
+    with mailpool.IMAPPool(host="::1", port=143, ssl=False, pool_size=2, directory=tmp_path).connection("anna", "secret"):
+        pass
+    assert manager.lines[0] == b"IMAP-PROFILE [::1]:143 tls=starttls pool_size=2\r\n"
+
+
+def test_a_host_where_the_operator_allows_none_is_a_clear_error(tmp_path):
+    with pytest.raises(mailpool.PoolUnavailable, match=r"\[imap_dynamic\]"):
+        mailpool.IMAPPool(host="imap.example.com", directory=tmp_path).get_connection("anna", "secret")
+
+
+def test_a_host_that_the_operator_does_not_allow_is_told_in_the_managers_words(start, tmp_path):
+    start("dynamic", wants_hello=True, greeting=b"* BYE imap.example.com:993 is not in servers of [imap_dynamic]\r\n")
+    with pytest.raises(mailpool.PoolUnavailable, match="is not in servers"):
+        mailpool.IMAPPool(host="imap.example.com", directory=tmp_path).get_connection("anna", "secret")
+
+
+# --- mistakes
+
+@pytest.mark.parametrize("arguments", [{}, {"profile": "a", "host": "b"}, {"profile": "a", "socket": "/b"}, {"profile": "../a"},
+                                       {"profile": "A"}, {"profile": ""}, {"host": "a b"}, {"host": "a\r\nb"}, {"host": ""},
+                                       {"host": "a", "port": 0}, {"host": "a", "pool_size": 0}, {"profile": "a", "timeout": 0}])
+def test_what_makes_no_sense_is_refused_before_anything_is_connected(arguments):
+    with pytest.raises(ValueError):
+        mailpool.IMAPPool(**arguments)
+
+
+def test_no_password_is_in_a_representation_or_an_error(start, pool):
+    start(answers={"LOGIN": b"NO no"})
+    with pytest.raises(mailpool.LoginRefused) as caught:
+        pool.get_connection("anna", "hunter2")
+    assert "hunter2" not in repr(pool) + repr(caught.value) + str(caught.value)
+
+
+# --- the package
+
+def test_the_package_is_typed():
+    assert (SOURCES / "py.typed").exists()
+    done = subprocess.run([sys.executable, "-m", "mypy", "--strict", "--cache-dir", os.devnull, str(SOURCES)], capture_output=True,
+                          text=True, check=False)
+    if "No module named mypy" in done.stderr:
+        pytest.skip("mypy is not installed")
+    assert done.returncode == 0, done.stdout
+
+
+def test_everything_public_is_documented():
+    for name in mailpool.__all__:
+        thing = getattr(mailpool, name)
+        if isinstance(thing, type):
+            assert thing.__doc__, name
+            for member, value in vars(thing).items():
+                if callable(value) and not member.startswith("_") and value.__module__.startswith("mailpool"):
+                    assert value.__doc__, f"{name}.{member}"
