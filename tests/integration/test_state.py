@@ -1,0 +1,157 @@
+"""What survives a restart and a kill -9: suspensions with their words, the counts of the day; and that no damage stops mail."""
+
+import stat
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from lab.fakemx import Fakemx
+from lab.lmtp import Lmtp
+from lab.mailpool import Mailpoold
+from lab.messages import message
+from lab.process import Lab, wait_until
+
+SITES = ("alpha", "beta", "gamma")
+LATEST = 5  # seconds that counters may be behind
+
+
+def manager_of(lab: Lab, receiver: Fakemx, **more: object) -> Mailpoold:
+    return Mailpoold(lab, {"route": {"*": [receiver.address]}, "smtp": {"tls": "none"},
+                           "site": {name: {"domains": [f"{name}.example"]} for name in SITES}, **more})
+
+
+def database(manager: Mailpoold) -> Path:
+    return Path(manager.settings["state_dir"]) / "state.db"
+
+
+def send(manager: Mailpoold, domain: str) -> str:
+    """The answer to one recipient."""
+    with manager.lmtp() as client:
+        return deliver(client, domain)
+
+
+def deliver(client: Lmtp, domain: str) -> str:
+    return str(client.deliver("sender@example.com", [f"someone@{domain}"], message(b"hello\r\n", "state"))[0])
+
+
+@dataclass(frozen=True)
+class Suspension:
+    is_domain: bool
+    reason: str
+    by: str
+    since: datetime
+    until: datetime
+
+    def is_that_of(self, other: "Suspension") -> bool:
+        """The same in every word; the same times to the second."""
+        same = (self.is_domain, self.reason, self.by) == (other.is_domain, other.reason, other.by)
+        return same and all(abs(mine - theirs) < timedelta(seconds=1.5)
+                            for mine, theirs in ((self.since, other.since), (self.until, other.until)))
+
+
+def suspensions(manager: Mailpoold) -> dict[str, Suspension]:
+    return {entry["name"]: Suspension(entry["is_domain"], entry["reason"], entry["by"], datetime.fromisoformat(entry["since"]),
+                                      datetime.fromisoformat(entry["until"])) for entry in manager.status()["suspensions"]}
+
+
+def suspend(manager: Mailpoold, *arguments: str) -> None:
+    done = manager.poolctl("suspend", *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture
+def receiver(lab: Lab) -> Fakemx:
+    return Fakemx(lab)
+
+
+def test_suspensions_survive_a_kill_with_reason_author_and_times(lab: Lab, receiver: Fakemx):
+    manager = manager_of(lab, receiver).start()
+    suspend(manager, "alpha", "--for", "2h", "--reason", "they asked us to")
+    suspend(manager, "beta", "--for", "3d", "--reason", "a reason with \"quotes\"\tand a tab")
+    suspend(manager, "--domain", "list.example.org", "--for", "1h", "--reason", "list bombing")
+    before = suspensions(manager)
+    manager.kill()
+    manager.start()
+    after = suspensions(manager)
+    assert set(after) == {"alpha", "beta", "list.example.org"}
+    for name, suspension in after.items():
+        assert suspension.is_that_of(before[name]), f"{name}: {suspension} was {before[name]}"
+    assert "suspended until" in send(manager, "alpha.example") and "they asked us to" in send(manager, "alpha.example")
+    assert send(manager, "gamma.example").startswith("250")
+    assert "list bombing" in send(manager, "list.example.org")
+    assert manager.poolctl("resume", "alpha").returncode == 0
+    manager.kill()
+    manager.start()
+    assert set(suspensions(manager)) == {"beta", "list.example.org"}
+    assert send(manager, "alpha.example").startswith("250")
+
+
+def test_what_poolctl_said_is_so_even_if_the_kill_comes_at_once(lab: Lab, receiver: Fakemx):
+    manager = manager_of(lab, receiver).start()
+    for attempt in range(10):
+        suspend(manager, SITES[attempt % 3], "--for", "2h", "--reason", f"attempt {attempt}")
+        manager.kill()
+        manager.start()
+        assert suspensions(manager)[SITES[attempt % 3]].reason == f"attempt {attempt}"
+
+
+def test_a_kill_loses_at_most_five_seconds_of_counts(lab: Lab, receiver: Fakemx):
+    manager = manager_of(lab, receiver).start()
+    sent = []
+    with manager.lmtp() as client:
+        began = time.monotonic()
+        while time.monotonic() - began < LATEST + 2:
+            assert deliver(client, "alpha.example").startswith("250")
+            sent.append(time.monotonic())
+            time.sleep(0.02)
+    manager.kill()
+    killed = time.monotonic()
+    manager.start()
+    today = manager.poolctl.json("status", "alpha")["sites"][0]["today"]["delivered"]
+    assert sum(1 for at in sent if at < killed - LATEST) <= today <= len(sent)
+    assert send(manager, "alpha.example").startswith("250")
+    assert manager.poolctl.json("status", "alpha")["sites"][0]["today"]["delivered"] == today + 1
+    print(f"{len(sent)} delivered, {today} of them known after the kill")
+
+
+def test_only_its_own_user_may_read_the_database(lab: Lab, receiver: Fakemx):
+    manager = manager_of(lab, receiver).start()
+    suspend(manager, "alpha", "--for", "2h", "--reason", "x")
+    for path in (database(manager), Path(f"{database(manager)}-wal")):
+        wait_until(path.exists, 5, f"{path} is there")
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert path.owner() == "mailpool"
+
+
+def test_mail_flows_whatever_became_of_the_database(lab: Lab, receiver: Fakemx):
+    """Garbage, half a file, somebody else's file: set aside in words; a directory that cannot be written: said in words."""
+    manager = manager_of(lab, receiver).start()
+    path = database(manager)
+    for number, ruin in enumerate((lambda: path.write_bytes(b"#" * 9000), lambda: path.write_bytes(path.read_bytes()[:100]),
+                                   lambda: path.write_bytes(b""))):
+        suspend(manager, "alpha", "--for", "2h", "--reason", "x")
+        manager.kill()
+        Path(f"{path}-wal").unlink(missing_ok=True)
+        ruin()
+        manager.start()
+        assert send(manager, "alpha.example").startswith("250")
+        assert manager.log().count("is damaged (") == number + 1
+        assert len(manager.status()["state_file"]["set_aside"]) == 1
+        findings = [finding for finding in manager.poolctl.json("check")["findings"] if finding["area"] == "state"]
+        assert any(finding["level"] == "warning" and "set aside as" in finding["text"] for finding in findings)
+    manager.kill()
+    for child in path.parent.iterdir():
+        child.unlink()
+    path.parent.chmod(0o500)
+    manager.start()
+    assert send(manager, "alpha.example").startswith("250")
+    assert "Permission denied" in manager.status()["state_file"]["problem"]
+    suspend(manager, "alpha", "--for", "2h", "--reason", "kept in memory")
+    path.parent.chmod(0o700)
+    wait_until(lambda: manager.status()["state_file"]["problem"] == "", 20, "it is written as soon as that works again")
+    manager.kill()
+    manager.start()
+    assert suspensions(manager)["alpha"].reason == "kept in memory"
