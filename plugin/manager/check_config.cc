@@ -5,20 +5,12 @@
 #include <ostream>
 
 #include "core/base/text.h"
-#include "core/config/load.h"
-#include "manager/configuration_file.h"
+#include "manager/configuration_load.h"
 
 namespace mailpool::manager {
 
 int check_configuration(std::string const& path, std::ostream& out) {
-  auto const text = read_configuration_file(path);
-  if (!text) {
-    Mistake const mistake{path, 0, "cannot be read: " + text.error().reason,
-                          "a file that mailpoold may read"};
-    out << mistake.to_line() << '\n';
-    return EX_CONFIG;
-  }
-  auto const loaded = load_settings(*text, path);
+  auto const loaded = load_configuration(path);
   for (auto const& mistake : loaded.mistakes) out << mistake.to_line() << '\n';
   if (!loaded.is_good()) return EX_CONFIG;
   out << printable(path) << ": no mistakes\n";

@@ -7,8 +7,7 @@
 #include <cstring>
 #include <memory>
 
-#include "core/config/load.h"
-#include "manager/configuration_file.h"
+#include "manager/configuration_load.h"
 #include "manager/own_addresses.h"
 
 namespace mailpool::manager {
@@ -29,12 +28,7 @@ std::string machine_name() {
 
 Configuration read_configuration(std::string const& path) {
   Configuration c;
-  auto const text = read_configuration_file(path);
-  if (!text) {
-    c.mistakes.push_back(fmt::format("{}: cannot be read: {}", path, text.error().reason));
-    return c;
-  }
-  auto loaded = load_settings(*text, path);
+  auto loaded = load_configuration(path);
   for (auto const& mistake : loaded.mistakes) c.mistakes.push_back(mistake.to_line());
   c.settings = std::move(loaded.settings);
   if (!c.mistakes.empty()) return c;

@@ -6,36 +6,38 @@
 #include <algorithm>
 
 #include "core/base/text.h"
+#include "core/config/place.h"
 
 namespace mailpool {
 namespace {
 
-unsigned line_of(toml::source_region const& region) {
-  return std::max<unsigned>(1, region.begin.line);
+unsigned line_of(toml::source_region const& region, std::size_t file) {
+  return line_at(file, std::max<unsigned>(1, region.begin.line));
 }
 
-Node node_from(toml::node const& source);
+Node node_from(toml::node const& source, std::size_t file);
 
-void fill(Node& node, toml::table const& table) {
+void fill(Node& node, toml::table const& table, std::size_t file) {
   node.kind = Node::Kind::Table;
   for (auto const& [key, value] : table)
-    node.entries.push_back({std::string(key.str()), line_of(key.source()), node_from(value)});
+    node.entries.push_back(
+        {std::string(key.str()), line_of(key.source(), file), node_from(value, file)});
   std::stable_sort(node.entries.begin(), node.entries.end(),
                    [](auto const& a, auto const& b) { return a.line < b.line; });
 }
 
-void fill(Node& node, toml::array const& array) {
+void fill(Node& node, toml::array const& array, std::size_t file) {
   node.kind = Node::Kind::List;
-  for (auto const& item : array) node.items.push_back(node_from(item));
+  for (auto const& item : array) node.items.push_back(node_from(item, file));
 }
 
-Node node_from(toml::node const& source) {
+Node node_from(toml::node const& source, std::size_t file) {
   Node node;
-  node.line = line_of(source.source());
+  node.line = line_of(source.source(), file);
   if (auto const* table = source.as_table()) {
-    fill(node, *table);
+    fill(node, *table, file);
   } else if (auto const* array = source.as_array()) {
-    fill(node, *array);
+    fill(node, *array, file);
   } else if (auto const* text = source.as_string()) {
     node.kind = Node::Kind::Text;
     node.text = text->get();
@@ -94,15 +96,15 @@ std::string_view words_for(Node::Kind kind) {
   return "";
 }
 
-tl::expected<Node, SyntaxError> parse_document(std::string_view text) {
+tl::expected<Node, SyntaxError> parse_document(std::string_view text, std::size_t file) {
   try {
     auto const table = toml::parse(text);
     Node root;
-    fill(root, table);
+    fill(root, table, file);
     return root;
   } catch (toml::parse_error const& error) {
     return tl::make_unexpected(
-        SyntaxError{line_of(error.source()), without_preamble(error.description())});
+        SyntaxError{line_of(error.source(), file), without_preamble(error.description())});
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // A TOML file as a tree with line numbers: the only place that knows which library reads TOML.
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -44,6 +45,8 @@ struct SyntaxError {
 
 /// The whole file. TOML's grammar allows 256 levels of nesting here, so the tree can be walked
 /// recursively.
-[[nodiscard]] tl::expected<Node, SyntaxError> parse_document(std::string_view text);
+/// Lines are those of file number `file` (place.h).
+[[nodiscard]] tl::expected<Node, SyntaxError> parse_document(std::string_view text,
+                                                             std::size_t file = 0);
 
 }  // namespace mailpool

@@ -3,13 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
+#include <set>
 
 #include "core/base/text.h"
 #include "core/config/document.h"
 #include "core/config/host_port.h"
+#include "core/config/included.h"
 #include "core/config/load_imap.h"
 #include "core/config/load_levels.h"
+#include "core/config/load_rules.h"
 #include "core/config/options.h"
+#include "core/config/place.h"
 #include "core/config/quantity.h"
 #include "core/config/section_reader.h"
 #include "core/message/address.h"
@@ -42,10 +47,11 @@ std::string dotted(Node::Entry const& entry) {
 
 class Loader {
  public:
-  explicit Loader(std::string const& file_name) : reader_(file_name) {}
-  Loaded load(std::string_view text);
+  explicit Loader(std::vector<std::string> file_names) : reader_(std::move(file_names)) {}
+  Loaded load(std::string_view text, std::span<ConfigurationText const> included);
 
  private:
+  std::optional<Node> parse(std::string_view text, std::size_t file);
   void read(Node const& root);
   void read_top(Node const& root);
   void read_plain_sections(Node const& root);
@@ -58,7 +64,7 @@ class Loader {
   void check_idle_fits(Node const& table, std::string const& title, SiteSettings const& site,
                        Misread const& misread);
   void check_spill_fits(Node const& table, Misread const& misread);
-  void check_members(Node const& table, NamedSite const& site, Misread const& misread);
+  void check_members(Node const& table, NamedSite& site, Misread const& misread);
 
   SectionReader reader_;
   Settings settings_;
@@ -66,18 +72,38 @@ class Loader {
   Names site_domains_;  // of any site's domains
   Names site_mx_;
   Names routes_;
+  std::set<std::string, std::less<>> dropped_;  // included sites whose members are another's
 };
 
-Loaded Loader::load(std::string_view text) {
-  if (text.size() > most_octets_of_configuration) {
-    reader_.complain(0, "the file is larger than 1 MiB", "a shorter one");
-  } else if (auto const document = parse_document(text)) {
-    read(*document);
-  } else {
-    reader_.complain(document.error().line, "not TOML: " + document.error().reason,
-                     R"(lines such as key = "text", key = 10 or [section])");
+Loaded Loader::load(std::string_view text, std::span<ConfigurationText const> included) {
+  Node base;
+  bool is_whole = true;
+  for (std::size_t i = 0; i < included.size(); ++i) {
+    auto node = parse(included[i].text, i + 1);
+    is_whole = is_whole && node.has_value();
+    if (!node) continue;
+    if (auto const* entry = node->find("include"))
+      reader_.complain(entry->line, "include: an included file includes no others",
+                       "their names in the configuration file itself");
+    std::erase_if(node->entries, [](Node::Entry const& entry) { return entry.key == "include"; });
+    base = merged(std::move(base), std::move(*node));
   }
+  auto own = parse(text, 0);
+  // With a file missing, names would seem unknown that are not.
+  if (own && is_whole) read(merged(std::move(base), std::move(*own)));
   return {std::move(settings_), reader_.take_mistakes()};
+}
+
+std::optional<Node> Loader::parse(std::string_view text, std::size_t file) {
+  if (text.size() > most_octets_of_configuration) {
+    reader_.complain(line_at(file, 0), "the file is larger than 1 MiB", "a shorter one");
+    return std::nullopt;
+  }
+  auto document = parse_document(text, file);
+  if (document) return std::move(*document);
+  reader_.complain(document.error().line, "not TOML: " + document.error().reason,
+                   R"(lines such as key = "text", key = 10 or [section])");
+  return std::nullopt;
 }
 
 void Loader::read(Node const& root) {
@@ -91,6 +117,7 @@ void Loader::read(Node const& root) {
   if (auto const* entry = root.find("site"); entry && reader_.is_table(*entry, "[site.NAME]"))
     read_sites(entry->value);
   load_levels(root, reader_, settings_);
+  load_rules(root, reader_, dropped_, settings_);
   if (auto const* entry = root.find("route"); entry && reader_.is_table(*entry, "[route]"))
     read_routes(entry->value);
   if (auto const* entry = root.find("imap"); entry && reader_.is_table(*entry, "[imap.NAME]"))
@@ -180,23 +207,38 @@ void Loader::read_site(Node::Entry const& entry) {
   site.name = entry.key;
   site.settings = settings_.smtp;
   auto const misread = reader_.read(entry.value, title, &site, known_in(Section::Site));
+  // What an included file allows a provider is no mistake of whoever wants idle connections.
+  if (auto const* most = entry.value.find("max_connections"); most && file_number(most->line) != 0)
+    site.settings.min_idle = std::min(site.settings.min_idle, site.settings.max_connections);
+  check_idle_fits(entry.value, title, site.settings, misread);
+  check_members(entry.value, site, misread);
   if (site.mx.empty() && site.domains.empty() && !misread.contains("mx") &&
-      !misread.contains("domains"))
+      !misread.contains("domains")) {
+    if (file_number(entry.line) != 0) {
+      dropped_.insert(entry.key);
+      return;
+    }
     reader_.complain(entry.line,
                      title + " has neither mx nor domains, so no mail would belong to it",
                      R"(mx = [".example.com"] or domains = ["example.com"])");
-  check_idle_fits(entry.value, title, site.settings, misread);
-  check_members(entry.value, site, misread);
+  }
   settings_.sites[entry.key] = std::move(site);
 }
 
-void Loader::check_members(Node const& table, NamedSite const& site, Misread const& misread) {
-  auto check = [&](char const* key, std::vector<std::string> const& members, Names& seen) {
+// An included site leaves its members to a site of the configuration file that wants them.
+void Loader::check_members(Node const& table, NamedSite& site, Misread const& misread) {
+  auto check = [&](char const* key, std::vector<std::string>& members, Names& seen) {
     auto const* const entry = table.find(key);
     if (entry == nullptr || misread.contains(key)) return;
-    for (std::size_t i = 0; i < members.size(); ++i)
-      reader_.is_first(seen, members[i], entry->value.items[i].line,
-                       fmt::format("[site.{}] {}", site.name, key));
+    std::vector<std::string> kept;
+    for (std::size_t i = 0; i < members.size(); ++i) {
+      auto const line = entry->value.items[i].line;
+      auto const other = seen.find(members[i]);
+      if (other != seen.end() && file_number(other->second) < file_number(line)) continue;
+      reader_.is_first(seen, members[i], line, fmt::format("[site.{}] {}", site.name, key));
+      kept.push_back(members[i]);
+    }
+    members = std::move(kept);
   };
   check("mx", site.mx, site_mx_);
   check("domains", site.domains, site_domains_);
@@ -268,8 +310,11 @@ void Loader::read_route(Node::Entry const& entry) {
 
 }  // namespace
 
-Loaded load_settings(std::string_view text, std::string const& file_name) {
-  return Loader(file_name).load(text);
+Loaded load_settings(std::string_view text, std::string const& file_name,
+                     std::span<ConfigurationText const> included) {
+  std::vector<std::string> names{file_name};
+  for (auto const& file : included) names.push_back(file.name);
+  return Loader(std::move(names)).load(text, included);
 }
 
 }  // namespace mailpool

@@ -2,6 +2,7 @@
 // From the text of mailpool.toml to settings, or to every mistake in it with its line.
 
 #include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,8 @@
 namespace mailpool {
 
 inline constexpr std::size_t most_octets_of_configuration = 1U << 20U;
+
+struct ConfigurationText;
 
 struct Mistake {
   std::string file;
@@ -31,7 +34,9 @@ struct Loaded {
 };
 
 /// `file_name` is for messages only. Does all that can be done without looking at the machine; ""
-/// gives the defaults.
-[[nodiscard]] Loaded load_settings(std::string_view text, std::string const& file_name);
+/// gives the defaults. `included` are the files that the text includes (included.h), in their
+/// order; a later one wins over an earlier one, the text over all.
+[[nodiscard]] Loaded load_settings(std::string_view text, std::string const& file_name,
+                                   std::span<ConfigurationText const> included = {});
 
 }  // namespace mailpool

@@ -4,6 +4,7 @@
 
 #include "core/config/options_imap.h"
 #include "core/config/options_levels.h"
+#include "core/config/options_rules.h"
 #include "core/config/table.h"
 
 namespace mailpool {
@@ -40,6 +41,12 @@ void add_top(Table& table) {
   table.add("state_dir", &S::state_dir, value::path())
       .says("The directory for what must survive a restart.")
       .needs_restart();
+  table.add("include", &S::include, ListOf{value::file_name(), 0, 16})
+      .says("Further files, taken in as if they stood here; what stands here wins, key by key.")
+      .note(
+          "Beside this file, unless a path is given. Without this option providers.toml is taken "
+          "in where it exists: what the large mailbox providers are known to allow. [] takes in "
+          "nothing.");
   table.add("drain_timeout", &S::drain_timeout, duration(0s, 1h))
       .says("How long open transactions may take to finish when mailpoold is stopped.")
       .note(
@@ -182,6 +189,12 @@ void add_site_limits(Table& table) {
           "Nothing that is beyond it reaches the MTA's queue. Counted for domains whose site is "
           "known, when the MTA is asked to take a recipient, and never given back.")
       .for_example("\"5000/min\"");
+  table.add("adaptive", &S::adaptive, YesNo{})
+      .says("Go down to half when servers ask for less, and up again step by step.")
+      .note(
+          "Rate and connections are halved by a throttling reply, once per flight of messages; the "
+          "next flight that is throttled too brings them to a sixteenth. After a quiet minute they "
+          "rise by a quarter every 8 seconds, never above what is configured.");
   table.add("max_waiting", &S::max_waiting, number(0, 100'000))
       .says("How many transactions may wait for a site; beyond it they get 451 at once.")
       .note("It keeps one slow site from taking all of the MTA's delivery slots.");
@@ -297,6 +310,7 @@ std::vector<Option> whole_table() {
   add_senders(table);
   add_imap(table);
   add_milter(table);
+  add_rules(table);
   add_log_and_metrics(table);
   return options;
 }
@@ -338,6 +352,8 @@ std::string_view name_of(Section section) {
       return "imap_dynamic";
     case Section::Milter:
       return "milter";
+    case Section::Rule:
+      return "rule";
     case Section::Log:
       return "log";
     case Section::Metrics:
@@ -366,6 +382,7 @@ std::string_view name_in_title(Section section) {
 
 std::string Option::full_name() const {
   if (section == Section::Top) return key;
+  if (section == Section::Rule) return "[[rule]] " + key;
   auto const name = name_in_title(section);
   return fmt::format("[{}{}{}] {}", name_of(section), name.empty() ? "" : ".", name, key);
 }
@@ -415,6 +432,7 @@ Part part_of(Settings& settings, Section section) {
     case Section::Tenant:
     case Section::Imap:
     case Section::ImapAccount:
+    case Section::Rule:
       break;
   }
   assert(false && "a section with a name has as many parts as names");

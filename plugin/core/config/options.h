@@ -34,6 +34,7 @@ enum class Section : std::uint8_t {
   ImapAccount,   ///< [imap.NAME.account]
   ImapDynamic,   ///< [imap_dynamic]
   Milter,
+  Rule,  ///< [[rule]]
   Log,
   Metrics,
 };
@@ -48,7 +49,7 @@ using Part = std::variant<Settings*, LmtpSettings*, ControlSettings*, PostfixSet
                           DnsSettings*, SiteSettings*, DomainSettings*, NamedSite*, MilterSettings*,
                           LogSettings*, MetricsSettings*, TotalSettings*, SourceSettings*,
                           PoolSettings*, SenderDomainSettings*, TenantSettings*, ImapSettings*,
-                          ImapAccount*, ImapDynamicSettings*>;
+                          ImapAccount*, ImapDynamicSettings*, RuleSettings*>;
 
 struct Option {
   Section section;

@@ -62,6 +62,12 @@ std::vector<Chapter> chapters() {
        "marked "
        "it with, or whose sender_domains has the envelope sender's.",
        of(Section::Tenant), true},
+      {"[[rule]]", "[[rule]]",
+       "What to do when a server says something. Each rule begins with [[rule]]; the first one "
+       "that "
+       "matches a reply counts, in the order of the file, those of included files last. What a "
+       "rule does ends by itself. poolctl test-reply says which rule a reply would meet.",
+       of(Section::Rule), true},
       {"[route]",
        "[route]",
        "Instead of MX: a domain, \".parent\" for all domains below it, or \"*\", and a list of "
@@ -98,6 +104,7 @@ struct Defaults {
   SenderDomainSettings sender_domain;
   TenantSettings tenant;
   ImapSettings imap;
+  RuleSettings rule;
 
   Part part(Section section) {
     switch (section) {
@@ -117,6 +124,8 @@ struct Defaults {
         return &imap;
       case Section::ImapAccount:
         return &imap.account;
+      case Section::Rule:
+        return &rule;
       default:
         return part_of(settings, section);
     }
@@ -247,6 +256,16 @@ void add_parts(std::string& text, std::map<std::string, T>& parts, Section secti
   }
 }
 
+// Only what differs from the default: "" is no domain, and {} sets nothing.
+void add_rule(std::string& text, RuleSettings& rule) {
+  RuleSettings base;
+  text += "\n[[rule]]\n";
+  for (auto const* option : of(Section::Rule)) {
+    auto const value = option->show(&rule);
+    if (value != option->show(&base)) text += fmt::format("{} = {}\n", option->key, value);
+  }
+}
+
 void add_site(std::string& text, NamedSite site, NamedSite base) {
   text += fmt::format("\n[site.{}]\n", site.name);
   auto shown = of(Section::Site);
@@ -313,6 +332,7 @@ std::string settings_as_toml(Settings const& settings) {
   base.settings = settings.smtp;
   for (auto const& [name, site] : settings.sites) add_site(text, site, base);
   for (auto const& [name, profile] : settings.imap) add_profile(text, profile);
+  for (auto& rule : copy.rules) add_rule(text, rule);
   if (!settings.routes.empty()) text += "\n[route]\n";
   for (auto const& [domain, hosts] : settings.routes)
     text += fmt::format("{} = {}\n", value::toml_string(domain),

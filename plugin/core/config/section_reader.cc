@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/base/text.h"
+#include "core/config/place.h"
 
 namespace mailpool {
 namespace {
@@ -21,15 +22,16 @@ std::vector<std::string> keys_of(std::vector<Option const*> const& known) {
 std::string sections_with(std::string_view key) {
   std::string all;
   for (auto const& option : options())
-    if (option.key == key) all += (all.empty() ? "" : " or ") + option.full_name();
+    if (option.key == key && option.section != Section::Rule)
+      all += (all.empty() ? "" : " or ") + option.full_name();
   return all;
 }
 
 }  // namespace
 
 std::vector<std::string> section_names() {
-  std::vector<std::string> names{"domain", "site",          "route",  "source",
-                                 "pool",   "sender_domain", "tenant", "imap"};
+  std::vector<std::string> names{"domain",        "site",   "route", "source", "pool",
+                                 "sender_domain", "tenant", "imap",  "rule"};
   for (auto section : plain_sections) names.emplace_back(name_of(section));
   return names;
 }
@@ -53,12 +55,17 @@ void SectionReader::complain(unsigned line, std::string what, std::string right)
     right = "a file of another kind";
   }
   if (mistakes_.size() <= most_mistakes)
-    mistakes_.push_back({file_, line, std::move(what), std::move(right)});
+    mistakes_.push_back({file_of(line), line, std::move(what), std::move(right)});
+}
+
+std::string const& SectionReader::file_of(unsigned line) const {
+  return files_[std::min(file_number(line), files_.size() - 1)];
 }
 
 std::vector<Mistake> SectionReader::take_mistakes() {
   std::stable_sort(mistakes_.begin(), mistakes_.end(),
                    [](Mistake const& a, Mistake const& b) { return a.line < b.line; });
+  for (auto& mistake : mistakes_) mistake.line = line_in(mistake.line);
   return std::move(mistakes_);
 }
 
@@ -122,7 +129,11 @@ bool SectionReader::is_first(Names& seen, std::string const& name, unsigned line
                              std::string const& where) {
   auto const [at, is_new] = seen.emplace(name, line);
   if (!is_new)
-    complain(line, fmt::format("{}: {} stands in line {} already", where, quoted(name), at->second),
+    complain(line,
+             fmt::format("{}: {} stands in {}line {} already", where, quoted(name),
+                         file_number(line) == file_number(at->second) ? std::string()
+                                                                      : file_of(at->second) + ", ",
+                         line_in(at->second)),
              "only one of the two");
   return is_new;
 }

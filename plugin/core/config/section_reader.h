@@ -34,8 +34,8 @@ using Names = std::map<std::string, unsigned>;
 
 class SectionReader {
  public:
-  /// The file's name is for messages; the string must outlive the reader.
-  explicit SectionReader(std::string const& file_name) : file_(file_name) {}
+  /// The names are for messages, in the order of the files' numbers (place.h); at least one.
+  explicit SectionReader(std::vector<std::string> file_names) : files_(std::move(file_names)) {}
 
   /// Puts the section's values into `part`. `title` is "[smtp]", or "" before the first section.
   Misread read(Node const& table, std::string const& title, Part part,
@@ -49,14 +49,17 @@ class SectionReader {
   void unknown_section(Node::Entry const& entry);
   void complain(unsigned line, std::string what, std::string right);
 
-  /// By line. At most a thousand, and one that says there are more.
+  /// The name of the file that a line is in.
+  [[nodiscard]] std::string const& file_of(unsigned line) const;
+
+  /// By file and line. At most a thousand, and one that says there are more.
   [[nodiscard]] std::vector<Mistake> take_mistakes();
 
  private:
   void unknown_key(Node::Entry const& entry, std::string const& title,
                    std::vector<Option const*> const& known);
 
-  std::string const& file_;
+  std::vector<std::string> files_;
   std::vector<Mistake> mistakes_;
 };
 

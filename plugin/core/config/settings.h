@@ -17,6 +17,7 @@
 #include "core/config/level_settings.h"
 #include "core/config/milter_settings.h"
 #include "core/config/rate.h"
+#include "core/config/rule_settings.h"
 #include "core/config/tls_settings.h"
 
 namespace mailpool {
@@ -49,6 +50,7 @@ struct SiteSettings {
   Rate recipient_rate;
   Rate connect_rate;
   Rate accept_rate = {};  ///< recipients taken at the front door
+  bool adaptive = true;   ///< limits follow throttling replies
   std::uint32_t max_waiting = 200;
   std::uint32_t max_recipients = 100;
   IpPreference ip = IpPreference::Any;
@@ -142,6 +144,7 @@ struct Settings {
   std::string
       hostname;  ///< "" in the file: the manager fills in the machine's fully qualified name
   std::string state_dir = "/var/lib/mailpool";
+  std::vector<std::string> include{"providers.toml"};  ///< as written; see included.h
   Duration drain_timeout = std::chrono::seconds(30);
   LmtpSettings lmtp;
   ControlSettings control;
@@ -155,6 +158,7 @@ struct Settings {
   std::map<std::string, PoolSettings> pools;
   std::map<std::string, SenderDomainSettings> sender_domains;
   std::map<std::string, TenantSettings> tenants;
+  std::vector<RuleSettings> rules;                       ///< the first that matches counts
   std::map<std::string, std::vector<RouteHost>> routes;  ///< exact domain, ".parent" or "*"
   std::map<std::string, ImapSettings> imap;              ///< [imap.NAME]
   ImapDynamicSettings imap_dynamic;

@@ -59,6 +59,12 @@ Result<std::string> parse_path(std::string_view text) {
   return std::string(text);
 }
 
+Result<std::string> parse_file_name(std::string_view text) {
+  if (text.empty() || text.size() > 4095 || text.back() == '/' || !is_one_line(text))
+    return failed(quoted(text) + " cannot be the name of a file");
+  return std::string(text);
+}
+
 Result<std::string> parse_path_or_empty(std::string_view text) {
   if (text.empty()) return std::string();
   return parse_path(text);
@@ -203,6 +209,10 @@ Parsed<std::string> user() {
 Parsed<std::string> group_or_empty() {
   return {R"(a group's name such as "postfix", or "" for the group mailpoold runs as)",
           parse_group_or_empty, as_it_is};
+}
+
+Parsed<std::string> file_name() {
+  return {"a path, or the name of a file beside this one", parse_file_name, as_it_is};
 }
 
 Parsed<std::string> path() {

@@ -208,6 +208,8 @@ ListOf(Item, Sizes...) -> ListOf<Item>;
 [[nodiscard]] Parsed<std::string> user();
 [[nodiscard]] Parsed<std::string> group_or_empty();
 [[nodiscard]] Parsed<std::string> path();
+/// A path, or the name of a file beside the one it stands in.
+[[nodiscard]] Parsed<std::string> file_name();
 [[nodiscard]] Parsed<std::string> path_or_empty();
 [[nodiscard]] Parsed<std::string> socket_path();
 [[nodiscard]] Parsed<std::string> dns_server();

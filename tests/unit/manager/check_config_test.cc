@@ -42,6 +42,25 @@ BOOST_AUTO_TEST_CASE(every_mistake_has_its_line_and_the_end_is_78) {
                  "\"encrypt\"\n");
 }
 
+BOOST_AUTO_TEST_CASE(providers_toml_beside_the_file_is_read_with_it_and_named_for_its_mistakes) {
+  tests::Scratch const place;
+  std::ostringstream out;
+  auto const path = written(place / "mailpool.toml", "[site.a]\nmax_connections = 3\n");
+  written(place / "providers.toml", "[site.a]\nmx = ['.a.example']\nmax_messages = 0\n");
+  BOOST_TEST(check_configuration(path, out) == 78);
+  BOOST_TEST(out.str().find(std::string(place / "providers.toml") + ":3: [site.a] max_messages") ==
+             0U);
+}
+
+BOOST_AUTO_TEST_CASE(an_included_file_that_is_not_there_is_a_mistake_in_the_line_that_names_it) {
+  tests::Scratch const place;
+  std::ostringstream out;
+  auto const path = written(place / "mailpool.toml", "\ninclude = ['more.toml']\n");
+  BOOST_TEST(check_configuration(path, out) == 78);
+  BOOST_TEST(out.str().find(path + ":2: include: " + std::string(place / "more.toml") +
+                            " cannot be read: No such file or directory") == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_read_is_78) {
   tests::Scratch const place;
   std::ostringstream out;

@@ -93,7 +93,7 @@ BOOST_AUTO_TEST_CASE(an_unknown_key_names_the_nearest_known_one) {
   expect("[site.a]\ndomain=['a.example']\nmx=['.b.example']", 2, "domains");
   expect("hostnam = 'a'", 1, "right would be hostname");
   expect("[smpt]\n", 1, "[smpt] is not a section; right would be [smtp]");
-  expect("[[rule]]\n", 1, "[rule] is not a section");
+  expect("[[rules]]\n", 1, "[rules] is not a section");
 }
 
 BOOST_AUTO_TEST_CASE(a_known_key_in_the_wrong_section_is_told_where_it_belongs) {

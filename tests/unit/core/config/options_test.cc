@@ -176,6 +176,40 @@ std::vector<Edges> all_edges() {
       {Section::Tenant, "accept_rate", good_rates, bad_rates},
       {Section::Tenant, "logins", {"[]", "['a', 'a@b.example']"}, {"['']", "'a'", "[1]"}},
       {Section::Tenant, "clients", {"[]", "['192.0.2.0/24']"}, {"['x']", "'::1'"}},
+      {Section::Top,
+       "include",
+       {"[]", "['providers.toml', '/etc/x.toml']"},
+       {"['']", "'providers.toml'", "['a/']", repeated("'a'", 17)}},
+      {Section::Smtp, "adaptive", {"true", "false"}, {"'yes'", "1"}},
+      {Section::Rule, "site", {"'one'", "'*'"}, {"'two'", "'One'", "1", "''"}},
+      {Section::Rule, "domain", {"'b.example'"}, {"'.b.example'", "'*'", "''", "1"}},
+      {Section::Rule,
+       "reply",
+       {"'^421'", "'" + std::string(1000, 'x') + "'"},
+       {"''", "'" + std::string(1001, 'x') + "'", "421"}},
+      {Section::Rule,
+       "at",
+       {"'connect'", "'ehlo'", "'mail'", "'rcpt'", "'data'", "'end'"},
+       {"''", "'idle'", "'Mail'", "'eod'", "['mail']"}},
+      {Section::Rule,
+       "after",
+       {"''", "'1/s'", "'3/h'", "'1000/d'"},
+       {"'1001/d'", "'0/h'", "'3'", "3", "'3/h, burst 2'"}},
+      {Section::Rule,
+       "do",
+       {"'suspend'", "'back_off'"},
+       {"''", "'set'", "'stop'", "'Suspend'", "true"}},
+      duration(Section::Rule, "for", "'1s'", "'7d'", {"'999ms'", "'604801s'"}),
+      {Section::Rule,
+       "set",
+       {"{ rate = '1/d' }", "{ max_connections = 1, max_messages = 1000000 }"},
+       {"{}", "{ rate = 'x' }", "{ max_connections = 0 }", "{ max_messages = 0 }",
+        "{ max_waiting = 1 }", "'10/min'"}},
+      {Section::Rule, "scope", {"'site'", "'sender_domain'", "'source'"}, {"''", "'tenant'"}},
+      {Section::Rule,
+       "reason",
+       {"''", "'" + std::string(200, 'x') + "'"},
+       {"'" + std::string(201, 'x') + "'", "\"a\\nb\"", "1"}},
       {Section::Site,
        "mx",
        {"['.a.example']"},
@@ -287,11 +321,21 @@ std::string imap_file_with(Section section, std::string const& key, std::string 
   return text + line;
 }
 
+// A good rule but for one line.
+std::string rule_with(std::string const& key, std::string const& line) {
+  std::string text = "[site.one]\nmx = ['.one.example']\n[[rule]]\n" + line;
+  if (key != "site" && key != "domain") text += "site = 'one'\n";
+  if (key != "reply") text += "reply = '^421'\n";
+  if (key == "set") return text + "do = 'set'\n";
+  return key == "do" ? text : text + "do = 'suspend'\n";
+}
+
 std::string file_with(Section section, std::string const& key, std::string const& value) {
   auto const line = key + " = " + value + "\n";
   if (section == Section::Top) return line;
   if (section == Section::Imap || section == Section::ImapAccount)
     return imap_file_with(section, key, line);
+  if (section == Section::Rule) return rule_with(key, line);
   if (section == Section::Pool) return "[source.known]\n[pool.one]\n" + line;
   if (name_in_title(section) == "\"NAME\"")
     return "[" + std::string(name_of(section)) + ".'example.org']\n" + line;
@@ -343,10 +387,11 @@ BOOST_AUTO_TEST_CASE(the_table_says_everything_an_operator_needs_and_nothing_twi
 BOOST_AUTO_TEST_CASE(each_section_stands_together) {
   std::size_t sum = 0;
   for (auto section :
-       {Section::Top, Section::Lmtp, Section::Control, Section::Postfix, Section::Dns,
-        Section::Smtp, Section::Domain, Section::Site, Section::Log, Section::Metrics,
-        Section::Total, Section::Source, Section::Pool, Section::SenderDomain, Section::Tenant,
-        Section::Imap, Section::ImapAccount, Section::ImapDynamic, Section::Milter})
+       {Section::Top,         Section::Lmtp,         Section::Control, Section::Postfix,
+        Section::Dns,         Section::Smtp,         Section::Domain,  Section::Site,
+        Section::Log,         Section::Metrics,      Section::Total,   Section::Source,
+        Section::Pool,        Section::SenderDomain, Section::Tenant,  Section::Imap,
+        Section::ImapAccount, Section::ImapDynamic,  Section::Milter,  Section::Rule})
     sum += options_of(section).size();
   BOOST_TEST(sum == options().size());
 }

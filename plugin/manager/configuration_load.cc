@@ -1,0 +1,41 @@
+#include "manager/configuration_load.h"
+
+#include <unistd.h>
+
+#include "core/config/included.h"
+#include "core/config/place.h"
+#include "manager/configuration_file.h"
+
+namespace mailpool::manager {
+namespace {
+
+Mistake unreadable(std::string const& path, std::string const& why) {
+  return {path, 0, "cannot be read: " + why, "a file that mailpoold may read"};
+}
+
+}  // namespace
+
+Loaded load_configuration(std::string const& path) {
+  Loaded failed_to_read;
+  auto const text = read_configuration_file(path);
+  if (!text) {
+    failed_to_read.mistakes.push_back(unreadable(path, text.error().reason));
+    return failed_to_read;
+  }
+  std::vector<ConfigurationText> included;
+  for (auto const& inclusion : included_files(*text, path)) {
+    if (!inclusion.is_wanted && ::access(inclusion.path.c_str(), F_OK) != 0) continue;
+    auto const more = read_configuration_file(inclusion.path);
+    if (more)
+      included.push_back({inclusion.path, *more});
+    else
+      failed_to_read.mistakes.push_back(
+          {path, line_in(inclusion.line),
+           "include: " + inclusion.path + " cannot be read: " + more.error().reason,
+           "a file that mailpoold may read"});
+  }
+  if (!failed_to_read.is_good()) return failed_to_read;
+  return load_settings(*text, path, included);
+}
+
+}  // namespace mailpool::manager
