@@ -36,7 +36,11 @@ Configuration read_configuration(std::string const& path) {
   c.lmtp_users = look_up_users(c.settings.lmtp.allow_users, "[lmtp] allow_users");
   c.read_users = look_up_users(c.settings.control.read_users, "[control] read_users");
   c.write_users = look_up_users(c.settings.control.write_users, "[control] write_users");
-  for (auto const* users : {&c.lmtp_users, &c.read_users, &c.write_users})
+  c.milter_users = look_up_users(c.settings.milter.allow_users, "[milter] allow_users");
+  // The milter's user exists where its package is installed: elsewhere that is no warning.
+  if (c.settings.milter.allow_users == MilterSettings{}.allow_users)
+    c.milter_users.warnings.clear();
+  for (auto const* users : {&c.lmtp_users, &c.read_users, &c.write_users, &c.milter_users})
     c.warnings.insert(c.warnings.end(), users->warnings.begin(), users->warnings.end());
   c.own_addresses = own_addresses();
   return c;

@@ -16,6 +16,7 @@ struct Configuration {
   Users lmtp_users;
   Users read_users;
   Users write_users;
+  Users milter_users;
   std::vector<std::string> mistakes;  ///< FILE:LINE: what is wrong, and what would be right; if
                                       ///< any, the settings are of no use
   std::vector<std::string> warnings;

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "core/admission/protocol.h"
 #include "core/base/text.h"
 #include "core/control/json.h"
 
@@ -77,7 +78,43 @@ void ControlClient::read() {
     event_add(read_event_.get(), nullptr);
     return;
   }
+  take_request();
+}
+
+bool ControlClient::has_request() const {
+  if (input_.empty() || input_.front() != admission::first_octet)
+    return input_.find('\n') != std::string::npos;
+  auto const size = admission::frame_size(input_);
+  return !size || (*size && input_.size() >= **size);
+}
+
+void ControlClient::take_request() {
+  if (!input_.empty() && input_.front() == admission::first_octet) return take_frame();
   take_line();
+}
+
+void ControlClient::take_frame() {
+  auto const size = admission::frame_size(input_);
+  if (!size) return not_understood();
+  if (!*size || input_.size() < **size) {
+    event_add(read_event_.get(), nullptr);
+    return;
+  }
+  auto const question = admission::parse_question(std::string_view(input_).substr(0, **size));
+  if (!question || server_.admission_ == nullptr) return not_understood();
+  if (!server_.users_.ask.contains(who_.uid)) {
+    server_.warn(fmt::format("uid {} (pid {}) asks for room and is not among [milter] allow_users",
+                             who_.uid, who_.pid));
+    return not_understood();
+  }
+  input_.erase(0, **size);
+  answer(admission::to_octets(server_.admission_->ask(*question, server_.loop_.now())));
+}
+
+void ControlClient::not_understood() {
+  input_.clear();
+  is_last_ = true;
+  answer(admission::not_understood());
 }
 
 // The rest of the input waits in the socket or in input_ until this line is answered.
@@ -163,7 +200,7 @@ void ControlClient::write() {
   if (is_last_) return close();
   enter(State::Reading);
   // A second request that came with the first is taken in the next turn: clients share the loop.
-  if (input_.find('\n') != std::string::npos) {
+  if (has_request()) {
     event_del(read_event_.get());
     server_.sweep_soon();
   }
@@ -171,8 +208,7 @@ void ControlClient::write() {
 
 void ControlClient::sweep() {
   if (std::exchange(pending_is_over_, false)) pending_.reset();
-  if (!is_closed() && state_ == State::Reading && input_.find('\n') != std::string::npos)
-    take_line();
+  if (!is_closed() && state_ == State::Reading && has_request()) take_request();
 }
 
 void ControlClient::close() {

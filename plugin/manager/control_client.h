@@ -1,5 +1,6 @@
 #pragma once
-// One connection to the control socket: a request at a time, and its answer.
+// One connection to the control socket: a request at a time, and its answer. Requests are
+// lines of JSON (core/control) or the milter's frames (core/admission).
 
 #include <memory>
 #include <string>
@@ -35,7 +36,12 @@ class ControlClient final : private control::ExplainListener {
   void on_explained(Result<control::Explanation> answer) override;
 
   void read();
+  /// Whether something whole, or wrong, waits in input_.
+  [[nodiscard]] bool has_request() const;
+  void take_request();
   void take_line();
+  void take_frame();
+  void not_understood();
   void obey(std::string_view line);
   void explain(control::Request const& request);
   void answer(std::string line);

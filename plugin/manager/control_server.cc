@@ -39,8 +39,8 @@ ControlServer::~ControlServer() {
   clients_.clear();
 }
 
-void ControlServer::set_users(std::set<uid_t> read, std::set<uid_t> write) {
-  users_ = {std::move(read), std::move(write)};
+void ControlServer::set_users(std::set<uid_t> read, std::set<uid_t> write, std::set<uid_t> ask) {
+  users_ = {std::move(read), std::move(write), std::move(ask)};
 }
 
 void ControlServer::on_accept(evutil_socket_t, short, void* self) {
@@ -72,9 +72,11 @@ void ControlServer::greet(int fd) {
   auto const peer = peer_of(fd);
   if (!peer) return refuse(fd, peer.error().reason);
   if (!control::may_connect(users_, peer->uid)) {
-    return refuse(fd,
-                  fmt::format("uid {} (pid {}) is not among [control] read_users or write_users",
-                              peer->uid, peer->pid));
+    return refuse(
+        fd, fmt::format(
+                "uid {} (pid {}) is not among [control] read_users or write_users, nor [milter] "
+                "allow_users",
+                peer->uid, peer->pid));
   }
   if (auto const why = no_room_for(peer->uid); !why.empty()) return refuse(fd, why);
   clients_.push_back(

@@ -8,6 +8,7 @@
 #include <memory>
 #include <set>
 
+#include "core/admission/desk.h"
 #include "core/base/log.h"
 #include "core/control/actions.h"
 #include "core/control/request.h"
@@ -40,7 +41,10 @@ class ControlServer {
   ControlServer& operator=(ControlServer const&) = delete;
 
   /// From now on; clients that are connected are asked again at their next request.
-  void set_users(std::set<uid_t> read, std::set<uid_t> write);
+  void set_users(std::set<uid_t> read, std::set<uid_t> write, std::set<uid_t> ask = {});
+  /// Answers questions for room from now on; without a desk they are not understood. The desk must
+  /// outlive the server.
+  void set_admission(admission::Desk& desk) { admission_ = &desk; }
 
   [[nodiscard]] std::size_t clients() const { return clients_.size(); }
   [[nodiscard]] std::uint64_t peers_refused() const { return peers_refused_; }
@@ -62,6 +66,7 @@ class ControlServer {
   Loop& loop_;
   UnixListener listener_;
   control::ControlActions& actions_;
+  admission::Desk* admission_ = nullptr;
   Log& log_;
   ControlLimits limits_;
   control::Users users_;

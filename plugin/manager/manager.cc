@@ -91,6 +91,8 @@ Result<void> Manager::start() {
   intake_ = std::make_unique<Intake>(loop_, *dispatcher_, *bodies_, log_);
   desk_ = std::make_unique<ControlDesk>(*dispatcher_, *router_, loop_.clock(),
                                         configuration_.settings, static_cast<DeskSources&>(*this));
+  places_ = std::make_unique<AdmissionPlaces>(*dispatcher_, loop_.clock(), settings);
+  admission_ = std::make_unique<admission::Desk>(settings, *places_);
   background_ = std::make_unique<Background>(loop_);
 
   timer_ = loop_.make_event(-1, EV_TIMEOUT, &Manager::on_timer, this);
@@ -160,7 +162,9 @@ Result<void> Manager::open_sockets() {
   if (auto listening = metrics_->reconfigure(settings.metrics); !listening)
     return failed("[metrics] listen: " + listening.error().reason);
   control_ = std::make_unique<ControlServer>(loop_, std::move(*control), *desk_, log_);
-  control_->set_users(configuration_.read_users.uids, configuration_.write_users.uids);
+  control_->set_users(configuration_.read_users.uids, configuration_.write_users.uids,
+                      configuration_.milter_users.uids);
+  control_->set_admission(*admission_);
   return {};
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/delivery/dispatcher.h"
+#include "manager/admission_places.h"
 #include "manager/background.h"
 #include "manager/body_store.h"
 #include "manager/configuration.h"
@@ -99,6 +100,8 @@ class Manager final : private DeskSources {
   std::unique_ptr<Intake> intake_;
   std::unique_ptr<MapPublisher> map_;
   std::unique_ptr<ControlDesk> desk_;
+  std::unique_ptr<AdmissionPlaces> places_;
+  std::unique_ptr<admission::Desk> admission_;
   std::unique_ptr<ControlServer> control_;
   std::unique_ptr<MetricsServer> metrics_;
   std::unique_ptr<Background> background_;

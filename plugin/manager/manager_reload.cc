@@ -100,7 +100,10 @@ void Manager::apply(Configuration configuration) {
   bodies_->set_limits(body_limits(settings));
   intake_->reconfigure({settings.hostname, configuration_.lmtp_users.uids,
                         settings.lmtp.max_connections, settings.lmtp.max_message_size});
-  control_->set_users(configuration_.read_users.uids, configuration_.write_users.uids);
+  control_->set_users(configuration_.read_users.uids, configuration_.write_users.uids,
+                      configuration_.milter_users.uids);
+  places_->reconfigure(settings);
+  admission_->reconfigure(settings);
   (void)metrics_->reconfigure(
       settings.metrics);  // says itself what went wrong; the old socket stays
   if (map_) map_->reconfigure(map_settings(settings));

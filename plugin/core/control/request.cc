@@ -174,14 +174,15 @@ std::string to_line(Request const& request) {
 }
 
 bool may_connect(Users const& users, std::uint32_t uid) {
-  return users.read.count(uid) != 0 || users.write.count(uid) != 0;
+  return users.read.count(uid) != 0 || users.write.count(uid) != 0 || users.ask.count(uid) != 0;
 }
 
 Result<void> may_use(Users const& users, std::uint32_t uid, CommandRow const& row) {
   if (row.changes && users.write.count(uid) == 0)
     return failed(fmt::format("{} needs the right to change: {}", row.word,
                               listed(users, uid, "write_users")));
-  if (!may_connect(users, uid)) return failed(listed(users, uid, "read_users"));
+  if (users.read.count(uid) == 0 && users.write.count(uid) == 0)
+    return failed(listed(users, uid, "read_users"));
   return {};
 }
 

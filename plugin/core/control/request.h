@@ -83,10 +83,12 @@ struct Request {
 /// With its line end; what parse_request reads.
 [[nodiscard]] std::string to_line(Request const& request);
 
-/// Who may look and who may change, as numbers. Those who may change may look.
+/// Who may look, who may change, and who may ask for room (core/admission), as numbers. Those who
+/// may change may look.
 struct Users {
   std::set<std::uint32_t> read;
   std::set<std::uint32_t> write;
+  std::set<std::uint32_t> ask = {};
 };
 [[nodiscard]] bool may_connect(Users const& users, std::uint32_t uid);
 /// An error names the option that the user would have to stand in.

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "core/admission/desk.h"
 #include "core/control/json.h"
 #include "fakes/control_actions.h"
 #include "unit/manager/scratch.h"
@@ -356,6 +357,97 @@ BOOST_AUTO_TEST_CASE(those_who_only_look_cannot_keep_an_operator_out) {
   Client late(room.path);
   room.turn();
   BOOST_TEST(!late.read());
+}
+
+namespace {
+
+struct AnyPlace final : admission::Places {
+  [[nodiscard]] admission::Place place_of(std::string const&, TimePoint) const override {
+    return {};
+  }
+};
+
+// A room whose control socket answers the milter's questions too.
+struct MilterRoom : Room {
+  MilterRoom() {
+    settings.domains["a.test"].accept_rate = Rate::parse("1/h, burst 1").value();
+    desk.reconfigure(settings);
+    server.set_users({}, {}, {::getuid()});
+    server.set_admission(desk);
+  }
+  Settings settings;
+  AnyPlace places;
+  admission::Desk desk{settings, places};
+
+  std::string hear(Client& client, std::string const& octets) {
+    client.heard.clear();
+    client.say(octets);
+    turn();
+    client.read();
+    return client.heard;
+  }
+};
+
+std::string question(std::uint16_t id, std::string const& domain = "a.test") {
+  return admission::to_octets(admission::Question{id, 1, domain, ""});
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(the_milter_asks_for_room_on_the_same_socket) {
+  MilterRoom room;
+  Client client(room.path);
+  auto const first = admission::parse_answer(room.hear(client, question(1))).value();
+  BOOST_TEST(first.id == 1U);
+  BOOST_TEST((first.verdict == admission::Verdict::Room));
+  auto const second = admission::parse_answer(room.hear(client, question(2))).value();
+  BOOST_TEST(second.id == 2U);
+  BOOST_TEST((second.verdict == admission::Verdict::Full));
+}
+
+BOOST_AUTO_TEST_CASE(questions_may_come_together_or_octet_by_octet) {
+  MilterRoom room;
+  Client client(room.path);
+  BOOST_TEST(room.hear(client, question(1, "b.test") + question(2, "b.test")).size() ==
+             2 * admission::to_octets(admission::Answer{}).size());
+  client.heard.clear();
+  for (char const octet : question(3)) {
+    BOOST_TEST(client.heard.empty());
+    client.say(std::string(1, octet));
+    room.turn();
+    client.read();
+  }
+  BOOST_TEST(admission::parse_answer(client.heard).value().id == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(who_may_only_ask_for_room_neither_looks_nor_changes) {
+  MilterRoom room;
+  Client client(room.path);
+  BOOST_TEST(room.ask(client, status).is_refused);
+  BOOST_TEST(room.ask(client, drain).is_refused);
+  BOOST_TEST(room.actions.asked.empty());
+}
+
+BOOST_AUTO_TEST_CASE(who_may_not_ask_for_room_takes_none) {
+  MilterRoom room;
+  room.server.set_users({::getuid()}, {::getuid()});
+  Client client(room.path);
+  BOOST_TEST(room.hear(client, question(1)) == admission::not_understood());
+  BOOST_TEST(!client.read());
+  BOOST_TEST(room.desk.counts().asked == 0U);
+  BOOST_TEST(room.log.lines.back().find("[milter] allow_users") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_milter_of_another_version_is_told_so_and_sent_away) {
+  MilterRoom room;
+  Client other(room.path);
+  auto octets = question(1);
+  octets[2] = 2;
+  BOOST_TEST(room.hear(other, octets) == admission::not_understood());
+  BOOST_TEST(!other.read());
+  Client hostile(room.path);
+  BOOST_TEST(room.hear(hostile, question(1).replace(9, 1, 1, '\0')) == admission::not_understood());
+  BOOST_TEST(!hostile.read());
 }
 
 BOOST_AUTO_TEST_SUITE_END()
