@@ -69,6 +69,7 @@ struct PoolSettings {
 /// [sender_domain."x"]: the domain of the envelope's sender.
 struct SenderDomainSettings : LevelSettings {
   std::string source;  ///< a [source.NAME] or [pool.NAME]; "": as the site says
+  std::string login;   ///< a [login.NAME], on routes that have a login; "": that of the route
   bool operator==(SenderDomainSettings const&) const = default;
 };
 

@@ -12,6 +12,7 @@
 #include "core/config/included.h"
 #include "core/config/load_imap.h"
 #include "core/config/load_levels.h"
+#include "core/config/load_logins.h"
 #include "core/config/load_rules.h"
 #include "core/config/options.h"
 #include "core/config/place.h"
@@ -120,6 +121,7 @@ void Loader::read(Node const& root) {
   load_rules(root, reader_, dropped_, settings_);
   if (auto const* entry = root.find("route"); entry && reader_.is_table(*entry, "[route]"))
     read_routes(entry->value);
+  load_logins(root, reader_, settings_);
   if (auto const* entry = root.find("imap"); entry && reader_.is_table(*entry, "[imap.NAME]"))
     read_imap_profiles(reader_, settings_, entry->value);
 }
@@ -291,7 +293,9 @@ Result<std::string> parse_route_key(std::string_view key) {
 
 void Loader::read_route(Node::Entry const& entry) {
   auto const title = fmt::format("[route] {}", quoted(entry.key));
-  if (entry.value.kind == Node::Kind::Table)
+  auto const* const in_table =
+      entry.value.kind == Node::Kind::Table ? entry.value.find("hosts") : nullptr;
+  if (entry.value.kind == Node::Kind::Table && in_table == nullptr)
     return reader_.complain(
         entry.line, title + ": the dots of a domain make sections within sections",
         fmt::format("quotes around it: {} = [\"192.0.2.1:25\"]", quoted(dotted(entry))));
@@ -302,9 +306,20 @@ void Loader::read_route(Node::Entry const& entry) {
   else if (!reader_.is_first(routes_, *key, entry.line, title))
     return;
   value::Wrongs wrongs;
-  auto hosts = value::ListOf{value::route_host(), 1, 100}.read(entry.value, wrongs);
+  auto const& list = in_table != nullptr ? in_table->value : entry.value;
+  auto hosts = value::ListOf{value::route_host(), 1, 100}.read(list, wrongs);
+  std::optional<std::string> login;
+  if (in_table != nullptr)
+    for (auto const& inner : entry.value.entries) {
+      if (inner.key == "login")
+        login = value::login_name().read(inner.value, wrongs);
+      else if (inner.key != "hosts")
+        wrongs.push_back({inner.line, quoted(inner.key) + " is not part of a route",
+                          R"({ hosts = ["mx.example.com:587"], login = "NAME" })"});
+    }
   for (auto& wrong : wrongs)
     reader_.complain(wrong.line, title + ": " + wrong.what, std::move(wrong.right));
+  if (key && login && !login->empty()) settings_.route_logins[*key] = std::move(*login);
   if (key && hosts) settings_.routes[*key] = std::move(*hosts);
 }
 

@@ -4,6 +4,7 @@
 
 #include "core/config/options_imap.h"
 #include "core/config/options_levels.h"
+#include "core/config/options_login.h"
 #include "core/config/options_rules.h"
 #include "core/config/table.h"
 
@@ -308,6 +309,7 @@ std::vector<Option> whole_table() {
   add_site(table);
   add_sources(table);
   add_senders(table);
+  add_login(table);
   add_imap(table);
   add_milter(table);
   add_rules(table);
@@ -345,6 +347,8 @@ std::string_view name_of(Section section) {
       return "sender_domain";
     case Section::Tenant:
       return "tenant";
+    case Section::Login:
+      return "login";
     case Section::Imap:
     case Section::ImapAccount:
       return "imap";
@@ -371,6 +375,7 @@ std::string_view name_in_title(Section section) {
     case Section::Source:
     case Section::Pool:
     case Section::Tenant:
+    case Section::Login:
     case Section::Imap:
       return "NAME";
     case Section::ImapAccount:
@@ -430,6 +435,7 @@ Part part_of(Settings& settings, Section section) {
     case Section::Pool:
     case Section::SenderDomain:
     case Section::Tenant:
+    case Section::Login:
     case Section::Imap:
     case Section::ImapAccount:
     case Section::Rule:

@@ -30,6 +30,7 @@ enum class Section : std::uint8_t {
   Pool,          ///< [pool.NAME]
   SenderDomain,  ///< [sender_domain."NAME"]
   Tenant,        ///< [tenant.NAME]
+  Login,         ///< [login.NAME]
   Imap,          ///< [imap.NAME]
   ImapAccount,   ///< [imap.NAME.account]
   ImapDynamic,   ///< [imap_dynamic]
@@ -48,8 +49,8 @@ enum class Section : std::uint8_t {
 using Part = std::variant<Settings*, LmtpSettings*, ControlSettings*, PostfixSettings*,
                           DnsSettings*, SiteSettings*, DomainSettings*, NamedSite*, MilterSettings*,
                           LogSettings*, MetricsSettings*, TotalSettings*, SourceSettings*,
-                          PoolSettings*, SenderDomainSettings*, TenantSettings*, ImapSettings*,
-                          ImapAccount*, ImapDynamicSettings*, RuleSettings*>;
+                          PoolSettings*, SenderDomainSettings*, TenantSettings*, LoginSettings*,
+                          ImapSettings*, ImapAccount*, ImapDynamicSettings*, RuleSettings*>;
 
 struct Option {
   Section section;

@@ -114,6 +114,10 @@ void add_senders(Table& table) {
       .says("The [source.NAME] or [pool.NAME] that its mail is sent from.")
       .note("The source of the message's tenant wins.")
       .for_example("\"west\"");
+  table.add("login", &SenderDomainSettings::login, value::login_name())
+      .says("The [login.NAME] that its mail uses where the route has a login.")
+      .note("A login is never tried at hosts that no [route] with a login names.")
+      .for_example("\"smarthost\"");
 
   using S = TenantSettings;
   table.begin(Section::Tenant);

@@ -72,9 +72,14 @@ std::vector<Chapter> chapters() {
        "[route]",
        "Instead of MX: a domain, \".parent\" for all domains below it, or \"*\", and a list of "
        "hosts, tried in this order, each with its port: \"192.0.2.1:25\", \"[2001:db8::1]:25\" or "
-       "\"mx.example.com:25\". Hosts named here may be loopback or private.",
+       "\"mx.example.com:25\". Hosts named here may be loopback or private. "
+       "Where the hosts want a login: { hosts = [\"mx.example.com:587\"], login = \"NAME\" }.",
        {},
        true},
+      {"[login.smarthost]", "[login.NAME]",
+       "How to log in to the hosts of a [route] that names this login. The password or token is in "
+       "a file of its own.",
+       of(Section::Login), true},
       {"[imap.bounces]", "[imap.NAME]",
        "A pool of logged-in connections to an IMAP server, for programs on this host. They connect "
        "here instead and log in as they would there.",
@@ -103,6 +108,7 @@ struct Defaults {
   PoolSettings pool;
   SenderDomainSettings sender_domain;
   TenantSettings tenant;
+  LoginSettings login;
   ImapSettings imap;
   RuleSettings rule;
 
@@ -120,6 +126,8 @@ struct Defaults {
         return &sender_domain;
       case Section::Tenant:
         return &tenant;
+      case Section::Login:
+        return &login;
       case Section::Imap:
         return &imap;
       case Section::ImapAccount:
@@ -276,6 +284,16 @@ void add_site(std::string& text, NamedSite site, NamedSite base) {
   }
 }
 
+std::string route_as_toml(Settings const& settings, std::string const& domain,
+                          std::vector<RouteHost> const& hosts) {
+  auto const list = value::ListOf{value::route_host(), 1, 100}.show(hosts);
+  auto const login = settings.route_logins.find(domain);
+  if (login == settings.route_logins.end())
+    return fmt::format("{} = {}\n", value::toml_string(domain), list);
+  return fmt::format("{} = {{ hosts = {}, login = {} }}\n", value::toml_string(domain), list,
+                     value::toml_string(login->second));
+}
+
 void add_profile(std::string& text, ImapSettings profile) {
   text += fmt::format("\n[imap.{}]\n", profile.name);
   add_values(text, &profile, of(Section::Imap));
@@ -328,6 +346,7 @@ std::string settings_as_toml(Settings const& settings) {
   add_parts(text, copy.pools, Section::Pool);
   add_parts(text, copy.sender_domains, Section::SenderDomain);
   add_parts(text, copy.tenants, Section::Tenant);
+  add_parts(text, copy.logins, Section::Login);
   NamedSite base;
   base.settings = settings.smtp;
   for (auto const& [name, site] : settings.sites) add_site(text, site, base);
@@ -335,8 +354,7 @@ std::string settings_as_toml(Settings const& settings) {
   for (auto& rule : copy.rules) add_rule(text, rule);
   if (!settings.routes.empty()) text += "\n[route]\n";
   for (auto const& [domain, hosts] : settings.routes)
-    text += fmt::format("{} = {}\n", value::toml_string(domain),
-                        value::ListOf{value::route_host(), 1, 100}.show(hosts));
+    text += route_as_toml(settings, domain, hosts);
   return text;
 }
 

@@ -31,7 +31,7 @@ std::string sections_with(std::string_view key) {
 
 std::vector<std::string> section_names() {
   std::vector<std::string> names{"domain",        "site",   "route", "source", "pool",
-                                 "sender_domain", "tenant", "imap",  "rule"};
+                                 "sender_domain", "tenant", "imap",  "rule",   "login"};
   for (auto section : plain_sections) names.emplace_back(name_of(section));
   return names;
 }

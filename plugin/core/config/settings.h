@@ -15,6 +15,7 @@
 #include "core/base/time.h"
 #include "core/config/imap_settings.h"
 #include "core/config/level_settings.h"
+#include "core/config/login_settings.h"
 #include "core/config/milter_settings.h"
 #include "core/config/rate.h"
 #include "core/config/rule_settings.h"
@@ -160,7 +161,9 @@ struct Settings {
   std::map<std::string, TenantSettings> tenants;
   std::vector<RuleSettings> rules;                       ///< the first that matches counts
   std::map<std::string, std::vector<RouteHost>> routes;  ///< exact domain, ".parent" or "*"
-  std::map<std::string, ImapSettings> imap;              ///< [imap.NAME]
+  std::map<std::string, std::string> route_logins;       ///< by the same keys: a [login.NAME]
+  std::map<std::string, LoginSettings> logins;
+  std::map<std::string, ImapSettings> imap;  ///< [imap.NAME]
   ImapDynamicSettings imap_dynamic;
   MilterSettings milter;
   LogSettings log;

@@ -264,4 +264,13 @@ Parsed<std::string> login() {
   return {R"(a login such as "shop@example.com")", parse_login, as_it_is};
 }
 
+Parsed<std::string> login_name() {
+  return {R"(the name of a [login.NAME], or "" for none)",
+          [](std::string_view text) -> Result<std::string> {
+            if (text.empty() || is_plain_name(text)) return std::string(text);
+            return failed(quoted(text) + " cannot be the name of a login");
+          },
+          as_it_is};
+}
+
 }  // namespace mailpool::value

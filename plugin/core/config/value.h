@@ -220,5 +220,6 @@ ListOf(Item, Sizes...) -> ListOf<Item>;
 [[nodiscard]] Parsed<std::string> tenant_source();
 [[nodiscard]] Parsed<std::string> mailer();
 [[nodiscard]] Parsed<std::string> login();
+[[nodiscard]] Parsed<std::string> login_name();
 
 }  // namespace mailpool::value

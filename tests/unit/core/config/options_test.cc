@@ -162,6 +162,7 @@ std::vector<Edges> all_edges() {
       {Section::SenderDomain, "recipient_rate", good_rates, bad_rates},
       number(Section::SenderDomain, "max_recipients", "1", "0", "10000", "10001"),
       {Section::SenderDomain, "source", {"''"}, {"'west'", "1"}},
+      {Section::SenderDomain, "login", {"''"}, {"'nobody'", "'a b'", "1"}},
       {Section::Tenant,
        "sender_domains",
        {"[]", "['a.example', 'b.example']"},
@@ -305,6 +306,35 @@ std::vector<Edges> imap_edges() {
   };
 }
 
+std::vector<Edges> login_edges() {
+  auto const L = Section::Login;
+  std::vector<std::string> const files{"'/a'", "'name_of.a-credential'"};
+  std::vector<std::string> const bad_files{"''", "'a/b'", "'.hidden'", "\"/a\\nb\"", "1"};
+  return {
+      {L, "user", {"'u'", "'relay@example.com'"}, {"''", "\"a\\nb\"", "1"}},
+      {L, "password_file", files, bad_files},
+      {L, "token_file", files, bad_files},
+      {L, "token_command", {"['/bin/x']", "['/bin/x', '']"}, {"[]", "['x']", "'/bin/x'", "['']"}},
+      duration(L, "refresh", "'1s'", "'1d'", {"'999ms'", "'25h'"}),
+      duration(L, "command_timeout", "'1s'", "'5m'", {"'999ms'", "'301s'"}),
+      duration(L, "retry_after", "'1s'", "'1d'", {"'999ms'", "'25h'"}),
+      {L,
+       "mechanisms",
+       {"[]", "['PLAIN', 'LOGIN', 'CRAM-MD5', 'SCRAM-SHA-256']"},
+       {"['plain']", "['XOAUTH2']", "['GSSAPI']", "'PLAIN'"}},
+      {L, "allow_plaintext", {"true", "false"}, {"'yes'", "1"}},
+  };
+}
+
+// A login that lacks nothing but this option.
+std::string login_file_with(std::string const& key, std::string const& line) {
+  std::string text = "[login.a]\n";
+  if (key != "user") text += "user = 'x'\n";
+  bool const is_secret = key == "password_file" || key == "token_file" || key == "token_command";
+  if (!is_secret) text += "password_file = '/x'\n";
+  return text + line;
+}
+
 // A profile that lacks nothing but this option.
 std::string imap_file_with(Section section, std::string const& key, std::string const& line) {
   std::string text = "[imap.a]\n";
@@ -336,6 +366,7 @@ std::string file_with(Section section, std::string const& key, std::string const
   if (section == Section::Imap || section == Section::ImapAccount)
     return imap_file_with(section, key, line);
   if (section == Section::Rule) return rule_with(key, line);
+  if (section == Section::Login) return login_file_with(key, line);
   if (section == Section::Pool) return "[source.known]\n[pool.one]\n" + line;
   if (name_in_title(section) == "\"NAME\"")
     return "[" + std::string(name_of(section)) + ".'example.org']\n" + line;
@@ -354,6 +385,7 @@ BOOST_AUTO_TEST_CASE(every_option_takes_its_edges_and_nothing_beyond) {
   std::set<std::pair<Section, std::string>> covered;
   auto table = all_edges();
   for (auto& edges : imap_edges()) table.push_back(std::move(edges));
+  for (auto& edges : login_edges()) table.push_back(std::move(edges));
   for (auto const& edges : table) {
     covered.emplace(edges.section, edges.key);
     for (auto const& value : edges.good) {
@@ -391,7 +423,8 @@ BOOST_AUTO_TEST_CASE(each_section_stands_together) {
         Section::Dns,         Section::Smtp,         Section::Domain,  Section::Site,
         Section::Log,         Section::Metrics,      Section::Total,   Section::Source,
         Section::Pool,        Section::SenderDomain, Section::Tenant,  Section::Imap,
-        Section::ImapAccount, Section::ImapDynamic,  Section::Milter,  Section::Rule})
+        Section::ImapAccount, Section::ImapDynamic,  Section::Milter,  Section::Rule,
+        Section::Login})
     sum += options_of(section).size();
   BOOST_TEST(sum == options().size());
 }
