@@ -15,7 +15,6 @@ class Manager:
 
     path: Path
     greeting: bytes = b"* OK [" + CAPABILITY + b"] ready\r\n"
-    wants_hello: bool = False
     answers: dict[str, bytes | None] = field(default_factory=dict)
     lines: list[bytes] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)  # "logout" or "dropped", a word for each connection
@@ -51,8 +50,6 @@ class Manager:
             self.most = max(self.most, self._open)
         how = "dropped"
         with connection, connection.makefile("rb") as lines:
-            if self.wants_hello:
-                self.lines.append(lines.readline())
             connection.sendall(self.greeting)
             try:
                 for line in lines:

@@ -226,19 +226,20 @@ def test_a_manager_that_says_nothing_is_waited_for_no_longer_than_asked(start, t
 
 # --- servers that no profile names
 
-def test_a_host_is_asked_for_before_the_greeting(start, tmp_path):
-    manager = start("dynamic", wants_hello=True)
+def test_a_host_is_named_before_the_login(start, tmp_path):
+    manager = start("dynamic")
     pool = mailpool.IMAPPool(host="imap.example.com", port=993, ssl=True, pool_size=5, directory=tmp_path)
     with pool.connection("anna", "secret"):
         pass
-    assert manager.lines[0] == b"IMAP-PROFILE imap.example.com:993 tls=implicit pool_size=5\r\n"
+    assert manager.said("XMAILPOOL")[0].endswith(b'XMAILPOOL "imap.example.com" 993 implicit 5')
+    assert manager.lines.index(manager.said("XMAILPOOL")[0] + b"\r\n") < manager.lines.index(manager.said("LOGIN")[0] + b"\r\n")
 
 
 def test_starttls_is_what_a_host_without_ssl_gets(start, tmp_path):
-    manager = start("dynamic", wants_hello=True)
+    manager = start("dynamic")
     with mailpool.IMAPPool(host="::1", port=143, ssl=False, pool_size=2, directory=tmp_path).connection("anna", "secret"):
         pass
-    assert manager.lines[0] == b"IMAP-PROFILE [::1]:143 tls=starttls pool_size=2\r\n"
+    assert manager.said("XMAILPOOL")[0].endswith(b'XMAILPOOL "::1" 143 starttls 2')
 
 
 def test_a_host_where_the_operator_allows_none_is_a_clear_error(tmp_path):
@@ -246,10 +247,13 @@ def test_a_host_where_the_operator_allows_none_is_a_clear_error(tmp_path):
         mailpool.IMAPPool(host="imap.example.com", directory=tmp_path).get_connection("anna", "secret")
 
 
-def test_a_host_that_the_operator_does_not_allow_is_told_in_the_managers_words(start, tmp_path):
-    start("dynamic", wants_hello=True, greeting=b"* BYE imap.example.com:993 is not in servers of [imap_dynamic]\r\n")
+@pytest.mark.parametrize("answer", [b"NO [CANNOT] imap.example.com:993 is not in servers of [imap_dynamic]",
+                                    b"BAD imap.example.com:993 is not in servers"])
+def test_a_host_that_the_operator_does_not_allow_is_told_in_the_managers_words(start, tmp_path, answer):
+    manager = start("dynamic", answers={"XMAILPOOL": answer})
     with pytest.raises(mailpool.PoolUnavailable, match="is not in servers"):
         mailpool.IMAPPool(host="imap.example.com", directory=tmp_path).get_connection("anna", "secret")
+    assert not manager.said("LOGIN"), "no password goes where the server was not accepted"
 
 
 # --- mistakes

@@ -3,6 +3,7 @@
 import imaplib
 import re
 import socket
+from typing import Any
 
 from .errors import LoginRefused, PoolBusy, PoolError, PoolUnavailable
 
@@ -12,14 +13,10 @@ QUOTABLE = re.compile(r"[\x20-\x7e]*")
 
 
 class Connection(imaplib.IMAP4):
-    """Everything that imaplib.IMAP4 does; only the way to the server differs.
+    """Everything that imaplib.IMAP4 does; only the way to the server differs."""
 
-    `hello` is what the manager wants to hear before it greets, b"" on the socket of a profile.
-    """
-
-    def __init__(self, path: str, timeout: float | None = None, hello: bytes = b"") -> None:
+    def __init__(self, path: str, timeout: float | None = None) -> None:
         self._path = path
-        self._hello = hello
         try:
             super().__init__(host="localhost", timeout=timeout)
         except (FileNotFoundError, ConnectionRefusedError) as trouble:
@@ -39,7 +36,6 @@ class Connection(imaplib.IMAP4):
         try:
             connection.settimeout(timeout)
             connection.connect(self._path)
-            connection.sendall(self._hello)
         except BaseException:
             connection.close()
             raise
@@ -55,13 +51,22 @@ class Connection(imaplib.IMAP4):
         """From the start, on the socket of an account (PREAUTH)."""
         return self.state in ("AUTH", "SELECTED")
 
+    def choose(self, host: str, port: int, tls: str, pool_size: int) -> None:
+        """Names the server, on a socket for servers that no profile names."""
+        try:
+            status, answer = self.xatom("XMAILPOOL", quoted(host), str(port), tls, str(pool_size))
+        except imaplib.IMAP4.error as trouble:
+            raise PoolUnavailable(f"{host}:{port}: {trouble}") from trouble
+        if status != "OK":
+            raise PoolUnavailable(f"{host}:{port}: {words_of(answer)}")
+
     def enter(self, user: str, password: str) -> None:
         """Logs in with any text as user and password; what is refused is raised as what it means."""
         try:
             if QUOTABLE.fullmatch(user) and QUOTABLE.fullmatch(password):
                 status, answer = self._simple_command("LOGIN", quoted(user), quoted(password))
                 if status != "OK":
-                    raise self.error((answer or [b""])[-1])
+                    raise meaning(words_of(answer), user)
                 self.state = "AUTH"
             else:
                 if "\0" in user or "\0" in password:
@@ -72,7 +77,8 @@ class Connection(imaplib.IMAP4):
         except PoolError:
             raise
         except imaplib.IMAP4.error as trouble:
-            raise meaning(trouble, user) from trouble
+            said = trouble.args[0] if trouble.args else b""
+            raise meaning(said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said), user) from trouble
 
     def leave(self) -> None:
         """LOGOUT, so that the manager has the connection back in order; a broken one is only closed."""
@@ -93,10 +99,14 @@ def quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def meaning(trouble: imaplib.IMAP4.error, user: str) -> PoolError:
-    """A tagged NO to LOGIN as an exception of its own kind."""
-    said = trouble.args[0] if trouble.args else b""
-    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+def words_of(answer: list[Any]) -> str:
+    """The text of a tagged response, as imaplib gives it."""
+    last = answer[-1] if answer else b""
+    return last.decode("utf-8", "replace") if isinstance(last, bytes) else str(last)
+
+
+def meaning(text: str, user: str) -> PoolError:
+    """A tagged NO to a login as an exception of its own kind."""
     code = re.match(r"\[([A-Z]+)", text)
     kind = PoolBusy if code and code[1] in NOT_NOW else LoginRefused
     return kind(f"{user}: {text}")

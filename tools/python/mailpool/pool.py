@@ -33,9 +33,7 @@ class IMAPPool:
         if timeout is not None and timeout <= 0:
             raise ValueError("timeout: more than 0 seconds, or None to wait for ever")
         self.timeout = timeout
-        self._hello = b""
-        if host is not None:
-            self._hello = hello(host, port, ssl, pool_size)
+        self._server = checked_server(host, port, ssl, pool_size) if host is not None else None
         name = DYNAMIC if profile is None else checked_name(profile)
         self.path = os.fspath(socket) if socket is not None else os.path.join(directory, f"{name}.sock")
         self._lent: set[Connection] = set()
@@ -63,6 +61,8 @@ class IMAPPool:
             raise ValueError("a user and a password, or neither")
         connection = self._connect()
         try:
+            if self._server:
+                connection.choose(*self._server)
             if user is not None and password is not None and not connection.is_logged_in:
                 connection.enter(user, password)
             elif user is None and not connection.is_logged_in:
@@ -102,9 +102,9 @@ class IMAPPool:
 
     def _connect(self) -> Connection:
         try:
-            return Connection(self.path, self.timeout, self._hello)
+            return Connection(self.path, self.timeout)
         except PoolUnavailable as trouble:
-            if self._hello and not os.path.exists(self.path):
+            if self._server and not os.path.exists(self.path):
                 raise PoolUnavailable(f"{self.path} does not exist: the operator has to allow servers that no profile names, "
                                       "with listen and servers in [imap_dynamic] of mailpool.toml") from trouble
             raise
@@ -123,13 +123,12 @@ def checked_name(profile: str) -> str:
     return profile
 
 
-def hello(host: str, port: int, ssl: bool, pool_size: int) -> bytes:
-    """The line that a dynamic socket wants before anything else."""
+def checked_server(host: str, port: int, ssl: bool, pool_size: int) -> tuple[str, int, str, int]:
+    """What a dynamic socket wants to know."""
     if not host or host.strip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:"):
         raise ValueError(f"{host!r} is not a host name or an address")
     if not 1 <= port <= 65535:
         raise ValueError(f"port: 1 to 65535, not {port}")
-    if pool_size < 1:
-        raise ValueError(f"pool_size: at least 1, not {pool_size}")
-    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    return f"IMAP-PROFILE {address} tls={'implicit' if ssl else 'starttls'} pool_size={pool_size}\r\n".encode()
+    if not 1 <= pool_size <= 1000:
+        raise ValueError(f"pool_size: 1 to 1000, not {pool_size}")
+    return host, port, "implicit" if ssl else "starttls", pool_size
