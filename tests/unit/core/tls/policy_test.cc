@@ -124,7 +124,12 @@ BOOST_AUTO_TEST_CASE(auto_follows_mta_sts_where_there_is_no_dane) {
   BOOST_TEST(row(policy(TlsLevel::Auto, with_sts(none, StsMode::Enforce, {"other.example"}))) ==
              "-------");
   BOOST_TEST(row(policy(TlsLevel::Auto, with_sts(none, StsMode::Testing))) == "+++++++");
-  BOOST_TEST(policy(TlsLevel::Auto, with_sts(none, StsMode::Testing)).is_sts_tested);
+  auto const tested = policy(TlsLevel::Auto, with_sts(none, StsMode::Testing));
+  BOOST_TEST(!objection_to_report(tested, right(), today));
+  BOOST_TEST((objection_to_report(tested, wrong_name(), today)->failure ==
+              Failure::CertificateHostMismatch));
+  BOOST_TEST(
+      (objection_to_report(tested, plain(), today)->failure == Failure::StarttlsNotSupported));
   BOOST_TEST(row(policy(TlsLevel::Auto, with_sts(none, StsMode::None))) == "+++++++");
 }
 
@@ -171,7 +176,7 @@ BOOST_AUTO_TEST_CASE(dane_ta_needs_a_name_and_dane_ee_does_not) {
 BOOST_AUTO_TEST_CASE(a_trusted_certificate_ends_with_its_validity_though_the_connection_goes_on) {
   auto const p = policy(TlsLevel::Verify, route(TlsaState::None));
   BOOST_TEST(!objection(p, right(), today + std::chrono::hours(23)));
-  BOOST_TEST(objection(p, right(), today + std::chrono::hours(24)).value() ==
+  BOOST_TEST(objection(p, right(), today + std::chrono::hours(24)).value().words ==
              "tls = \"verify\" requires a trusted certificate: certificate has expired");
   auto const dane = policy(TlsLevel::Dane, route(TlsaState::Usable));
   BOOST_TEST(!objection(dane, matched(right()), today + std::chrono::hours(48)));
@@ -202,19 +207,20 @@ BOOST_AUTO_TEST_CASE(a_configured_host_name_is_the_nexthop) {
 
 BOOST_AUTO_TEST_CASE(words_name_the_option_and_what_is_missing) {
   auto const none = route(TlsaState::None, false);
-  BOOST_TEST(objection(policy(TlsLevel::Encrypt, none), plain(), today).value() ==
+  BOOST_TEST(objection(policy(TlsLevel::Encrypt, none), plain(), today).value().words ==
              "tls = \"encrypt\" requires TLS, and the connection has none");
-  BOOST_TEST(objection(policy(TlsLevel::Verify, none), untrusted(), today).value() ==
+  BOOST_TEST(objection(policy(TlsLevel::Verify, none), untrusted(), today).value().words ==
              "tls = \"verify\" requires a trusted certificate: self-signed certificate");
-  BOOST_TEST(objection(policy(TlsLevel::Secure, none), right(), today).value() ==
+  BOOST_TEST(objection(policy(TlsLevel::Secure, none), right(), today).value().words ==
              "tls = \"secure\" requires a certificate of example.org or .example.org; this one is "
              "of mx.example.com");
   BOOST_TEST(
       objection(policy(TlsLevel::Auto, with_sts(none, StsMode::Enforce)), wrong_name(), today)
-          .value() ==
+          .value()
+          .words ==
       "the MTA-STS policy of example.org (tls = \"auto\") requires a certificate of "
       "mx.example.com; this one is of other.example");
-  BOOST_TEST(objection(policy(TlsLevel::DaneOnly, none), right(), today).value() ==
+  BOOST_TEST(objection(policy(TlsLevel::DaneOnly, none), right(), today).value().words ==
              "tls = \"dane-only\" forbids this host: the MX records of example.org are not "
              "validated by DNSSEC");
 }
