@@ -1,0 +1,170 @@
+"""Eight mailbox providers with limits like those of real ones, each a strict server, and 50 customer domains at each.
+
+A provider counts what breaks its rules. What it allows in a second is its rate, or what its connections carry if each is
+followed by the next one without a pause, whichever is less; what is used of it is what it accepted, over a window of time
+in which enough is waiting.
+"""
+
+import json
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from .dns import Dns
+from .fakemx import Fakemx
+from .mailpool import Mailpoold, Value, program
+from .process import Lab, free_port
+
+DOMAINS_EACH = 50
+ROUND_TRIP = 0.010
+
+
+@dataclass(frozen=True)
+class Provider:
+    """Limits as a provider keeps them."""
+
+    name: str
+    connections: int
+    messages: int  # on each connection
+    rate: int = 0  # messages a second; 0: as many as its connections carry
+    silent: bool = False  # closes without a word after the last message of a connection, instead of 421 to the next
+
+    def script(self, delay: float) -> str:
+        rate = f"set rate {self.rate}/s\n" if self.rate else ""
+        how = "silent" if self.silent else "421"
+        return (f"set rtt {ROUND_TRIP * 1000:.0f}ms\nset without STARTTLS\nset max-connections {self.connections}\n"
+                f"set max-messages {self.messages}\nset max-messages-how {how}\n{rate}end -> delay {delay * 1000:.0f}ms\n")
+
+    def site(self) -> dict[str, Value]:
+        """What its section in mailpool.toml says: its MX hosts and its limits, and of no customer domain a word."""
+        limits: dict[str, Value] = {"mx": [f".{self.mx_domain}"], "max_connections": self.connections,
+                                    "max_messages": self.messages}
+        return {**limits, "rate": f"{self.rate}/s"} if self.rate else limits
+
+    @property
+    def mx_domain(self) -> str:
+        return f"{self.name}-mail.example.com"
+
+    def domain(self, number: int | str) -> str:
+        return f"d{number}.{self.name}-customer.example.com"
+
+    def allows(self, delay: float) -> float:
+        """Messages a second, at most. A connection costs three round trips before its first message (TCP, greeting, EHLO) and
+        one after its last (QUIT), if the provider has not closed it; a message one, and the time that the provider thinks."""
+        around = (3 if self.silent else 4) * ROUND_TRIP
+        carried = self.connections * self.messages / (self.messages * (delay + ROUND_TRIP) + around)
+        return min(self.rate, carried) if self.rate else carried
+
+
+PROVIDERS = (
+    Provider("fifty", 5, 50),  # as Google
+    Provider("twenty", 10, 20, silent=True),  # as Yahoo
+    Provider("two", 2, 100),  # as Orange
+    Provider("ten-a-second", 2, 20, rate=10),  # as Yahoo Japan
+    Provider("four", 4, 20, rate=20),  # as GMX
+    Provider("eight-each", 4, 8, silent=True),  # as QQ
+    Provider("five-each", 10, 5),  # as Apple
+    Provider("many", 25, 1000, rate=50),  # as Comcast
+)
+
+
+@dataclass(frozen=True)
+class Use:
+    """What a provider saw in a window."""
+
+    provider: Provider
+    accepted: int
+    allowed: float
+    mean_open: float
+    violations: int  # since its start
+
+    @property
+    def share(self) -> float:
+        return self.accepted / self.allowed
+
+    def __str__(self) -> str:
+        rules = f"{self.provider.connections} connections, {self.provider.messages} messages on each"
+        rate = f", {self.provider.rate}/s" if self.provider.rate else ""
+        return (f"{self.provider.name} ({rules}{rate}): {self.accepted} of {self.allowed:.0f} messages, {self.share:.1%}; "
+                f"{self.mean_open:.1f} connections open, {self.violations} violations")
+
+
+class Town:
+    """All of them as running servers, with a name server that knows their customers."""
+
+    def __init__(self, lab: Lab, delay: float):
+        self.lab = lab
+        self.delay = delay
+        self.port = free_port()
+        self.dns = Dns()
+        lab.at_close(self.dns.close)
+        self.servers = {provider: Fakemx(lab, provider.script(delay), host=f"127.0.1.{number}", port=self.port)
+                        for number, provider in enumerate(PROVIDERS, 1)}
+        for provider, server in self.servers.items():
+            self.dns.a(f"mx1.{provider.mx_domain}", server.host, ttl=3600)
+            for number in range(DOMAINS_EACH):
+                self.dns.mx(provider.domain(number), f"mx1.{provider.mx_domain}", ttl=3600)
+
+    def manager(self, **more: Value) -> Mailpoold:
+        return Mailpoold(self.lab, {
+            "dns": {"servers": self.dns.servers, "trust_anchor": "", "timeout": "10s"},
+            "smtp": {"port": self.port, "prohibited": [], "tls": "none"},
+            "site": {provider.name: provider.site() for provider in PROVIDERS},
+            "lmtp": {"max_connections": 2000, "max_wait": "2m"}, "log": {"to": "/dev/null", "level": "error"}, **more}).start()
+
+    def backlog(self, to: Path | None, messages: int) -> "Backlog":
+        """Starts to hand over so many messages to an LMTP socket, for each provider in proportion to what it allows; None:
+        straight to the providers, as a load generator does that knows no limits."""
+        return Backlog(self, to, messages)
+
+    def uses(self, seconds: float) -> list[Use]:
+        """What each provider sees in the next so many seconds."""
+        for server in self.servers.values():
+            server.ask("reset")
+        began = {provider: time.monotonic() for provider in self.servers}
+        time.sleep(seconds)
+        found = []
+        for provider, server in self.servers.items():
+            stats = server.stats()
+            allowed = provider.allows(self.delay) * (time.monotonic() - began[provider])
+            found.append(Use(provider, stats["messages"], allowed, stats["connections"]["mean_open"],
+                             sum(stats["violations"].values())))
+        return found
+
+    def violations(self) -> dict[str, int]:
+        """Since the start, by provider."""
+        return {provider.name: server.violations() for provider, server in self.servers.items()}
+
+
+class Backlog:
+    """A load generator for each provider, all of their messages waiting."""
+
+    def __init__(self, town: Town, to: Path | None, messages: int):
+        total = sum(provider.allows(town.delay) for provider in PROVIDERS)
+        self.generators = []
+        given = 0
+        for provider, server in town.servers.items():
+            share = round(messages * provider.allows(town.delay) / total)
+            share = messages - given if provider is PROVIDERS[-1] else share
+            given += share
+            sessions = provider.connections * 2 + 10
+            argv = [program("mailpool-load"), "--to", to or server.address, *(["--lmtp"] if to else []), "--messages", share,
+                    "--sessions", sessions, "--domains", DOMAINS_EACH, "--address", f"u%d@{provider.domain('%d')}",
+                    "--size", "2048", "--timeout", "300"]
+            self.generators.append(subprocess.Popen([str(word) for word in argv], stdout=subprocess.PIPE, text=True))
+        town.lab.at_close(self.stop)
+
+    def is_running(self) -> bool:
+        """Every provider still has messages waiting."""
+        return all(generator.poll() is None for generator in self.generators)
+
+    def reports(self) -> list[dict]:
+        """Waits for the end; what became of the messages, by provider."""
+        return [json.loads(generator.communicate(timeout=300)[0]) for generator in self.generators]
+
+    def stop(self) -> None:
+        for generator in self.generators:
+            if generator.poll() is None:
+                generator.kill()
+            generator.wait()
