@@ -93,6 +93,12 @@ class Imap:
         del self._unread[:count]
         return octets
 
+    def take_unread(self, most: int) -> bytes:
+        """What was received already, at most so much."""
+        octets = bytes(self._unread[:most])
+        del self._unread[:most]
+        return octets
+
     def read_response(self) -> bytes:
         """One response with its literals, as it came but for the last CRLF."""
         response = self.read_line()

@@ -1,0 +1,373 @@
+"""What the IMAP pool costs and gains: against Dovecot itself (TLS 1.3, ARGON2ID) and Debian's imapproxy, in turns on one machine."""
+
+import imaplib
+import re
+import selectors
+import socket
+import statistics
+import threading
+import time
+from collections.abc import Callable
+
+from lab.certificates import Authority
+from lab.dovecot import Dovecot
+from lab.fakeimap import BlackHole, FakeImap
+from lab.imap import Imap
+from lab.imap_cases import CASES, Front, sentence
+from lab.imap_cases import users as users_of_cases
+from lab.imap_pool import ImapPool
+from lab.imapproxy import Imapproxy
+from lab.isolation import over_tcp, over_tls, over_unix
+from lab.mailpool import Value
+from lab.process import Lab, LabError, wait_until
+
+USER, PASSWORD = "anna", "anna-secret"
+QUIET: dict[str, Value] = {"log": {"to": "/dev/null", "level": "warning"}}
+Connect = Callable[[], socket.socket]
+
+
+def say(figure: str, value: str, floor: str) -> None:
+    print(f"  {figure:<74} {value:>14}   {floor}", flush=True)
+
+
+def percentile(times: list[float], percent: float) -> float:
+    ordered = sorted(times)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
+
+
+def milliseconds(times: list[float]) -> str:
+    return f"{percentile(times, 50) * 1e3:.2f} / {percentile(times, 99) * 1e3:.2f}"
+
+
+class Field:
+    """Dovecot as the world runs it, and both ways before it: `targets` in the order of the tables."""
+
+    def __init__(self, lab: Lab, *, scheme: str = "ARGON2ID", users: dict[str, str] | None = None, **options: Value):
+        authority = Authority(lab.directory("authority"))
+        self.server = Dovecot(lab, authority.issue("imap.example.com", "127.0.0.1"), scheme=scheme,
+                              users=users or {USER: PASSWORD}).start()
+        self.pool = ImapPool(lab, f"127.0.0.1:{self.server.port}", authority.certificate, settings=QUIET, **options)
+        self.proxy = Imapproxy(lab, self.server.plain_port, tls=True, authority=authority.certificate)
+        self.targets: dict[str, Connect] = {"mailpoold": over_unix(self.pool.socket()), "imapproxy": over_tcp(self.proxy.port),
+                                            "Dovecot": over_tls(self.server.port)}
+
+
+# --- login
+
+def login_time(connect: Connect, quick_ack: bool) -> float:
+    """From connect() to the tagged OK; LOGOUT and its answer are not counted."""
+    began = time.perf_counter()
+    connection = connect()
+    read_until(connection, b"\r\n", quick_ack)
+    connection.sendall(f"a LOGIN {USER} {PASSWORD}\r\n".encode())
+    answer = read_until(connection, b"a ", quick_ack)
+    took = time.perf_counter() - began
+    if b"a OK" not in answer:
+        raise LabError(f"no login: {answer!r}")
+    connection.sendall(b"b LOGOUT\r\n")
+    while connection.recv(4096):
+        pass
+    connection.close()
+    return took
+
+
+def read_until(connection: socket.socket, mark: bytes, quick_ack: bool) -> bytes:
+    octets = b""
+    while not (mark in octets and octets.endswith(b"\r\n")):
+        if quick_ack:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        piece = connection.recv(65536)
+        if not piece:
+            break
+        octets += piece
+    return octets
+
+
+def imap_login(lab: Lab) -> None:
+    """From connect to LOGIN OK with a warm pool, one client: p50 / p99 in ms."""
+    field = Field(lab)
+    times: dict[str, list[float]] = {"mailpoold": [], "imapproxy": [], "imapproxy, quick acks": [], "Dovecot": []}
+    for connect in field.targets.values():
+        login_time(connect, False)
+    time.sleep(0.3)
+    for _ in range(15):
+        for name, connect in field.targets.items():
+            for _ in range(4 if name == "Dovecot" else 20):
+                times[name].append(login_time(connect, False))
+        for _ in range(20):
+            times["imapproxy, quick acks"].append(login_time(field.targets["imapproxy"], True))
+    ours, floors = percentile(times["mailpoold"], 50), {"mailpoold": "p50 at most 0.5"}
+    for name, values in times.items():
+        say(f"{name}: connect to LOGIN OK, p50 / p99 of {len(values)}", milliseconds(values), floors.get(name, ""))
+    say("Dovecot's p50, of mailpoold's", f"{percentile(times['Dovecot'], 50) / ours:.0f}", "at least 50")
+    hit = min(percentile(times["imapproxy"], 50), percentile(times["imapproxy, quick acks"], 50))
+    say("mailpoold's p50, of imapproxy's better one", f"{ours / hit:.2f}", "at most 1.00")
+
+
+# --- a bounce job
+
+class Over(imaplib.IMAP4):
+    """imaplib over whatever `connect` opens."""
+
+    def __init__(self, connect: Connect):
+        self._connect_to = connect
+        super().__init__()
+
+    def _create_socket(self, timeout: float | None) -> socket.socket:
+        return self._connect_to()
+
+
+def job(connect: Connect) -> None:
+    conn = Over(connect)
+    conn.login(USER, PASSWORD)
+    conn.select("INBOX")
+    _, found = conn.uid("SEARCH", "UNDELETED")
+    uid = found[0].split()[-1].decode()
+    _, mail = conn.uid("FETCH", uid, "(BODY.PEEK[])")
+    assert mail and isinstance(mail[0], tuple)
+    conn.uid("STORE", uid, "+FLAGS.SILENT", r"(\Seen)")
+    conn.logout()
+
+
+def jobs_per_second(connect: Connect, clients: int, seconds: float) -> float:
+    done, end = [0] * clients, time.monotonic() + seconds
+
+    def client(number: int) -> None:
+        while time.monotonic() < end:
+            job(connect)
+            done[number] += 1
+    began = time.monotonic()
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(done) / (time.monotonic() - began)
+
+
+def imap_job(lab: Lab) -> None:
+    """A whole bounce job with Python's imaplib (login, SELECT, SEARCH, FETCH one, STORE, LOGOUT): jobs per second."""
+    field = Field(lab, checkout_timeout="60s", pool_size=8)
+    for number in range(20):
+        field.server.put(USER, b"Subject: bounce %d\r\n\r\n" % number + b"it did not work\r\n" * 100)
+    for clients in (1, 8, 32):
+        rates: dict[str, list[float]] = {name: [] for name in field.targets}
+        for _ in range(3):
+            for name, connect in field.targets.items():
+                rates[name].append(jobs_per_second(connect, clients, 1.5))
+        median = {name: statistics.median(values) for name, values in rates.items()}
+        for name, rate in median.items():
+            say(f"{clients} clients: {name}, jobs per second", f"{rate:.1f}", "")
+        say(f"{clients} clients: mailpoold, of Dovecot", f"{median['mailpoold'] / median['Dovecot']:.1f}", "more than 1")
+        say(f"{clients} clients: mailpoold, of imapproxy", f"{median['mailpoold'] / median['imapproxy']:.2f}", "")
+
+
+# --- a hundred at once
+
+def imap_parallel(lab: Lab) -> None:
+    """100 clients of one user at once: connections at the server, who is served, in whose order."""
+    field = Field(lab, scheme="PLAIN", checkout_timeout="60s", pool_size=8)
+    for name in ("mailpoold", "imapproxy"):
+        order, most = hundred(field, field.targets[name])
+        late = max((abs(place - number) for place, number in enumerate(order)), default=0)
+        say(f"{name}: clients served of 100", str(len(order)), "100")
+        say(f"{name}: most connections at the server at once", str(most), "at most 8" if name == "mailpoold" else "")
+        say(f"{name}: places between a client's arrival and its turn, at most", str(late), "at most 8" if name == "mailpoold" else "")
+
+
+def hundred(field: Field, connect: Connect) -> tuple[list[int], int]:
+    """Opens 100 sessions one after the other, each with its LOGIN; each stays 20 ms and leaves. The order of the OKs."""
+    front = Front(lambda: Imap(connect()), field.server)
+    before, most, order = front.upstream(), 0, []
+    selector = selectors.DefaultSelector()
+    for number in range(100):
+        session = Imap(connect(), timeout=60)
+        session.send(f"a LOGIN {USER} {PASSWORD}\r\n".encode())
+        selector.register(session.connection, selectors.EVENT_READ, (number, session))
+    leaving: list[tuple[float, Imap]] = []
+    end = time.monotonic() + 30
+    while (len(order) < 100 or leaving) and time.monotonic() < end:
+        for key, _ in selector.select(0.005):
+            number, session = key.data
+            if b"a OK" in session.connection.recv(65536):
+                order.append(number)
+                leaving.append((time.monotonic() + 0.02, session))
+                selector.unregister(session.connection)
+        most = max(most, front.upstream() - before)
+        while leaving and leaving[0][0] < time.monotonic():
+            leaving.pop(0)[1].logout()
+    return order, most
+
+
+# --- large messages
+
+def imap_bulk(lab: Lab) -> None:
+    """A message of 50 MiB through the pool and directly: rate, and what the manager's memory grows by."""
+    field = Field(lab, scheme="PLAIN")
+    size = 50 << 20
+    line = b"x" * 76 + b"\r\n"
+    content = (b"Subject: large\r\n\r\n" + line * (size // len(line) + 1))[:size]
+    targets = {name: field.targets[name] for name in ("mailpoold", "Dovecot")}
+    rates: dict[tuple[str, str], list[float]] = {(kind, name): [] for kind in ("FETCH", "APPEND") for name in targets}
+    for connect in targets.values():
+        append(connect, content[:1000])
+    rest = field.pool.manager.resident_kib()
+    peak = Peak(field.pool)
+    for _ in range(3):
+        for name, connect in targets.items():
+            rates["APPEND", name].append(append(connect, content))
+            rates["FETCH", name].append(fetch(connect, size))
+    growth = (peak.stop() - rest) / 1024
+    for kind in ("FETCH", "APPEND"):
+        through, direct = statistics.median(rates[kind, "mailpoold"]), statistics.median(rates[kind, "Dovecot"])
+        say(f"{kind} of 50 MiB: MiB per second through the pool / directly", f"{through:.0f} / {direct:.0f}", "")
+        say(f"{kind} of 50 MiB: rate through the pool, of the direct one", f"{through / direct:.2f}", "at least 0.7")
+    say("growth of the manager's resident memory meanwhile", f"{growth:.1f} MiB", "under 8 MiB")
+
+
+class Peak:
+    """The most resident memory of a manager, until stop()."""
+
+    def __init__(self, pool: ImapPool):
+        self._most, self._pool, self._ended = 0, pool, threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(0.01):
+            self._most = max(self._most, self._pool.manager.resident_kib())
+
+    def stop(self) -> int:
+        self._ended.set()
+        self._thread.join()
+        return self._most
+
+
+def append(connect: Connect, content: bytes) -> float:
+    """MiB per second from the continuation to the tagged OK; the mailbox is emptied before."""
+    with Imap(connect(), timeout=60) as session:
+        session.login(USER, PASSWORD)
+        session.expect("SELECT INBOX")
+        session.command("STORE 1:* +FLAGS.SILENT (\\Deleted)")  # BAD where it is empty
+        session.expect("EXPUNGE")
+        tag = session.start(f"APPEND INBOX {{{len(content)}}}")
+        session.wait_for_continuation()
+        began = time.perf_counter()
+        session.send(content)
+        session.send(b"\r\n")
+        session.finish(tag)
+        took = time.perf_counter() - began
+        session.logout()
+    return len(content) / took / (1 << 20)
+
+
+def fetch(connect: Connect, size: int) -> float:
+    """MiB per second of the newest message; octets are counted, not kept."""
+    with Imap(connect(), timeout=60) as session:
+        session.login(USER, PASSWORD)
+        session.expect("SELECT INBOX")
+        tag = session.start("FETCH * BODY.PEEK[]")
+        began = time.perf_counter()
+        line = session.read_line()
+        literal = re.search(rb"\{(\d+)\}$", line)
+        assert literal and int(literal[1]) == size, line
+        left = size
+        buffer = memoryview(bytearray(1 << 20))
+        left -= len(session.take_unread(left))
+        while left:
+            count = session.connection.recv_into(buffer[:min(left, 1 << 20)])
+            assert count, "the connection ended"
+            left -= count
+        session.read_line()
+        session.finish(tag)
+        took = time.perf_counter() - began
+        session.logout()
+    return size / took / (1 << 20)
+
+
+# --- a spike
+
+def imap_spike(lab: Lab) -> None:
+    """50 clients at once, 5 connections idle, a login that costs 150 ms, a command that takes 2 ms; pool_size 20."""
+    fake = FakeImap(lab)
+    fake.hooks["CHECK"] = lambda session, command: time.sleep(0.002) or True
+    pool = ImapPool(lab, fake.address, tls="none", settings=QUIET, pool_size=20, checkout_timeout="10s", connect_timeout="5s")
+    warm = [pool.login(USER, PASSWORD) for _ in range(5)]
+    for session in warm:
+        session.logout()
+    wait_until(lambda: pool.row(USER)["idle"] == 5, 10, "5 connections are idle")
+    fake.login_delay = 0.15
+    waits, lock, gate = [], threading.Lock(), threading.Barrier(50)
+
+    def client() -> None:
+        gate.wait()
+        began = time.monotonic()
+        with pool.login(USER, PASSWORD) as session:
+            with lock:
+                waits.append(time.monotonic() - began)
+            session.expect("CHECK")
+            session.logout()
+    began = time.monotonic()
+    threads = [threading.Thread(target=client) for _ in range(50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    took = time.monotonic() - began
+    time.sleep(0.5)
+    say("clients served of 50", str(len(waits)), "50")
+    say("longest wait for a connection, ms", f"{max(waits) * 1e3:.0f}", "under 10000, the checkout_timeout")
+    say("time until all were served, ms", f"{took * 1e3:.0f}", "")
+    say("connections opened for the spike", str(len(fake.sessions) - 5), "at most 5: what 150 ms justify")
+
+
+# --- a black hole
+
+def imap_hole(lab: Lab) -> None:
+    """Logins at a healthy server while another is a black hole with 100 clients waiting: p99, of that alone."""
+    fake, hole = FakeImap(lab), BlackHole(lab)
+    pool = ImapPool(lab, fake.address, tls="none", settings=QUIET, profiles={
+        "hole": {"server": [hole.address], "connect_timeout": "30s", "checkout_timeout": "30s"}})
+    connect = over_unix(pool.socket())
+
+    def times() -> list[float]:
+        return [login_time(connect, False) for _ in range(1500)]
+    times()
+    alone, beside = [], []
+    for _ in range(3):
+        alone.append(percentile(times(), 99))
+        waiting = [pool.session("hole") for _ in range(100)]
+        for session in waiting:
+            session.start(f"LOGIN {USER} {PASSWORD}")
+        beside.append(percentile(times(), 99))
+        for session in waiting:
+            session.close()
+        time.sleep(0.3)
+    say("p99 of a healthy server's logins beside a black hole, of that alone", f"{min(beside) / min(alone):.2f}", "at most 1.10")
+
+
+# --- T1 to T15
+
+def imap_cases(lab: Lab) -> None:
+    """What a pool can get wrong, T1 to T15: mailpoold, and imapproxy for comparison."""
+    users = users_of_cases()
+    both = {**users, **{f"{name}p": secret for name, secret in users.items()}}
+    field = Field(lab, scheme="PLAIN", users=both, pool_size=4, reauth_interval="1s", check_after="0s", check_timeout="1s",
+                  checkout_timeout="8s")
+    caching = Imapproxy(lab, field.server.plain_port, select_cache=True)
+    for number in sorted(CASES, key=lambda number: int(number[1:])):
+        proxy = caching if number == "T10" else field.proxy
+        words = []
+        for front, user in ((Front(field.pool.session, field.server, pool_size=4), number.lower()),
+                            (Front(proxy.session, field.server, pool_size=4), f"{number.lower()}p")):
+            try:
+                problem = CASES[number](front, user)
+            except (RuntimeError, OSError) as trouble:
+                problem = str(trouble)
+            words.append("holds" if problem is None else f"BROKEN: {' '.join(problem.split())[:60]}")
+        print(f"  {number:<4} {sentence(CASES[number]):<55} mailpoold: {words[0]:<8} imapproxy: {words[1]}", flush=True)
+
+
+SCENARIOS: dict[str, Callable[[Lab], None]] = {
+    scenario.__name__: scenario
+    for scenario in (imap_login, imap_job, imap_parallel, imap_bulk, imap_spike, imap_hole, imap_cases)}
