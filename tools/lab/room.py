@@ -24,7 +24,7 @@ from . import packages
 INSIDE = "MAILPOOL_LAB_ROOM"
 COPIED = ("etc", "usr", "var")
 # name, uid, gid, group members beside. Only users the machine lacks are added, and only in the room.
-USERS = (("postfix", 64701), ("Debian-exim", 64703), ("opensmtpd", 64704), ("opensmtpq", 64705), ("mailpool", 64706),
+USERS = (("postfix", 64701), ("Debian-exim", 64703), ("opensmtpd", 64704), ("opensmtpq", 64705), ("mailpool", 64706), ("mailpool-milter", 64711),
          ("guest", 64707))
 GROUPS = (("postdrop", 64702),)
 
