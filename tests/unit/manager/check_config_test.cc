@@ -52,6 +52,15 @@ BOOST_AUTO_TEST_CASE(providers_toml_beside_the_file_is_read_with_it_and_named_fo
              0U);
 }
 
+BOOST_AUTO_TEST_CASE(rules_are_checked_with_their_patterns) {
+  tests::Scratch const place;
+  std::ostringstream out;
+  auto const path = written(place / "mailpool.toml",
+                            "[[rule]]\nsite = '*'\nreply = '\\\\[TS04\\\\]'\ndo = 'suspend'\n");
+  BOOST_TEST(check_configuration(path, out) == 78);
+  BOOST_TEST(out.str().find(path + ":3: [[rule]] reply looks for a backslash") == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(an_included_file_that_is_not_there_is_a_mistake_in_the_line_that_names_it) {
   tests::Scratch const place;
   std::ostringstream out;
