@@ -1,4 +1,4 @@
-"""What a run must have kept: compares what was submitted, what the receiver accepted, and what Postfix believes.
+"""What a run must have kept: compares what was submitted, what the receiver accepted, and what the MTA believes.
 
 Every message of a run has a recipient of its own, so a recipient names a (message, recipient) pair. The receiver writes
 its log before it answers 250 and puts a token of message and recipient in that answer; so a status that Postfix
@@ -21,7 +21,8 @@ from .postfix import Delivery
 
 TOKEN = re.compile(r"\btok=(\w+)")
 AMBIGUOUS = "message may be delivered more than once"
-LOST_MANAGER = "message may be sent more than once"  # Postfix's words, for its own session with the manager
+# How an MTA tells that its own session with the manager broke off: Postfix and Sendmail.
+LOST_MANAGER = ("message may be sent more than once", "reply: read error from", "Connection reset by")
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ class Evidence:
     submitted: Sequence[Submitted]
     accepted: Sequence[Accepted]
     deliveries: Sequence[Delivery]
-    queued: Iterable[str] = ()  # recipients still in Postfix's queue
+    queued: Iterable[str] = ()  # recipients still in the MTA's queue
+    logs_replies: bool = True  # Sendmail logs no reply of an LMTP server: "stat=Sent", and that is all
     violations: list[str] = field(default_factory=list)
 
     def judge(self) -> list[str]:
@@ -79,10 +81,10 @@ class Evidence:
                 continue
             token = TOKEN.search(delivery.text)
             if delivery.recipient not in tokens:
-                self.complain("I2", delivery.recipient, f"Postfix says sent, the receiver knows nothing: {delivery.text}")
-            elif not token:
+                self.complain("I2", delivery.recipient, f"the MTA says sent, the receiver knows nothing: {delivery.text}")
+            elif not token and self.logs_replies:
                 self.complain("I4", delivery.recipient, f"no token in {delivery.text}")
-            elif token[1] not in tokens[delivery.recipient]:
+            elif token and token[1] not in tokens[delivery.recipient]:
                 self.complain("I4", delivery.recipient, f"token {token[1]} belongs to another recipient")
 
     def no_cross_talk(self) -> None:
@@ -101,7 +103,8 @@ class Evidence:
         """For each recipient, how many attempts ended so that nobody can know: the remote's silence, or the manager's end."""
         unclear: Counter[str] = Counter()
         for delivery in self.deliveries:
-            if delivery.status == "deferred" and (AMBIGUOUS in delivery.text or LOST_MANAGER in delivery.text):
+            if delivery.status == "deferred" and any(
+                    words in delivery.text for words in (AMBIGUOUS, *LOST_MANAGER)):
                 unclear[delivery.recipient] += 1
         return unclear
 

@@ -24,8 +24,9 @@ from . import packages
 INSIDE = "MAILPOOL_LAB_ROOM"
 COPIED = ("etc", "usr", "var")
 # name, uid, gid, group members beside. Only users the machine lacks are added, and only in the room.
-USERS = (("postfix", 64701), ("Debian-exim", 64703), ("opensmtpd", 64704), ("opensmtpq", 64705), ("mailpool", 64706), ("mailpool-milter", 64711),
-         ("guest", 64707))
+USERS = (("postfix", 64701), ("Debian-exim", 64703), ("opensmtpd", 64704), ("opensmtpq", 64705), ("mailpool", 64706),
+         ("guest", 64707), ("smmta", 64708), ("smmsp", 64709), ("mailpool-milter", 64711))
+DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 GROUPS = (("postdrop", 64702),)
 
 
@@ -75,6 +76,7 @@ def furnish() -> None:
         lower = [str(tree / name) for tree in servers if (tree / name).is_dir()] if name != "var" else []
         lower.append(f"/{name}")
         mount("-t", "overlay", "-o", f"lowerdir={':'.join(lower)},upperdir={upper},workdir={work}", "room", f"/{name}")
+    devices()
     for place in ("/run", "/srv"):  # the first /run stays below, for the mounts that live on it
         mount("-t", "tmpfs", "-o", "mode=755", "room", place)
     add_users()
@@ -87,6 +89,24 @@ def furnish() -> None:
         shutil.chown(program, "root", "postdrop")
         os.chmod(program, 0o2755)
     raise_loopback()
+
+
+def devices() -> None:
+    """A /dev of the room's own: a server may put its /dev/log there."""
+    place = Path("/run/dev")
+    place.mkdir()
+    mount("-t", "tmpfs", "-o", "mode=755", "room", str(place))
+    for name in DEVICES:
+        (place / name).touch()
+        mount("--bind", f"/dev/{name}", str(place / name))
+    for name in ("shm", "pts"):
+        (place / name).mkdir()
+    mount("-t", "tmpfs", "-o", "mode=1777", "room", str(place / "shm"))
+    mount("-t", "devpts", "-o", "newinstance,ptmxmode=0666,mode=620", "room", str(place / "pts"))
+    (place / "ptmx").symlink_to("pts/ptmx")
+    for name, target in (("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2")):
+        (place / name).symlink_to(f"/proc/self/fd{target}")
+    mount("--move", str(place), "/dev")
 
 
 def mount(*arguments: str) -> None:
