@@ -9,9 +9,9 @@ from lab.fakemx import Fakemx
 from lab.mailpool import Mailpoold
 from lab.messages import message
 from lab.oracle import Evidence, Submitted
-from lab.process import Lab, wait_until
+from lab.process import Lab, LabError, wait_until
 from lab.receivers import SmtpSink
-from lab.sendmail import Sendmail, with_mailpool
+from lab.sendmail import Sendmail, install_macros, with_mailpool
 
 SENDER = "sender@home.example.net"
 DOMAINS = tuple(f"{name}.example.org" for name in ("one", "two", "three", "four", "five"))
@@ -106,6 +106,31 @@ def test_a_restart_of_the_manager_costs_the_mail_nothing_but_time(lab: Lab):
     manager.start()
     sendmail.wait_until_empty()
     assert Evidence(submitted, receiver.accepted(), sendmail.deliveries(), logs_replies=False).judge() == []
+
+
+def test_poolctl_finds_nothing_to_mend_in_what_the_two_lines_make(lab: Lab):
+    manager = manager_for(lab, {DOMAINS[0]: Fakemx(lab)})
+    sendmail = Sendmail(lab, "front", with_mailpool(manager.lmtp_socket))
+    arguments = ("sendmail", "check", "--cf", str(sendmail.cf), "--config", str(manager.config_file))
+    findings = manager.poolctl.json(*arguments)
+    assert {finding["level"] for finding in findings["findings"]} == {"good"}, findings
+    manager.kill()
+    manager.lmtp_socket.unlink()
+    done = manager.poolctl(*arguments)
+    assert done.returncode == 1 and "unsafe domain socket" in " ".join(done.stdout.split())
+
+
+def test_poolctl_prints_the_lines_for_this_socket(lab: Lab):
+    manager = manager_for(lab, {DOMAINS[0]: Fakemx(lab)})
+    install_macros()
+    snippet = manager.poolctl.json("sendmail", "snippet", "--config", str(manager.config_file))
+    assert f"FEATURE(`mailpool', `{manager.lmtp_socket}')dnl\n" == snippet["above_mailers"] + "\n"
+    assert snippet["below_mailer_smtp"] == "MAILER(`mailpool')dnl" and snippet["macros_installed"]
+
+
+def test_the_mailer_above_smtp_is_told_where_it_belongs(lab: Lab):
+    with pytest.raises(LabError, match="must appear after MAILER"):
+        Sendmail(lab, "front", "MAILER(`local')dnl\nMAILER(`mailpool')dnl\n")
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@
 
 #include "poolctl/command.h"
 #include "poolctl/postfix_rows.h"
+#include "poolctl/sendmail_rows.h"
 
 namespace mailpool::poolctl {
 namespace {
@@ -59,7 +60,7 @@ std::vector<Finding> check_socket(std::string const& path) {
 }
 
 std::vector<LocalCheck> local_checks() {
-  return {check_postfix};
+  return {check_postfix, check_sendmail};
 }
 
 }  // namespace mailpool::poolctl

@@ -7,6 +7,7 @@
 #include "poolctl/command.h"
 #include "poolctl/manager_commands.h"
 #include "poolctl/postfix_rows.h"
+#include "poolctl/sendmail_rows.h"
 
 namespace mailpool::poolctl {
 namespace {
@@ -28,6 +29,7 @@ std::vector<CommandRow> all_commands() {
     for (auto& row : more) rows.push_back(std::move(row));
   };
   append(postfix_commands());
+  append(sendmail_commands());
   append({completion_command()});
   return rows;
 }

@@ -14,11 +14,13 @@ _poolctl() {
     case "$command" in
     '') command=$word ;;
     'postfix') command="postfix $word" ;;
+    'sendmail') command="sendmail $word" ;;
     esac
   done
   case "$command" in
-    '') words="--help --json --socket --version status connections explain suspend resume flush drain undrain reload check postfix completion" ;;
+    '') words="--help --json --socket --version status connections explain suspend resume flush drain undrain reload check postfix sendmail completion" ;;
     'postfix') words="--help enable disable status lookup" ;;
+    'sendmail') words="--help snippet check" ;;
     'status') words="--help --json --watch --rows" ;;
     'connections') words="--help --json --rows" ;;
     'explain') words="--help --json" ;;
@@ -33,6 +35,8 @@ _poolctl() {
     'postfix disable') words="--help --json --force --dry-run --config-directory" ;;
     'postfix status') words="--help --json --log --config-directory" ;;
     'postfix lookup') words="--help --json --config-directory" ;;
+    'sendmail snippet') words="--help --json --config" ;;
+    'sendmail check') words="--help --json --cf --config" ;;
     'completion') words="--help --json" ;;
     *) words= ;;
   esac
