@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import imap_scenarios
+import sendmail_scenarios
 from lab.fakemx import Fakemx
 from lab.mailpool import Mailpoold, Value, program
 from lab.process import Lab, Program, free_port, wait_until
@@ -172,7 +173,7 @@ def providers(lab: Lab) -> None:
 
 SCENARIOS: dict[str, Callable[[Lab], None]] = {"relay": relay, "round_trips": round_trips, "warm": warm, "memory": memory,
                                                "domains": domains, "hanging": hanging, "providers": providers,
-                                               **imap_scenarios.SCENARIOS}
+                                               **imap_scenarios.SCENARIOS, **sendmail_scenarios.SCENARIOS}
 
 
 def main() -> int:

@@ -50,9 +50,9 @@ class Zone(BaseResolver):
 class Dns:
     """`dns.mx("example.com", "mx1.example.com")`; `dns.servers` is what mailpoold's [dns] servers takes."""
 
-    def __init__(self, address: str = "127.0.0.1") -> None:
+    def __init__(self, address: str = "127.0.0.1", port: int | None = None) -> None:
         self.zone = Zone()
-        self.port = free_port()
+        self.port = port or free_port()
         self.servers = [f"{address}:{self.port}"]
         quiet = DNSLogger(log="-request,-reply,-truncated,-error", prefix=False)
         self._servers = [DNSServer(self.zone, address=address, port=self.port, logger=quiet, tcp=tcp)
