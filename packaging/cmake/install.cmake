@@ -9,6 +9,7 @@ function(mailpool_install_program target directory)
   endif()
 endfunction()
 mailpool_install_program(mailpoold sbin)
+mailpool_install_program(mailpool-milter sbin)
 # poolctl installs itself, its manual and its completion: tools/poolctl/CMakeLists.txt.
 install(TARGETS postfix_mailpool LIBRARY DESTINATION ${MAILPOOL_POSTFIX_DIR})
 install(FILES packaging/postfix/mailpool.cf DESTINATION /etc/postfix/dynamicmaps.cf.d)
@@ -21,9 +22,11 @@ if(EXISTS ${CMAKE_SOURCE_DIR}/conf/providers.toml)
   install(FILES conf/providers.toml DESTINATION share/doc/mailpool/examples)
 endif()
 
-install(FILES packaging/systemd/mailpool.service packaging/systemd/mailpool.socket DESTINATION ${MAILPOOL_UNIT_DIR})
+install(FILES packaging/systemd/mailpool.service packaging/systemd/mailpool.socket
+  packaging/systemd/mailpool-milter.service DESTINATION ${MAILPOOL_UNIT_DIR})
 install(FILES packaging/systemd/postfix-mailpool.conf DESTINATION ${MAILPOOL_UNIT_DIR}/mailpool.socket.d)
-install(FILES packaging/sysusers.d/mailpool.conf DESTINATION lib/sysusers.d)
+install(FILES packaging/systemd/mailpool-milter.conf DESTINATION ${MAILPOOL_UNIT_DIR}/mailpool.service.d)
+install(FILES packaging/sysusers.d/mailpool.conf packaging/sysusers.d/mailpool-milter.conf DESTINATION lib/sysusers.d)
 install(FILES packaging/tmpfiles.d/mailpool.conf packaging/tmpfiles.d/postfix-mailpool.conf DESTINATION lib/tmpfiles.d)
 install(FILES packaging/apparmor/usr.sbin.mailpoold DESTINATION /etc/apparmor.d)
 
