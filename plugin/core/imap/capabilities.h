@@ -1,0 +1,40 @@
+#pragma once
+// What a server offers, and what of it a client of the pool is told.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mailpool::imap {
+
+class Capabilities {
+ public:
+  Capabilities() = default;
+  /// Words between blanks; at most a hundred of at most a hundred octets are kept.
+  explicit Capabilities(std::string_view words);
+
+  [[nodiscard]] bool has(std::string_view name) const;
+  [[nodiscard]] bool is_empty() const { return names_.empty(); }
+  /// Whether a literal of that size may be sent without waiting (RFC 7888).
+  [[nodiscard]] bool may_send_at_once(std::uint64_t octets) const;
+  /// For a client that is logged in: without what the pool cannot let it have.
+  [[nodiscard]] std::string for_client() const;
+  /// For one that is not, yet: the same list, since some clients ask only once, and the logins.
+  [[nodiscard]] std::string before_login() const;
+  bool operator==(Capabilities const&) const = default;
+
+ private:
+  std::vector<std::string> names_;  ///< in capitals
+};
+
+/// The words of "[CAPABILITY ...]" at the beginning of a status' text, or of the text of an
+/// untagged CAPABILITY; nothing where there are none.
+struct CapabilityCode {
+  std::string_view before;  ///< of the whole line
+  std::string_view words;
+  std::string_view after;
+};
+/// In a whole line without its CRLF: the three places where a list can stand.
+[[nodiscard]] bool find_capabilities(std::string_view line, CapabilityCode& found);
+
+}  // namespace mailpool::imap

@@ -1,0 +1,26 @@
+#pragma once
+// How many connections a queue of logins deserves: a pure function, tested as a table.
+
+#include <cstddef>
+
+#include "core/base/time.h"
+
+namespace mailpool::imap {
+
+struct Demand {
+  std::size_t waiting = 0;     ///< logins that could begin now if they had a connection
+  std::size_t busy = 0;        ///< connections that will come back
+  std::size_t connecting = 0;  ///< on their way: connecting, being checked or reset
+  std::size_t open = 0;        ///< all of the user
+  std::size_t most = 0;        ///< pool_size
+  Duration loan{};             ///< how long one lasts as a rule; zero: not known
+  Duration login{};            ///< how long a new connection takes as a rule; zero: not known
+  Duration longest_wait{};     ///< of those that wait now
+};
+
+/// Connections to begin now. One that is lent for two milliseconds serves many before another,
+/// which takes 150 to log in, could serve the first: so only the logins that would still wait by
+/// then count. They count in full once somebody has waited as long as a login takes.
+[[nodiscard]] std::size_t connections_to_begin(Demand const& demand);
+
+}  // namespace mailpool::imap

@@ -1,0 +1,339 @@
+// The life of a profile's clients and connections; who gets which is in profile_serve.cc.
+
+#include "core/imap/profile.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/base/text.h"
+#include "core/imap/probe.h"
+
+namespace mailpool::imap {
+
+using pool::ConnectionState;
+
+Profile::Profile(ImapSettings settings, Context& context)
+    : settings_(std::move(settings)), context_(context), health_(settings_.server.size()) {}
+
+Profile::~Profile() {
+  // Clients first: they hold leases of the pools.
+  probes_.clear();
+  for (auto& client : clients_) client->drop(TimePoint{});
+  waiting_.clear();
+  clients_.clear();
+  users_.clear();
+}
+
+Client& Profile::admit(Peer peer, TimePoint now) {
+  used_at_ = now;
+  clients_.push_front(std::make_unique<Client>(++context_.last_id, peer, offered_,
+                                               settings_.client_timeout, false, *this, now));
+  clients_.front()->place = clients_.begin();
+  return *clients_.front();
+}
+
+void Profile::adopt(std::unique_ptr<Client> client, TimePoint now) {
+  used_at_ = now;
+  client->change_listener(*this);
+  clients_.push_front(std::move(client));
+  clients_.front()->place = clients_.begin();
+}
+
+std::optional<LoginRequest> Profile::account_login() const {
+  if (!settings_.account.is_configured() || account_password_.is_empty()) return std::nullopt;
+  return LoginRequest{settings_.account.user, {}, SecretKind::Password, account_password_.copy()};
+}
+
+std::size_t Profile::open() const {
+  std::size_t n = 0;
+  for (auto const& [key, user] : users_) n += user->connections().open();
+  return n;
+}
+
+UserPool& Profile::user_of(LoginRequest const& request) {
+  auto& user = users_[UserKey{request.user, request.authzid, request.kind}];
+  if (!user)
+    user = std::make_unique<UserPool>(UserKey{request.user, request.authzid, request.kind});
+  return *user;
+}
+
+// Clients.
+
+void Profile::on_request(Client& client, TimePoint now) {
+  used_at_ = now;
+  client.user = &user_of(client.request());
+  client.user->used_at = now;
+  client.verifier = context_.verifiers.of(settings_.name, client.request());
+  client.waits_since = now;
+  client.waits_until = after(now, settings_.checkout_timeout);
+  if (auto const* refusal = refusals_.find(client.verifier, now)) {
+    client.delayed_refusal = refusal->text;
+    client.waits_until = after(now, Refusals::delay_of(*refusal));
+    return;
+  }
+  if (is_draining_)
+    return client.refuse("[UNAVAILABLE] mailpool takes no more logins: it is draining", now);
+  if (waiting_.size() >= settings_.max_waiting && !(settings_.max_waiting == 0 && waiting_.empty()))
+    return client.refuse(
+        fmt::format("[UNAVAILABLE] {} logins wait already (max_waiting)", waiting_.size()), now);
+  waiting_.push_back(&client);
+  ++client.user->waiting;
+  // The common case, a clean connection at hand, takes no detour.
+  if (waiting_.size() == 1 && !is_paused_ && serve(client, now)) return;
+  due();
+}
+
+void Profile::on_server_request(Client& client, TimePoint now) {
+  client.refuse_server("[CANNOT] The server of this socket is fixed", now);
+}
+
+void Profile::end_wait(Client& client) {
+  auto const found = std::find(waiting_.begin(), waiting_.end(), &client);
+  if (found == waiting_.end()) return;
+  waiting_.erase(found);
+  --client.user->waiting;
+}
+
+void Profile::refuse(Client& client, std::string_view text, TimePoint now) {
+  end_wait(client);
+  context_.log.info(fmt::format("imap login profile={} user={} pid={} status=refused ({})",
+                                settings_.name, printable(client.user->key().user),
+                                client.peer().pid, printable(text)));
+  client.refuse(text, now);
+}
+
+void Profile::on_wait_ended(Client& client) {
+  end_wait(client);
+}
+
+void Profile::on_waited(Client& client, TimePoint now) {
+  if (!client.delayed_refusal.empty())
+    return client.refuse(std::exchange(client.delayed_refusal, {}), now);
+  auto const& user = *client.user;
+  std::string why;
+  if (is_paused_)
+    why = "the profile is paused (poolctl imap resume)";
+  else if (user.connections().open() >= settings_.pool_size)
+    why = fmt::format("all {} connections of this user are in use (pool_size)",
+                      user.connections().open());
+  else if (open() >= settings_.max_connections)
+    why = fmt::format("all {} connections are in use (max_connections)", open());
+  else
+    why = user.last_error.empty() ? "the server does not answer" : user.last_error;
+  refuse(client,
+         fmt::format("[UNAVAILABLE] No connection within {} (checkout_timeout): {}",
+                     to_text(settings_.checkout_timeout), why),
+         now);
+  due();
+}
+
+void Profile::on_gone(Client& client) {
+  gone_.push_back(&client);
+  due();
+}
+
+void Profile::on_loan_end(Client&, Upstream& upstream, TimePoint now) {
+  upstream.user().loan.add(now - upstream.lent_at());
+  due();
+  switch (upstream.relay().phase()) {
+    case Relay::Phase::Broken:
+      return on_broken(upstream, now);
+    case Relay::Phase::Idle:
+      return on_ready(upstream, now);
+    default:
+      return upstream.note_client(now);
+  }
+}
+
+void Profile::on_loan_too_long(Client& client, Upstream& upstream, TimePoint now) {
+  context_.log.warning(fmt::format(
+      "imap loan profile={} user={} pid={} uid={} held={} doing=\"{}\": longer than max_loan_time, "
+      "taken away",
+      settings_.name, printable(upstream.user().key().user), client.peer().pid, client.peer().uid,
+      to_text(now - upstream.lent_at()), upstream.doing()));
+  upstream.discard(Discard::MaxLoanTime, now);
+}
+
+// Connections.
+
+void Profile::on_logged_in(Upstream& upstream, TimePoint now) {
+  auto& user = upstream.user();
+  health_.note_success(upstream.plan().server_index);
+  user.login.add(now - upstream.plan().opened_at);
+  user.last_error.clear();
+  ++user.created;
+  auto const before = user.generation();
+  user.note_success(upstream.plan().verifier, now);
+  upstream.set_generation(user.generation());
+  if (user.generation() != before) close_idle(user, Discard::CredChanged, now);
+  offered_ = upstream.relay().capabilities();
+  context_.log.info(fmt::format("imap connection {} state=idle login={:.3f}", name_of(upstream),
+                                seconds(now - upstream.plan().opened_at)));
+  on_ready(upstream, now);
+}
+
+void Profile::on_not_logged_in(Upstream& upstream, TimePoint now) {
+  auto& user = upstream.user();
+  auto const& plan = upstream.plan();
+  auto const verifier = plan.verifier;
+  user.last_error = upstream.failure();
+  bool const was_refused = upstream.was_refused();
+  context_.log.warning(fmt::format("imap connection {} state=closing reason=\"{}\"",
+                                   name_of(upstream), printable(upstream.failure())));
+  if (was_refused) {
+    health_.note_success(plan.server_index);
+    ++user.logins_refused;
+    refusals_.note(verifier, upstream.failure(), now);
+    // Only what was proved by the very secret that is refused now is thrown away.
+    if (user.remembers(verifier)) {
+      user.forget();
+      close_idle(user, Discard::CredChanged, now);
+    }
+  } else {
+    health_.note_failure(plan.server_index, upstream.failure(), now);
+  }
+  auto const failure = upstream.failure();
+  user.connections().enter(upstream, ConnectionState::Closing);
+  upstream.close(now);
+  if (was_refused) refuse_all_with(user, verifier, failure, now);
+  due();
+}
+
+void Profile::refuse_all_with(UserPool& user, Verifier const& verifier, std::string const& text,
+                              TimePoint now) {
+  std::vector<Client*> refused;
+  for (auto* client : waiting_)
+    if (client->user == &user && is_same(client->verifier, &verifier)) refused.push_back(client);
+  for (auto* client : refused) refuse(*client, text, now);
+}
+
+Discard Profile::reason_not_to_keep(Upstream& upstream, TimePoint now) const {
+  auto const& user = upstream.user();
+  if (is_draining_) return why_draining_;
+  if (upstream.plan().generation != user.generation()) return Discard::CredChanged;
+  if (now >= upstream.expires_at()) return Discard::MaxLifetime;
+  if (settings_.max_uses != 0 && upstream.uses() >= settings_.max_uses) return Discard::MaxUses;
+  auto const live = user.count(ConnectionState::Idle) + user.count(ConnectionState::Busy) +
+                    user.count(ConnectionState::Checking);
+  if (live > settings_.pool_size) return Discard::OverSize;
+  return Discard::None;
+}
+
+void Profile::on_ready(Upstream& upstream, TimePoint now) {
+  due();
+  if (upstream.state() != ConnectionState::Idle)
+    upstream.user().connections().enter(upstream, ConnectionState::Idle);
+  if (auto const reason = reason_not_to_keep(upstream, now); reason != Discard::None)
+    retire(upstream, reason, now);
+}
+
+void Profile::retire(Upstream& upstream, Discard reason, TimePoint now) {
+  upstream.discard(reason, now);
+}
+
+void Profile::on_broken(Upstream& upstream, TimePoint now) {
+  auto& user = upstream.user();
+  ++user.discarded[static_cast<std::size_t>(upstream.reason())];
+  if (upstream.state() != ConnectionState::Closing)
+    user.connections().enter(upstream, ConnectionState::Closing);
+  log_closed(upstream, now);
+  upstream.close(now);
+  due();
+}
+
+void Profile::on_closed(Upstream& upstream, TimePoint) {
+  graveyard_.push_back(upstream.user().connections().remove(upstream));
+  due();
+}
+
+void Profile::on_rested(Upstream& upstream, TimePoint now) {
+  auto& user = upstream.user();
+  auto reason = reason_not_to_keep(upstream, now);
+  bool const is_spare = user.count(ConnectionState::Idle) > settings_.min_idle;
+  if (reason == Discard::None && is_spare &&
+      now >= after(upstream.idle_since(), settings_.idle_timeout))
+    reason = Discard::IdleTimeout;
+  if (reason != Discard::None) return retire(upstream, reason, now);
+  user.connections().enter(upstream, ConnectionState::Checking);
+  upstream.begin_check(now);
+}
+
+void Profile::close_idle(UserPool& user, Discard reason, TimePoint now) {
+  std::vector<Upstream*> idle;
+  for (auto const& c : user.connections().in(ConnectionState::Idle))
+    idle.push_back(static_cast<Upstream*>(c.get()));
+  for (auto* upstream : idle) retire(*upstream, reason, now);
+}
+
+std::string Profile::name_of(Upstream const& upstream) const {
+  auto const& plan = upstream.plan();
+  auto const& user = const_cast<Upstream&>(upstream).user();
+  return fmt::format("profile={} user={} endpoint={}:{}{}", settings_.name,
+                     printable(user.key().user), plan.server.host, plan.server.port,
+                     upstream.peer().empty() ? "" : fmt::format("[{}]", upstream.peer()));
+}
+
+void Profile::log_closed(Upstream const& upstream, TimePoint now) const {
+  context_.log.info(fmt::format("imap connection {} state=closing reason=\"{}\" uses={} age={:.1f}",
+                                name_of(upstream), imap::name_of(upstream.reason()),
+                                upstream.uses(), seconds(now - upstream.opened_at())));
+}
+
+// From outside.
+
+void Profile::reconfigure(ImapSettings settings, TimePoint now) {
+  bool const is_elsewhere = settings.server != settings_.server || settings.tls != settings_.tls ||
+                            settings.tls_verify != settings_.tls_verify ||
+                            settings.tls_ca_file != settings_.tls_ca_file;
+  settings_ = std::move(settings);
+  if (!is_elsewhere) return due();
+  health_ = ServerHealth(settings_.server.size());
+  // What is connected elsewhere, or verified otherwise, serves nobody who comes from now on.
+  for (auto& [key, user] : users_) {
+    user->forget();
+    close_idle(*user, Discard::Reload, now);
+  }
+  due();
+}
+
+void Profile::drain(Discard why, TimePoint now) {
+  is_draining_ = true;
+  why_draining_ = why;
+  for (auto& [key, user] : users_) close_idle(*user, why, now);
+  std::vector<Client*> all;
+  for (auto& client : clients_) all.push_back(client.get());
+  for (auto* client : all) client->send_away("mailpool is draining", now);
+  due();
+}
+
+void Profile::stop(TimePoint now) {
+  std::vector<Client*> all;
+  for (auto& client : clients_) all.push_back(client.get());
+  for (auto* client : all) client->drop(now);
+}
+
+void Profile::resume(TimePoint) {
+  is_paused_ = false;
+  due();
+}
+
+std::optional<std::size_t> Profile::flush(std::string const& name, TimePoint now) {
+  std::optional<std::size_t> closed;
+  for (auto& [key, user] : users_) {
+    if (key.user != name) continue;
+    closed = closed.value_or(0) + user->count(ConnectionState::Idle);
+    user->forget();
+    close_idle(*user, Discard::Flush, now);
+  }
+  refusals_.forget_all();
+  return closed;
+}
+
+void Profile::sweep() {
+  graveyard_.clear();
+  for (auto* client : std::exchange(gone_, {})) clients_.erase(client->place);
+  std::erase_if(probes_, [](auto const& probe) { return probe->is_over(); });
+}
+
+}  // namespace mailpool::imap

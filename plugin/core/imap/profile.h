@@ -1,0 +1,140 @@
+#pragma once
+// [imap.NAME] at work: who waits for a connection, who gets which, and when a new one is worth
+// opening.
+
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/log.h"
+#include "core/imap/client.h"
+#include "core/imap/refusals.h"
+#include "core/imap/server_health.h"
+#include "core/imap/user_pool.h"
+
+namespace mailpool::imap {
+
+/// What all profiles share. References outlive them.
+struct Context {
+  Dialer& dialer;
+  Entropy& entropy;
+  Log& log;
+  VerifierMaker verifiers;
+  Reset reset = Reset::On;
+  std::uint64_t last_id = 0;
+
+  Context(Dialer& d, Entropy& e, Log& l, Reset r = Reset::On)
+      : dialer(d), entropy(e), log(l), verifiers(e), reset(r) {}
+};
+
+class Probe;
+
+class Profile final : public UpstreamListener, public ClientListener {
+ public:
+  Profile(ImapSettings settings, Context& context);
+  ~Profile() override;
+
+  /// A client that has connected. Give it its channel, then begin().
+  Client& admit(Peer peer, TimePoint now);
+  /// Takes over one of another listener, for a dynamic profile.
+  void adopt(std::unique_ptr<Client> client, TimePoint now);
+  /// Of [imap.NAME.account]; none where its file could not be read.
+  void set_account_password(Secret password) { account_password_ = std::move(password); }
+  [[nodiscard]] std::optional<LoginRequest> account_login() const;
+
+  void reconfigure(ImapSettings settings, TimePoint now);
+  /// Connections are closed as they become idle, clients are sent away between two commands.
+  void drain(Discard why, TimePoint now);
+  /// Closes what is still open.
+  void stop(TimePoint now);
+  void pause() { is_paused_ = true; }
+  void resume(TimePoint now);
+  /// Forgets what is believed of a user and closes its idle connections; how many. Nothing for a
+  /// user who has none.
+  std::optional<std::size_t> flush(std::string const& user, TimePoint now);
+
+  /// Lends what there is and opens what is worth it. At the end of a turn.
+  void run(TimePoint now);
+  [[nodiscard]] bool has_work() const { return is_due_; }
+  /// When run() has something to do next.
+  [[nodiscard]] TimePoint deadline() const { return next_run_; }
+  /// Destroys what has ended. At the end of a turn.
+  void sweep();
+
+  [[nodiscard]] ImapSettings const& settings() const { return settings_; }
+  [[nodiscard]] bool is_paused() const { return is_paused_; }
+  [[nodiscard]] std::size_t clients() const { return clients_.size() - gone_.size(); }
+  [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
+  [[nodiscard]] std::size_t open() const;
+  [[nodiscard]] bool is_empty() const { return clients() == 0 && open() == 0; }
+  [[nodiscard]] std::map<UserKey, std::unique_ptr<UserPool>> const& users() const { return users_; }
+  [[nodiscard]] std::list<Client*> const& waiters() const { return waiting_; }
+  [[nodiscard]] ServerHealth const& health() const { return health_; }
+  [[nodiscard]] Capabilities const& offered() const { return offered_; }
+  [[nodiscard]] TimePoint used_at() const { return used_at_; }
+
+  // UpstreamListener
+  void on_logged_in(Upstream& upstream, TimePoint now) override;
+  void on_not_logged_in(Upstream& upstream, TimePoint now) override;
+  void on_ready(Upstream& upstream, TimePoint now) override;
+  void on_broken(Upstream& upstream, TimePoint now) override;
+  void on_rested(Upstream& upstream, TimePoint now) override;
+  void on_closed(Upstream& upstream, TimePoint now) override;
+  // ClientListener
+  void on_request(Client& client, TimePoint now) override;
+  void on_server_request(Client& client, TimePoint now) override;
+  void on_loan_end(Client& client, Upstream& upstream, TimePoint now) override;
+  void on_loan_too_long(Client& client, Upstream& upstream, TimePoint now) override;
+  void on_waited(Client& client, TimePoint now) override;
+  void on_wait_ended(Client& client) override;
+  void on_gone(Client& client) override;
+
+ private:
+  friend class Probe;
+  [[nodiscard]] UserPool& user_of(LoginRequest const& request);
+  void end_wait(Client& client);
+  void refuse(Client& client, std::string_view text, TimePoint now);
+  void refuse_all_with(UserPool& user, Verifier const& verifier, std::string const& text,
+                       TimePoint now);
+  /// Whether it got a connection, or is being refused.
+  bool serve(Client& client, TimePoint now);
+  bool lend_idle(Client& client, TimePoint now);
+  void prove(Client& client, TimePoint now);
+  void grow(UserPool& user, std::vector<Client*> const& waiting, TimePoint now);
+  bool make_room(UserPool const& user, TimePoint now);
+  /// False where every server is backing off.
+  bool open_for(Client& client, bool is_proof, TimePoint now);
+  void refuse_hopeless(TimePoint now);
+  void probe_servers(TimePoint now);
+  [[nodiscard]] Discard reason_not_to_keep(Upstream& upstream, TimePoint now) const;
+  void retire(Upstream& upstream, Discard reason, TimePoint now);
+  void close_idle(UserPool& user, Discard reason, TimePoint now);
+  void due() { is_due_ = true; }
+  void log_closed(Upstream const& upstream, TimePoint now) const;
+  [[nodiscard]] std::string name_of(Upstream const& upstream) const;
+  [[nodiscard]] Duration shortened(Duration lifetime);
+
+  ImapSettings settings_;
+  Context& context_;
+  std::map<UserKey, std::unique_ptr<UserPool>> users_;
+  std::list<std::unique_ptr<Client>> clients_;
+  std::vector<Client*> gone_;
+  std::list<Client*> waiting_;  ///< first come, first served
+  std::vector<std::unique_ptr<pool::Connection>> graveyard_;
+  std::vector<std::unique_ptr<Probe>> probes_;
+  Refusals refusals_;
+  ServerHealth health_;
+  Capabilities offered_;  ///< after login, as the last connection saw them
+  Secret account_password_;
+  TimePoint next_run_ = never;
+  TimePoint used_at_{};
+  bool is_due_ = false;
+  bool is_paused_ = false;
+  bool is_draining_ = false;
+  Discard why_draining_ = Discard::Drain;
+};
+
+}  // namespace mailpool::imap

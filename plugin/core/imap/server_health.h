@@ -1,0 +1,53 @@
+#pragma once
+// Which of a profile's servers to log in to: the first that is not backing off.
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/time.h"
+
+namespace mailpool::imap {
+
+class ServerHealth {
+ public:
+  explicit ServerHealth(std::size_t servers) : records_(servers) {}
+
+  /// None: all of them are backing off.
+  [[nodiscard]] std::optional<std::size_t> choose(TimePoint now) const;
+  void note_success(std::size_t server) {
+    if (server < records_.size()) records_[server] = {};
+  }
+  /// Half a second, doubled each time, at most 15 s.
+  void note_failure(std::size_t server, std::string why, TimePoint now);
+
+  /// A server that failed and whose time to be tried again has come, while another one works: it is
+  /// tried by a connection that nobody waits for.
+  [[nodiscard]] std::optional<std::size_t> to_probe(TimePoint now) const;
+  /// When the next server that is backing off may be tried again; never where none is.
+  [[nodiscard]] TimePoint next_try(TimePoint now) const;
+  /// When that will be next.
+  [[nodiscard]] TimePoint next_probe() const;
+  void begin_probe(std::size_t server) { records_[server].is_probed = true; }
+  /// How its failure reads, "" where there was none.
+  [[nodiscard]] std::string const& last_error(std::size_t server) const {
+    return records_[server].why;
+  }
+  [[nodiscard]] std::size_t size() const { return records_.size(); }
+  [[nodiscard]] bool is_backing_off(std::size_t server, TimePoint now) const {
+    return now < records_[server].not_before;
+  }
+
+ private:
+  struct Record {
+    unsigned failures = 0;
+    TimePoint not_before{};
+    std::string why;
+    bool is_probed = false;
+  };
+  [[nodiscard]] bool has_other(std::size_t server) const;
+  std::vector<Record> records_;
+};
+
+}  // namespace mailpool::imap
