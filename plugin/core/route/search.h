@@ -1,6 +1,5 @@
 #pragma once
-// The questions that one domain costs: MX; then the addresses of its hosts, all at once; then,
-// where the level of TLS asks for it, their TLSA records and the domain's MTA-STS policy.
+// The questions that one domain costs: MX, then the addresses of its hosts, all at once.
 
 #include <cstddef>
 #include <list>
@@ -16,8 +15,6 @@
 #include "core/route/router.h"
 #include "core/route/selection.h"
 #include "core/route/site_directory.h"
-#include "core/route/sts_source.h"
-#include "core/route/tlsa_search.h"
 #include "core/route/usable_hosts.h"
 
 namespace mailpool::route {
@@ -28,7 +25,6 @@ struct Surroundings {
   SiteDirectory const* sites;
   std::vector<IpAddress> const* own;
   Resolver* resolver;
-  StsSource* sts;  ///< or null
   Salt salt;
 };
 
@@ -56,7 +52,7 @@ class SearchEvents {
   virtual void on_found(Search& search) = 0;
 };
 
-class Search final : public MxListener, private StsListener {
+class Search final : public MxListener {
  public:
   Search(std::string domain, TimePoint asked, SearchEvents& events);
   ~Search() override;
@@ -76,7 +72,6 @@ class Search final : public MxListener, private StsListener {
  private:
   friend class Waiter;
   struct Lookup;  // one host and family
-  struct Tlsa;    // one host
 
   void settle_site(SiteChoice site);
   void begin_with(std::vector<Host> hosts, Origin origin);
@@ -85,10 +80,7 @@ class Search final : public MxListener, private StsListener {
   void ask(std::size_t host, IpAddress::Family family);
   void on_addresses(std::size_t host, AddressAnswer const& answer);
   void take_addresses();
-  void look_up_security();
-  void on_tlsa(tls::HostFacts facts, Duration ttl);
-  void on_sts(tls::StsPolicy policy) override;
-  void finish_found();
+  void finish(std::vector<std::string> host_names, std::vector<Host> const& hosts);
   void refuse(Outcome outcome);
   void finish(Known known);
 
@@ -106,13 +98,8 @@ class Search final : public MxListener, private StsListener {
   Origin origin_;
   SiteChoice site_;  ///< its settings are not kept: they may go while answers are awaited
   IpPreference ip_ = IpPreference::Any;
-  TlsLevel tls_ = TlsLevel::May;  ///< of the domain, else of the site
   std::vector<IpNetwork> prohibited_;
   std::vector<Host> hosts_;
-  std::vector<std::string> host_names_;  ///< before those without usable addresses were left out
-  std::list<Tlsa> tlsa_;
-  std::unique_ptr<Question> sts_question_;
-  tls::RouteFacts security_;
   Duration ttl_{};
   std::optional<Known> known_;
   std::list<Waiter*> waiters_;

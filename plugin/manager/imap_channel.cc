@@ -1,0 +1,426 @@
+#include "manager/imap_channel.h"
+
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "core/base/secret.h"
+
+namespace mailpool::manager {
+namespace {
+
+constexpr unsigned user_timeout_ms = 60'000;
+// One connection must not keep the loop from the others.
+constexpr std::size_t most_per_turn = 512U << 10U;
+// An address that does not answer leaves time for the next one.
+constexpr int attempts_within_timeout = 3;
+
+void set_option(int fd, int level, int name, unsigned value) {
+  (void)setsockopt(fd, level, name, &value, sizeof value);  // tuning: it works without, too
+}
+
+socklen_t to_sockaddr(IpAddress const& address, std::uint16_t port, sockaddr_storage& out) {
+  auto const& octets = address.octets();
+  if (address.is_v4()) {
+    sockaddr_in v4{};
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(port);
+    std::memcpy(&v4.sin_addr, octets.data(), 4);
+    std::memcpy(&out, &v4, sizeof v4);
+    return sizeof v4;
+  }
+  sockaddr_in6 v6{};
+  v6.sin6_family = AF_INET6;
+  v6.sin6_port = htons(port);
+  v6.sin6_scope_id = address.scope();
+  std::memcpy(&v6.sin6_addr, octets.data(), 16);
+  std::memcpy(&out, &v6, sizeof v6);
+  return sizeof v6;
+}
+
+}  // namespace
+
+ImapChannel::ImapChannel(ImapChannels& channels, int fd, imap::ChannelEvents& events)
+    : channels_(channels), events_(&events) {
+  timer_ = channels_.loop().make_event(-1, EV_TIMEOUT, &ImapChannel::on_timer, this);
+  use_socket(fd);
+  wake();
+}
+
+ImapChannel::ImapChannel(ImapChannels& channels, ImapSettings const& profile,
+                         ImapServer const& server, imap::ChannelEvents& events)
+    : channels_(channels), events_(&events), profile_(&profile), server_(server) {
+  phase_ = Phase::Resolving;
+  timer_ = channels_.loop().make_event(-1, EV_TIMEOUT, &ImapChannel::on_timer, this);
+  wake();
+}
+
+ImapChannel::~ImapChannel() {
+  close();
+}
+
+void ImapChannel::use_socket(int fd) {
+  fd_ = fd;
+  read_event_ =
+      channels_.loop().make_event(fd, EV_READ | EV_PERSIST, &ImapChannel::on_socket, this);
+  write_event_ =
+      channels_.loop().make_event(fd, EV_WRITE | EV_PERSIST, &ImapChannel::on_socket, this);
+  reads_ = false;
+  writes_ = false;
+}
+
+void ImapChannel::drop_socket() {
+  read_event_.reset();
+  write_event_.reset();
+  ssl_.reset();
+  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+}
+
+void ImapChannel::wake() {
+  if (is_dirty_ || is_closed()) return;
+  is_dirty_ = true;
+  channels_.is_dirty(*this);
+}
+
+void ImapChannel::close() {
+  if (events_ == nullptr) return;
+  events_ = nullptr;
+  question_.reset();
+  timer_.reset();
+  if (ssl_ && phase_ == Phase::Open) (void)SSL_shutdown(ssl_.get());
+  drop_socket();
+  channels_.bury(*this);
+}
+
+// Where it is.
+
+void ImapChannel::ask_for_addresses() {
+  if (auto const address = IpAddress::parse(server_.host)) {
+    addresses_ = {*address};
+    return connect_next(channels_.loop().now());
+  }
+  ask(IpAddress::Family::V4);
+}
+
+void ImapChannel::ask(IpAddress::Family family) {
+  // A cached answer comes before the call returns, and may have asked the next question already.
+  auto question = channels_.resolver().addresses(server_.host, family, *this);
+  if (question) question_ = std::move(question);
+}
+
+void ImapChannel::on_addresses(route::AddressAnswer answer) {
+  question_.reset();
+  if (answer.status != route::DnsStatus::Answer && failure_.empty() && !answer.why.empty())
+    failure_ = std::move(answer.why);
+  addresses_.insert(addresses_.end(), answer.addresses.begin(), answer.addresses.end());
+  if (!is_asked_twice_) {
+    is_asked_twice_ = true;
+    return ask(IpAddress::Family::V6);
+  }
+  if (addresses_.empty()) {
+    failure_ =
+        fmt::format("{} has no address{}{}", server_.host, failure_.empty() ? "" : ": ", failure_);
+  } else {
+    failure_.clear();
+    phase_ = Phase::Connecting;
+  }
+  wake();
+}
+
+void ImapChannel::connect_next(TimePoint now) {
+  phase_ = Phase::Connecting;
+  drop_socket();
+  while (!addresses_.empty()) {
+    auto const address = addresses_.back();
+    addresses_.pop_back();
+    peer_ = address.to_string();
+    if (connect_to(address)) {
+      bool const has_more = !addresses_.empty();
+      attempt_until_ =
+          has_more ? after(now, profile_->connect_timeout / attempts_within_timeout) : never;
+      return;
+    }
+  }
+  end(std::strerror(errno), true, now);
+}
+
+bool ImapChannel::connect_to(IpAddress const& address) {
+  int const fd =
+      ::socket(address.is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return false;
+  set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, user_timeout_ms);
+  sockaddr_storage to{};
+  auto const length = to_sockaddr(address, server_.port, to);
+  if (::connect(fd, reinterpret_cast<sockaddr*>(&to), length) != 0 && errno != EINPROGRESS) {
+    int const error = errno;
+    ::close(fd);
+    errno = error;
+    return false;
+  }
+  use_socket(fd);
+  want_write(true);
+  return true;
+}
+
+void ImapChannel::connected(TimePoint now) {
+  int error = 0;
+  socklen_t length = sizeof error;
+  if (getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
+  if (error != 0) {
+    errno = error;
+    if (!addresses_.empty()) return connect_next(now);
+    return end(std::strerror(error), true, now);
+  }
+  attempt_until_ = never;
+  want_write(false);
+  if (profile_->tls == ImapTls::Implicit) return start_handshake();
+  phase_ = Phase::Open;
+  events_->on_open(peer_, now);
+  wake();
+}
+
+// TLS.
+
+void ImapChannel::begin_tls() {
+  start_handshake();
+}
+
+void ImapChannel::start_handshake() {
+  auto made = channels_.tls().connection(fd_, *profile_, server_.host);
+  if (!made) {
+    failure_ = "TLS: " + made.error().reason;
+    return wake();
+  }
+  ssl_ = std::move(*made);
+  phase_ = Phase::Handshake;
+  want_read(true);
+  wake();
+}
+
+void ImapChannel::shake_hands(TimePoint now) {
+  auto const progress = tls_handshake(ssl_.get());
+  if (progress.step == TlsStep::WantRead) return want_write(false);
+  if (progress.step == TlsStep::WantWrite) return want_write(true);
+  if (progress.step != TlsStep::Done)
+    return end(why_not_trusted(ssl_.get(), progress.why), true, now);
+  phase_ = Phase::Open;
+  want_write(false);
+  if (profile_->tls == ImapTls::StartTls)
+    events_->on_tls(now);
+  else
+    events_->on_open(peer_, now);
+  wake();
+  // What came with the last flight is inside OpenSSL; the socket will not say so.
+  if (!is_closed()) read(now);
+}
+
+// Octets.
+
+void ImapChannel::on_socket(evutil_socket_t, short what, void* self) {
+  auto& channel = *static_cast<ImapChannel*>(self);
+  auto const now = channel.channels_.loop().now();
+  if (channel.phase_ == Phase::Connecting) {
+    if ((what & EV_WRITE) != 0) channel.connected(now);
+  } else if (channel.phase_ == Phase::Handshake) {
+    channel.shake_hands(now);
+  } else {
+    if ((what & EV_READ) != 0) channel.read(now);
+  }
+  channel.wake();
+  channel.channels_.loop().end_turn_soon();
+}
+
+void ImapChannel::read(TimePoint now) {
+  std::size_t budget = most_per_turn / channels_.buffer.size();
+  while (!is_closed() && !has_ended_ && phase_ == Phase::Open && events_->wants_input() &&
+         budget-- > 0)
+    if (!read_some(now)) break;
+  // OpenSSL may hold what the socket does not show any more; flush() comes back to it.
+  if (!is_closed() && ssl_ && SSL_pending(ssl_.get()) > 0) wake();
+}
+
+bool ImapChannel::read_some(TimePoint now) {
+  auto& buffer = channels_.buffer;
+  std::size_t n = 0;
+  if (ssl_) {
+    auto const progress = tls_read(ssl_.get(), buffer.data(), buffer.size());
+    if (progress.step == TlsStep::WantRead) return false;
+    if (progress.step == TlsStep::WantWrite) return want_write(true), false;
+    if (progress.step != TlsStep::Done) {
+      end(progress.why, true, now);
+      return false;
+    }
+    n = progress.octets;
+  } else {
+    auto const got = ::recv(fd_, buffer.data(), buffer.size(), 0);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+    if (got <= 0) {
+      bool const is_lost = got < 0 || profile_ != nullptr;
+      end(got == 0 ? "the connection was closed" : std::strerror(errno), is_lost, now);
+      return false;
+    }
+    n = static_cast<std::size_t>(got);
+  }
+  bool const was_login = profile_ == nullptr;
+  events_->on_input({buffer.data(), n}, now);
+  // A client's octets may have been its password.
+  if (was_login) wipe(buffer.data(), std::min<std::size_t>(n, 4096));
+  return ssl_ != nullptr || n == buffer.size();
+}
+
+std::optional<std::size_t> ImapChannel::send_some(std::string_view octets, TimePoint now) {
+  if (ssl_) {
+    auto const progress = tls_write(ssl_.get(), octets.substr(0, 16384));
+    if (progress.step == TlsStep::Done) return progress.octets;
+    if (progress.step == TlsStep::WantWrite)
+      want_write(true);
+    else if (progress.step != TlsStep::WantRead)
+      end(progress.why, true, now);
+    return std::nullopt;
+  }
+  auto const n = ::send(fd_, octets.data(), octets.size(), MSG_NOSIGNAL);
+  if (n >= 0) return static_cast<std::size_t>(n);
+  if (errno == EAGAIN || errno == EINTR)
+    want_write(true);
+  else
+    end(std::strerror(errno), true, now);
+  return std::nullopt;
+}
+
+void ImapChannel::write(TimePoint now) {
+  std::size_t sent = 0;
+  while (!is_closed()) {
+    auto& outbox = events_->outbox();
+    if (outbox.is_empty()) return want_write(false);
+    if (sent >= most_per_turn) return want_write(true);
+    auto const n = send_some(outbox.unsent(), now);
+    if (!n) return;
+    sent += *n;
+    outbox.taken(*n);
+    events_->on_written(now);
+  }
+}
+
+void ImapChannel::flush(TimePoint now) {
+  is_dirty_ = false;
+  if (is_closed()) return;
+  if (phase_ == Phase::Resolving && !question_ && !is_asked_twice_) ask_for_addresses();
+  if (is_closed()) return;
+  if (!failure_.empty() && !question_) return end(std::exchange(failure_, {}), true, now);
+  if (phase_ == Phase::Connecting && fd_ < 0) connect_next(now);
+  if (!is_closed() && phase_ == Phase::Handshake) shake_hands(now);
+  if (!is_closed() && phase_ == Phase::Open) write(now);
+  if (is_closed()) return;
+  if (phase_ == Phase::Open) {
+    bool const wanted = !has_ended_ && events_->wants_input();
+    want_read(wanted);
+    if (wanted && ssl_ && SSL_pending(ssl_.get()) > 0) read(now);
+  }
+  if (!is_closed()) set_timer(now);
+}
+
+void ImapChannel::end(std::string_view how, bool is_lost, TimePoint now) {
+  if (has_ended_ && !is_lost) return;
+  has_ended_ = true;
+  if (read_event_) want_read(false);
+  if (is_lost && write_event_) want_write(false);
+  events_->on_end(how, is_lost, now);
+}
+
+void ImapChannel::want_read(bool wanted) {
+  if (wanted == reads_ || is_closed()) return;
+  reads_ = wanted;
+  wanted ? event_add(read_event_.get(), nullptr) : event_del(read_event_.get());
+}
+
+void ImapChannel::want_write(bool wanted) {
+  if (wanted == writes_ || is_closed()) return;
+  writes_ = wanted;
+  wanted ? event_add(write_event_.get(), nullptr) : event_del(write_event_.get());
+}
+
+void ImapChannel::on_timer(evutil_socket_t, short, void* self) {
+  auto& channel = *static_cast<ImapChannel*>(self);
+  channel.armed_ = never;
+  auto const now = channel.channels_.loop().now();
+  if (!channel.is_closed() && channel.phase_ == Phase::Connecting &&
+      channel.attempt_until_ <= now) {
+    channel.connect_next(now);
+  } else if (!channel.is_closed() && channel.events_->deadline() <= now) {
+    channel.events_->on_deadline(now);
+  }
+  channel.wake();
+  channel.channels_.loop().end_turn_soon();
+}
+
+void ImapChannel::set_timer(TimePoint now) {
+  // It is left alone unless the new deadline is earlier, and looks again when it fires.
+  auto deadline = events_->deadline();
+  if (phase_ == Phase::Connecting) deadline = std::min(deadline, attempt_until_);
+  if (deadline >= armed_) return;
+  armed_ = deadline;
+  Loop::arm(timer_.get(), std::max(deadline - now, Duration::zero()));
+}
+
+namespace {
+
+/// What the pool holds; dropping it closes the connection.
+class Handle final : public imap::Channel {
+ public:
+  explicit Handle(ImapChannel& channel) : channel_(channel) {}
+  ~Handle() override { channel_.close(); }
+  void wake() override { channel_.wake(); }
+  void begin_tls() override { channel_.begin_tls(); }
+
+ private:
+  ImapChannel& channel_;
+};
+
+}  // namespace
+
+ImapChannels::~ImapChannels() {
+  dirty_.clear();
+  buried_.clear();
+}
+
+std::unique_ptr<imap::Channel> ImapChannels::keep(std::unique_ptr<ImapChannel> channel) {
+  auto& kept = *channel;
+  channels_.emplace(&kept, std::move(channel));
+  return std::make_unique<Handle>(kept);
+}
+
+std::unique_ptr<imap::Channel> ImapChannels::dial(ImapSettings const& profile,
+                                                  ImapServer const& server,
+                                                  imap::ChannelEvents& events) {
+  return keep(std::make_unique<ImapChannel>(*this, profile, server, events));
+}
+
+std::unique_ptr<imap::Channel> ImapChannels::accept(int fd, imap::ChannelEvents& events) {
+  return keep(std::make_unique<ImapChannel>(*this, fd, events));
+}
+
+void ImapChannels::is_dirty(ImapChannel& channel) {
+  dirty_.push_back(&channel);
+  loop_.end_turn_soon();
+}
+
+void ImapChannels::flush(TimePoint now) {
+  for (auto* channel : std::exchange(dirty_, {})) channel->flush(now);
+}
+
+void ImapChannels::sweep() {
+  for (auto* channel : std::exchange(buried_, {})) {
+    std::erase(dirty_, channel);
+    channels_.erase(channel);
+  }
+}
+
+}  // namespace mailpool::manager

@@ -1,0 +1,304 @@
+#include "manager/imap_pools.h"
+
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <openssl/rand.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <stdexcept>
+
+#include "core/config/host_port.h"
+
+namespace mailpool::manager {
+namespace {
+
+constexpr int backlog = 1024;
+constexpr int most_accepted_per_turn = 64;
+constexpr Duration refusals_logged_every = std::chrono::seconds(10);
+
+Result<int> listen_tcp(std::string const& place) {
+  auto const at = parse_address_port(place);
+  if (!at) return tl::make_unexpected(at.error());
+  auto const address = IpAddress::parse(at->host);
+  sockaddr_in6 v6{};
+  sockaddr_in v4{};
+  sockaddr* generic = reinterpret_cast<sockaddr*>(&v6);
+  socklen_t length = sizeof v6;
+  if (address->is_v4()) {
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(at->port);
+    std::memcpy(&v4.sin_addr, address->octets().data(), 4);
+    generic = reinterpret_cast<sockaddr*>(&v4);
+    length = sizeof v4;
+  } else {
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = htons(at->port);
+    std::memcpy(&v6.sin6_addr, address->octets().data(), 16);
+  }
+  int const fd = ::socket(generic->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  int const on = 1;
+  if (fd >= 0) (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (fd >= 0 && ::bind(fd, generic, length) == 0 && ::listen(fd, backlog) == 0) return fd;
+  auto const why = fmt::format("{}: cannot listen: {}", place, std::strerror(errno));
+  if (fd >= 0) ::close(fd);
+  return failed(why);
+}
+
+bool is_unix(std::string const& place) {
+  return place.starts_with('/');
+}
+
+// /run/mailpool is made by systemd; what is below it is ours to make.
+void make_directory_of(std::string const& place) {
+  auto const directory = std::filesystem::path(place).parent_path();
+  (void)::mkdir(directory.c_str(), 0755);
+}
+
+}  // namespace
+
+void SystemEntropy::fill(std::span<std::uint8_t> octets) {
+  // Without random numbers tags could be guessed: nothing may be lent then.
+  if (RAND_bytes(octets.data(), static_cast<int>(octets.size())) != 1)
+    throw std::runtime_error("OpenSSL has no random numbers");
+}
+
+struct ImapPools::Listener {
+  Listener(ImapPools& owner, std::string where, std::string of, bool account)
+      : pools(owner), place(std::move(where)), profile(std::move(of)), is_account(account) {}
+  ~Listener() {
+    event.reset();
+    if (tcp >= 0) ::close(tcp);
+  }
+  Listener(Listener const&) = delete;
+  Listener& operator=(Listener const&) = delete;
+
+  ImapPools& pools;
+  std::string place;
+  std::string profile;
+  bool is_account;
+  UnixListener unix_socket;
+  int tcp = -1;
+  EventPtr event;
+  bool accepts = false;
+
+  [[nodiscard]] int fd() const { return tcp >= 0 ? tcp : unix_socket.fd(); }
+};
+
+ImapPools::ImapPools(Loop& loop, route::Resolver& resolver, Log& log, imap::Reset reset)
+    : loop_(loop),
+      log_(log),
+      channels_(loop, resolver),
+      context_(channels_, entropy_, log, reset) {}
+
+ImapPools::~ImapPools() {
+  listeners_.clear();
+  profiles_.clear();
+  leaving_.clear();
+}
+
+Result<void> ImapPools::reconfigure(Configuration& configuration) {
+  auto const now = loop_.now();
+  auto const& wanted = configuration.settings.imap;
+  channels_.tls().forget();
+  access_ = std::move(configuration.imap_access);
+  for (auto it = profiles_.begin(); it != profiles_.end();) {
+    if (wanted.contains(it->first)) {
+      ++it;
+      continue;
+    }
+    it->second->drain(imap::Discard::Reload, now);
+    leaving_.push_back(std::move(it->second));
+    it = profiles_.erase(it);
+  }
+  std::erase_if(listeners_, [&](auto const& listener) {
+    auto const found = wanted.find(listener->profile);
+    if (found == wanted.end()) return true;
+    auto const& places = listener->is_account ? found->second.account.listen : found->second.listen;
+    return std::find(places.begin(), places.end(), listener->place) == places.end();
+  });
+  Result<void> result;
+  auto note = [&](Result<void> done) {
+    if (!done && result) result = std::move(done);
+  };
+  for (auto const& [name, settings] : wanted) {
+    auto& profile = profiles_[name];
+    if (profile)
+      profile->reconfigure(settings, now);
+    else
+      profile = std::make_unique<imap::Profile>(settings, context_);
+    profile->set_account_password(std::move(access_[name].account_password));
+    for (auto const& place : settings.listen) note(listen(place, name, false, settings));
+    for (auto const& place : settings.account.listen) note(listen(place, name, true, settings));
+  }
+  set_accepting();
+  loop_.end_turn_soon();
+  return result;
+}
+
+Result<void> ImapPools::listen(std::string const& place, std::string const& profile,
+                               bool is_account, ImapSettings const& settings) {
+  for (auto const& listener : listeners_)
+    if (listener->place == place) return {};
+  auto listener = std::make_unique<Listener>(*this, place, profile, is_account);
+  auto const option = fmt::format("[imap.{}{}] listen: ", profile, is_account ? ".account" : "");
+  if (is_unix(place)) {
+    make_directory_of(place);
+    auto made = listen_unix(place, static_cast<mode_t>(settings.socket_mode), settings.socket_group,
+                            backlog);
+    if (!made) return failed(option + made.error().reason);
+    if (!made->warning().empty()) log_.warning(option + made->warning());
+    listener->unix_socket = std::move(*made);
+  } else {
+    auto const made = listen_tcp(place);
+    if (!made) return failed(option + made.error().reason);
+    listener->tcp = *made;
+  }
+  listener->event =
+      loop_.make_event(listener->fd(), EV_READ | EV_PERSIST, &ImapPools::on_accept, listener.get());
+  listeners_.push_back(std::move(listener));
+  return {};
+}
+
+std::vector<std::string> ImapPools::places() const {
+  std::vector<std::string> all;
+  for (auto const& listener : listeners_) all.push_back(listener->place);
+  return all;
+}
+
+void ImapPools::on_accept(evutil_socket_t, short, void* self) {
+  auto& listener = *static_cast<Listener*>(self);
+  listener.pools.accept_some(listener, listener.pools.loop_.now());
+  listener.pools.loop_.end_turn_soon();
+}
+
+bool ImapPools::may_accept(Listener const& listener) const {
+  auto const found = profiles_.find(listener.profile);
+  return !is_draining_ && !rests_ && found != profiles_.end() &&
+         found->second->clients() < found->second->settings().max_clients;
+}
+
+void ImapPools::set_accepting() {
+  for (auto& listener : listeners_) {
+    bool const wanted = may_accept(*listener);
+    if (wanted == listener->accepts) continue;
+    listener->accepts = wanted;
+    if (wanted)
+      event_add(listener->event.get(), nullptr);
+    else
+      event_del(listener->event.get());
+  }
+}
+
+void ImapPools::accept_some(Listener& listener, TimePoint now) {
+  for (int i = 0; i < most_accepted_per_turn && may_accept(listener); ++i) {
+    int const client = ::accept4(listener.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (client >= 0) {
+      greet(listener, client, now);
+      continue;
+    }
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      log_.error(fmt::format("cannot accept an IMAP connection: {}", std::strerror(errno)));
+      rests_ = true;
+    }
+    break;
+  }
+  set_accepting();
+}
+
+void ImapPools::greet(Listener& listener, int fd, TimePoint now) {
+  auto const& access = access_[listener.profile];
+  auto const& allowed = listener.is_account ? access.account_users : access.users;
+  imap::Peer peer;
+  if (listener.tcp < 0) {
+    auto const who = peer_of(fd);
+    if (!who) return refuse_peer(listener, fd, who.error().reason, now);
+    if (!allowed.contains(who->uid))
+      return refuse_peer(
+          listener, fd,
+          fmt::format("uid {} (pid {}) is not among [imap.{}{}] allow_users", who->uid, who->pid,
+                      listener.profile, listener.is_account ? ".account" : ""),
+          now);
+    peer = {who->pid, who->uid, true};
+  }
+  auto& profile = *profiles_.at(listener.profile);
+  auto& client = profile.admit(peer, now);
+  client.attach(channels_.accept(fd, client));
+  if (!listener.is_account) return client.begin(std::nullopt, now);
+  auto login = profile.account_login();
+  if (!login) return client.send_away("The account's password_file cannot be read", now);
+  client.begin(std::move(login), now);
+}
+
+void ImapPools::refuse_peer(Listener const& listener, int fd, std::string const& why,
+                            TimePoint now) {
+  ++peers_refused_;
+  if (last_refusal_logged_ == TimePoint{} ||
+      now >= after(last_refusal_logged_, refusals_logged_every)) {
+    last_refusal_logged_ = now;
+    log_.warning(fmt::format("IMAP connection to {} refused: {}", listener.place, why));
+  }
+  auto const text = fmt::format("* BYE {}\r\n", why);
+  (void)::send(fd, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  ::close(fd);
+}
+
+void ImapPools::end_rest() {
+  if (!rests_) return;
+  rests_ = false;
+  set_accepting();
+}
+
+void ImapPools::drain() {
+  is_draining_ = true;
+  listeners_.clear();
+  for (auto& [name, profile] : profiles_) profile->drain(imap::Discard::Drain, loop_.now());
+}
+
+void ImapPools::stop() {
+  for (auto& [name, profile] : profiles_) profile->stop(loop_.now());
+  for (auto& profile : leaving_) profile->stop(loop_.now());
+}
+
+void ImapPools::run(TimePoint now) {
+  for (auto& [name, profile] : profiles_)
+    if (profile->has_work() || profile->deadline() <= now) profile->run(now);
+  for (auto& profile : leaving_)
+    if (profile->has_work() || profile->deadline() <= now) profile->run(now);
+  channels_.flush(now);
+}
+
+bool ImapPools::has_work() const {
+  return channels_.has_work() ||
+         std::any_of(profiles_.begin(), profiles_.end(),
+                     [](auto const& entry) { return entry.second->has_work(); }) ||
+         std::any_of(leaving_.begin(), leaving_.end(),
+                     [](auto const& profile) { return profile->has_work(); });
+}
+
+void ImapPools::sweep() {
+  for (auto& [name, profile] : profiles_) profile->sweep();
+  for (auto& profile : leaving_) profile->sweep();
+  std::erase_if(leaving_, [](auto const& profile) { return profile->is_empty(); });
+  channels_.sweep();
+  set_accepting();
+}
+
+TimePoint ImapPools::deadline() const {
+  auto next = never;
+  for (auto const& [name, profile] : profiles_) next = std::min(next, profile->deadline());
+  return next;
+}
+
+bool ImapPools::is_empty() const {
+  return leaving_.empty() && std::all_of(profiles_.begin(), profiles_.end(), [](auto const& entry) {
+           return entry.second->is_empty();
+         });
+}
+
+}  // namespace mailpool::manager

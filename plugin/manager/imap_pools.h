@@ -1,0 +1,78 @@
+#pragma once
+// The IMAP side of the manager: profiles, the sockets where programs connect, and who may.
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/imap/profile.h"
+#include "manager/configuration.h"
+#include "manager/imap_channel.h"
+#include "manager/loop.h"
+#include "manager/unix_listener.h"
+
+namespace mailpool::manager {
+
+/// OpenSSL's random numbers.
+class SystemEntropy final : public imap::Entropy {
+ public:
+  void fill(std::span<std::uint8_t> octets) override;
+};
+
+class ImapPools {
+ public:
+  ImapPools(Loop& loop, route::Resolver& resolver, Log& log, imap::Reset reset = imap::Reset::On);
+  ~ImapPools();
+  ImapPools(ImapPools const&) = delete;
+  ImapPools& operator=(ImapPools const&) = delete;
+
+  /// Opens and closes sockets, takes over settings; the first thing that could not be done.
+  Result<void> reconfigure(Configuration& configuration);
+  /// No new clients; connections say LOGOUT as they become idle.
+  void drain();
+  void stop();
+  /// Accepts again after a rest for want of file descriptors; called once a second.
+  void end_rest();
+
+  /// At the end of a turn: decides and writes; says whether there is more to do.
+  void run(TimePoint now);
+  [[nodiscard]] bool has_work() const;
+  void sweep();
+  [[nodiscard]] TimePoint deadline() const;
+  [[nodiscard]] bool is_empty() const;
+
+  [[nodiscard]] std::map<std::string, std::unique_ptr<imap::Profile>> const& profiles() const {
+    return profiles_;
+  }
+  [[nodiscard]] std::uint64_t peers_refused() const { return peers_refused_; }
+  [[nodiscard]] std::vector<std::string> places() const;
+
+ private:
+  struct Listener;
+  static void on_accept(evutil_socket_t fd, short, void* self);
+  Result<void> listen(std::string const& place, std::string const& profile, bool is_account,
+                      ImapSettings const& settings);
+  void accept_some(Listener& listener, TimePoint now);
+  void greet(Listener& listener, int fd, TimePoint now);
+  void set_accepting();
+  [[nodiscard]] bool may_accept(Listener const& listener) const;
+  void refuse_peer(Listener const& listener, int fd, std::string const& why, TimePoint now);
+
+  Loop& loop_;
+  Log& log_;
+  SystemEntropy entropy_;
+  ImapChannels channels_;
+  imap::Context context_;
+  std::map<std::string, std::unique_ptr<imap::Profile>> profiles_;
+  std::vector<std::unique_ptr<imap::Profile>> leaving_;  ///< gone from the settings, not yet empty
+  std::map<std::string, ImapAccess> access_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  TimePoint last_refusal_logged_{};
+  std::uint64_t peers_refused_ = 0;
+  bool is_draining_ = false;
+  bool rests_ = false;
+};
+
+}  // namespace mailpool::manager

@@ -1,0 +1,33 @@
+#pragma once
+// TLS towards IMAP servers: chain and host name are checked unless the operator says otherwise.
+
+#include <openssl/ssl.h>
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "core/base/result.h"
+#include "core/config/imap_settings.h"
+#include "manager/tls.h"
+
+namespace mailpool::manager {
+
+class ImapTlsContexts {
+ public:
+  /// A connection over `fd` for this profile and server, ready for its handshake; or why not.
+  [[nodiscard]] Result<std::unique_ptr<SSL, SslDeleter>> connection(int fd,
+                                                                    ImapSettings const& profile,
+                                                                    std::string const& host);
+  /// Certificate files are read again when they are needed next.
+  void forget() { contexts_.clear(); }
+
+ private:
+  [[nodiscard]] Result<SSL_CTX*> context_for(ImapSettings const& profile);
+  std::map<std::string, std::unique_ptr<SSL_CTX, SslDeleter>> contexts_;  ///< by tls_ca_file
+};
+
+/// Why a handshake failed: what was wrong with the certificate, if it was that; else `otherwise`.
+[[nodiscard]] std::string why_not_trusted(SSL* ssl, std::string const& otherwise);
+
+}  // namespace mailpool::manager
