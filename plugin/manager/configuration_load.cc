@@ -4,6 +4,7 @@
 
 #include "core/config/included.h"
 #include "core/config/place.h"
+#include "core/rules/check.h"
 #include "manager/configuration_file.h"
 
 namespace mailpool::manager {
@@ -35,7 +36,10 @@ Loaded load_configuration(std::string const& path) {
            "a file that mailpoold may read"});
   }
   if (!failed_to_read.is_good()) return failed_to_read;
-  return load_settings(*text, path, included);
+  auto loaded = load_settings(*text, path, included);
+  auto const of_rules = rules::mistakes_in(loaded.settings.rules);
+  loaded.mistakes.insert(loaded.mistakes.end(), of_rules.begin(), of_rules.end());
+  return loaded;
 }
 
 }  // namespace mailpool::manager

@@ -11,6 +11,7 @@
 #include "core/config/settings.h"
 #include "core/delivery/counters.h"
 #include "core/delivery/network.h"
+#include "core/delivery/tls_context.h"
 #include "core/pool/connection.h"
 #include "core/route/router.h"
 #include "core/state/store.h"
@@ -28,7 +29,8 @@ class Context {
         random(the_random),
         log(the_log),
         clock(the_clock),
-        store(the_store) {}
+        store(the_store),
+        tls(the_store) {}
 
   Network& network;
   route::Random& random;
@@ -39,6 +41,7 @@ class Context {
   std::string hostname;
   Duration max_wait{};
   Counters totals;
+  TlsContext tls;
 
   /// The site has something to decide in this turn.
   void wants_a_turn(Site& site) { sites_with_work.push_back(&site); }

@@ -287,6 +287,10 @@ void Dispatcher::reconfigure(Settings const& settings, TimePoint now) {
     limits.connections.reconfigure(of_domain.max_connections);
     limits.rate.reconfigure(of_domain.rate);
   }
+  context_.tls.domains.clear();
+  for (auto const& [domain, of_domain] : settings.domains)
+    if (of_domain.tls || !of_domain.tls_match.empty())
+      context_.tls.domains[domain] = {of_domain.tls, of_domain.tls_match};
   for (auto& [name, site] : sites_) site->reconfigure(settings_for(name), now);
 }
 

@@ -30,6 +30,9 @@ void Site::enqueue(Transaction& transaction, TimePoint now) {
   transaction.wait_until = std::min(after(now, context_.max_wait), transaction.give_up_at);
   last_used_ = now;
   last_route_ = transaction.route;
+  transaction.tls =
+      tls_.policies_for(transaction.domain, *transaction.route, settings_, context_.tls);
+  last_purpose_ = {transaction.domain, transaction.tls};
   if (suspension_) return defer(transaction, suspended_outcome(), now);
   if (waiting_.size() >= settings_.max_waiting) {
     auto const words =
@@ -105,6 +108,7 @@ void Site::resume(TimePoint now) {
     context_.store.erase(state::Kind::Suspension, site::suspension_key("site", name_));
   suspension_.reset();
   health_.clear();  // the operator says that it is worth another try
+  tls_.forget_failures();
   be_pumped_at(now);
 }
 
@@ -120,11 +124,20 @@ void Site::flush(std::string_view reason, TimePoint now) {
 
 void Site::reconfigure(SiteSettings settings, TimePoint now) {
   bool const is_wire_change =
-      settings.tls != settings_.tls || settings.source != settings_.source ||
-      settings.pipelining != settings_.pipelining || settings.chunking != settings_.chunking;
+      settings.tls != settings_.tls || settings.tls_settings != settings_.tls_settings ||
+      settings.source != settings_.source || settings.pipelining != settings_.pipelining ||
+      settings.chunking != settings_.chunking;
   rate_.reconfigure(settings.rate);
   connect_rate_.reconfigure(settings.connect_rate);
   settings_ = std::move(settings);
+  tls_.forget_policies();
+  tls_.forget_failures();
+  waiting_.for_each([&](Transaction& t) {
+    t.tls = tls_.policies_for(t.domain, *t.route, settings_, context_.tls);
+  });
+  if (last_route_)
+    last_purpose_.tls =
+        tls_.policies_for(last_purpose_.domain, *last_route_, settings_, context_.tls);
   if (is_wire_change) flush("reload", now);
   be_pumped_at(now);
 }

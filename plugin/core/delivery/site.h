@@ -11,6 +11,7 @@
 #include "core/delivery/context.h"
 #include "core/delivery/delivery.h"
 #include "core/delivery/fair_queue.h"
+#include "core/delivery/site_tls.h"
 #include "core/delivery/smtp_connection.h"
 #include "core/pool/growth.h"
 #include "core/pool/pool.h"
@@ -105,6 +106,7 @@ class Site final : private ConnectionOwner {
                    TimePoint now) override;
   void on_checked(SmtpConnection& connection, TimePoint now) override;
   void on_closed(SmtpConnection& connection, smtp::Closed const& closed, TimePoint now) override;
+  [[nodiscard]] WallTime wall(TimePoint now) const override { return context_.clock.wall(now); }
 
   // Starting transactions (site_start.cc).
   bool start_some(TimePoint now);
@@ -123,10 +125,18 @@ class Site final : private ConnectionOwner {
   [[nodiscard]] std::size_t on_their_way(Transaction const& transaction, TimePoint now) const;
   [[nodiscard]] bool has_live_connection(Transaction const& transaction, TimePoint now) const;
   bool make_room(TimePoint now);
-  void open(route::Target const& target, TimePoint now);
+  /// What a connection is opened under: whose mail, and what that requires of TLS.
+  struct Purpose {
+    std::string domain;
+    SiteTls::Shared tls;
+  };
+  void open(route::Target const& target, Purpose const& purpose, TimePoint now);
   [[nodiscard]] smtp::SessionSettings session_settings(route::Target const& target,
+                                                       tls::Terms const& terms,
                                                        TimePoint now) const;
-  [[nodiscard]] pool::ReuseKey key_for(route::Target const& target) const;
+  [[nodiscard]] pool::ReuseKey key_for(route::Target const& target, tls::Terms const& terms) const;
+  [[nodiscard]] bool may_be_tried(route::Target const& target, Transaction const& transaction,
+                                  TimePoint now) const;
   void keep_min_idle(TimePoint now);
 
   // Ends (site_end.cc).
@@ -144,6 +154,11 @@ class Site final : private ConnectionOwner {
   /// Of one domain, or of all for null.
   void defer_waiting(std::string const* domain, Outcome const& outcome, TimePoint now);
   void give_up_overdue(TimePoint now);
+  void judge_tls(SmtpConnection& connection, TimePoint now);
+  void report_tls(SmtpConnection const& connection, std::optional<tls::Objection> const& against,
+                  TimePoint now);
+  void note_setup_failure(SmtpConnection const& connection, smtp::Closed const& closed,
+                          TimePoint now);
   void close_aged(TimePoint now);
   void close(SmtpConnection& connection, std::string_view reason, TimePoint now);
   void count_close(std::string_view reason);
@@ -161,6 +176,7 @@ class Site final : private ConnectionOwner {
   site::RateLimit rate_;
   site::RateLimit connect_rate_;
   site::EndpointHealth health_;
+  SiteTls tls_;
   std::optional<site::Suspension> suspension_;
   site::Wait blocked_;
   Counters counters_;
@@ -171,6 +187,7 @@ class Site final : private ConnectionOwner {
   TimePoint last_used_{};
   TimePoint deadline_ = never;
   std::shared_ptr<route::Route const> last_route_;  ///< for min_idle
+  Purpose last_purpose_;                            ///< likewise
   std::vector<SmtpConnection*> started_;  ///< to be settled once the queue is not being visited
   std::vector<Transaction*>
       unreachable_;          ///< found to have no endpoint left while the queue was being visited

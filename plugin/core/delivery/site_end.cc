@@ -23,6 +23,24 @@ constexpr std::array<std::string_view, 9> own_reasons{
     "idle_timeout", "max_lifetime", "max_messages", "max_connections", "flush",
     "drain",        "reload",       "suspended",    "cancelled"};
 
+// What the log says of a connection's TLS.
+std::string tls_words(TlsFacts const& facts, std::string const& host) {
+  if (!facts.is_encrypted()) return " tls=none";
+  return fmt::format(" tls={} cipher={} resumed={} server=\"{}\"", facts.version, facts.cipher,
+                     facts.resumed ? "yes" : "no", printable(tls::verified_how(facts, host)));
+}
+
+std::optional<Outcome> forbidden_by_policy(Transaction const& transaction) {
+  for (auto const& terms : transaction.tls->all()) {
+    auto const& policy = terms.policy;
+    if (policy.impossible.empty()) continue;
+    auto const words = fmt::format("{}: {} forbids {}: {}", transaction.domain, policy.because,
+                                   terms.host, policy.impossible);
+    return Outcome::local(451, {4, 7, 5}, printable(words));
+  }
+  return std::nullopt;
+}
+
 bool is_own_reason(std::string_view reason) {
   return std::find(own_reasons.begin(), own_reasons.end(), reason) != own_reasons.end();
 }
@@ -35,11 +53,48 @@ void Site::on_ready(SmtpConnection& connection, TimePoint now) {
     context_.log.info(fmt::format(
         "connection site={} endpoint={} id={} state=idle connect={:.3f}{}", name_,
         connection.endpoint().to_string(), connection.id(), seconds(connection.connecting_took()),
-        connection.session().is_encrypted()
-            ? fmt::format(" tls={} cipher={}", connection.tls().version, connection.tls().cipher)
-            : std::string(" tls=none")));
+        tls_words(connection.tls(), connection.target().host)));
   pool_.enter(connection, ConnectionState::Idle);
+  judge_tls(connection, now);
   be_pumped_at(now);
+}
+
+// What the handshake proved is held against what the domain requires that the connection was opened
+// for. Others may have lower standards: it is closed only if nobody who waits can use it.
+void Site::judge_tls(SmtpConnection& connection, TimePoint now) {
+  auto const& policy = connection.policy();
+  auto const against = connection.objection(policy, context_.clock.wall(now));
+  report_tls(connection, against, now);
+  if (connection.tls().is_encrypted())
+    context_.tls.memory.handshake_succeeded(connection.endpoint().to_string());
+  if (!against) return tls_.note_proven(policy, connection.endpoint());
+  auto words = fmt::format("{}: {}", connection.endpoint().to_string(), against->words);
+  last_error_ = words;
+  context_.log.warning(fmt::format("connection site={} id={} domain={}: {}", name_, connection.id(),
+                                   connection.opened_for(), printable(words)));
+  tls_.note_unproven(policy, connection.endpoint(), Outcome::local(451, {4, 7, 5}, words), now);
+  bool is_wanted = false;
+  waiting_.for_each(
+      [&](Transaction const& t) { is_wanted = is_wanted || can_serve(connection, t, now); });
+  if (!is_wanted) close(connection, words, now);
+}
+
+void Site::report_tls(SmtpConnection const& connection,
+                      std::optional<tls::Objection> const& against, TimePoint now) {
+  auto const& policy = connection.policy();
+  if (!policy.uses_tls()) return;
+  auto const wall = context_.clock.wall(now);
+  auto const found = against ? against : tls::objection_to_report(policy, connection.tls(), wall);
+  tls::SessionResult result{policy.text,
+                            std::nullopt,
+                            connection.target().host,
+                            connection.target().address.to_string(),
+                            {}};
+  if (found) {
+    result.failure = found->failure;
+    result.details = found->words;
+  }
+  context_.tls.reports.note(connection.opened_for(), result, wall);
 }
 
 void Site::on_checked(SmtpConnection& connection, TimePoint now) {
@@ -203,11 +258,16 @@ Outcome Site::unreachable(Transaction const& transaction, TimePoint now) const {
   Outcome const* last = nullptr;
   auto next = never;
   for (auto const& target : transaction.route->targets) {
-    auto const* record = health_.find({target.host, target.address, target.port});
+    site::EndpointName const endpoint{target.host, target.address, target.port};
+    auto const& policy = transaction.tls->of(target.host).policy;
+    auto const* record = tls_.failure_of(policy, endpoint);
+    if (record == nullptr || !record->last_failure) record = health_.find(endpoint);
     if (record == nullptr || !record->last_failure) continue;
     last = &*record->last_failure;
     next = std::min(next, record->not_before);
   }
+  if (last == nullptr)
+    if (auto forbidden = forbidden_by_policy(transaction)) return std::move(*forbidden);
   if (last == nullptr)
     return Outcome::local(451, {4, 4, 1},
                           name_ + ": no host of the site can take this message now");
@@ -266,17 +326,35 @@ void Site::count_close(std::string_view reason) {
   ++context_.totals.closed[word];
 }
 
+// A failure of TLS concerns only those who require TLS: others may meet the host without.
+void Site::note_setup_failure(SmtpConnection const& connection, smtp::Closed const& closed,
+                              TimePoint now) {
+  auto const endpoint = connection.endpoint();
+  auto const& policy = connection.policy();
+  last_error_ = closed.setup_failure->text;
+  if (closed.tls_trouble != smtp::TlsTrouble::None) {
+    bool const is_absent = closed.tls_trouble == smtp::TlsTrouble::NotOffered;
+    report_tls(connection,
+               tls::Objection{
+                   is_absent ? tls::Failure::StarttlsNotSupported : tls::Failure::ValidationFailure,
+                   closed.reason},
+               now);
+  }
+  if (closed.try_plain) {
+    context_.tls.memory.handshake_failed(endpoint.to_string(), closed.reason,
+                                         context_.clock.wall(now));
+  } else if (closed.tls_trouble != smtp::TlsTrouble::None && policy.needs_tls()) {
+    tls_.note_unproven(policy, endpoint, *closed.setup_failure, now);
+  } else {
+    health_.failed(endpoint, *closed.setup_failure, now);
+  }
+}
+
 void Site::on_closed(SmtpConnection& connection, smtp::Closed const& closed, TimePoint now) {
   assert(connection.state() != ConnectionState::Busy &&
          "the transaction is finished before its connection is closed");
   auto const endpoint = connection.endpoint();
-  if (closed.try_plain) {
-    health_.tls_failed(endpoint, now);
-    last_error_ = closed.reason;
-  } else if (closed.setup_failure) {
-    health_.failed(endpoint, *closed.setup_failure, now);
-    last_error_ = closed.setup_failure->text;
-  }
+  if (closed.setup_failure) note_setup_failure(connection, closed, now);
   if (closed.protocol_error) {
     ++counters_.poisoned;
     ++context_.totals.poisoned;

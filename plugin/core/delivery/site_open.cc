@@ -22,21 +22,9 @@ site::EndpointName endpoint_of(route::Target const& t) {
   return {t.host, t.address, t.port};
 }
 
-smtp::TlsMode mode_of(TlsLevel level) {
-  switch (level) {
-    case TlsLevel::None:
-      return smtp::TlsMode::None;
-    case TlsLevel::May:
-      return smtp::TlsMode::May;
-    case TlsLevel::Encrypt:
-    case TlsLevel::Verify:
-    case TlsLevel::Secure:
-    case TlsLevel::Dane:
-    case TlsLevel::DaneOnly:
-    case TlsLevel::Auto:
-      return smtp::TlsMode::Encrypt;
-  }
-  return smtp::TlsMode::May;
+smtp::TlsMode mode_of(tls::Policy const& policy) {
+  if (policy.needs_tls()) return smtp::TlsMode::Encrypt;
+  return policy.uses_tls() ? smtp::TlsMode::May : smtp::TlsMode::None;
 }
 
 }  // namespace
@@ -86,16 +74,14 @@ Verdict Site::provide_connection(Transaction& transaction, TimePoint now) {
     wait_for(Limit::ConnectRate, t);
     return Verdict::Keep;
   }
-  open(*target, now);
+  open(*target, {transaction.domain, transaction.tls}, now);
   wait_for(Limit::Connecting, never);
   return Verdict::Keep;
 }
 
 route::Target const* Site::next_target(Transaction const& transaction, TimePoint now) const {
   auto const& targets = transaction.route->targets;
-  auto is_fit = [&](route::Target const& t) {
-    return !transaction.is_unfit(t.host) && !health_.is_backing_off(endpoint_of(t), now);
-  };
+  auto is_fit = [&](route::Target const& t) { return may_be_tried(t, transaction, now); };
   if (transaction.preferred)
     for (auto const& t : targets)
       if (endpoint_of(t) == *transaction.preferred && is_fit(t)) return &t;
@@ -127,7 +113,8 @@ bool Site::make_room(TimePoint now) {
   return true;
 }
 
-void Site::open(route::Target const& target, TimePoint now) {
+void Site::open(route::Target const& target, Purpose const& purpose, TimePoint now) {
+  auto const& terms = purpose.tls->of(target.host);
   connect_rate_.take(now);
   ++counters_.opened;
   ++context_.totals.opened;
@@ -137,35 +124,45 @@ void Site::open(route::Target const& target, TimePoint now) {
   auto const jitter = settings_.max_lifetime / 10 * context_.random.number(1001) / 1000;
   SmtpConnection::Start start;
   start.id = context_.next_connection_id();
-  start.key = key_for(target);
+  start.key = key_for(target, terms);
+  start.domain = purpose.domain;
+  start.policies = purpose.tls;
   start.target = target;
   start.expires_at = after(now, settings_.max_lifetime - jitter);
   start.connect_timeout = settings_.connect_timeout;
   start.prohibited = &settings_.prohibited;
-  start.session = session_settings(target, now);
+  start.session = session_settings(target, terms, now);
   pool_.add(std::make_unique<SmtpConnection>(std::move(start), static_cast<ConnectionOwner&>(*this),
                                              context_.network, now));
 }
 
-pool::ReuseKey Site::key_for(route::Target const& target) const {
+pool::ReuseKey Site::key_for(route::Target const& target, tls::Terms const& terms) const {
   pool::ReuseKey key;
   key.mx_host = target.host;
   key.address = target.address;
   key.port = target.port;
   key.ehlo_name = context_.hostname;
-  key.tls = settings_.tls == TlsLevel::None ? pool::WireTls::None : pool::WireTls::StartTls;
+  if (settings_.tls_settings.wrapper) {
+    key.tls = pool::WireTls::Implicit;
+  } else if (terms.policy.uses_tls()) {
+    key.tls = pool::WireTls::StartTls;
+  }
+  if (key.tls != pool::WireTls::None) key.tls_settings = terms.plan.wire_identity();
   return key;
 }
 
-smtp::SessionSettings Site::session_settings(route::Target const& target, TimePoint now) const {
+smtp::SessionSettings Site::session_settings(route::Target const& target, tls::Terms const& terms,
+                                             TimePoint now) const {
   auto const endpoint = endpoint_of(target);
   auto const* record = health_.find(endpoint);
   smtp::SessionSettings s;
   s.relay = endpoint.to_string();
   s.ehlo_name = context_.hostname;
-  s.tls = mode_of(settings_.tls);
-  s.skip_starttls =
-      settings_.tls == TlsLevel::May && record != nullptr && record->plain_until > now;
+  s.tls = mode_of(terms.policy);
+  s.tls_because = terms.policy.because;
+  s.implicit_tls = settings_.tls_settings.wrapper;
+  s.skip_starttls = s.tls == smtp::TlsMode::May && !s.implicit_tls &&
+                    context_.tls.memory.is_plain(s.relay, context_.clock.wall(now));
   s.pipelining = settings_.pipelining;
   s.chunking = settings_.chunking && (record == nullptr || record->no_chunking_until <= now);
   s.refuse_eight_bit = settings_.eight_bit == EightBit::Refuse;
@@ -190,10 +187,11 @@ void Site::keep_min_idle(TimePoint now) {
   while (pool_.open() < wanted) {
     auto const& targets = last_route_->targets;
     auto const target = std::find_if(targets.begin(), targets.end(), [&](auto const& t) {
-      return !health_.is_backing_off(endpoint_of(t), now);
+      return !health_.is_backing_off(endpoint_of(t), now) &&
+             tls_.may_try(last_purpose_.tls->of(t.host).policy, endpoint_of(t), now);
     });
     if (target == targets.end() || connect_rate_.earliest(now) > now) return;
-    open(*target, now);
+    open(*target, last_purpose_, now);
   }
 }
 

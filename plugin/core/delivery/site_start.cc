@@ -62,7 +62,7 @@ void Site::start(Transaction& transaction, SmtpConnection& connection, TimePoint
     ++context_.totals.reused;
   }
   transaction.lease = pool_.lease(connection);
-  connection.start(transaction, now);
+  connection.start(transaction, now, context_.clock.wall(now));
   started_.push_back(&connection);
 }
 
@@ -91,17 +91,22 @@ bool Site::can_serve(SmtpConnection const& connection, Transaction const& transa
     return t.address == connection.target().address && t.port == connection.target().port &&
            t.host == connection.target().host;
   });
-  if (named == targets.end() || connection.key() != key_for(*named)) return false;
-  if (settings_.tls == TlsLevel::Encrypt && connection.is_connected() &&
-      connection.session().state() == smtp::State::Idle && !connection.session().is_encrypted())
-    return false;
+  if (named == targets.end()) return false;
+  auto const& terms = transaction.tls->of(named->host);
+  if (connection.key() != key_for(*named, terms)) return false;
+  if (connection.objection(terms.policy, context_.clock.wall(now))) return false;
   // A connection to a less preferred host serves only while no better host can be tried (RFC
   // 5321 5.1).
   return std::none_of(targets.begin(), targets.end(), [&](route::Target const& t) {
-    return t.preference < named->preference &&
-           !health_.is_backing_off({t.host, t.address, t.port}, now) &&
-           !transaction.is_unfit(t.host);
+    return t.preference < named->preference && may_be_tried(t, transaction, now);
   });
+}
+
+bool Site::may_be_tried(route::Target const& target, Transaction const& transaction,
+                        TimePoint now) const {
+  site::EndpointName const endpoint{target.host, target.address, target.port};
+  return !transaction.is_unfit(target.host) && !health_.is_backing_off(endpoint, now) &&
+         tls_.may_try(transaction.tls->of(target.host).policy, endpoint, now);
 }
 
 bool Site::needs_check(SmtpConnection const& connection, TimePoint now) const {

@@ -10,6 +10,9 @@ SmtpConnection::SmtpConnection(Start start, ConnectionOwner& owner, Network& net
     : Connection(start.id, std::move(start.key), now, start.expires_at),
       owner_(owner),
       target_(std::move(start.target)),
+      domain_(std::move(start.domain)),
+      policies_(std::move(start.policies)),
+      skips_tls_(start.session.skip_starttls),
       connect_by_(after(now, start.connect_timeout)),
       session_(std::move(start.session), now),
       transport_(network.connect(target_, *start.prohibited, *this)) {}
@@ -26,8 +29,10 @@ TimePoint SmtpConnection::last_heard() const {
   return session_.last_reply_at();
 }
 
-void SmtpConnection::start(Transaction& transaction, TimePoint now) {
+void SmtpConnection::start(Transaction& transaction, TimePoint now, WallTime wall) {
   assert(state() == pool::ConnectionState::Busy && "a transaction needs a lease");
+  auto const against = objection(transaction.tls->of(target_.host).policy, wall);
+  transaction.wire.tls_objection = against ? against->words : std::string();
   transaction_ = &transaction;
   commit_is_noticed_ = false;
   session_.start(transaction.wire, now);
@@ -68,14 +73,24 @@ void SmtpConnection::handle(smtp::Event& event, TimePoint now) {
     owner_.on_closed(*this, *closed, now);
   } else if (std::holds_alternative<smtp::Ready>(event)) {
     connecting_took_ = now - opened_at();
+    is_ready_ = true;
     owner_.on_ready(*this, now);
   } else if (std::holds_alternative<smtp::Checked>(event)) {
     owner_.on_checked(*this, now);
   } else {
-    tls::Plan plan;
-    plan.server_name = target_.host;
-    transport_->begin_tls(plan);
+    transport_->begin_tls(terms().plan);
   }
+}
+
+std::optional<tls::Objection> SmtpConnection::objection(tls::Policy const& policy,
+                                                        WallTime now) const {
+  if (is_ready_) return tls::objection(policy, tls_, now);
+  bool const stays_plain = policy.needs_tls() && skips_tls_;
+  bool const tries_other_records =
+      !policy.dane_digest.empty() && terms().plan.records_digest != policy.dane_digest;
+  if (!stays_plain && !tries_other_records) return std::nullopt;
+  return tls::Objection{tls::Failure::ValidationFailure,
+                        "the handshake does not try what it needs"};
 }
 
 std::string_view SmtpConnection::doing() const {
@@ -84,6 +99,7 @@ std::string_view SmtpConnection::doing() const {
 
 void SmtpConnection::on_connected(TimePoint) {
   is_connected_ = true;
+  if (key().tls == pool::WireTls::Implicit) transport_->begin_tls(terms().plan);
 }
 
 void SmtpConnection::on_received(std::string_view octets, TimePoint now) {
@@ -111,7 +127,15 @@ void SmtpConnection::fail_to_connect(std::string_view how, TimePoint now) {
 void SmtpConnection::on_tls_established(TlsFacts facts, TimePoint now) {
   if (is_over_) return;
   tls_ = std::move(facts);
-  session_.tls_established(now);
+  // A password is not for whoever answers: with a login, the server is judged before AUTH.
+  auto const against = key().credential == pool::Credential{}
+                           ? std::nullopt
+                           : tls::objection(policy(), tls_, owner_.wall(now));
+  if (against) {
+    session_.tls_failed(against->words, now);
+  } else {
+    session_.tls_established(now);
+  }
   settle(now);
 }
 

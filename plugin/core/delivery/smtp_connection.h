@@ -26,6 +26,8 @@ class ConnectionOwner {
                            TimePoint now) = 0;
   virtual void on_checked(SmtpConnection& connection, TimePoint now) = 0;
   virtual void on_closed(SmtpConnection& connection, smtp::Closed const& closed, TimePoint now) = 0;
+  /// For the validity of certificates.
+  [[nodiscard]] virtual WallTime wall(TimePoint now) const = 0;
 };
 
 class SmtpConnection final : public pool::Connection, private TransportEvents {
@@ -39,6 +41,8 @@ class SmtpConnection final : public pool::Connection, private TransportEvents {
     Duration connect_timeout{};
     std::vector<IpNetwork> const* prohibited = nullptr;  ///< only used while the connection is made
     smtp::SessionSettings session;
+    std::string domain;                             ///< whose mail it is opened for
+    std::shared_ptr<tls::Policies const> policies;  ///< of that domain
   };
 
   SmtpConnection(Start start, ConnectionOwner& owner, Network& network, TimePoint now);
@@ -49,8 +53,9 @@ class SmtpConnection final : public pool::Connection, private TransportEvents {
   [[nodiscard]] TimePoint last_heard() const override;
 
   /// Begins a transaction; the connection is leased for it. `transaction.wire` is ready. Outcomes
-  /// come by settle().
-  void start(Transaction& transaction, TimePoint now);
+  /// come by settle(). What the transaction requires of TLS is asked here once more: without it
+  /// no MAIL is sent.
+  void start(Transaction& transaction, TimePoint now, WallTime wall);
   void check(TimePoint now);
   /// Says QUIT where that is possible, then closes.
   void quit(std::string_view reason, TimePoint now);
@@ -67,6 +72,13 @@ class SmtpConnection final : public pool::Connection, private TransportEvents {
     return {target_.host, target_.address, target_.port};
   }
   [[nodiscard]] TlsFacts const& tls() const { return tls_; }
+  /// What the domain that it was opened for requires of it.
+  [[nodiscard]] tls::Policy const& policy() const { return terms().policy; }
+  [[nodiscard]] std::string const& opened_for() const { return domain_; }
+  /// Why it may not carry mail under this policy, by what it has achieved. While it is not ready
+  /// yet: why it never will, by what it was told to try.
+  [[nodiscard]] std::optional<tls::Objection> objection(tls::Policy const& policy,
+                                                        WallTime now) const;
   [[nodiscard]] bool is_connected() const { return is_connected_; }
   [[nodiscard]] Duration connecting_took() const { return connecting_took_; }
   /// In words: "waiting for the reply to EHLO".
@@ -84,18 +96,23 @@ class SmtpConnection final : public pool::Connection, private TransportEvents {
   void offered() override;
   [[nodiscard]] TimePoint deadline() const override;
 
+  [[nodiscard]] tls::Terms const& terms() const { return policies_->of(target_.host); }
   void handle(smtp::Event& event, TimePoint now);
   void notice_commit(TimePoint now);
   void fail_to_connect(std::string_view how, TimePoint now);
 
   ConnectionOwner& owner_;
   route::Target target_;
+  std::string domain_;
+  std::shared_ptr<tls::Policies const> policies_;
+  bool skips_tls_;
   TimePoint connect_by_;
   smtp::Session session_;
   std::unique_ptr<Transport> transport_;
   TlsFacts tls_;
   Transaction* transaction_ = nullptr;
   Duration connecting_took_{};
+  bool is_ready_ = false;
   bool is_connected_ = false;
   bool commit_is_noticed_ = false;
   bool is_over_ = false;

@@ -45,7 +45,8 @@ struct Transaction {
   std::vector<std::size_t> recipients;  ///< indices in the envelope; no two equal addresses
   std::shared_ptr<route::Route const> route;
   Site* site = nullptr;
-  DomainLimits* limits = nullptr;  ///< null: the domain has none of its own
+  std::shared_ptr<tls::Policies const> tls;  ///< what it requires of the hosts of its route
+  DomainLimits* limits = nullptr;            ///< null: the domain has none of its own
 
   TransactionState state = TransactionState::Waiting;
   TimePoint wait_until{};  ///< then it is deferred for max_wait

@@ -11,16 +11,17 @@
 namespace mailpool::route {
 namespace {
 
-constexpr std::uint16_t type_cname = 5;
 constexpr std::uint16_t type_soa = 6;
 constexpr int rcode_nxdomain = 3;
 constexpr std::size_t longest_chain = 16;
+constexpr std::size_t most_records = 64;
 
 /// The records asked for, at the end of the CNAMEs.
 struct Found {
   DnsStatus status = DnsStatus::Failure;
   std::vector<DnsRecord const*> records;
   std::uint32_t ttl = UINT32_MAX;
+  std::string owner;  ///< at the end of the CNAMEs, as labels
   std::string why;
 };
 
@@ -57,7 +58,8 @@ Found negative(DnsMessage const& message, DnsStatus status, std::uint32_t chain_
 Found find(DnsMessage const& message, std::uint16_t type) {
   Found found;
   auto name = message.asked;
-  for (std::size_t steps = 0; auto const* alias = alias_of(message, name); ++steps) {
+  for (std::size_t steps = 0;
+       auto const* alias = type == type_cname ? nullptr : alias_of(message, name); ++steps) {
     if (steps == longest_chain) return failure("CNAME loop");
     auto at = alias->rdata;
     auto target = read_name(message.octets, at);
@@ -73,6 +75,7 @@ Found find(DnsMessage const& message, std::uint16_t type) {
   }
   if (found.records.empty()) return negative(message, DnsStatus::NoData, found.ttl);
   found.status = DnsStatus::Answer;
+  found.owner = std::move(name);
   return found;
 }
 
@@ -130,6 +133,8 @@ AddressAnswer parse_address_answer(Octets octets, IpAddress::Family family) {
   answer.status = found.status;
   answer.ttl = std::chrono::seconds(found.ttl);
   answer.why = std::move(found.why);
+  answer.canonical = with_dots(found.owner).value_or("");
+  if (!is_host_name(answer.canonical)) answer.canonical.clear();
   for (auto const* record : found.records)
     if (auto const a = address(octets, *record)) answer.addresses.push_back(*a);
   if (answer.status == DnsStatus::Answer && answer.addresses.empty()) {
@@ -137,6 +142,38 @@ AddressAnswer parse_address_answer(Octets octets, IpAddress::Family family) {
     answer.why = "malformed address record";
   }
   return answer;
+}
+
+RecordAnswer parse_record_answer(Octets octets, std::uint16_t type) {
+  auto const message = read_message(octets);
+  auto found = find(message, type);
+  RecordAnswer answer;
+  answer.status = found.status;
+  answer.ttl = std::chrono::seconds(found.ttl);
+  answer.why = std::move(found.why);
+  if (found.records.size() > most_records) found.records.resize(most_records);
+  for (auto const* record : found.records)
+    answer.records.emplace_back(reinterpret_cast<char const*>(octets.data()) + record->rdata,
+                                record->length);
+  return answer;
+}
+
+std::optional<tls::TlsaRecord> tlsa_of(std::string_view rdata) {
+  if (rdata.size() < 4) return std::nullopt;
+  auto const octet = [&](std::size_t at) { return static_cast<std::uint8_t>(rdata[at]); };
+  return tls::TlsaRecord{octet(0), octet(1), octet(2), std::string(rdata.substr(3))};
+}
+
+std::optional<std::string> text_of(std::string_view rdata) {
+  std::string text;
+  while (!rdata.empty()) {
+    auto const length = static_cast<std::size_t>(static_cast<unsigned char>(rdata.front()));
+    rdata.remove_prefix(1);
+    if (length > rdata.size()) return std::nullopt;
+    text += rdata.substr(0, length);
+    rdata.remove_prefix(length);
+  }
+  return text;
 }
 
 bool holds_record(Octets octets, std::uint16_t type) {

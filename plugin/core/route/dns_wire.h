@@ -3,11 +3,13 @@
 // strict bounds.
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "core/route/resolver.h"
+#include "core/tls/tlsa.h"
 
 namespace mailpool::route {
 
@@ -20,6 +22,13 @@ using Octets = std::span<std::uint8_t const>;
 [[nodiscard]] MxAnswer parse_mx_answer(Octets message);
 [[nodiscard]] AddressAnswer parse_address_answer(Octets message, IpAddress::Family family);
 
+/// RDATA of TLSA, TXT or CNAME records; CNAMEs on the way are followed, unless they are asked for.
+[[nodiscard]] RecordAnswer parse_record_answer(Octets message, std::uint16_t type);
+/// RFC 6698 2.1; nothing if it is too short.
+[[nodiscard]] std::optional<tls::TlsaRecord> tlsa_of(std::string_view rdata);
+/// The strings of a TXT record as one text (RFC 8461 3.1); nothing if malformed.
+[[nodiscard]] std::optional<std::string> text_of(std::string_view rdata);
+
 /// Whether the message holds a record of this type: the probe for DNSSEC asks with it.
 [[nodiscard]] bool holds_record(Octets message, std::uint16_t type);
 
@@ -27,10 +36,13 @@ using Octets = std::span<std::uint8_t const>;
 [[nodiscard]] std::string rcode_name(int rcode);
 
 inline constexpr std::uint16_t type_a = 1;
+inline constexpr std::uint16_t type_cname = 5;
 inline constexpr std::uint16_t type_mx = 15;
+inline constexpr std::uint16_t type_txt = 16;
 inline constexpr std::uint16_t type_aaaa = 28;
 inline constexpr std::uint16_t type_rrsig = 46;
 inline constexpr std::uint16_t type_dnskey = 48;
+inline constexpr std::uint16_t type_tlsa = 52;
 inline constexpr std::uint16_t class_in = 1;
 
 }  // namespace mailpool::route

@@ -5,6 +5,13 @@ namespace mailpool::route {
 void note_answer(Host& host, AddressAnswer const& answer) {
   switch (answer.status) {
     case DnsStatus::Answer:
+      if (host.addresses.empty()) {
+        host.is_signed = answer.secure;
+        host.canonical = answer.canonical;
+      } else {
+        host.is_signed = host.is_signed && answer.secure;
+        if (host.canonical != answer.canonical) host.canonical.clear();
+      }
       host.addresses.insert(host.addresses.end(), answer.addresses.begin(), answer.addresses.end());
       return;
     case DnsStatus::NoData:

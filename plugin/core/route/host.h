@@ -20,6 +20,8 @@ struct Host {
   bool has_no_data = false;          ///< the name exists without addresses of a family asked for
   bool bogus = false;                ///< the failure was a DNSSEC one
   std::string why;                   ///< of a failure, in words
+  bool is_signed = false;            ///< DNSSEC validated every answer that brought addresses
+  std::string canonical;             ///< the end of its CNAMEs; "" where answers differ
 };
 
 /// Enters the answer for one address family.

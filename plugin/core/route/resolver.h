@@ -39,6 +39,16 @@ struct MxAnswer {
 struct AddressAnswer {
   DnsStatus status = DnsStatus::Failure;
   std::vector<IpAddress> addresses;
+  std::string canonical;  ///< the name that CNAMEs led to; the one asked for without any
+  Duration ttl{};
+  bool secure = false;
+  std::string why;
+};
+
+/// Records of any other type, as octets: the RDATA of each.
+struct RecordAnswer {
+  DnsStatus status = DnsStatus::Failure;
+  std::vector<std::string> records;
   Duration ttl{};
   bool secure = false;
   std::string why;
@@ -63,6 +73,12 @@ class AddressListener {
   virtual void on_addresses(AddressAnswer answer) = 0;
 };
 
+class RecordListener {
+ public:
+  virtual ~RecordListener() = default;
+  virtual void on_records(RecordAnswer answer) = 0;
+};
+
 /// The answer may come before the call returns (a cached one); the result is then null. Never both.
 /// Every question is answered in the end: deadlines are the resolver's business.
 class Resolver {
@@ -71,6 +87,10 @@ class Resolver {
   virtual std::unique_ptr<Question> mx(std::string const& domain, MxListener& listener) = 0;
   virtual std::unique_ptr<Question> addresses(std::string const& host, IpAddress::Family family,
                                               AddressListener& listener) = 0;
+  /// TLSA, TXT, or CNAME itself. A resolver that has none of these knows no security: without an
+  /// implementation nothing is found.
+  virtual std::unique_ptr<Question> records(std::string const& name, std::uint16_t type,
+                                            RecordListener& listener);
 };
 
 }  // namespace mailpool::route

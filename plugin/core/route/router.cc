@@ -28,8 +28,8 @@ Salt salt_from(Random& random) {
 /// The cache and the searches under way.
 class Router::Book final : public SearchEvents {
  public:
-  Book(Settings const& settings, Resolver& resolver, Random& random)
-      : resolver_(resolver), random_(random), salt_(salt_from(random)) {
+  Book(Settings const& settings, Resolver& resolver, Random& random, StsSource* sts)
+      : resolver_(resolver), sts_(sts), random_(random), salt_(salt_from(random)) {
     use(settings);
   }
 
@@ -42,7 +42,9 @@ class Router::Book final : public SearchEvents {
   void use(Settings const& settings);
   void forget_all();
   void on_found(Search& search) override;
-  [[nodiscard]] Surroundings around() { return {settings_, &*sites_, &own_, &resolver_, salt_}; }
+  [[nodiscard]] Surroundings around() {
+    return {settings_, &*sites_, &own_, &resolver_, sts_, salt_};
+  }
 
   struct Entry {
     std::unique_ptr<Search> search;
@@ -53,6 +55,7 @@ class Router::Book final : public SearchEvents {
   std::optional<SiteDirectory> sites_;
   std::vector<IpAddress> own_;
   Resolver& resolver_;
+  StsSource* sts_;
   Random& random_;
   Salt const salt_;
   std::uint64_t generation_ = 0;  ///< of settings and own addresses
@@ -118,8 +121,8 @@ void Router::Book::set_own_addresses(std::vector<IpAddress> own) {
   forget_all();
 }
 
-Router::Router(Settings const& settings, Resolver& resolver, Random& random)
-    : book_(std::make_unique<Book>(settings, resolver, random)) {}
+Router::Router(Settings const& settings, Resolver& resolver, Random& random, StsSource* sts)
+    : book_(std::make_unique<Book>(settings, resolver, random, sts)) {}
 Router::~Router() = default;
 
 std::unique_ptr<Question> Router::find(std::string const& domain, RouteListener& listener,

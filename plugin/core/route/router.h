@@ -13,6 +13,7 @@
 #include "core/config/settings.h"
 #include "core/message/outcome.h"
 #include "core/route/resolver.h"
+#include "core/tls/policy.h"
 
 namespace mailpool::route {
 
@@ -38,6 +39,8 @@ struct Route {
   std::vector<Target> targets;     ///< in the order to try; never empty; caps and the site's `ip`
                                    ///< option are applied, prohibited addresses left out
   TimePoint expires{};
+  /// What DNS and MTA-STS say of its security; null in a route that nobody asked DNS for.
+  std::shared_ptr<tls::RouteFacts const> security;
 };
 
 /// Who asked for a route.
@@ -48,6 +51,8 @@ class RouteListener {
   /// No way to this domain: what every recipient there is answered.
   virtual void on_no_route(Outcome outcome) = 0;
 };
+
+class StsSource;
 
 /// Random numbers as an argument: shuffling equal preferences is reproducible in tests.
 class Random {
@@ -63,7 +68,8 @@ class Random {
 class Router {
  public:
   /// References must outlive the router.
-  Router(Settings const& settings, Resolver& resolver, Random& random);
+  /// Without `sts` no domain has an MTA-STS policy.
+  Router(Settings const& settings, Resolver& resolver, Random& random, StsSource* sts = nullptr);
   ~Router();
   Router(Router const&) = delete;
   Router& operator=(Router const&) = delete;

@@ -44,6 +44,16 @@ struct Search::Lookup final : AddressListener {
   std::unique_ptr<Question> question;
 };
 
+struct Search::Tlsa final : TlsaEvents {
+  Tlsa(Search& s, Host const& host) : search(s), questions(host, *s.around_.resolver, *this) {}
+  void on_tlsa(tls::HostFacts facts, Duration ttl) override {
+    search.on_tlsa(std::move(facts), ttl);
+  }
+
+  Search& search;
+  TlsaSearch questions;
+};
+
 Search::Search(std::string domain, TimePoint asked, SearchEvents& events)
     : domain_(std::move(domain)), asked_(asked), events_(events) {}
 
@@ -56,6 +66,10 @@ void Search::start(Surroundings const& around) {
   mx_question_.reset();
   mx_answer_.reset();
   lookups_.clear();
+  tlsa_.clear();
+  sts_question_.reset();
+  security_ = {};
+  security_.domain = domain_;
   unanswered_ = 0;
   known_.reset();
   ttl_ = longest_ttl;
@@ -81,6 +95,7 @@ void Search::on_mx(MxAnswer answer) {
 
 void Search::take_mx() {
   ttl_ = std::min(ttl_, mx_answer_->ttl);
+  security_.mx_is_secure = mx_answer_->secure;
   Origin origin;
   origin.domain = domain_;
   origin.is_implicit = mx_answer_->status == DnsStatus::NoData;
@@ -100,6 +115,10 @@ void Search::take_mx() {
 void Search::settle_site(SiteChoice site) {
   ip_ = site.settings->ip;
   prohibited_ = site.settings->prohibited;
+  auto const of_domain = around_.settings->domains.find(domain_);
+  tls_ = of_domain == around_.settings->domains.end()
+             ? site.settings->tls
+             : of_domain->second.tls.value_or(site.settings->tls);
   site_ = std::move(site);
   site_.settings = nullptr;
 }
@@ -112,6 +131,7 @@ void Search::begin_with(std::vector<Host> hosts, Origin origin) {
   settle_site(std::move(site));
   if (hosts.size() > most_hosts_asked) hosts.resize(most_hosts_asked);
   origin.all_hosts = hosts.size();
+  security_.is_configured = true;
   origin_ = std::move(origin);
   hosts_ = std::move(hosts);
   look_up_addresses();
@@ -148,23 +168,59 @@ void Search::take_addresses() {
   bool const is_partial =
       std::any_of(hosts_.begin(), hosts_.end(), [](Host const& h) { return h.failed; });
   if (is_partial) ttl_ = std::min(ttl_, partial_ttl);
-  std::vector<std::string> names;
-  names.reserve(hosts_.size());
-  for (auto const& host : hosts_) names.push_back(host.name);
+  host_names_.clear();
+  for (auto const& host : hosts_) host_names_.push_back(host.name);
   HostRules const rules{ip_, prohibited_, *around_.own};
   auto usable = usable_hosts(origin_, std::move(hosts_), rules);
   if (!usable) return refuse(std::move(usable.error()));
   keep_few_addresses(*usable, ip_, around_.salt);
-  finish(std::move(names), *usable);
+  hosts_ = std::move(*usable);
+  look_up_security();
 }
 
-void Search::finish(std::vector<std::string> host_names, std::vector<Host> const& hosts) {
+void Search::look_up_security() {
+  bool const asks_dane =
+      tls_ == TlsLevel::Dane || tls_ == TlsLevel::DaneOnly || tls_ == TlsLevel::Auto;
+  bool const asks_sts =
+      tls_ == TlsLevel::Auto && !security_.is_configured && around_.sts != nullptr;
+  is_asking_ = true;
+  if (asks_dane)
+    for (auto const& host : hosts_) {
+      ++unanswered_;
+      tlsa_.emplace_back(*this, host).questions.start();
+    }
+  if (asks_sts) {
+    ++unanswered_;
+    auto question = around_.sts->find(domain_, *this);
+    if (question) sts_question_ = std::move(question);
+  }
+  is_asking_ = false;
+  if (unanswered_ == 0) finish_found();
+}
+
+void Search::on_tlsa(tls::HostFacts facts, Duration ttl) {
+  assert(unanswered_ > 0 && "each question is answered once");
+  --unanswered_;
+  ttl_ = std::min(ttl_, ttl);
+  security_.hosts.push_back(std::move(facts));
+  if (!is_asking_ && unanswered_ == 0) finish_found();
+}
+
+void Search::on_sts(tls::StsPolicy policy) {
+  assert(unanswered_ > 0 && "each question is answered once");
+  --unanswered_;
+  security_.sts = std::move(policy);
+  if (!is_asking_ && unanswered_ == 0) finish_found();
+}
+
+void Search::finish_found() {
   auto route = std::make_shared<Route>();
   route->site = std::move(site_.name);
   route->is_named_site = site_.is_named;
   route->why_this_site = std::move(site_.why);
-  route->hosts = std::move(host_names);
-  route->targets = targets_of(hosts);
+  route->hosts = std::move(host_names_);
+  route->targets = targets_of(hosts_);
+  route->security = std::make_shared<tls::RouteFacts const>(std::move(security_));
   route->expires = after(asked_, lifetime_found(ttl_));
   auto const expires = route->expires;
   finish({std::move(route), expires});

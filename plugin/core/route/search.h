@@ -1,5 +1,6 @@
 #pragma once
-// The questions that one domain costs: MX, then the addresses of its hosts, all at once.
+// The questions that one domain costs: MX; then the addresses of its hosts, all at once; then,
+// where the level of TLS asks for it, their TLSA records and the domain's MTA-STS policy.
 
 #include <cstddef>
 #include <list>
@@ -15,6 +16,8 @@
 #include "core/route/router.h"
 #include "core/route/selection.h"
 #include "core/route/site_directory.h"
+#include "core/route/sts_source.h"
+#include "core/route/tlsa_search.h"
 #include "core/route/usable_hosts.h"
 
 namespace mailpool::route {
@@ -25,6 +28,7 @@ struct Surroundings {
   SiteDirectory const* sites;
   std::vector<IpAddress> const* own;
   Resolver* resolver;
+  StsSource* sts;  ///< or null
   Salt salt;
 };
 
@@ -52,7 +56,7 @@ class SearchEvents {
   virtual void on_found(Search& search) = 0;
 };
 
-class Search final : public MxListener {
+class Search final : public MxListener, private StsListener {
  public:
   Search(std::string domain, TimePoint asked, SearchEvents& events);
   ~Search() override;
@@ -72,6 +76,7 @@ class Search final : public MxListener {
  private:
   friend class Waiter;
   struct Lookup;  // one host and family
+  struct Tlsa;    // one host
 
   void settle_site(SiteChoice site);
   void begin_with(std::vector<Host> hosts, Origin origin);
@@ -80,7 +85,10 @@ class Search final : public MxListener {
   void ask(std::size_t host, IpAddress::Family family);
   void on_addresses(std::size_t host, AddressAnswer const& answer);
   void take_addresses();
-  void finish(std::vector<std::string> host_names, std::vector<Host> const& hosts);
+  void look_up_security();
+  void on_tlsa(tls::HostFacts facts, Duration ttl);
+  void on_sts(tls::StsPolicy policy) override;
+  void finish_found();
   void refuse(Outcome outcome);
   void finish(Known known);
 
@@ -98,8 +106,13 @@ class Search final : public MxListener {
   Origin origin_;
   SiteChoice site_;  ///< its settings are not kept: they may go while answers are awaited
   IpPreference ip_ = IpPreference::Any;
+  TlsLevel tls_ = TlsLevel::May;  ///< of the domain, else of the site
   std::vector<IpNetwork> prohibited_;
   std::vector<Host> hosts_;
+  std::vector<std::string> host_names_;  ///< before those without usable addresses were left out
+  std::list<Tlsa> tlsa_;
+  std::unique_ptr<Question> sts_question_;
+  tls::RouteFacts security_;
   Duration ttl_{};
   std::optional<Known> known_;
   std::list<Waiter*> waiters_;

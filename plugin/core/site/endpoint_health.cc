@@ -11,7 +11,7 @@ bool is_over(EndpointHealth::Record const& r, TimePoint now) {
   // A failure is remembered for a while after its back-off, so that a host that fails again is not
   // given the shortest one.
   bool const failed_lately = r.failures != 0 && now < after(r.not_before, longest_back_off);
-  return !failed_lately && r.plain_until <= now && r.no_chunking_until <= now;
+  return !failed_lately && r.no_chunking_until <= now;
 }
 
 }  // namespace
@@ -43,10 +43,6 @@ void EndpointHealth::succeeded(EndpointName const& endpoint) {
   it->second.failures = 0;
   it->second.not_before = {};
   it->second.last_failure.reset();
-}
-
-void EndpointHealth::tls_failed(EndpointName const& endpoint, TimePoint now) {
-  record(endpoint, now).plain_until = after(now, plain_for);
 }
 
 void EndpointHealth::chunking_failed(EndpointName const& endpoint, TimePoint now) {

@@ -25,8 +25,6 @@ struct EndpointName {
 /// Back-off doubles with each failure in a row, from first_back_off to longest_back_off.
 inline constexpr Duration first_back_off = std::chrono::seconds(2);
 inline constexpr Duration longest_back_off = std::chrono::minutes(5);
-/// How long an endpoint whose opportunistic TLS failed is met in plain text.
-inline constexpr Duration plain_for = std::chrono::minutes(10);
 /// How long CHUNKING is not used with an endpoint that announced it and then refused BDAT.
 inline constexpr Duration no_chunking_for = std::chrono::hours(1);
 
@@ -36,14 +34,12 @@ class EndpointHealth {
     std::uint32_t failures = 0;  ///< in a row
     TimePoint not_before{};
     std::optional<Outcome> last_failure;
-    TimePoint plain_until{};
     TimePoint no_chunking_until{};
   };
 
   /// A connection could not be made ready; `failure` is what to answer if nothing else is left.
   void failed(EndpointName const& endpoint, Outcome failure, TimePoint now);
   void succeeded(EndpointName const& endpoint);
-  void tls_failed(EndpointName const& endpoint, TimePoint now);
   void chunking_failed(EndpointName const& endpoint, TimePoint now);
 
   [[nodiscard]] bool is_backing_off(EndpointName const& endpoint, TimePoint now) const;

@@ -26,6 +26,7 @@ Session::Conversation::Conversation(SessionSettings settings, TimePoint now,
       last_reply_at_(now),
       waiting_since_(now) {
   ledger_.push({Command::Greeting});
+  if (settings_.implicit_tls) enter(State::TlsHandshake);
 }
 
 // In.

@@ -20,8 +20,12 @@ Requirements::Requirements(Transaction const& transaction, wire::Capabilities co
 
 std::optional<Refusal> Requirements::refusal() const {
   if (settings_.tls == TlsMode::Encrypt && !is_encrypted_) {
-    auto text = fmt::format("{}: TLS is required (tls = \"encrypt\") and the connection has none",
-                            settings_.relay);
+    auto text = fmt::format("{}: TLS is required ({}) and the connection has none", settings_.relay,
+                            settings_.tls_because);
+    return Refusal{Outcome::local(451, {4, 7, 5}, std::move(text)), Retry::OtherHost};
+  }
+  if (!transaction_.tls_objection.empty()) {
+    auto text = fmt::format("{}: {}", settings_.relay, transaction_.tls_objection);
     return Refusal{Outcome::local(451, {4, 7, 5}, std::move(text)), Retry::OtherHost};
   }
   if (auto too_big = size_refusal()) return too_big;

@@ -49,6 +49,14 @@ enum class State : std::uint8_t {
 
 enum class TlsMode : std::uint8_t { None, May, Encrypt };
 
+/// Where TLS failed, if that is why a session never became Ready.
+enum class TlsTrouble : std::uint8_t {
+  None,
+  NotOffered,  ///< no STARTTLS in the reply to EHLO
+  Refused,     ///< STARTTLS was announced and then refused
+  Handshake,   ///< it failed, or more than the 220 came before it
+};
+
 struct Timeouts {
   Duration greeting, ehlo, starttls, auth, mail, rcpt, data, body, end_of_data, rset, quit;
 };
@@ -64,6 +72,9 @@ struct SessionSettings {
   std::string relay;  ///< HOST[IP]:PORT, for outcomes and logs
   std::string ehlo_name;
   TlsMode tls = TlsMode::May;
+  std::string tls_because = "tls = \"encrypt\"";  ///< for Encrypt: what requires it, in words
+  bool implicit_tls = false;  ///< the handshake comes before the greeting (port 465): the owner
+                              ///< begins it as soon as it is connected
   bool skip_starttls =
       false;  ///< the fresh plain connection after a failed opportunistic handshake (May only)
   bool pipelining = true;
@@ -97,6 +108,7 @@ struct Closed {
                            ///< STARTTLS to the same host is allowed
   std::optional<Remark>
       remark;                   ///< the server's last words, where it refused or ended it with some
+  TlsTrouble tls_trouble = TlsTrouble::None;
   bool is_lost = false;         ///< EOF or reset between transactions, without a word
   bool login_refused = false;   ///< the login itself, for good: the setup failure says how
   bool protocol_error = false;  ///< garbage, mixed codes, unasked replies: counted as poisoned

@@ -77,8 +77,13 @@ void Session::Conversation::on_starttls(TimePoint now) {
 
 void Session::Conversation::tls_established(TimePoint now) {
   if (state_ != State::TlsHandshake) return;
-  // RFC 3207 4.2: what was learnt without TLS is forgotten.
   is_encrypted_ = true;
+  if (settings_.implicit_tls) {
+    enter(State::Greeting);
+    waiting_since_ = now;
+    return;
+  }
+  // RFC 3207 4.2: what was learnt without TLS is forgotten.
   parser_ = {};
   capabilities_ = {};
   say_ehlo(now);
@@ -93,8 +98,9 @@ void Session::Conversation::tls_failed(std::string_view why) {
 // What the operator demands of the connection; then the login, which counts on it.
 void Session::Conversation::finish_setup(TimePoint now) {
   if (settings_.tls == TlsMode::Encrypt && !is_encrypted_) {
-    auto text = fmt::format("TLS is required (tls = \"encrypt\"), but was not offered by {}",
-                            settings_.relay);
+    auto text = fmt::format("TLS is required ({}), but was not offered by {}",
+                            settings_.tls_because, settings_.relay);
+    tls_trouble_ = TlsTrouble::NotOffered;
     return fail_setup(Outcome::local(451, {4, 7, 5}, std::move(text)));
   }
   if (login_) return begin_login(now);
@@ -107,7 +113,7 @@ void Session::Conversation::become_ready() {
 }
 
 bool Session::Conversation::may_try_plain() const {
-  bool const may_be_plain = !login_ || login_->allow_plaintext;
+  bool const may_be_plain = !settings_.implicit_tls && (!login_ || login_->allow_plaintext);
   return settings_.tls == TlsMode::May && may_be_plain &&
          (state_ == State::StartTls || state_ == State::TlsHandshake);
 }
@@ -129,6 +135,9 @@ void Session::Conversation::fail_setup(Outcome outcome, bool try_plain, bool is_
   closed.reason = outcome.text;
   closed.setup_failure = std::move(outcome);
   closed.try_plain = try_plain;
+  if (state_ == State::StartTls) tls_trouble_ = TlsTrouble::Refused;
+  if (state_ == State::TlsHandshake) tls_trouble_ = TlsTrouble::Handshake;
+  closed.tls_trouble = tls_trouble_;
   closed.protocol_error = is_protocol_error;
   enter(State::Closed);
   events_.emplace_back(std::move(closed));

@@ -20,6 +20,8 @@ struct Transaction {
   Body const* body = nullptr;
   bool smtputf8 = false;   ///< the MTA declared it
   bool eight_bit = false;  ///< BODY=8BITMIME was declared
+  /// Why this connection's TLS is not what the message requires; MAIL is not sent then.
+  std::string tls_objection;
 };
 
 /// What may still be done for the recipients that have no final outcome.

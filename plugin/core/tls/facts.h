@@ -35,6 +35,7 @@ struct Facts {
   /// A chain to a trusted authority, for use as a server, valid in time; names apart.
   bool chain_is_good = false;
   std::string chain_problem;  ///< why not, in OpenSSL's words
+  bool chain_has_expired = false;
   Dane dane = Dane::NotTried;
   std::string dane_records;     ///< digest of the TLSA records that were tried
   std::uint8_t dane_usage = 0;  ///< of the record that matched: 2 or 3

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <cassert>
 
 #include "core/base/sha256.h"
 #include "core/tls/names.h"
@@ -59,6 +61,7 @@ void require_dane(Policy& policy, RouteFacts const& route, HostFacts const& fact
 void apply_dane(Policy& policy, RouteFacts const& route, HostFacts const& facts) {
   bool const is_only = policy.asked == TlsLevel::DaneOnly;
   if (is_only && !route.is_configured && !route.mx_is_secure) {
+    policy.why_impossible = Failure::DaneRequired;
     policy.impossible = "the MX records of " + route.domain + " are not validated by DNSSEC";
     return;
   }
@@ -68,18 +71,21 @@ void apply_dane(Policy& policy, RouteFacts const& route, HostFacts const& facts)
     case TlsaState::Unusable:
       policy.level = TlsLevel::Encrypt;
       if (is_only) policy.impossible = "no TLSA record of " + facts.tlsa_base + " is usable";
+      policy.why_impossible = Failure::TlsaInvalid;
       return;
     case TlsaState::Bogus:
     case TlsaState::Failed:
       policy.level = TlsLevel::Dane;
       policy.impossible = fmt::format("the TLSA records of {} could not be validated: {}",
                                       facts.tlsa_base, facts.why);
+      policy.why_impossible = Failure::DnssecInvalid;
       return;
     case TlsaState::NotAsked:
     case TlsaState::None:
       break;
   }
   policy.level = is_only ? TlsLevel::Dane : TlsLevel::May;
+  policy.why_impossible = Failure::DaneRequired;
   if (is_only) policy.impossible = facts.host + " has no TLSA records that DNSSEC validates";
 }
 
@@ -88,26 +94,121 @@ void apply_dane(Policy& policy, RouteFacts const& route, HostFacts const& facts)
 void apply_sts(Policy& policy, RouteFacts const& route, std::string_view host) {
   if (route.is_configured || route.sts.mode == StsMode::None) return;
   if (policy.level == TlsLevel::Dane && route.mx_is_secure) return;
+  auto const unlisted =
+      lists(route.sts, host) ? std::string() : fmt::format("it does not list {}", host);
   if (route.sts.mode == StsMode::Testing) {
-    policy.is_sts_tested = true;
+    policy.tested_names = {std::string(host)};
+    policy.tested_impossible = unlisted;
     return;
   }
   policy.because = fmt::format("the MTA-STS policy of {} ({})", route.domain, option(policy.asked));
   if (!policy.impossible.empty()) return;
   policy.names = {std::string(host)};
   if (policy.level != TlsLevel::Dane) policy.level = TlsLevel::Secure;
-  if (!lists(route.sts, host)) policy.impossible = fmt::format("it does not list {}", host);
+  policy.impossible = unlisted;
+}
+
+std::string hexadecimal(std::string_view octets) {
+  std::string text;
+  for (char const c : octets) text += fmt::format("{:02x}", static_cast<unsigned char>(c));
+  return text;
 }
 
 std::string joined(std::vector<std::string> const& words, std::string_view between) {
   return fmt::format("{}", fmt::join(words, between));
 }
 
-std::string required(Policy const& policy, std::string_view what) {
-  return fmt::format("{} requires {}", policy.because, what);
+Objection requires_what(Policy const& policy, Failure failure, std::string_view what) {
+  return {failure, fmt::format("{} requires {}", policy.because, what)};
 }
 
+std::optional<Objection> dane_objection(Policy const& policy, Facts const& facts) {
+  if (policy.dane_digest.empty()) return std::nullopt;
+  if (facts.dane_records != policy.dane_digest)
+    return requires_what(policy, Failure::DaneRequired,
+                         "a match of the TLSA records of now, which were not tried");
+  if (facts.dane != Dane::Matched || !facts.certificate)
+    return requires_what(
+        policy, Failure::ValidationFailure,
+        fmt::format("DANE, and the certificate matches no TLSA record: {}", facts.dane_problem));
+  if (facts.dane_usage == 2 && !any_name_fits(facts.certificate->names, policy.dane_names))
+    return requires_what(
+        policy, Failure::CertificateHostMismatch,
+        fmt::format("DANE-TA, and the certificate is not of {}", policy.dane_names.front()));
+  return std::nullopt;
+}
+
+std::optional<Objection> certificate_objection(Policy const& policy, Facts const& facts,
+                                               WallTime now) {
+  if (policy.names.empty()) return std::nullopt;
+  if (!facts.certificate || !facts.chain_is_good) {
+    auto const& problem = facts.chain_problem;
+    return requires_what(
+        policy,
+        facts.chain_has_expired ? Failure::CertificateExpired : Failure::CertificateNotTrusted,
+        fmt::format("a trusted certificate: {}", problem.empty() ? "there is none" : problem));
+  }
+  auto const& certificate = *facts.certificate;
+  if (certificate.not_after <= now)
+    return requires_what(policy, Failure::CertificateExpired,
+                         "a trusted certificate: certificate has expired");
+  if (any_name_fits(certificate.names, policy.names)) return std::nullopt;
+  return requires_what(
+      policy, Failure::CertificateHostMismatch,
+      fmt::format("a certificate of {}; this one is of {}", joined(policy.names, " or "),
+                  certificate.names.empty() ? std::string("no name") : certificate.names.front()));
+}
+
+PolicyText text_of(RouteFacts const& route, Policy const& policy, HostFacts const& facts) {
+  if (policy.level == TlsLevel::Dane && !facts.records.empty()) {
+    PolicyText text{"tlsa", {}};
+    for (auto const& record : facts.records)
+      text.lines.push_back(fmt::format("_25._tcp.{}. IN TLSA {} {}", facts.tlsa_base,
+                                       summary_of(record), hexadecimal(record.data)));
+    return text;
+  }
+  if (policy.asked != TlsLevel::Auto || route.sts.mode == StsMode::None) return {};
+  PolicyText text{"sts", {"version: STSv1", fmt::format("mode: {}", name_of(route.sts.mode))}};
+  for (auto const& mx : route.sts.mx) text.lines.push_back("mx: " + mx);
+  text.lines.push_back(fmt::format(
+      "max_age: {}", std::chrono::duration_cast<std::chrono::seconds>(route.sts.max_age).count()));
+  return text;
+}
+
+constexpr std::array all_failures{Failure::StarttlsNotSupported, Failure::CertificateHostMismatch,
+                                  Failure::CertificateExpired,   Failure::CertificateNotTrusted,
+                                  Failure::ValidationFailure,    Failure::TlsaInvalid,
+                                  Failure::DnssecInvalid,        Failure::DaneRequired};
+
 }  // namespace
+
+std::string_view name_of(Failure failure) {
+  switch (failure) {
+    case Failure::StarttlsNotSupported:
+      return "starttls-not-supported";
+    case Failure::CertificateHostMismatch:
+      return "certificate-host-mismatch";
+    case Failure::CertificateExpired:
+      return "certificate-expired";
+    case Failure::CertificateNotTrusted:
+      return "certificate-not-trusted";
+    case Failure::ValidationFailure:
+      return "validation-failure";
+    case Failure::TlsaInvalid:
+      return "tlsa-invalid";
+    case Failure::DnssecInvalid:
+      return "dnssec-invalid";
+    case Failure::DaneRequired:
+      return "dane-required";
+  }
+  return "validation-failure";
+}
+
+std::optional<Failure> failure_of_name(std::string_view name) {
+  auto const found = std::find_if(all_failures.begin(), all_failures.end(),
+                                  [&](Failure f) { return name_of(f) == name; });
+  return found == all_failures.end() ? std::nullopt : std::optional(*found);
+}
 
 HostFacts const* RouteFacts::find(std::string_view host) const {
   auto const found =
@@ -147,37 +248,49 @@ Policy policy_for(Choice const& choice, RouteFacts const& route, std::string_vie
       apply_sts(policy, route, host);
       break;
   }
+  policy.text = text_of(route, policy, facts);
   return policy;
 }
 
-std::optional<std::string> objection(Policy const& policy, Facts const& facts, WallTime now) {
+std::optional<Objection> objection(Policy const& policy, Facts const& facts, WallTime now) {
   if (!policy.needs_tls()) return std::nullopt;
   if (!policy.impossible.empty())
-    return fmt::format("{} forbids this host: {}", policy.because, policy.impossible);
-  if (!facts.is_encrypted()) return required(policy, "TLS, and the connection has none");
-  if (!policy.dane_digest.empty()) {
-    if (facts.dane_records != policy.dane_digest)
-      return required(policy, "that the TLSA records of now are matched");
-    if (facts.dane != Dane::Matched || !facts.certificate)
-      return required(policy, fmt::format("DANE, and the certificate matches no TLSA record: {}",
-                                          facts.dane_problem));
-    if (facts.dane_usage == 2 && !any_name_fits(facts.certificate->names, policy.dane_names))
-      return required(policy, fmt::format("DANE-TA, and the certificate is not of {}",
-                                          policy.dane_names.front()));
+    return Objection{policy.why_impossible,
+                     fmt::format("{} forbids this host: {}", policy.because, policy.impossible)};
+  if (!facts.is_encrypted())
+    return requires_what(policy, Failure::StarttlsNotSupported, "TLS, and the connection has none");
+  if (auto found = dane_objection(policy, facts)) return found;
+  return certificate_objection(policy, facts, now);
+}
+
+std::optional<Objection> objection_to_report(Policy const& policy, Facts const& facts,
+                                             WallTime now) {
+  if (policy.tested_names.empty()) return objection(policy, facts, now);
+  auto enforced = policy;
+  enforced.names = policy.tested_names;
+  if (enforced.level < TlsLevel::Secure) enforced.level = TlsLevel::Secure;
+  if (enforced.impossible.empty()) {
+    enforced.impossible = policy.tested_impossible;
+    enforced.why_impossible = Failure::ValidationFailure;
   }
-  if (policy.names.empty()) return std::nullopt;
-  if (!facts.certificate || !facts.chain_is_good)
-    return required(
-        policy, fmt::format("a trusted certificate: {}",
-                            facts.chain_problem.empty() ? "there is none" : facts.chain_problem));
-  if (facts.certificate->not_after <= now)
-    return required(policy, "a trusted certificate: certificate has expired");
-  if (!any_name_fits(facts.certificate->names, policy.names))
-    return required(
-        policy, fmt::format("a certificate of {}; this one is of {}", joined(policy.names, " or "),
-                            facts.certificate->names.empty() ? std::string("no name")
-                                                             : facts.certificate->names.front()));
-  return std::nullopt;
+  return objection(enforced, facts, now);
+}
+
+Policies::Policies(Choice const& choice, TlsSettings const& settings,
+                   std::shared_ptr<RouteFacts const> route, std::vector<std::string> const& hosts)
+    : route_(std::move(route)) {
+  for (auto const& host : hosts) {
+    auto policy = policy_for(choice, *route_, host);
+    auto plan = plan_for(settings, policy, *route_, host);
+    terms_.push_back({host, std::move(policy), std::move(plan)});
+  }
+}
+
+Terms const& Policies::of(std::string_view host) const {
+  auto const found = std::find_if(terms_.begin(), terms_.end(),
+                                  [&](Terms const& terms) { return terms.host == host; });
+  assert(found != terms_.end() && "only hosts of the route are asked for");
+  return *found;
 }
 
 Plan plan_for(TlsSettings const& settings, Policy const& policy, RouteFacts const& route,

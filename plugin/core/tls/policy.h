@@ -4,9 +4,11 @@
 // before each MAIL.
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/base/time.h"
@@ -36,16 +38,41 @@ struct RouteFacts {
   [[nodiscard]] HostFacts const* find(std::string_view host) const;
 };
 
+/// The kinds of failure that TLS reports know (RFC 8460 4.3).
+enum class Failure : std::uint8_t {
+  StarttlsNotSupported,
+  CertificateHostMismatch,
+  CertificateExpired,
+  CertificateNotTrusted,
+  ValidationFailure,  ///< any other: a handshake that failed
+  TlsaInvalid,
+  DnssecInvalid,
+  DaneRequired,
+};
+[[nodiscard]] std::string_view name_of(Failure failure);
+[[nodiscard]] std::optional<Failure> failure_of_name(std::string_view name);
+
+/// A policy as a report shows it.
+struct PolicyText {
+  std::string type = "no-policy-found";  ///< or tlsa, sts
+  std::vector<std::string> lines;        ///< TLSA records, or the lines of an MTA-STS policy
+  bool operator==(PolicyText const&) const = default;
+};
+
 struct Policy {
   TlsLevel asked = TlsLevel::May;  ///< the option
   TlsLevel level = TlsLevel::May;  ///< what it comes to at this host: never Auto or DaneOnly
   std::string because;     ///< what requires it, in words: `tls = "secure"`, `the MTA-STS policy of
                            ///< example.org (tls = "auto")`
   std::string impossible;  ///< why no connection to this host can do; "" where one can
+  Failure why_impossible = Failure::ValidationFailure;
   std::string dane_digest;              ///< TLSA records that must have matched; "": none need to
   std::vector<std::string> dane_names;  ///< for DANE-TA: one of them must be in the certificate
   std::vector<std::string> names;  ///< a trusted certificate must have one of them; empty: need not
-  bool is_sts_tested = false;      ///< MTA-STS in mode testing: failures are only reported
+  /// MTA-STS in mode testing: what would be required; failures are only reported.
+  std::vector<std::string> tested_names;
+  std::string tested_impossible;
+  PolicyText text;
 
   [[nodiscard]] bool uses_tls() const { return level != TlsLevel::None; }
   [[nodiscard]] bool needs_tls() const { return level > TlsLevel::May; }
@@ -62,9 +89,16 @@ struct Choice {
 [[nodiscard]] Policy policy_for(Choice const& choice, RouteFacts const& route,
                                 std::string_view host);
 
+struct Objection {
+  Failure failure = Failure::ValidationFailure;
+  std::string words;
+};
 /// Why a connection with these facts may not carry mail under this policy; nothing if it may.
-[[nodiscard]] std::optional<std::string> objection(Policy const& policy, Facts const& facts,
-                                                   WallTime now);
+[[nodiscard]] std::optional<Objection> objection(Policy const& policy, Facts const& facts,
+                                                 WallTime now);
+/// The same, with a tested policy taken as if it were enforced: for reports.
+[[nodiscard]] std::optional<Objection> objection_to_report(Policy const& policy, Facts const& facts,
+                                                           WallTime now);
 
 /// What a handshake is told: whom to ask for, and what to try the certificate against. It says no
 /// by no more than the facts.
@@ -74,6 +108,30 @@ struct Plan {
   std::string records_digest;
   std::vector<std::string> dane_names;
   std::string settings;  ///< digest_of() its TlsSettings: which certificate, ciphers, trust
+  /// What of it is on the wire or decides about trust, for the reuse key: settings and SNI.
+  [[nodiscard]] std::string wire_identity() const { return settings + " " + server_name; }
+};
+
+/// What a domain requires of one host, and how hands are shaken with it.
+struct Terms {
+  std::string host;
+  Policy policy;
+  Plan plan;
+};
+
+/// A domain's terms, for each host of its route.
+class Policies {
+ public:
+  Policies(Choice const& choice, TlsSettings const& settings,
+           std::shared_ptr<RouteFacts const> route, std::vector<std::string> const& hosts);
+  /// Of a host of the route.
+  [[nodiscard]] Terms const& of(std::string_view host) const;
+  [[nodiscard]] std::vector<Terms> const& all() const { return terms_; }
+  [[nodiscard]] RouteFacts const& route() const { return *route_; }
+
+ private:
+  std::shared_ptr<RouteFacts const> route_;
+  std::vector<Terms> terms_;
 };
 
 [[nodiscard]] Plan plan_for(TlsSettings const& settings, Policy const& policy,

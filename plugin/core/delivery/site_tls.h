@@ -1,0 +1,52 @@
+#pragma once
+// A site's side of TLS: what each domain requires of each host, and which endpoints lately failed
+// to prove it.
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "core/config/settings.h"
+#include "core/delivery/tls_context.h"
+#include "core/route/router.h"
+#include "core/site/endpoint_health.h"
+#include "core/tls/policy.h"
+
+namespace mailpool::delivery {
+
+class SiteTls {
+ public:
+  using Shared = std::shared_ptr<tls::Policies const>;
+
+  /// What the domain requires of the hosts of its route, by the options of now.
+  [[nodiscard]] Shared policies_for(std::string const& domain, route::Route const& route,
+                                    SiteSettings const& settings, TlsContext const& context);
+  /// The options have changed.
+  void forget_policies() { known_.clear(); }
+
+  /// An endpoint could not be made to meet the policy; it is not tried again under such a policy
+  /// for a while. Others are not concerned.
+  void note_unproven(tls::Policy const& policy, site::EndpointName const& endpoint, Outcome why,
+                     TimePoint now);
+  void note_proven(tls::Policy const& policy, site::EndpointName const& endpoint);
+  /// Whether a connection to the endpoint may be opened under this policy now.
+  [[nodiscard]] bool may_try(tls::Policy const& policy, site::EndpointName const& endpoint,
+                             TimePoint now) const;
+  /// Why not; null if nothing is known against it.
+  [[nodiscard]] site::EndpointHealth::Record const* failure_of(
+      tls::Policy const& policy, site::EndpointName const& endpoint) const;
+  void forget_failures() { unproven_.clear(); }
+
+ private:
+  struct Known {
+    std::shared_ptr<tls::RouteFacts const> facts;
+    Shared policies;
+  };
+
+  std::unordered_map<std::string, Known> known_;                    ///< by domain
+  std::unordered_map<std::string, site::EndpointHealth> unproven_;  ///< by fingerprint
+};
+
+}  // namespace mailpool::delivery
