@@ -285,8 +285,10 @@ Explanation ControlDesk::explain_route(std::string const& address, std::string c
     wait = {limits->suspension->until, site::Limit::Suspended};
     e.reason = suspended(domain, *limits->suspension, clock_).text;
   } else if (site != nullptr) {
-    wait = site->what_to_wait_for(limits, now);
-    if (!wait.is_over()) e.reason = site->words_for(wait, limits, now);
+    auto const probe =
+        dispatcher_.probe(domain, std::make_shared<route::Route const>(route), Envelope{});
+    wait = site->what_to_wait_for(probe, now);
+    if (!wait.is_over()) e.reason = site->words_for(wait, now);
   }
   if (dispatcher_.is_draining()) {
     e.blocked_by = "draining";

@@ -80,7 +80,7 @@ void add_wait(control::SiteStatus& status, Site const& site, Clock const& clock)
   if (site.waiting().is_empty() || site.blocked().is_over()) return;
   status.blocked_by = name_of(site.blocked().limit);
   status.not_before = moment_to_come(site.blocked().not_before, clock);
-  status.reason = site.words_for(site.blocked(), nullptr, now);
+  status.reason = site.words_for(site.blocked(), now);
 }
 
 }  // namespace
@@ -207,7 +207,7 @@ control::DomainStatus status_of(std::string const& domain, delivery::Dispatcher 
     s.reason = limits->suspension->reason;
   } else if (auto const t = limits->rate.earliest(clock.now()); t > clock.now()) {
     s.state = name_of(site::SiteState::Limited);
-    s.blocked_by = name_of(site::Limit::DomainRate);
+    s.blocked_by = name_of(site::Limit::Rate);
     s.not_before = moment_to_come(t, clock);
   }
   return s;

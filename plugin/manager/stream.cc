@@ -22,20 +22,20 @@ constexpr std::size_t most_per_record = 16'384;
 // A fast receiver of a large body must not keep the loop from the others.
 constexpr std::size_t most_per_turn = 1U << 20U;
 
-socklen_t to_sockaddr(route::Target const& target, sockaddr_storage& out) {
-  auto const& octets = target.address.octets();
-  if (target.address.is_v4()) {
+socklen_t to_sockaddr(IpAddress const& address, std::uint16_t port, sockaddr_storage& out) {
+  auto const& octets = address.octets();
+  if (address.is_v4()) {
     sockaddr_in v4{};
     v4.sin_family = AF_INET;
-    v4.sin_port = htons(target.port);
+    v4.sin_port = htons(port);
     std::memcpy(&v4.sin_addr, octets.data(), 4);
     std::memcpy(&out, &v4, sizeof v4);
     return sizeof v4;
   }
   sockaddr_in6 v6{};
   v6.sin6_family = AF_INET6;
-  v6.sin6_port = htons(target.port);
-  v6.sin6_scope_id = target.address.scope();
+  v6.sin6_port = htons(port);
+  v6.sin6_scope_id = address.scope();
   std::memcpy(&v6.sin6_addr, octets.data(), 16);
   std::memcpy(&out, &v6, sizeof v6);
   return sizeof v6;
@@ -48,12 +48,12 @@ void set_option(int fd, int level, int name, unsigned value) {
 
 }  // namespace
 
-Stream::Stream(Streams& streams, route::Target const& target, delivery::TransportEvents& events,
-               std::string refusal)
+Stream::Stream(Streams& streams, route::Target const& target, IpAddress const* source,
+               delivery::TransportEvents& events, std::string refusal)
     : streams_(streams), events_(&events) {
   timer_ = streams_.loop().make_event(-1, EV_TIMEOUT, &Stream::on_timer, this);
   if (refusal.empty()) {
-    connect(target);
+    connect(target, source);
   } else {
     fail(std::move(refusal));
   }
@@ -64,14 +64,22 @@ Stream::~Stream() {
   close();
 }
 
-void Stream::connect(route::Target const& target) {
+void Stream::connect(route::Target const& target, IpAddress const* source) {
   fd_ = ::socket(target.address.is_v4() ? AF_INET : AF_INET6,
                  SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd_ < 0) return fail(std::strerror(errno));
   set_option(fd_, IPPROTO_TCP, TCP_NODELAY, 1);
   set_option(fd_, IPPROTO_TCP, TCP_USER_TIMEOUT, user_timeout_ms);
   sockaddr_storage address{};
-  auto const length = to_sockaddr(target, address);
+  if (source != nullptr) {
+    // Without this a source would have no more connections, to all hosts together, than ports.
+    set_option(fd_, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+    auto const length = to_sockaddr(*source, 0, address);
+    if (::bind(fd_, reinterpret_cast<sockaddr*>(&address), length) != 0)
+      return fail(fmt::format("cannot send from {} (address of its source): {}",
+                              source->to_string(), std::strerror(errno)));
+  }
+  auto const length = to_sockaddr(target.address, target.port, address);
   if (::connect(fd_, reinterpret_cast<sockaddr*>(&address), length) != 0 && errno != EINPROGRESS)
     return fail(std::strerror(errno));
   read_event_ = streams_.loop().make_event(fd_, EV_READ | EV_PERSIST, &Stream::on_socket, this);
@@ -313,9 +321,11 @@ Streams::~Streams() {
 }
 
 std::unique_ptr<delivery::Transport> Streams::connect(route::Target const& target,
+                                                      IpAddress const* source,
                                                       std::vector<IpNetwork> const& prohibited,
                                                       delivery::TransportEvents& events) {
-  auto stream = std::make_unique<Stream>(*this, target, events, refusal_of(target, prohibited));
+  auto stream =
+      std::make_unique<Stream>(*this, target, source, events, refusal_of(target, prohibited));
   auto& made = *stream;
   streams_.emplace(&made, std::move(stream));
   return std::make_unique<Handle>(made);

@@ -22,8 +22,8 @@ class Stream {
  public:
   /// `refusal`: why the address must not be connected to; empty to connect. Failures are told at
   /// the end of the turn.
-  Stream(Streams& streams, route::Target const& target, delivery::TransportEvents& events,
-         std::string refusal);
+  Stream(Streams& streams, route::Target const& target, IpAddress const* source,
+         delivery::TransportEvents& events, std::string refusal);
   ~Stream();
   Stream(Stream const&) = delete;
   Stream& operator=(Stream const&) = delete;
@@ -41,7 +41,7 @@ class Stream {
 
   static void on_socket(evutil_socket_t, short what, void* self);
   static void on_timer(evutil_socket_t, short, void* self);
-  void connect(route::Target const& target);
+  void connect(route::Target const& target, IpAddress const* source);
   void fail(std::string how);
   void connected(TimePoint now);
   void read(TimePoint now);
@@ -77,7 +77,7 @@ class Streams final : public delivery::Network {
   Streams(Loop& loop, TlsClient tls) : loop_(loop), tls_(std::move(tls)) {}
   ~Streams() override;
 
-  std::unique_ptr<delivery::Transport> connect(route::Target const& target,
+  std::unique_ptr<delivery::Transport> connect(route::Target const& target, IpAddress const* source,
                                                std::vector<IpNetwork> const& prohibited,
                                                delivery::TransportEvents& events) override;
 

@@ -34,6 +34,7 @@ class SimulatedServer {
 
   delivery::TransportEvents* events;  ///< null once the client has closed
   route::Target address;
+  std::string client;                 ///< the address it was connected from, "" for the kernel's
   std::string received;               ///< not yet understood
   std::vector<std::string> commands;  ///< all that came, "<body>" for content
   std::deque<std::string> to_send;
@@ -70,10 +71,11 @@ class SimulatedNetwork final : public delivery::Network {
  public:
   explicit SimulatedNetwork(ManualClock& clock) : clock_(clock) {}
 
-  std::unique_ptr<delivery::Transport> connect(route::Target const& target,
+  std::unique_ptr<delivery::Transport> connect(route::Target const& target, IpAddress const* source,
                                                std::vector<IpNetwork> const&,
                                                delivery::TransportEvents& events) override {
     servers.push_back(std::make_shared<SimulatedServer>(events, target));
+    if (source != nullptr) servers.back()->client = source->to_string();
     most_open = std::max(most_open, open());
     return std::make_unique<SimulatedTransport>(servers.back());
   }

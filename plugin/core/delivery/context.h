@@ -11,6 +11,7 @@
 #include "core/config/settings.h"
 #include "core/delivery/counters.h"
 #include "core/delivery/network.h"
+#include "core/delivery/scopes.h"
 #include "core/delivery/tls_context.h"
 #include "core/pool/connection.h"
 #include "core/route/router.h"
@@ -42,12 +43,17 @@ class Context {
   Duration max_wait{};
   Counters totals;
   TlsContext tls;
+  Scopes scopes;
 
   /// The site has something to decide in this turn.
   void wants_a_turn(Site& site) { sites_with_work.push_back(&site); }
   /// A connection that may still be inside one of its own calls: it dies at the end of the turn.
   void bury(std::unique_ptr<pool::Connection> connection) {
     buried.push_back(std::move(connection));
+  }
+  /// The day by UTC.
+  [[nodiscard]] site::Today today(TimePoint now) const {
+    return site::today_of(clock.wall(now), now);
   }
   [[nodiscard]] std::uint64_t next_connection_id() { return ++last_connection_id; }
 

@@ -30,7 +30,8 @@ class DeliveryListener {
 
 /// How a recipient was reached, for its log line.
 struct Relay {
-  std::string name;  ///< HOST[IP]:PORT; empty: none
+  std::string name;    ///< HOST[IP]:PORT; empty: none
+  std::string source;  ///< the [source.NAME] it was reached from; empty: none
   std::uint32_t uses = 0;
 };
 

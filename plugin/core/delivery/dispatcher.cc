@@ -1,6 +1,11 @@
 #include "core/delivery/dispatcher.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+
+#include "core/base/text.h"
+#include "core/message/address.h"
 
 #include "core/site/suspension_record.h"
 
@@ -28,17 +33,28 @@ Dispatcher::~Dispatcher() {
   context_.sites_with_work.clear();
   sites_.clear();
   context_.buried.clear();
+  context_.sites_with_work.clear();  // of sites whose connections' room was offered to others
 }
 
 Delivery* Dispatcher::submit(Message message, DeliveryListener& listener, TimePoint now) {
   ++context_.totals.messages;
   context_.totals.recent_messages.add(1, now);
+  find_tenant(message.envelope, now);
   deliveries_.push_front(std::make_unique<Delivery>(std::move(message), listener, context_,
                                                     static_cast<TransactionSink&>(*this), now));
   auto& delivery = *deliveries_.front();
   delivery.place = deliveries_.begin();
   delivery.begin(router_, now);
   return &delivery;
+}
+
+void Dispatcher::find_tenant(Envelope& envelope, TimePoint now) {
+  envelope.sender_domain = domain_of(envelope.sender).value_or("");
+  auto found = tenants_.find(envelope, context_.scopes, context_.clock.wall(now));
+  envelope.tenant = std::move(found.tenant);
+  if (!found.doubt.empty())
+    context_.log.info(fmt::format("{}: {} is not believed: {}", printable(envelope.queue_id, 64),
+                                  seal_header, printable(found.doubt, 200)));
 }
 
 void Dispatcher::release(Delivery& delivery, TimePoint now) {
@@ -53,14 +69,23 @@ void Dispatcher::on_routed(Delivery& delivery, std::string const& domain,
                            std::shared_ptr<route::Route const> route, TimePoint now) {
   auto& site = site_for(*route);
   remember(domain, site, now);
-  auto const limits = limits_.find(domain);
-  auto* const of_domain = limits == limits_.end() ? nullptr : &limits->second;
-  std::size_t const most = std::max<std::uint32_t>(site.settings().max_recipients, 1);
+  Transaction pattern;
+  pattern.domain = domain;
+  pattern.route = route;
+  assign_levels(pattern, delivery.message().envelope);
+  auto const refusal = refusal_of(pattern, now);
+  std::size_t most = std::max<std::uint32_t>(site.settings().max_recipients, 1);
+  for (auto const* scope :
+       {pattern.levels.domain, pattern.levels.sender_domain, pattern.levels.tenant})
+    if (scope != nullptr && scope->max_recipients)
+      most = std::min<std::size_t>(most, *scope->max_recipients);
   for (std::size_t from = 0; from < recipients.size(); from += most) {
     auto& transaction = delivery.add_transaction();
-    transaction.domain = domain;
-    transaction.route = route;
-    transaction.limits = of_domain;
+    transaction.domain = pattern.domain;
+    transaction.route = pattern.route;
+    transaction.levels = pattern.levels;
+    transaction.priority = pattern.priority;
+    transaction.sources = pattern.sources;
     auto const to = std::min(recipients.size(), from + most);
     auto const& envelope = delivery.message().envelope;
     auto& wire = transaction.wire;
@@ -73,15 +98,52 @@ void Dispatcher::on_routed(Delivery& delivery, std::string const& domain,
       wire.recipients.push_back(envelope.recipients[recipients[i]].address);
     }
     transaction.site = &site;
-    if (context_.is_draining) {
-      site.refuse(transaction, draining(), now);
-    } else if (of_domain != nullptr && of_domain->suspension &&
-               of_domain->suspension->until > now) {
-      site.refuse(transaction, suspended(domain, *of_domain->suspension, context_.clock), now);
+    if (refusal) {
+      site.refuse(transaction, *refusal, now);
     } else {
       site.enqueue(transaction, now);
     }
   }
+}
+
+std::optional<Outcome> Dispatcher::refusal_of(Transaction const& transaction, TimePoint now) const {
+  if (context_.is_draining) return draining();
+  auto const& levels = transaction.levels;
+  for (auto const* scope : {levels.domain, levels.tenant})
+    if (scope != nullptr && scope->suspension && scope->suspension->until > now)
+      return suspended(scope == levels.domain ? scope->name() : scope->title(), *scope->suspension,
+                       context_.clock);
+  return std::nullopt;
+}
+
+Transaction Dispatcher::probe(std::string const& domain, std::shared_ptr<route::Route const> route,
+                              Envelope const& envelope) {
+  Transaction transaction;
+  transaction.domain = domain;
+  transaction.route = std::move(route);
+  transaction.recipients = {0};
+  assign_levels(transaction, envelope);
+  return transaction;
+}
+
+void Dispatcher::assign_levels(Transaction& transaction, Envelope const& envelope) {
+  auto& scopes = context_.scopes;
+  auto& levels = transaction.levels;
+  levels.total = &scopes.total();
+  auto const of_domain = limits_.find(transaction.domain);
+  if (of_domain != limits_.end()) levels.domain = &of_domain->second;
+  auto* const sender = scopes.find_sender_domain(envelope.sender_domain);
+  if (sender != nullptr) levels.sender_domain = &sender->scope;
+  auto* const tenant = envelope.tenant.empty() ? nullptr : scopes.find_tenant(envelope.tenant);
+  if (tenant != nullptr) {
+    levels.tenant = &tenant->scope;
+    transaction.priority = tenant->priority;
+  }
+  // The most particular wins.
+  transaction.sources = tenant != nullptr ? tenant->sources : nullptr;
+  if (transaction.sources == nullptr && sender != nullptr) transaction.sources = sender->sources;
+  if (transaction.sources == nullptr)
+    transaction.sources = scopes.find_group(settings_for(transaction.route->site).source);
 }
 
 void Dispatcher::run(TimePoint now) {
@@ -156,7 +218,7 @@ Site const* Dispatcher::site_of_domain(std::string const& domain) const {
   return it == known_index_.end() ? nullptr : it->second->site;
 }
 
-DomainLimits const* Dispatcher::limits_of(std::string const& domain) const {
+site::Scope const* Dispatcher::limits_of(std::string const& domain) const {
   auto const it = limits_.find(domain);
   return it == limits_.end() ? nullptr : &it->second;
 }
@@ -232,9 +294,9 @@ bool Dispatcher::resume_site(std::string const& name, TimePoint now) {
 
 void Dispatcher::suspend_domain(std::string const& domain, site::Suspension suspension,
                                 TimePoint now) {
-  auto& limits = limits_[domain];
+  auto& limits = domain_scope(domain);
   limits.suspension = std::move(suspension);
-  keep_suspension(domain, *limits.suspension, now);
+  keep_suspension("domain", domain, *limits.suspension, now);
   auto const known = known_index_.find(domain);
   if (known == known_index_.end()) return;
   known->second->site->defer_domain(domain, suspended(domain, *limits.suspension, context_.clock),
@@ -247,6 +309,27 @@ bool Dispatcher::resume_domain(std::string const& domain, TimePoint) {
   it->second.suspension.reset();
   context_.store.erase(state::Kind::Suspension, site::suspension_key("domain", domain));
   return true;
+}
+
+void Dispatcher::suspend_tenant(std::string const& name, site::Suspension suspension,
+                                TimePoint now) {
+  auto& scope = context_.scopes.tenant(name).scope;
+  scope.suspension = std::move(suspension);
+  keep_suspension("tenant", name, *scope.suspension, now);
+  auto const outcome = suspended(scope.title(), *scope.suspension, context_.clock);
+  for (auto& [unused, site] : sites_) site->defer_tenant(scope, outcome, now);
+}
+
+bool Dispatcher::resume_tenant(std::string const& name, TimePoint) {
+  auto* const tenant = context_.scopes.find_tenant(name);
+  if (tenant == nullptr || !tenant->scope.suspension) return false;
+  tenant->scope.suspension.reset();
+  context_.store.erase(state::Kind::Suspension, site::suspension_key("tenant", name));
+  return true;
+}
+
+site::Scope& Dispatcher::domain_scope(std::string const& domain) {
+  return limits_.try_emplace(domain, site::Level::Domain, domain).first->second;
 }
 
 bool Dispatcher::flush(std::string const& name, std::string_view reason, TimePoint now) {
@@ -277,16 +360,12 @@ void Dispatcher::reconfigure(Settings const& settings, TimePoint now) {
   settings_ = settings;
   context_.hostname = settings.hostname;
   context_.max_wait = settings.lmtp.max_wait;
+  context_.scopes.reconfigure(settings);
+  tenants_.set_trust_unsigned(settings.lmtp.trust_unsigned_tenant);
   // Entries are kept for permits that are out; a domain without a section has no limits.
-  for (auto& [domain, limits] : limits_) {
-    limits.connections.reconfigure(std::nullopt);
-    limits.rate.reconfigure({});
-  }
-  for (auto const& [domain, of_domain] : settings.domains) {
-    auto& limits = limits_[domain];
-    limits.connections.reconfigure(of_domain.max_connections);
-    limits.rate.reconfigure(of_domain.rate);
-  }
+  for (auto& [domain, limits] : limits_) limits.reconfigure({});
+  for (auto const& [domain, of_domain] : settings.domains)
+    domain_scope(domain).reconfigure(of_domain);
   context_.tls.domains.clear();
   for (auto const& [domain, of_domain] : settings.domains)
     if (of_domain.tls || !of_domain.tls_match.empty())

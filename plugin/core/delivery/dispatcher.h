@@ -16,6 +16,7 @@
 #include "core/delivery/context.h"
 #include "core/delivery/delivery.h"
 #include "core/delivery/site.h"
+#include "core/delivery/tenant_finder.h"
 
 namespace mailpool::delivery {
 
@@ -50,6 +51,9 @@ class Dispatcher final : private TransactionSink {
   bool resume_site(std::string const& name, TimePoint now);
   void suspend_domain(std::string const& domain, site::Suspension suspension, TimePoint now);
   bool resume_domain(std::string const& domain, TimePoint now);
+  /// Also one that has no section of its own.
+  void suspend_tenant(std::string const& name, site::Suspension suspension, TimePoint now);
+  bool resume_tenant(std::string const& name, TimePoint now);
   bool flush(std::string const& name, std::string_view reason, TimePoint now);
 
   // What survives a restart (dispatcher_state.cc).
@@ -68,6 +72,8 @@ class Dispatcher final : private TransactionSink {
   /// Before the commit point: 451; after it nothing can be done.
   void stop(TimePoint now);
   void reconfigure(Settings const& settings, TimePoint now);
+  /// The keys that the milter's seals are opened with; none: no seal is believed.
+  void set_seal_keys(std::optional<SealKeys> keys) { tenants_.set_keys(std::move(keys)); }
 
   // For status.
   [[nodiscard]] bool is_draining() const { return context_.is_draining; }
@@ -81,8 +87,14 @@ class Dispatcher final : private TransactionSink {
   [[nodiscard]] Site const* find_site(std::string_view name) const;
   /// The site that a domain was last seen at.
   [[nodiscard]] Site const* site_of_domain(std::string const& domain) const;
-  [[nodiscard]] DomainLimits const* limits_of(std::string const& domain) const;
-  [[nodiscard]] std::map<std::string, DomainLimits> const& domain_limits() const { return limits_; }
+  [[nodiscard]] site::Scope const* limits_of(std::string const& domain) const;
+  [[nodiscard]] std::map<std::string, site::Scope> const& domain_limits() const { return limits_; }
+  [[nodiscard]] Scopes const& scopes() const { return context_.scopes; }
+  /// What a transaction to this domain would be under, if its message had this sender and tenant;
+  /// for `explain`. It has no delivery.
+  [[nodiscard]] Transaction probe(std::string const& domain,
+                                  std::shared_ptr<route::Route const> route,
+                                  Envelope const& envelope);
   /// Settings that a site of this name has or would get.
   [[nodiscard]] SiteSettings const& settings_for(std::string const& site) const;
   /// Calls back with each known domain of a site, most recently used first.
@@ -109,10 +121,19 @@ class Dispatcher final : private TransactionSink {
                  std::shared_ptr<route::Route const> route, TimePoint now) override;
 
   Site& site_for(route::Route const& route);
+  /// What a transaction is answered at once: mailpool is draining, or an operator has suspended it.
+  [[nodiscard]] std::optional<Outcome> refusal_of(Transaction const& transaction,
+                                                  TimePoint now) const;
+  void find_tenant(Envelope& envelope, TimePoint now);
+  site::Scope& domain_scope(std::string const& domain);
+  /// Whose limits the message's transactions to this domain of this site are under.
+  void assign_levels(Transaction& transaction, Envelope const& envelope);
   void remember(std::string const& domain, Site& site, TimePoint now);
   Site& site_by_name(std::string const& name);
   void restore_periods(Site& site);
-  void keep_suspension(std::string const& domain, site::Suspension& suspension, TimePoint now);
+  /// `what` is suspended: "domain" or "tenant".
+  void keep_suspension(std::string_view what, std::string const& name, site::Suspension& suspension,
+                       TimePoint now);
   void schedule(Site& site);
   void forget_unused(TimePoint now);
   Site* find(std::string const& name);
@@ -120,7 +141,8 @@ class Dispatcher final : private TransactionSink {
   Settings settings_;
   route::Router& router_;
   Context& context_;
-  std::map<std::string, DomainLimits>
+  TenantFinder tenants_;
+  std::map<std::string, site::Scope>
       limits_;  ///< only domains with limits or a suspension of their own
   std::map<std::string, std::unique_ptr<Site>, std::less<>> sites_;
   std::unordered_map<std::string, Site*> site_index_;

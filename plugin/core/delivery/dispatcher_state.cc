@@ -5,6 +5,7 @@
 #include "core/base/text.h"
 #include "core/delivery/dispatcher.h"
 #include "core/site/suspension_record.h"
+#include "core/site/warm_up_record.h"
 
 namespace mailpool::delivery {
 
@@ -19,6 +20,10 @@ std::size_t Dispatcher::restore(TimePoint now) {
     // Others come with their first message: there may be very many of them.
     if (settings_.sites.contains(record.key)) site_by_name(record.key);
   }
+  for (auto const& record : context_.store.take_loaded(Kind::WarmUp))
+    if (auto const kept = site::warm_up_of(record))
+      if (auto* const source = context_.scopes.find_source(kept->source))
+        source->warm_up.restore(kept->site, kept->day, kept->sent);
   std::size_t in_force = 0;
   for (auto const& record : context_.store.take_loaded(Kind::Suspension)) {
     auto const suspension = site::suspension_of(record, wall_now, now);
@@ -32,6 +37,8 @@ std::size_t Dispatcher::restore(TimePoint now) {
     }
     if (what == "domain")
       suspend_domain(name, *suspension, now);
+    else if (what == "tenant")
+      suspend_tenant(name, *suspension, now);
     else if (what == "site")
       site_by_name(name).suspend(*suspension, now);
     ++in_force;
@@ -68,17 +75,20 @@ void Site::keep_periods() {
   context_.store.put(Kind::Counter, name_, periods_.to_value(), periods_.expires());
 }
 
-void Dispatcher::keep_suspension(std::string const& domain, site::Suspension& suspension,
-                                 TimePoint now) {
-  site::keep(suspension, site::suspension_key("domain", domain), context_.store,
-             context_.clock.wall(now), now);
+void Dispatcher::keep_suspension(std::string_view what, std::string const& name,
+                                 site::Suspension& suspension, TimePoint now) {
+  site::keep(suspension, site::suspension_key(what, name), context_.store, context_.clock.wall(now),
+             now);
 }
 
 void Dispatcher::keep_suspensions(TimePoint now) {
   for (auto& [name, site] : sites_) site->keep_suspension(now);
   for (auto& [domain, limits] : limits_)
     if (limits.suspension && limits.suspension->until > now)
-      keep_suspension(domain, *limits.suspension, now);
+      keep_suspension("domain", domain, *limits.suspension, now);
+  for (auto const& [name, tenant] : context_.scopes.tenants())
+    if (tenant->scope.suspension && tenant->scope.suspension->until > now)
+      keep_suspension("tenant", name, *tenant->scope.suspension, now);
 }
 
 }  // namespace mailpool::delivery

@@ -1,12 +1,17 @@
 #pragma once
-// Who of a site's waiting transactions goes next: domains in turn, within a domain messages in
-// turn, within a message in order.
+// Who of a site's waiting transactions goes next. Those with the same tenant and sender domain
+// stand in one group; groups take turns in proportion to the tenant's priority. Within a group
+// domains go in turn, within a domain messages in turn, within a message in order.
 
+#include <algorithm>
 #include <cstdint>
 #include <list>
+#include <map>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "core/delivery/transaction.h"
 
@@ -19,6 +24,7 @@ class FairQueue {
     Taken,       ///< remove it; its message and its domain go to the end of their rings
     Keep,        ///< leave it; show the next message of the domain
     SkipDomain,  ///< leave it; the domain is at a limit
+    SkipGroup,   ///< leave it; the tenant, the sender domain or its source is at a limit
     Stop,        ///< leave it; nothing further can go
   };
 
@@ -27,15 +33,17 @@ class FairQueue {
   FairQueue& operator=(FairQueue const&) = delete;
 
   void push(Transaction& transaction);
-  /// In front of its domain, and its domain in front of the others: a retry keeps its place.
+  /// In front of its domain, its domain in front of the others, its group's turn is next: a retry
+  /// keeps its place.
   void push_front(Transaction& transaction);
   bool remove(Transaction const& transaction);
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] bool is_empty() const { return size_ == 0; }
-  [[nodiscard]] std::size_t domains() const { return ring_.size(); }
+  [[nodiscard]] std::size_t domains() const;
+  [[nodiscard]] std::size_t groups() const { return groups_.size(); }
 
-  /// Shows each domain's next transactions in turn, once around. The visitor must not change the
-  /// queue.
+  /// Shows transactions in the order in which they should go, until each was taken, kept or
+  /// skipped. The visitor must not change the queue.
   template <class Visitor>
   void visit(Visitor&& visitor);
   /// Shows every waiting transaction, in no particular order; the visitor must not change the
@@ -51,30 +59,56 @@ class FairQueue {
   struct DomainLine {
     std::string domain;
     std::list<MessageLine> messages;
+    std::uint64_t done_in = 0;  ///< the visit that has nothing more to ask of it
   };
   using Ring = std::list<DomainLine>;
+  using Key = std::pair<site::Scope const*, site::Scope const*>;  ///< tenant, sender domain
+  struct Group {
+    Key key;
+    std::uint64_t stride = 0;  ///< what one turn costs: the less, the more often it goes
+    std::uint64_t turn = 0;    ///< the group with the lowest goes next
+    std::uint64_t since = 0;   ///< of two alike the one that took its turn longer ago
+    Ring ring;
+    std::unordered_map<std::string_view, Ring::iterator> by_domain;  ///< keys point into the lines
+    Ring::iterator next;                                             ///< while visited
+  };
 
-  DomainLine& line_of(Transaction const& transaction, bool in_front);
-  /// Removes the first transaction of `message`, which stands in `domain`; true if the domain's
-  /// line is empty now.
-  bool take_first(DomainLine& domain, std::list<MessageLine>::iterator message);
+  static Key key_of(Transaction const& t) { return {t.levels.tenant, t.levels.sender_domain}; }
+  Group& group_of(Transaction const& transaction);
+  DomainLine& line_of(Group& group, Transaction const& transaction, bool in_front);
+  /// Removes the first transaction of `message`, which stands in `domain`.
+  void take_first(DomainLine& domain, std::list<MessageLine>::iterator message);
+  void took(Group& group, Ring::iterator line, bool kept_some);
+  [[nodiscard]] std::vector<Group*> begin_visit();
+  static bool goes_later(Group const* a, Group const* b) {
+    return std::pair(a->turn, a->since) > std::pair(b->turn, b->since);
+  }
+  /// Shows transactions of one line; Keep: every message was kept.
   template <class Visitor>
-  Verdict visit_domain(DomainLine& domain, Visitor&& visitor, bool& took);
+  Verdict visit_line(Group& group, Visitor&& visitor);
 
-  Ring ring_;
-  std::unordered_map<std::string_view, Ring::iterator> by_domain_;  ///< keys point into the lines
+  std::map<Key, Group> groups_;
   std::size_t size_ = 0;
+  std::uint64_t turn_ = 0;   ///< of the group that went last: where a new one begins
+  std::uint64_t clock_ = 0;  ///< counts turns
+  std::uint64_t visit_ = 0;
 };
 
 template <class Visitor>
-FairQueue::Verdict FairQueue::visit_domain(DomainLine& domain, Visitor&& visitor, bool& took) {
-  took = false;
-  for (auto message = domain.messages.begin(); message != domain.messages.end(); ++message) {
+FairQueue::Verdict FairQueue::visit_line(Group& group, Visitor&& visitor) {
+  auto const line = group.next++;
+  if (line->done_in == visit_) return Verdict::Keep;
+  line->done_in = visit_;
+  bool kept_some = false;
+  for (auto message = line->messages.begin(); message != line->messages.end(); ++message) {
     auto const verdict = visitor(*message->transactions.front());
-    if (verdict == Verdict::Keep) continue;
+    if (verdict == Verdict::Keep) {
+      kept_some = true;
+      continue;
+    }
     if (verdict == Verdict::Taken) {
-      took = true;
-      take_first(domain, message);
+      take_first(*line, message);
+      took(group, line, kept_some);
     }
     return verdict;
   }
@@ -83,29 +117,28 @@ FairQueue::Verdict FairQueue::visit_domain(DomainLine& domain, Visitor&& visitor
 
 template <class Visitor>
 void FairQueue::visit(Visitor&& visitor) {
-  auto const rounds = ring_.size();
-  auto at = ring_.begin();
-  for (std::size_t i = 0; i < rounds && at != ring_.end(); ++i) {
-    auto const here = at++;
-    bool took = false;
-    auto const verdict = visit_domain(*here, visitor, took);
-    if (took) {
-      if (here->messages.empty()) {
-        by_domain_.erase(here->domain);
-        ring_.erase(here);
-      } else {
-        ring_.splice(ring_.end(), ring_, here);
-      }
-    }
+  auto open = begin_visit();
+  while (!open.empty()) {
+    auto& group = *open.front();
+    std::pop_heap(open.begin(), open.end(), &goes_later);
+    open.pop_back();
+    auto const verdict = visit_line(group, visitor);
     if (verdict == Verdict::Stop) return;
+    if (verdict == Verdict::Taken && group.ring.empty()) {
+      groups_.erase(group.key);
+    } else if (verdict != Verdict::SkipGroup && group.next != group.ring.end()) {
+      open.push_back(&group);
+      std::push_heap(open.begin(), open.end(), &goes_later);
+    }
   }
 }
 
 template <class Visitor>
 void FairQueue::for_each(Visitor&& visitor) const {
-  for (auto const& domain : ring_)
-    for (auto const& message : domain.messages)
-      for (auto* transaction : message.transactions) visitor(*transaction);
+  for (auto const& [key, group] : groups_)
+    for (auto const& domain : group.ring)
+      for (auto const& message : domain.messages)
+        for (auto* transaction : message.transactions) visitor(*transaction);
 }
 
 }  // namespace mailpool::delivery

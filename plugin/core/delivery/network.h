@@ -51,8 +51,9 @@ class Network {
  public:
   virtual ~Network() = default;
   /// `prohibited`: never connected to, unless the target may be local; checked on the address that
-  /// is really used. Own addresses too.
-  virtual std::unique_ptr<Transport> connect(route::Target const& target,
+  /// is really used. Own addresses too. `source`: the local address, of the target's family; null:
+  /// the kernel chooses.
+  virtual std::unique_ptr<Transport> connect(route::Target const& target, IpAddress const* source,
                                              std::vector<IpNetwork> const& prohibited,
                                              TransportEvents& events) = 0;
 };

@@ -18,10 +18,12 @@ Site::Site(std::string name, bool is_named, SiteSettings settings, Context& cont
       settings_(std::move(settings)),
       context_(context),
       rate_(settings_.rate),
+      recipient_rate_(settings_.recipient_rate),
       connect_rate_(settings_.connect_rate) {}
 
 Site::~Site() {
   assert(waiting_.is_empty() && "a site goes only when nothing waits at it");
+  leave_lines();  // its connections give back what it might otherwise be told of
 }
 
 void Site::enqueue(Transaction& transaction, TimePoint now) {
@@ -32,7 +34,7 @@ void Site::enqueue(Transaction& transaction, TimePoint now) {
   last_route_ = transaction.route;
   transaction.tls =
       tls_.policies_for(transaction.domain, *transaction.route, settings_, context_.tls);
-  last_purpose_ = {transaction.domain, transaction.tls};
+  last_purpose_ = {transaction.domain, transaction.tls, nullptr};
   if (suspension_) return defer(transaction, suspended_outcome(), now);
   if (waiting_.size() >= settings_.max_waiting) {
     auto const words =
@@ -68,6 +70,13 @@ void Site::pump(TimePoint now) {
   }
   keep_min_idle(now);
   set_deadline(now);
+  // Others may have a use for what is left of the room that this site was told of.
+  for (auto* limit : std::exchange(offered_, {})) limit->pass_on();
+}
+
+void Site::on_room(site::ConcurrencyLimit& limit) {
+  offered_.push_back(&limit);
+  be_pumped_at(context_.clock.now());
 }
 
 void Site::be_pumped_at(TimePoint t) {
@@ -128,6 +137,7 @@ void Site::reconfigure(SiteSettings settings, TimePoint now) {
       settings.source != settings_.source || settings.pipelining != settings_.pipelining ||
       settings.chunking != settings_.chunking;
   rate_.reconfigure(settings.rate);
+  recipient_rate_.reconfigure(settings.recipient_rate);
   connect_rate_.reconfigure(settings.connect_rate);
   settings_ = std::move(settings);
   tls_.forget_policies();
@@ -169,37 +179,50 @@ bool Site::is_forgettable(TimePoint now) const {
          now >= after(last_used_, unused_for);
 }
 
-site::Wait Site::what_to_wait_for(DomainLimits const* limits, TimePoint now) const {
+site::Wait Site::what_to_wait_for(Transaction const& probe, TimePoint now) const {
   if (suspension_) return {suspension_->until, Limit::Suspended};
-  auto const wait = limits_of(limits, now);
-  if (!wait.is_over()) return wait;
-  if (pool_.count(ConnectionState::Idle) > 0) return {};
+  auto const held = limits_of(probe, now).wait;
+  if (!held.is_over()) return held;
+  if (probe.source != nullptr)
+    if (auto const wait = source_limits(*probe.source, probe, now); !wait.is_over()) return wait;
+  auto const& idle = pool_.in(ConnectionState::Idle);
+  if (std::any_of(idle.begin(), idle.end(), [&](auto const& c) {
+        return static_cast<SmtpConnection const&>(*c).source() == probe.source;
+      }))
+    return {};
   if (pool_.open() >= settings_.max_connections) return {never, Limit::MaxConnections};
-  auto const connect = connect_rate_.earliest(now);
-  if (connect > now) return {connect, Limit::ConnectRate};
+  if (probe.route && !probe.route->targets.empty())
+    return may_open(probe.route->targets.front(), probe.source, now);
   return {};
 }
 
-std::string Site::words_for(site::Wait const& wait, DomainLimits const* limits,
-                            TimePoint now) const {
+std::string Site::words_for(site::Wait const& wait, TimePoint now) const {
   auto const next = wait.not_before == never || wait.not_before <= now
                         ? std::string("when one comes free")
                         : fmt::format("in {}", to_text(wait.not_before - now));
+  auto const reached = [&](std::string const& value) {
+    return fmt::format("{}: {} reached ({}), next {}", name_, site::name_of(wait.limit), value,
+                       next);
+  };
+  if (wait.limit == Limit::WarmUp)
+    return fmt::format(
+        "{}: {}, next {}", wait.scope->title(),
+        context_.scopes.find_source(wait.scope->name())->words_for(wait.limit, context_.today(now)),
+        next);
+  if (wait.scope != nullptr)
+    return fmt::format("{}: {}, next {}", wait.scope->title(), wait.scope->words_for(wait.limit),
+                       next);
   switch (wait.limit) {
     case Limit::Rate:
-      return fmt::format("{}: rate reached ({}), next {}", name_, rate_.rate().to_string(), next);
+      return reached(rate_.rate().to_string());
+    case Limit::RecipientRate:
+      return reached(recipient_rate_.rate().to_string());
     case Limit::ConnectRate:
-      return fmt::format("{}: connect_rate reached ({}), next {}", name_,
-                         connect_rate_.rate().to_string(), next);
+      return reached(connect_rate_.rate().to_string());
     case Limit::MaxConnections:
-      return fmt::format("{}: max_connections reached ({}), next {}", name_,
-                         settings_.max_connections, next);
-    case Limit::DomainRate:
-      return fmt::format("{}: rate of the domain reached ({}), next {}", name_,
-                         limits->rate.rate().to_string(), next);
-    case Limit::DomainMaxConnections:
-      return fmt::format("{}: max_connections of the domain reached ({}), next {}", name_,
-                         limits->connections.most().value_or(0), next);
+      return reached(fmt::format("{}", settings_.max_connections));
+    case Limit::MaxConnectionsPerHost:
+      return reached(fmt::format("{}", settings_.max_connections_per_host));
     case Limit::Connecting:
       return fmt::format("{}: no connection within max_wait ({})", name_,
                          to_text(context_.max_wait));
@@ -207,6 +230,7 @@ std::string Site::words_for(site::Wait const& wait, DomainLimits const* limits,
       return fmt::format("{}: backing_off, next {}: {}", name_, next, last_error_);
     case Limit::Suspended:
       return suspended_outcome().text;
+    case Limit::WarmUp:
     case Limit::None:
       break;
   }

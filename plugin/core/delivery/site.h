@@ -26,7 +26,7 @@ namespace mailpool::delivery {
 [[nodiscard]] Outcome suspended(std::string_view name, site::Suspension const& suspension,
                                 Clock const& clock);
 
-class Site final : private ConnectionOwner {
+class Site final : private ConnectionOwner, private site::RoomWaiter {
  public:
   Site(std::string name, bool is_named, SiteSettings settings, Context& context);
   ~Site() override;
@@ -59,6 +59,7 @@ class Site final : private ConnectionOwner {
   void defer_waiting(Outcome const& outcome, TimePoint now);
   /// Waiting transactions of one domain.
   void defer_domain(std::string const& domain, Outcome const& outcome, TimePoint now);
+  void defer_tenant(site::Scope const& tenant, Outcome const& outcome, TimePoint now);
   void reconfigure(SiteSettings settings, TimePoint now);
   /// Now, without QUIT: transactions before their commit point are answered 451.
   void stop(TimePoint now);
@@ -87,13 +88,14 @@ class Site final : private ConnectionOwner {
     return last_route_ ? std::string_view(last_route_->why_this_site) : std::string_view();
   }
   [[nodiscard]] site::RateLimit const& rate() const { return rate_; }
+  [[nodiscard]] site::RateLimit const& recipient_rate() const { return recipient_rate_; }
   [[nodiscard]] site::RateLimit const& connect_rate() const { return connect_rate_; }
   [[nodiscard]] std::size_t in_flight() const { return pool_.count(pool::ConnectionState::Busy); }
-  /// What a transaction of a domain with these limits would wait for now; for `explain`.
-  [[nodiscard]] site::Wait what_to_wait_for(DomainLimits const* limits, TimePoint now) const;
-  /// "max_connections reached (5), next in 3s", for outcomes and status.
-  [[nodiscard]] std::string words_for(site::Wait const& wait, DomainLimits const* limits,
-                                      TimePoint now) const;
+  /// What a transaction at these levels, from one of these sources, would wait for now; for
+  /// `explain`.
+  [[nodiscard]] site::Wait what_to_wait_for(Transaction const& probe, TimePoint now) const;
+  /// "tenant acme: rate reached (5/s), next in 3s", for outcomes and status.
+  [[nodiscard]] std::string words_for(site::Wait const& wait, TimePoint now) const;
   /// Nothing is open, nothing waits, and nothing needs to be remembered: it may be forgotten.
   [[nodiscard]] bool is_forgettable(TimePoint now) const;
   std::size_t domains = 0;  ///< known domains that belong here; kept by the dispatcher
@@ -107,12 +109,25 @@ class Site final : private ConnectionOwner {
   void on_checked(SmtpConnection& connection, TimePoint now) override;
   void on_closed(SmtpConnection& connection, smtp::Closed const& closed, TimePoint now) override;
   [[nodiscard]] WallTime wall(TimePoint now) const override { return context_.clock.wall(now); }
+  void on_asked_to_leave(SmtpConnection& connection, std::string_view reason,
+                         TimePoint now) override {
+    close(connection, reason, now);
+  }
+  // RoomWaiter
+  void on_room(site::ConcurrencyLimit& limit) override;
 
   // Starting transactions (site_start.cc).
   bool start_some(TimePoint now);
   FairQueue::Verdict try_start(Transaction& transaction, TimePoint now);
   void start(Transaction& transaction, SmtpConnection& connection, TimePoint now);
-  [[nodiscard]] site::Wait limits_of(DomainLimits const* limits, TimePoint now) const;
+  /// What holds a transaction back, its source aside.
+  [[nodiscard]] site::Hold limits_of(Transaction const& transaction, TimePoint now) const;
+  FairQueue::Verdict try_sources(Transaction& transaction, TimePoint now);
+  [[nodiscard]] site::Wait source_limits(site::Source const& source, Transaction const& transaction,
+                                         TimePoint now) const;
+  void note_warm_up(site::Source& source, TimePoint now);
+  void note_wait(Transaction& transaction, site::Wait const& wait);
+  void stand_in_lines(Transaction const& transaction);
   [[nodiscard]] bool can_serve(SmtpConnection const& connection, Transaction const& transaction,
                                TimePoint now) const;
   [[nodiscard]] SmtpConnection* idle_for(Transaction const& transaction, TimePoint now);
@@ -125,16 +140,24 @@ class Site final : private ConnectionOwner {
   [[nodiscard]] std::size_t on_their_way(Transaction const& transaction, TimePoint now) const;
   [[nodiscard]] bool has_live_connection(Transaction const& transaction, TimePoint now) const;
   bool make_room(TimePoint now);
-  /// What a connection is opened under: whose mail, and what that requires of TLS.
+  /// What a connection is opened under: whose mail, what that requires of TLS, and from where.
   struct Purpose {
     std::string domain;
     SiteTls::Shared tls;
+    site::Source* source = nullptr;
   };
+  [[nodiscard]] site::Wait may_open(route::Target const& target, site::Source const* source,
+                                    TimePoint now) const;
+  [[nodiscard]] bool host_is_full(route::Target const& target) const;
+  void ask_for_room(route::Target const& target, site::Source* source, TimePoint now);
   void open(route::Target const& target, Purpose const& purpose, TimePoint now);
   [[nodiscard]] smtp::SessionSettings session_settings(route::Target const& target,
                                                        tls::Terms const& terms,
+                                                       site::Source const* source,
                                                        TimePoint now) const;
-  [[nodiscard]] pool::ReuseKey key_for(route::Target const& target, tls::Terms const& terms) const;
+  [[nodiscard]] pool::ReuseKey key_for(route::Target const& target, tls::Terms const& terms,
+                                       site::Source const* source) const;
+  [[nodiscard]] std::string const& ehlo_name(site::Source const* source) const;
   [[nodiscard]] bool may_be_tried(route::Target const& target, Transaction const& transaction,
                                   TimePoint now) const;
   void keep_min_idle(TimePoint now);
@@ -151,8 +174,8 @@ class Site final : private ConnectionOwner {
     return suspended(name_, *suspension_, context_.clock);
   }
   void fail_unreachable(TimePoint now);
-  /// Of one domain, or of all for null.
-  void defer_waiting(std::string const* domain, Outcome const& outcome, TimePoint now);
+  template <class Concerned>
+  void defer_those(Concerned&& concerned, Outcome const& outcome, TimePoint now);
   void give_up_overdue(TimePoint now);
   void judge_tls(SmtpConnection& connection, TimePoint now);
   void report_tls(SmtpConnection const& connection, std::optional<tls::Objection> const& against,
@@ -174,6 +197,7 @@ class Site final : private ConnectionOwner {
   pool::Pool pool_;
   FairQueue waiting_;
   site::RateLimit rate_;
+  site::RateLimit recipient_rate_;
   site::RateLimit connect_rate_;
   site::EndpointHealth health_;
   SiteTls tls_;
@@ -190,7 +214,8 @@ class Site final : private ConnectionOwner {
   Purpose last_purpose_;                            ///< likewise
   std::vector<SmtpConnection*> started_;  ///< to be settled once the queue is not being visited
   std::vector<Transaction*>
-      unreachable_;          ///< found to have no endpoint left while the queue was being visited
+      unreachable_;  ///< found to have no endpoint left while the queue was being visited
+  std::vector<site::ConcurrencyLimit*> offered_;  ///< room that it was told of, to be passed on
   std::size_t lacking_ = 0;  ///< waiting ones that found no connection, in this look at the queue
   bool wants_turn_ = false;
 };

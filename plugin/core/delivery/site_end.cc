@@ -122,7 +122,7 @@ void Site::on_finished(SmtpConnection& connection, smtp::TransactionResult&& res
     if (!result.results[i].may_retry || result.retry == smtp::Retry::Nothing)
       conclude(transaction, &connection, transaction.recipients[i], result.results[i].outcome, now);
   transaction.lease.give_back();
-  transaction.domain_permit.give_back();
+  transaction.permits.give_back();
   if (result.retry == smtp::Retry::Nothing) {
     finish(transaction);
   } else if (!retry(transaction, connection, result, now)) {
@@ -188,7 +188,13 @@ void Site::conclude(Transaction& transaction, SmtpConnection const* connection,
   if (!std::exchange(is_counted_, true)) context_.counted.push_back(this);
   if (outcome.kind != OutcomeKind::Delivered) last_error_ = outcome.text;
   Relay relay;
-  if (connection != nullptr) relay = {connection->endpoint().to_string(), connection->uses()};
+  if (connection != nullptr)
+    relay = {connection->endpoint().to_string(),
+             connection->source() == nullptr ? std::string() : connection->source()->name(),
+             connection->uses()};
+  if (auto* const tenant =
+          context_.scopes.find_tenant(transaction.delivery->message().envelope.tenant))
+    tenant->count(outcome.kind);
   transaction.delivery->complete(recipient, outcome, &transaction, relay, now);
 }
 
@@ -203,23 +209,28 @@ void Site::defer(Transaction& transaction, Outcome const& outcome, TimePoint now
   finish(transaction);
 }
 
-void Site::defer_waiting(Outcome const& outcome, TimePoint now) {
-  defer_waiting(nullptr, outcome, now);
-}
-
-void Site::defer_domain(std::string const& domain, Outcome const& outcome, TimePoint now) {
-  defer_waiting(&domain, outcome, now);
-}
-
-void Site::defer_waiting(std::string const* domain, Outcome const& outcome, TimePoint now) {
+template <class Concerned>
+void Site::defer_those(Concerned&& concerned, Outcome const& outcome, TimePoint now) {
   std::vector<Transaction*> all;
   waiting_.for_each([&](Transaction& t) {
-    if (domain == nullptr || t.domain == *domain) all.push_back(&t);
+    if (concerned(t)) all.push_back(&t);
   });
   for (auto* transaction : all) {
     waiting_.remove(*transaction);
     defer(*transaction, outcome, now);
   }
+}
+
+void Site::defer_waiting(Outcome const& outcome, TimePoint now) {
+  defer_those([](Transaction const&) { return true; }, outcome, now);
+}
+
+void Site::defer_domain(std::string const& domain, Outcome const& outcome, TimePoint now) {
+  defer_those([&](Transaction const& t) { return t.domain == domain; }, outcome, now);
+}
+
+void Site::defer_tenant(site::Scope const& tenant, Outcome const& outcome, TimePoint now) {
+  defer_those([&](Transaction const& t) { return t.levels.tenant == &tenant; }, outcome, now);
 }
 
 void Site::give_up_overdue(TimePoint now) {
@@ -232,7 +243,7 @@ void Site::give_up_overdue(TimePoint now) {
     auto const wait = transaction->wait.is_over() ? blocked_ : transaction->wait;
     auto const code =
         wait.limit == Limit::Connecting ? EnhancedCode{4, 4, 1} : EnhancedCode{4, 7, 1};
-    defer(*transaction, Outcome::local(451, code, words_for(wait, transaction->limits, now)), now);
+    defer(*transaction, Outcome::local(451, code, words_for(wait, now)), now);
   }
 }
 
@@ -266,6 +277,13 @@ Outcome Site::unreachable(Transaction const& transaction, TimePoint now) const {
     last = &*record->last_failure;
     next = std::min(next, record->not_before);
   }
+  auto const* source = transaction.source;
+  if (last == nullptr && source != nullptr &&
+      std::none_of(transaction.route->targets.begin(), transaction.route->targets.end(),
+                   [&](auto const& t) { return source->reaches(t.address.family()); }))
+    return Outcome::local(451, {4, 4, 1},
+                          fmt::format("{}: source {} has no address of the family of its hosts",
+                                      name_, source->name()));
   if (last == nullptr)
     if (auto forbidden = forbidden_by_policy(transaction)) return std::move(*forbidden);
   if (last == nullptr)
@@ -366,6 +384,7 @@ void Site::on_closed(SmtpConnection& connection, smtp::Closed const& closed, Tim
         name_, endpoint.to_string(), connection.id(), printable(closed.reason), connection.uses(),
         seconds(now - connection.opened_at())));
   --context_.connections_open;
+  connection.give_back_permits();
   context_.bury(pool_.remove(connection));
   be_pumped_at(now);
 }

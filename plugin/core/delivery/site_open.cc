@@ -31,8 +31,7 @@ smtp::TlsMode mode_of(tls::Policy const& policy) {
 
 Verdict Site::provide_connection(Transaction& transaction, TimePoint now) {
   auto wait_for = [&](Limit limit, TimePoint not_before) {
-    transaction.wait = {not_before, limit};
-    if (blocked_.is_over() || not_before < blocked_.not_before) blocked_ = transaction.wait;
+    note_wait(transaction, {not_before, limit});
   };
   ++lacking_;
   auto const coming = on_their_way(transaction, now);
@@ -70,11 +69,12 @@ Verdict Site::provide_connection(Transaction& transaction, TimePoint now) {
     wait_for(Limit::MaxConnections, never);
     return Verdict::Keep;
   }
-  if (auto const t = connect_rate_.earliest(now); t > now) {
-    wait_for(Limit::ConnectRate, t);
+  if (auto const wait = may_open(*target, transaction.source, now); !wait.is_over()) {
+    ask_for_room(*target, transaction.source, now);
+    note_wait(transaction, wait);
     return Verdict::Keep;
   }
-  open(*target, {transaction.domain, transaction.tls}, now);
+  open(*target, {transaction.domain, transaction.tls, transaction.source}, now);
   wait_for(Limit::Connecting, never);
   return Verdict::Keep;
 }
@@ -86,7 +86,43 @@ route::Target const* Site::next_target(Transaction const& transaction, TimePoint
     for (auto const& t : targets)
       if (endpoint_of(t) == *transaction.preferred && is_fit(t)) return &t;
   auto const found = std::find_if(targets.begin(), targets.end(), is_fit);
-  return found == targets.end() ? nullptr : &*found;
+  if (found == targets.end()) return nullptr;
+  if (!host_is_full(*found)) return &*found;
+  // Another of the same preference has room, perhaps; a less preferred one is for hosts that fail.
+  auto const roomy = std::find_if(found, targets.end(), [&](route::Target const& t) {
+    return t.preference == found->preference && is_fit(t) && !host_is_full(t);
+  });
+  return roomy == targets.end() ? &*found : &*roomy;
+}
+
+bool Site::host_is_full(route::Target const& target) const {
+  auto const most = settings_.max_connections_per_host;
+  return most != 0 && context_.scopes.open_to(target.address, target.port) >= most;
+}
+
+site::Wait Site::may_open(route::Target const& target, site::Source const* source,
+                          TimePoint now) const {
+  site::Wait wait;
+  if (auto const t = connect_rate_.earliest(now); t > now) wait = {t, Limit::ConnectRate};
+  wait = later_of(wait, context_.scopes.total().may_open(now));
+  if (source != nullptr) wait = later_of(wait, source->scope.may_open(now));
+  if (host_is_full(target)) wait = later_of(wait, {never, Limit::MaxConnectionsPerHost});
+  return wait;
+}
+
+void Site::ask_for_room(route::Target const& target, site::Source* source, TimePoint now) {
+  auto& scopes = context_.scopes;
+  auto ask = [&](site::Scope& scope) {
+    if (scope.connections.has_room()) return;
+    scope.connections.stand_in_line(*this);
+    scopes.make_room(scope, now);
+  };
+  ask(scopes.total());
+  if (source != nullptr) ask(source->scope);
+  if (!host_is_full(target)) return;
+  auto& host = scopes.host(target.address, target.port);
+  host.reconfigure(settings_.max_connections_per_host);
+  host.stand_in_line(*this);
 }
 
 std::size_t Site::on_their_way(Transaction const& transaction, TimePoint now) const {
@@ -115,6 +151,8 @@ bool Site::make_room(TimePoint now) {
 
 void Site::open(route::Target const& target, Purpose const& purpose, TimePoint now) {
   auto const& terms = purpose.tls->of(target.host);
+  auto* const source = purpose.source;
+  auto& scopes = context_.scopes;
   connect_rate_.take(now);
   ++counters_.opened;
   ++context_.totals.opened;
@@ -124,24 +162,40 @@ void Site::open(route::Target const& target, Purpose const& purpose, TimePoint n
   auto const jitter = settings_.max_lifetime / 10 * context_.random.number(1001) / 1000;
   SmtpConnection::Start start;
   start.id = context_.next_connection_id();
-  start.key = key_for(target, terms);
+  start.key = key_for(target, terms, source);
   start.domain = purpose.domain;
   start.policies = purpose.tls;
   start.target = target;
+  start.source = source;
+  start.scopes = &scopes;
+  start.permits.total = scopes.total().open(now);
+  if (source != nullptr) start.permits.source = source->scope.open(now);
+  auto& host = scopes.host(target.address, target.port);
+  host.reconfigure(settings_.max_connections_per_host == 0
+                       ? std::nullopt
+                       : std::optional(settings_.max_connections_per_host));
+  start.permits.host = host.take();
   start.expires_at = after(now, settings_.max_lifetime - jitter);
   start.connect_timeout = settings_.connect_timeout;
   start.prohibited = &settings_.prohibited;
-  start.session = session_settings(target, terms, now);
+  start.session = session_settings(target, terms, source, now);
   pool_.add(std::make_unique<SmtpConnection>(std::move(start), static_cast<ConnectionOwner&>(*this),
                                              context_.network, now));
 }
 
-pool::ReuseKey Site::key_for(route::Target const& target, tls::Terms const& terms) const {
+std::string const& Site::ehlo_name(site::Source const* source) const {
+  return source == nullptr || source->ehlo_name().empty() ? context_.hostname : source->ehlo_name();
+}
+
+pool::ReuseKey Site::key_for(route::Target const& target, tls::Terms const& terms,
+                             site::Source const* source) const {
   pool::ReuseKey key;
   key.mx_host = target.host;
   key.address = target.address;
   key.port = target.port;
-  key.ehlo_name = context_.hostname;
+  if (source != nullptr)
+    key.source = source->address_for(target.address.family()).value_or(IpAddress{});
+  key.ehlo_name = ehlo_name(source);
   if (settings_.tls_settings.wrapper) {
     key.tls = pool::WireTls::Implicit;
   } else if (terms.policy.uses_tls()) {
@@ -152,12 +206,12 @@ pool::ReuseKey Site::key_for(route::Target const& target, tls::Terms const& term
 }
 
 smtp::SessionSettings Site::session_settings(route::Target const& target, tls::Terms const& terms,
-                                             TimePoint now) const {
+                                             site::Source const* source, TimePoint now) const {
   auto const endpoint = endpoint_of(target);
   auto const* record = health_.find(endpoint);
   smtp::SessionSettings s;
   s.relay = endpoint.to_string();
-  s.ehlo_name = context_.hostname;
+  s.ehlo_name = ehlo_name(source);
   s.tls = mode_of(terms.policy);
   s.tls_because = terms.policy.because;
   s.implicit_tls = settings_.tls_settings.wrapper;
@@ -184,14 +238,19 @@ smtp::SessionSettings Site::session_settings(route::Target const& target, tls::T
 void Site::keep_min_idle(TimePoint now) {
   if (settings_.min_idle == 0 || !last_route_ || suspension_ || context_.is_draining) return;
   auto const wanted = std::min(settings_.min_idle, settings_.max_connections);
+  auto* const sources = context_.scopes.find_group(settings_.source);
+  auto* const source = sources == nullptr ? nullptr : sources->next();
   while (pool_.open() < wanted) {
     auto const& targets = last_route_->targets;
     auto const target = std::find_if(targets.begin(), targets.end(), [&](auto const& t) {
       return !health_.is_backing_off(endpoint_of(t), now) &&
-             tls_.may_try(last_purpose_.tls->of(t.host).policy, endpoint_of(t), now);
+             tls_.may_try(last_purpose_.tls->of(t.host).policy, endpoint_of(t), now) &&
+             (source == nullptr || source->reaches(t.address.family()));
     });
-    if (target == targets.end() || connect_rate_.earliest(now) > now) return;
-    open(*target, last_purpose_, now);
+    if (target == targets.end() || !may_open(*target, source, now).is_over()) return;
+    auto purpose = last_purpose_;
+    purpose.source = source;
+    open(*target, purpose, now);
   }
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cassert>
+#include <utility>
 
 namespace mailpool::delivery {
 
@@ -13,11 +14,42 @@ SmtpConnection::SmtpConnection(Start start, ConnectionOwner& owner, Network& net
       domain_(std::move(start.domain)),
       policies_(std::move(start.policies)),
       skips_tls_(start.session.skip_starttls),
+      source_(start.source),
+      permits_(std::move(start.permits)),
+      scopes_(*start.scopes),
       connect_by_(after(now, start.connect_timeout)),
       session_(std::move(start.session), now),
-      transport_(network.connect(target_, *start.prohibited, *this)) {}
+      transport_(network.connect(target_, key().source == IpAddress{} ? nullptr : &key().source,
+                                 *start.prohibited, *this)) {}
 
-SmtpConnection::~SmtpConnection() = default;
+SmtpConnection::~SmtpConnection() {
+  if (idle_place_) scopes_.idle.erase(*idle_place_);
+  give_back_permits();
+}
+
+bool SmtpConnection::is_counted_in(site::Scope const& scope) const {
+  return &scope == &scopes_.total() || (source_ != nullptr && &scope == &source_->scope);
+}
+
+void SmtpConnection::on_state(pool::ConnectionState state) {
+  if (idle_place_) scopes_.idle.erase(*std::exchange(idle_place_, std::nullopt));
+  if (state == pool::ConnectionState::Idle)
+    idle_place_ = scopes_.idle.insert(scopes_.idle.end(), this);
+  if (state != pool::ConnectionState::Closing || is_leaving_) return;
+  is_leaving_ = true;
+  ++scopes_.total().leaving;
+  if (source_ != nullptr) ++source_->scope.leaving;
+}
+
+void SmtpConnection::give_back_permits() {
+  if (std::exchange(is_leaving_, false)) {
+    --scopes_.total().leaving;
+    if (source_ != nullptr) --source_->scope.leaving;
+  }
+  bool const had_host = bool(permits_.host);
+  permits_ = {};
+  if (had_host) scopes_.forget_if_unused(target_.address, target_.port);
+}
 
 pool::ConnectionState SmtpConnection::state_after_use() const {
   if (session_.is_idle()) return pool::ConnectionState::Idle;

@@ -2,11 +2,13 @@
 // A pooled SMTP connection: the conversation, its transport, and the transaction that it is leased
 // for.
 
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "core/delivery/network.h"
+#include "core/delivery/scopes.h"
 #include "core/delivery/transaction.h"
 #include "core/pool/connection.h"
 #include "core/smtp/session.h"
@@ -25,6 +27,9 @@ class ConnectionOwner {
   virtual void on_finished(SmtpConnection& connection, smtp::TransactionResult&& result,
                            TimePoint now) = 0;
   virtual void on_checked(SmtpConnection& connection, TimePoint now) = 0;
+  /// It is idle, and others need its room.
+  virtual void on_asked_to_leave(SmtpConnection& connection, std::string_view reason,
+                                 TimePoint now) = 0;
   virtual void on_closed(SmtpConnection& connection, smtp::Closed const& closed, TimePoint now) = 0;
   /// For the validity of certificates.
   [[nodiscard]] virtual WallTime wall(TimePoint now) const = 0;
@@ -37,6 +42,9 @@ class SmtpConnection final : public pool::Connection, private TransportEvents {
     std::uint64_t id = 0;
     pool::ReuseKey key;
     route::Target target;
+    site::Source* source = nullptr;  ///< where it is opened from; null: the kernel chooses
+    ConnectionPermits permits;
+    Scopes* scopes = nullptr;
     TimePoint expires_at{};
     Duration connect_timeout{};
     std::vector<IpNetwork> const* prohibited = nullptr;  ///< only used while the connection is made
@@ -51,6 +59,7 @@ class SmtpConnection final : public pool::Connection, private TransportEvents {
   // pool::Connection
   [[nodiscard]] pool::ConnectionState state_after_use() const override;
   [[nodiscard]] TimePoint last_heard() const override;
+  void on_state(pool::ConnectionState state) override;
 
   /// Begins a transaction; the connection is leased for it. `transaction.wire` is ready. Outcomes
   /// come by settle(). What the transaction requires of TLS is asked here once more: without it
@@ -79,6 +88,15 @@ class SmtpConnection final : public pool::Connection, private TransportEvents {
   /// yet: why it never will, by what it was told to try.
   [[nodiscard]] std::optional<tls::Objection> objection(tls::Policy const& policy,
                                                         WallTime now) const;
+  [[nodiscard]] site::Source* source() const { return source_; }
+  /// Whether it holds a permit of the scope: that of all together, or its source's.
+  [[nodiscard]] bool is_counted_in(site::Scope const& scope) const;
+  /// An idle one: its owner is to close it.
+  void leave(std::string_view reason, TimePoint now) {
+    owner_.on_asked_to_leave(*this, reason, now);
+  }
+  /// It is closed on the wire.
+  void give_back_permits();
   [[nodiscard]] bool is_connected() const { return is_connected_; }
   [[nodiscard]] Duration connecting_took() const { return connecting_took_; }
   /// In words: "waiting for the reply to EHLO".
@@ -106,6 +124,11 @@ class SmtpConnection final : public pool::Connection, private TransportEvents {
   std::string domain_;
   std::shared_ptr<tls::Policies const> policies_;
   bool skips_tls_;
+  site::Source* source_;
+  ConnectionPermits permits_;
+  Scopes& scopes_;
+  std::optional<std::list<SmtpConnection*>::iterator> idle_place_;  ///< among Scopes::idle
+  bool is_leaving_ = false;
   TimePoint connect_by_;
   smtp::Session session_;
   std::unique_ptr<Transport> transport_;

@@ -12,9 +12,9 @@
 #include "core/base/time.h"
 #include "core/pool/pool.h"
 #include "core/route/router.h"
-#include "core/site/concurrency_limit.h"
 #include "core/site/endpoint_health.h"
-#include "core/site/rate_limit.h"
+#include "core/site/scope.h"
+#include "core/site/source.h"
 #include "core/site/wait.h"
 #include "core/smtp/transaction.h"
 
@@ -22,13 +22,6 @@ namespace mailpool::delivery {
 
 class Delivery;
 class Site;
-
-/// Limits of one domain of the configuration, below those of its site.
-struct DomainLimits {
-  site::ConcurrencyLimit connections;
-  site::RateLimit rate;
-  std::optional<site::Suspension> suspension;
-};
 
 /// When what happened, for delay= and delays= in the log.
 struct Timing {
@@ -46,7 +39,10 @@ struct Transaction {
   std::shared_ptr<route::Route const> route;
   Site* site = nullptr;
   std::shared_ptr<tls::Policies const> tls;  ///< what it requires of the hosts of its route
-  DomainLimits* limits = nullptr;            ///< null: the domain has none of its own
+  site::Levels levels;                       ///< whose limits it is under, beside its site's
+  std::uint32_t priority = usual_priority;
+  site::SourceGroup* sources = nullptr;  ///< null: the kernel chooses the local address
+  site::Source* source = nullptr;        ///< the one of these that it is to leave from
 
   TransactionState state = TransactionState::Waiting;
   TimePoint wait_until{};  ///< then it is deferred for max_wait
@@ -61,14 +57,15 @@ struct Transaction {
   std::vector<std::string> unfit_hosts;         ///< lack something that this message needs
   std::vector<Outcome> otherwise;  ///< what to answer, per recipient, if the retry cannot be had
 
-  // While sending.
+  [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(recipients.size()); }
   [[nodiscard]] bool is_unfit(std::string const& host) const {
     return std::find(unfit_hosts.begin(), unfit_hosts.end(), host) != unfit_hosts.end();
   }
 
+  // While sending.
   smtp::Transaction wire;
   pool::Lease lease;
-  site::Permit domain_permit;
+  site::Permits permits;
 };
 
 }  // namespace mailpool::delivery

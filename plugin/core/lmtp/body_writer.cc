@@ -67,6 +67,11 @@ void BodyWriter::on_content(std::string_view octets) {
     return refuse(
         554, {5, 4, 6},
         fmt::format("more than {} Received fields: the mail is going in circles", most_hops));
+  filter_.feed(octets, static_cast<FilteredSink&>(*this));
+}
+
+void BodyWriter::on_kept(std::string_view octets) {
+  if (refusal_) return;
   if (begun_) return store(octets);
   bool const is_known = header_.knows_newest() || held_.size() + octets.size() > most_held;
   if (!is_known) {
@@ -107,6 +112,8 @@ void BodyWriter::store(std::string_view octets) {
 
 void BodyWriter::finish() {
   header_.finish();
+  filter_.finish(static_cast<FilteredSink&>(*this));
+  envelope_.marks = filter_.take_marks();
   if (!begun_) begin();
   body_.has_leading_dot = decoder_.has_leading_dot();
   body_.has_utf8_header = body_.has_utf8_header || header_.has_eight_bit();

@@ -1,6 +1,6 @@
 #pragma once
 // A message's content on its way from the wire into storage: our Received field first, limits kept,
-// facts noted.
+// facts noted, and without the fields that tell its tenant.
 
 #include <cstddef>
 #include <cstdint>
@@ -9,13 +9,14 @@
 #include <string_view>
 
 #include "core/lmtp/server.h"
+#include "core/message/header_filter.h"
 #include "core/message/header_scan.h"
 #include "core/wire/dot_decoder.h"
 
 namespace mailpool::lmtp {
 
 /// Lives from DATA to the final dot. What it refuses is read to the end all the same, but not kept.
-class BodyWriter final : private wire::ContentSink {
+class BodyWriter final : private wire::ContentSink, private FilteredSink {
  public:
   /// References must outlive the writer. `max_size` 0: no limit. `expected`: SIZE=, 0 if unknown.
   BodyWriter(Envelope& envelope, ServerEvents& events, BodyStore& bodies, std::uint64_t max_size,
@@ -33,6 +34,7 @@ class BodyWriter final : private wire::ContentSink {
 
  private:
   void on_content(std::string_view octets) override;
+  void on_kept(std::string_view octets) override;
   void begin();
   void store(std::string_view octets);
   void finish();
@@ -43,6 +45,7 @@ class BodyWriter final : private wire::ContentSink {
   std::uint64_t const max_size_;
   wire::DotDecoder decoder_;
   HeaderScan header_;
+  HeaderFilter filter_;
   std::string held_;  ///< the beginning of the content, until its newest Received field has told
                       ///< the queue id
   Body body_;

@@ -15,6 +15,13 @@ struct Recipient {
                         ///< "[192.0.2.1]" for an address literal
 };
 
+/// What the header fields said that tell a message's tenant, before they were removed; nothing of
+/// it is believed yet.
+struct TenantMarks {
+  std::vector<std::string> seals;  ///< X-Mailpool-Seal
+  std::vector<std::string> names;  ///< X-Mailpool-Tenant
+};
+
 struct Envelope {
   std::string sender;  ///< without the angle brackets; empty for bounces
   std::vector<Recipient> recipients;
@@ -22,7 +29,10 @@ struct Envelope {
   bool eight_bit = false;  ///< the MTA said BODY=8BITMIME
   std::string queue_id;    ///< the MTA's, from XFORWARD IDENT or the newest Received line; else the
                            ///< manager's own
-  std::string client;      ///< who handed it over, for the log: "postfix[1234]"
+  std::string sender_domain;  ///< of the sender, as `domain` of a recipient; "" for none
+  TenantMarks marks;
+  std::string tenant;  ///< who sends, or "": found from the marks and the sender
+  std::string client;  ///< who handed it over, for the log: "postfix[1234]"
 };
 
 struct Message {

@@ -42,6 +42,8 @@ class Connection {
   /// Where a lease that is dropped leaves it: Idle only if nothing is outstanding and nothing
   /// unread, else Checking or Closing.
   [[nodiscard]] virtual ConnectionState state_after_use() const = 0;
+  /// It is in this state now.
+  virtual void on_state(ConnectionState) {}
   /// When the server last said something that was asked for.
   [[nodiscard]] virtual TimePoint last_heard() const = 0;
 

@@ -61,6 +61,7 @@ void Pool::enter(Connection& connection, ConnectionState state) {
   to.splice(to.begin(), list(connection.state_), connection.place_);
   connection.state_ = state;
   if (state == ConnectionState::Idle) connection.idle_since_ = connection.last_heard();
+  connection.on_state(state);
 }
 
 Lease Pool::lease(Connection& connection) {

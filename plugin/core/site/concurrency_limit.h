@@ -1,10 +1,13 @@
 #pragma once
-// A limit on how many at once; one unit of it is a permit that is given back when dropped.
+// A limit on how many at once; one unit of it is a permit that is given back when dropped. Who
+// finds no room can stand in line and is told when there is some.
 
 #include <cassert>
 #include <cstdint>
+#include <list>
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace mailpool::site {
 
@@ -32,13 +35,33 @@ class Permit {
   ConcurrencyLimit* limit_ = nullptr;
 };
 
-/// Must outlive its permits.
+/// Who waits for room under limits that it shares with others. Leaves every line when it goes.
+class RoomWaiter {
+ public:
+  RoomWaiter() = default;
+  virtual ~RoomWaiter();
+  RoomWaiter(RoomWaiter const&) = delete;
+  RoomWaiter& operator=(RoomWaiter const&) = delete;
+
+  /// There is room under `limit`, and this one was first in line; it left the line. Whoever does
+  /// not use the room passes it on (ConcurrencyLimit::pass_on), now or later. Nothing is taken in
+  /// here.
+  virtual void on_room(ConcurrencyLimit& limit) = 0;
+
+ protected:
+  /// To be called by a destructor whose members may still give back permits.
+  void leave_lines();
+
+ private:
+  friend class ConcurrencyLimit;
+  std::vector<ConcurrencyLimit*> lines_;
+};
+
+/// Must outlive its permits and the lines' waiters.
 class ConcurrencyLimit {
  public:
   explicit ConcurrencyLimit(std::optional<std::uint32_t> most = std::nullopt) : most_(most) {}
-  ~ConcurrencyLimit() {
-    assert(in_use_ == 0 && "every permit is given back before its limit goes");
-  }
+  ~ConcurrencyLimit();
   ConcurrencyLimit(ConcurrencyLimit const&) = delete;
   ConcurrencyLimit& operator=(ConcurrencyLimit const&) = delete;
 
@@ -54,16 +77,27 @@ class ConcurrencyLimit {
   [[nodiscard]] std::uint32_t in_use() const { return in_use_; }
   [[nodiscard]] std::optional<std::uint32_t> most() const { return most_; }
 
+  /// At the end of the line, unless it stands there already.
+  void stand_in_line(RoomWaiter& waiter);
+  [[nodiscard]] std::size_t waiters() const { return line_.size(); }
+  /// Tells the first in line while there is room: one of them, who passes it on in turn.
+  void pass_on();
+
  private:
   friend class Permit;
+  friend class RoomWaiter;
+  void give_back() {
+    --in_use_;
+    pass_on();
+  }
+
   std::optional<std::uint32_t> most_;
   std::uint32_t in_use_ = 0;
+  std::list<RoomWaiter*> line_;
 };
 
 inline void Permit::give_back() {
-  if (limit_ == nullptr) return;
-  --limit_->in_use_;
-  limit_ = nullptr;
+  if (auto* const limit = std::exchange(limit_, nullptr)) limit->give_back();
 }
 
 }  // namespace mailpool::site

@@ -10,19 +10,26 @@ Duration RateLimit::interval() const {
   return Duration((rate_.per.count() + count - 1) / count);
 }
 
-Duration RateLimit::tolerance() const {
-  auto const burst = rate_.burst == 0 ? 1 : rate_.burst;
-  return interval() * static_cast<Duration::rep>(burst - 1);
+Duration RateLimit::intervals(std::uint64_t n) const {
+  static constexpr Duration longest = std::chrono::hours(24 * 366 * 50);  // far from an overflow
+  auto const one = interval();
+  return n >= static_cast<std::uint64_t>(longest / one) ? longest
+                                                        : one * static_cast<Duration::rep>(n);
 }
 
-TimePoint RateLimit::earliest(TimePoint now) const {
+Duration RateLimit::tolerance(std::uint64_t units) const {
+  auto const burst = std::max<std::uint64_t>(rate_.burst, 1);
+  return units >= burst ? Duration::zero() : intervals(burst - units);
+}
+
+TimePoint RateLimit::earliest(TimePoint now, std::uint64_t units) const {
   if (!rate_.is_limited()) return now;
-  return std::max(now, paid_until_ - tolerance());
+  return std::max(now, paid_until_ - tolerance(units));
 }
 
-void RateLimit::take(TimePoint now) {
+void RateLimit::take(TimePoint now, std::uint64_t units) {
   if (!rate_.is_limited()) return;
-  paid_until_ = std::max(paid_until_, now) + interval();
+  paid_until_ = after(std::max(paid_until_, now), intervals(units));
 }
 
 void RateLimit::pause(TimePoint now) {

@@ -12,10 +12,11 @@ class RateLimit {
   RateLimit() = default;  ///< no limit
   explicit RateLimit(Rate rate) : rate_(rate) {}
 
-  /// The moment from which one more may pass: `now` if it may at once.
-  [[nodiscard]] TimePoint earliest(TimePoint now) const;
-  /// Takes one, whether or not earliest() allowed it.
-  void take(TimePoint now);
+  /// The moment from which so many more may pass together: `now` if they may at once. More than the
+  /// burst pass when nothing is owed.
+  [[nodiscard]] TimePoint earliest(TimePoint now, std::uint64_t units = 1) const;
+  /// Takes them, whether or not earliest() allowed it.
+  void take(TimePoint now, std::uint64_t units = 1);
   /// A new rate keeps what was used under the old one.
   void reconfigure(Rate rate) { rate_ = rate; }
   /// Nothing passes for one interval from now: what was saved up is forgotten.
@@ -26,7 +27,8 @@ class RateLimit {
 
  private:
   [[nodiscard]] Duration interval() const;
-  [[nodiscard]] Duration tolerance() const;
+  [[nodiscard]] Duration tolerance(std::uint64_t units = 1) const;
+  [[nodiscard]] Duration intervals(std::uint64_t n) const;
   Rate rate_;
   TimePoint paid_until_{};  ///< GCRA's theoretical arrival time
 };

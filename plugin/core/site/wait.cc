@@ -7,13 +7,17 @@ std::string_view name_of(Limit limit) {
     case Limit::None:
       return "";
     case Limit::Rate:
-    case Limit::DomainRate:
       return "rate";
+    case Limit::RecipientRate:
+      return "recipient_rate";
     case Limit::ConnectRate:
       return "connect_rate";
     case Limit::MaxConnections:
-    case Limit::DomainMaxConnections:
       return "max_connections";
+    case Limit::MaxConnectionsPerHost:
+      return "max_connections_per_host";
+    case Limit::WarmUp:
+      return "warm_up";
     case Limit::Connecting:
       return "connecting";
     case Limit::BackingOff:

@@ -13,19 +13,23 @@ namespace mailpool::site {
 enum class Limit : std::uint8_t {
   None,
   Rate,
+  RecipientRate,
   ConnectRate,
   MaxConnections,
-  DomainRate,            ///< [domain."x"] rate
-  DomainMaxConnections,  ///< [domain."x"] max_connections
-  Connecting,            ///< a connection is on its way
-  BackingOff,            ///< every endpoint failed lately
-  Suspended,             ///< by the operator
+  MaxConnectionsPerHost,
+  WarmUp,      ///< of a source
+  Connecting,  ///< a connection is on its way
+  BackingOff,  ///< every endpoint failed lately
+  Suspended,   ///< by the operator
 };
 [[nodiscard]] std::string_view name_of(Limit limit);
+
+class Scope;
 
 struct Wait {
   TimePoint not_before{};  ///< `never` where only an event can end it (a connection given back)
   Limit limit = Limit::None;
+  Scope const* scope = nullptr;  ///< whose limit it is; null: the site's own
   [[nodiscard]] bool is_over() const { return limit == Limit::None; }
 };
 

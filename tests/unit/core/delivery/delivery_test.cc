@@ -112,7 +112,7 @@ BOOST_AUTO_TEST_CASE(a_domain_has_limits_below_its_site) {
   auto& second = send({"b@one.test"});
   settle();
   BOOST_TEST(!second.is_over());
-  BOOST_TEST((site_of("one.test").blocked().limit == site::Limit::DomainRate));
+  BOOST_TEST((site_of("one.test").blocked().limit == site::Limit::Rate));
   pass(1s);
   BOOST_TEST(second.is_delivered());
 }

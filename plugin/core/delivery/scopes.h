@@ -1,0 +1,106 @@
+#pragma once
+// The limits that sites share: of all together, of sources, sender domains and tenants, of hosts;
+// and the idle connections that can make room under them.
+
+#include <cstdint>
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include "core/config/settings.h"
+#include "core/message/outcome.h"
+#include "core/site/scope.h"
+#include "core/site/source.h"
+
+namespace mailpool::delivery {
+
+class SmtpConnection;
+
+/// One [tenant.NAME], or one that an operator suspended.
+struct Tenant {
+  explicit Tenant(std::string name) : scope(site::Level::Tenant, std::move(name)) {}
+  site::Scope scope;
+  std::uint32_t priority = usual_priority;
+  site::SourceGroup* sources = nullptr;
+  bool is_configured = false;
+  // Recipients by outcome.
+  std::uint64_t delivered = 0;
+  std::uint64_t deferred = 0;
+  std::uint64_t refused = 0;
+  void count(OutcomeKind kind) {
+    ++(kind == OutcomeKind::Delivered  ? delivered
+       : kind == OutcomeKind::Deferred ? deferred
+                                       : refused);
+  }
+};
+
+/// One [sender_domain."x"].
+struct SenderDomain {
+  explicit SenderDomain(std::string name) : scope(site::Level::SenderDomain, std::move(name)) {}
+  site::Scope scope;
+  site::SourceGroup* sources = nullptr;
+};
+
+/// What a connection holds for as long as it is open.
+struct ConnectionPermits {
+  site::Permit total;
+  site::Permit source;
+  site::Permit host;
+};
+
+/// Nothing is ever removed but hosts, so pointers stay good while transactions and connections have
+/// them; what the settings name no more has no limits.
+class Scopes {
+ public:
+  void reconfigure(Settings const& settings);
+
+  [[nodiscard]] site::Scope& total() { return total_; }
+  [[nodiscard]] site::Scope const& total() const { return total_; }
+  /// Null: nobody of that name.
+  [[nodiscard]] Tenant* find_tenant(std::string const& name) const;
+  /// Of a sender domain; null: nobody's.
+  [[nodiscard]] Tenant* tenant_of(std::string const& sender_domain) const;
+  [[nodiscard]] Tenant& tenant(std::string const& name);
+  [[nodiscard]] SenderDomain* find_sender_domain(std::string const& domain) const;
+  [[nodiscard]] site::Source* find_source(std::string const& name) const;
+  /// The group that an option `source` names; null for "".
+  [[nodiscard]] site::SourceGroup* find_group(std::string const& name) const;
+  [[nodiscard]] std::map<std::string, std::unique_ptr<Tenant>> const& tenants() const {
+    return tenants_;
+  }
+  [[nodiscard]] std::map<std::string, std::unique_ptr<site::Source>> const& sources() const {
+    return sources_;
+  }
+
+  /// Connections to one address and port, whatever site they belong to.
+  [[nodiscard]] site::ConcurrencyLimit& host(IpAddress const& address, std::uint16_t port);
+  /// Nobody has connections there or waits for one any more.
+  void forget_if_unused(IpAddress const& address, std::uint16_t port);
+  [[nodiscard]] std::uint32_t open_to(IpAddress const& address, std::uint16_t port) const;
+
+  /// Asks the connection that is idle for longest to leave, if others wait for room in the scope
+  /// than those for whom one leaves already.
+  void make_room(site::Scope& scope, TimePoint now);
+  /// All idle connections, the one that is idle for longest first. They enter and leave by
+  /// themselves.
+  std::list<SmtpConnection*> idle;
+
+ private:
+  using Host = std::pair<IpAddress, std::uint16_t>;
+
+  void reconfigure_sources(Settings const& settings);
+
+  site::Scope total_{site::Level::Total, ""};
+  std::map<std::string, std::unique_ptr<site::Source>> sources_;
+  std::map<std::string, std::unique_ptr<site::SourceGroup>> groups_;  ///< pools and single sources
+  std::map<std::string, std::unique_ptr<Tenant>> tenants_;
+  std::unordered_map<std::string, std::unique_ptr<SenderDomain>> sender_domains_;
+  std::unordered_map<std::string, Tenant*> tenant_of_;
+  std::map<Host, site::ConcurrencyLimit> hosts_;
+};
+
+}  // namespace mailpool::delivery

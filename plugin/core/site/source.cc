@@ -1,0 +1,55 @@
+#include "core/site/source.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace mailpool::site {
+
+void Source::reconfigure(SourceSettings const& settings) {
+  scope.reconfigure(settings);
+  warm_up.reconfigure(settings.warm_up);
+  addresses_ = settings.address;
+  ehlo_name_ = settings.ehlo_name;
+}
+
+std::optional<IpAddress> Source::address_for(IpAddress::Family family) const {
+  auto const it = std::find_if(addresses_.begin(), addresses_.end(),
+                               [&](IpAddress const& a) { return a.family() == family; });
+  if (it == addresses_.end()) return std::nullopt;
+  return *it;
+}
+
+Wait Source::may_begin(std::string const& site, std::uint32_t recipients, Today const& today,
+                       TimePoint now) const {
+  auto const wait = scope.may_begin(recipients, now);
+  if (warm_up.has_room(site, today.day)) return wait;
+  return later_of(wait, {warm_up.next_room(today), Limit::WarmUp, &scope});
+}
+
+std::string Source::words_for(Limit limit, Today const& today) const {
+  if (limit != Limit::WarmUp) return scope.words_for(limit);
+  return fmt::format("warm_up reached ({} messages today)", warm_up.most(today.day).value_or(0));
+}
+
+void SourceGroup::reconfigure(std::vector<Member> members) {
+  for (auto& member : members)
+    for (auto const& before : members_)
+      if (before.source == member.source) member.credit = before.credit;
+  members_ = std::move(members);
+}
+
+Source* SourceGroup::next() {
+  Member* chosen = nullptr;
+  std::int64_t sum = 0;
+  for (auto& member : members_) {
+    member.credit += member.weight;
+    sum += member.weight;
+    if (chosen == nullptr || member.credit > chosen->credit) chosen = &member;
+  }
+  if (chosen == nullptr) return nullptr;
+  chosen->credit -= sum;
+  return chosen->source;
+}
+
+}  // namespace mailpool::site
