@@ -250,10 +250,13 @@ void Profile::on_closed(Upstream& upstream, TimePoint) {
 void Profile::on_rested(Upstream& upstream, TimePoint now) {
   auto& user = upstream.user();
   auto reason = reason_not_to_keep(upstream, now);
-  bool const is_spare = user.count(ConnectionState::Idle) > settings_.min_idle;
-  if (reason == Discard::None && is_spare &&
-      now >= after(upstream.idle_since(), settings_.idle_timeout))
-    reason = Discard::IdleTimeout;
+  if (reason == Discard::None && now >= after(upstream.rested_since(), settings_.idle_timeout)) {
+    bool const is_spare = user.count(ConnectionState::Idle) > settings_.min_idle;
+    if (is_spare)
+      reason = Discard::IdleTimeout;
+    else
+      upstream.rest_anew(now);
+  }
   if (reason != Discard::None) return retire(upstream, reason, now);
   user.connections().enter(upstream, ConnectionState::Checking);
   upstream.begin_check(now);

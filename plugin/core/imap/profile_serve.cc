@@ -16,8 +16,27 @@ using pool::ConnectionState;
 // A user whose last connection is gone is remembered for so long after its last login.
 constexpr Duration remembered = std::chrono::hours(1);
 
+// What was heard of so lately has just been proved: "0s" as check_after is one NOOP for each loan.
+constexpr Duration proved = std::chrono::milliseconds(100);
+
 Upstream& upstream_of(pool::Connection& connection) {
   return static_cast<Upstream&>(connection);
+}
+
+bool rests_longer(std::unique_ptr<pool::Connection> const& a,
+                  std::unique_ptr<pool::Connection> const& b) {
+  return upstream_of(*a).rested_since() < upstream_of(*b).rested_since();
+}
+
+// Not the order of the list: NOOP to keep a connection alive moves it to the front.
+Upstream& last_used(pool::Pool& pool) {
+  auto const& idle = pool.in(ConnectionState::Idle);
+  return upstream_of(**std::max_element(idle.begin(), idle.end(), rests_longer));
+}
+
+Upstream& longest_at_rest(pool::Pool& pool) {
+  auto const& idle = pool.in(ConnectionState::Idle);
+  return upstream_of(**std::min_element(idle.begin(), idle.end(), rests_longer));
 }
 
 }  // namespace
@@ -57,12 +76,12 @@ bool Profile::serve(Client& client, TimePoint now) {
 bool Profile::lend_idle(Client& client, TimePoint now) {
   auto& pool = client.user->connections();
   while (pool.count(ConnectionState::Idle) != 0) {
-    auto& upstream = upstream_of(*pool.in(ConnectionState::Idle).front());
+    auto& upstream = last_used(pool);
     if (auto const reason = reason_not_to_keep(upstream, now); reason != Discard::None) {
       retire(upstream, reason, now);
       continue;
     }
-    if (now >= after(upstream.last_heard(), settings_.check_after)) {
+    if (now >= after(upstream.last_heard(), std::max(settings_.check_after, proved))) {
       // One at a time for each who waits; when it has answered, it is the newest.
       if (pool.count(ConnectionState::Checking) >= client.user->waiting) return false;
       pool.enter(upstream, ConnectionState::Checking);
@@ -88,7 +107,7 @@ void Profile::prove(Client& client, TimePoint now) {
       // A fresh login takes the place of the connection that has rested longest.
       auto const& idle = user.connections().in(ConnectionState::Idle);
       if (!idle.empty() && user.count(ConnectionState::Closing) == 0)
-        retire(upstream_of(*idle.back()), Discard::Reauth, now);
+        retire(longest_at_rest(user.connections()), Discard::Reauth, now);
       return;
     }
   } else {
@@ -130,8 +149,8 @@ bool Profile::make_room(UserPool const& user, TimePoint now) {
     if (other->count(ConnectionState::Closing) != 0) return false;  // its place is coming free
     auto const& idle = other->connections().in(ConnectionState::Idle);
     if (other.get() == &user || idle.empty()) continue;
-    auto& candidate = upstream_of(*idle.back());
-    if (oldest == nullptr || candidate.idle_since() < oldest->idle_since()) oldest = &candidate;
+    auto& candidate = longest_at_rest(other->connections());
+    if (oldest == nullptr || candidate.rested_since() < oldest->rested_since()) oldest = &candidate;
   }
   if (oldest != nullptr) retire(*oldest, Discard::OverSize, now);
   return open() < settings_.max_connections;

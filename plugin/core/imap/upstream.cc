@@ -29,6 +29,7 @@ Upstream::Upstream(Plan plan, UserPool& user, ImapSettings const& settings, Logi
       reset_(reset),
       listener_(listener),
       heard_at_(plan_.opened_at),
+      rested_since_(plan_.opened_at),
       asked_at_(plan_.opened_at),
       lent_at_(plan_.opened_at) {
   login_.emplace(out_, entropy_, std::move(request), settings_.tls, plan_.server.host,
@@ -85,6 +86,7 @@ void Upstream::login_went_on(TimePoint now) {
       return channel_->begin_tls();
     case UpstreamLogin::State::Done:
       relay_.emplace(login_->capabilities(), entropy_, reset_);
+      rested_since_ = now;
       return listener_.on_logged_in(*this, now);
     case UpstreamLogin::State::Refused:
       failure_ = login_->refusal();
@@ -120,6 +122,7 @@ void Upstream::lend_to(Client& client, Outbox& box, TimePoint now) {
 void Upstream::take_back(TimePoint now) {
   borrower_ = nullptr;
   asked_at_ = now;
+  rested_since_ = now;
   logout_at_ = never;
   relay_->take_back();
 }
@@ -239,7 +242,7 @@ TimePoint Upstream::deadline() const {
       return after(asked_at_, settings_.check_timeout);
     case Phase::Idle:
       return std::min({after(heard_at_, settings_.keepalive),
-                       after(idle_since(), settings_.idle_timeout), expires_at()});
+                       after(rested_since_, settings_.idle_timeout), expires_at()});
     case Phase::Broken:
       break;
   }

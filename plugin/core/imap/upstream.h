@@ -55,6 +55,10 @@ class Upstream final : public pool::Connection, public ChannelEvents {
   // pool::Connection
   [[nodiscard]] pool::ConnectionState state_after_use() const override;
   [[nodiscard]] TimePoint last_heard() const override { return heard_at_; }
+  /// Since its last loan, whatever was said to keep it alive.
+  [[nodiscard]] TimePoint rested_since() const { return rested_since_; }
+  /// One that is kept although it has rested for idle_timeout.
+  void rest_anew(TimePoint now) { rested_since_ = now; }
 
   /// After the login.
   [[nodiscard]] Relay& relay() { return *relay_; }
@@ -122,6 +126,7 @@ class Upstream final : public pool::Connection, public ChannelEvents {
   Discard reason_ = Discard::None;  ///< of one that never had a relay
   Client* borrower_ = nullptr;
   TimePoint heard_at_;
+  TimePoint rested_since_;
   TimePoint asked_at_;  ///< when it began what it is doing: a check, a reset, its end
   TimePoint lent_at_;
   TimePoint logout_at_ = never;
