@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "manager/configuration_load.h"
+#include "manager/imap_access.h"
 #include "manager/own_addresses.h"
 
 namespace mailpool::manager {
@@ -42,6 +43,7 @@ Configuration read_configuration(std::string const& path) {
     c.milter_users.warnings.clear();
   for (auto const* users : {&c.lmtp_users, &c.read_users, &c.write_users, &c.milter_users})
     c.warnings.insert(c.warnings.end(), users->warnings.begin(), users->warnings.end());
+  read_imap_access(c);
   c.own_addresses = own_addresses();
   return c;
 }

@@ -2,14 +2,24 @@
 // The configuration file as the manager needs it: settings, names looked up, and what was wrong.
 // Reading it may block: never on the loop's path once mail flows.
 
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "core/base/secret.h"
 #include "core/config/settings.h"
 #include "manager/users.h"
 
 namespace mailpool::manager {
+
+/// Of [imap.NAME]: who may connect, and the password of its account.
+struct ImapAccess {
+  std::set<uid_t> users;
+  std::set<uid_t> account_users;
+  Secret account_password;
+};
 
 struct Configuration {
   Settings settings;
@@ -17,6 +27,8 @@ struct Configuration {
   Users read_users;
   Users write_users;
   Users milter_users;
+  std::map<std::string, ImapAccess> imap_access;  ///< by profile
+  std::set<uid_t> imap_dynamic_users;
   std::vector<std::string> mistakes;  ///< FILE:LINE: what is wrong, and what would be right; if
                                       ///< any, the settings are of no use
   std::vector<std::string> warnings;

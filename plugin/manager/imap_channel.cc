@@ -125,8 +125,8 @@ void ImapChannel::on_addresses(route::AddressAnswer answer) {
     return ask(IpAddress::Family::V6);
   }
   if (addresses_.empty()) {
-    failure_ = fmt::format("{} has no address{}{}", server_.host, failure_.empty() ? "" : ": ",
-                           failure_);
+    failure_ =
+        fmt::format("{} has no address{}{}", server_.host, failure_.empty() ? "" : ": ", failure_);
   } else {
     failure_.clear();
     phase_ = Phase::Connecting;
@@ -152,8 +152,8 @@ void ImapChannel::connect_next(TimePoint now) {
 }
 
 bool ImapChannel::connect_to(IpAddress const& address) {
-  int const fd = ::socket(address.is_v4() ? AF_INET : AF_INET6,
-                          SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  int const fd =
+      ::socket(address.is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return false;
   set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, user_timeout_ms);

@@ -119,8 +119,7 @@ Result<void> ImapPools::reconfigure(Configuration& configuration) {
   std::erase_if(listeners_, [&](auto const& listener) {
     auto const found = wanted.find(listener->profile);
     if (found == wanted.end()) return true;
-    auto const& places =
-        listener->is_account ? found->second.account.listen : found->second.listen;
+    auto const& places = listener->is_account ? found->second.account.listen : found->second.listen;
     return std::find(places.begin(), places.end(), listener->place) == places.end();
   });
   Result<void> result;
@@ -150,8 +149,8 @@ Result<void> ImapPools::listen(std::string const& place, std::string const& prof
   auto const option = fmt::format("[imap.{}{}] listen: ", profile, is_account ? ".account" : "");
   if (is_unix(place)) {
     make_directory_of(place);
-    auto made = listen_unix(place, static_cast<mode_t>(settings.socket_mode),
-                            settings.socket_group, backlog);
+    auto made = listen_unix(place, static_cast<mode_t>(settings.socket_mode), settings.socket_group,
+                            backlog);
     if (!made) return failed(option + made.error().reason);
     if (!made->warning().empty()) log_.warning(option + made->warning());
     listener->unix_socket = std::move(*made);
@@ -160,8 +159,8 @@ Result<void> ImapPools::listen(std::string const& place, std::string const& prof
     if (!made) return failed(option + made.error().reason);
     listener->tcp = *made;
   }
-  listener->event = loop_.make_event(listener->fd(), EV_READ | EV_PERSIST, &ImapPools::on_accept,
-                                     listener.get());
+  listener->event =
+      loop_.make_event(listener->fd(), EV_READ | EV_PERSIST, &ImapPools::on_accept, listener.get());
   listeners_.push_back(std::move(listener));
   return {};
 }
@@ -220,11 +219,11 @@ void ImapPools::greet(Listener& listener, int fd, TimePoint now) {
     auto const who = peer_of(fd);
     if (!who) return refuse_peer(listener, fd, who.error().reason, now);
     if (!allowed.contains(who->uid))
-      return refuse_peer(listener, fd,
-                         fmt::format("uid {} (pid {}) is not among [imap.{}{}] allow_users",
-                                     who->uid, who->pid, listener.profile,
-                                     listener.is_account ? ".account" : ""),
-                         now);
+      return refuse_peer(
+          listener, fd,
+          fmt::format("uid {} (pid {}) is not among [imap.{}{}] allow_users", who->uid, who->pid,
+                      listener.profile, listener.is_account ? ".account" : ""),
+          now);
     peer = {who->pid, who->uid, true};
   }
   auto& profile = *profiles_.at(listener.profile);

@@ -23,8 +23,7 @@ class SystemEntropy final : public imap::Entropy {
 
 class ImapPools {
  public:
-  ImapPools(Loop& loop, route::Resolver& resolver, Log& log,
-            imap::Reset reset = imap::Reset::On);
+  ImapPools(Loop& loop, route::Resolver& resolver, Log& log, imap::Reset reset = imap::Reset::On);
   ~ImapPools();
   ImapPools(ImapPools const&) = delete;
   ImapPools& operator=(ImapPools const&) = delete;

@@ -40,10 +40,10 @@ Result<SSL_CTX*> ImapTlsContexts::context_for(ImapSettings const& profile) {
           ? SSL_CTX_set_default_verify_paths(made.get()) == 1
           : SSL_CTX_load_verify_file(made.get(), profile.tls_ca_file.c_str()) == 1;
   if (!is_loaded)
-    return failed(fmt::format("{} (tls_ca_file) cannot be used: {}",
-                              profile.tls_ca_file.empty() ? "the system's certificates"
-                                                          : profile.tls_ca_file,
-                              openssl_reason()));
+    return failed(
+        fmt::format("{} (tls_ca_file) cannot be used: {}",
+                    profile.tls_ca_file.empty() ? "the system's certificates" : profile.tls_ca_file,
+                    openssl_reason()));
   context = std::move(made);
   return context.get();
 }

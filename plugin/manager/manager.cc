@@ -53,8 +53,9 @@ std::string_view name_of(ManagerState state) {
   return "running";
 }
 
-Manager::Manager(Configuration configuration, std::string path, LogWriter& log)
+Manager::Manager(Configuration configuration, std::string path, LogWriter& log, Testing testing)
     : log_(log),
+      testing_(testing),
       path_(std::move(path)),
       configuration_(std::move(configuration)),
       started_at_(loop_.now()) {}
@@ -65,6 +66,7 @@ Manager::~Manager() {
   metrics_.reset();
   background_.reset();
   intake_.reset();
+  imap_.reset();
   if (dispatcher_) dispatcher_->keep_counts(std::numeric_limits<std::size_t>::max());
   dispatcher_.reset();
   streams_.reset();
@@ -95,6 +97,7 @@ Result<void> Manager::start() {
   admission_ = std::make_unique<admission::Desk>(settings, *places_);
   background_ = std::make_unique<Background>(loop_);
 
+  imap_ = std::make_unique<ImapPools>(loop_, *resolver_, log_, testing_.imap_reset);
   timer_ = loop_.make_event(-1, EV_TIMEOUT, &Manager::on_timer, this);
   caught_up_event_ =
       loop_.make_event(bodies_->caught_up_fd(), EV_READ | EV_PERSIST, &Manager::on_caught_up, this);
@@ -157,6 +160,7 @@ Result<void> Manager::open_sockets() {
     if (!listener) return failed("[control] listen: " + listener.error().reason);
     control = std::move(*listener);
   }
+  if (auto listening = imap_->reconfigure(configuration_); !listening) return listening;
   for (auto& listener : lmtp) intake_->listen_on(std::move(listener));
   metrics_ = std::make_unique<MetricsServer>(loop_, *desk_, log_);
   if (auto listening = metrics_->reconfigure(settings.metrics); !listening)
@@ -192,18 +196,22 @@ void Manager::finish_turn() {
     dispatcher_->run(now);
     streams_->flush(now);
     intake_->flush(now);
+    imap_->run(now);
     now = loop_.now();
-  } while (dispatcher_->has_work() || streams_->has_work() || intake_->has_work());
+  } while (dispatcher_->has_work() || streams_->has_work() || intake_->has_work() ||
+           imap_->has_work());
   dispatcher_->sweep();
   streams_->sweep();
   intake_->sweep();
+  imap_->sweep();
   worst_turn_ = std::max(worst_turn_, now - began);
   if (is_terminating_) end_if_drained(now);
   arm_timer(now);
 }
 
 void Manager::arm_timer(TimePoint now) {
-  auto const deadline = std::min(dispatcher_->deadline(), is_terminating_ ? drained_by_ : never);
+  auto const deadline = std::min({dispatcher_->deadline(), imap_->deadline(),
+                                  is_terminating_ ? drained_by_ : never});
   if (deadline >= armed_) return;
   armed_ = deadline;
   Loop::arm(timer_.get(), std::max(deadline - now, Duration::zero()));
@@ -228,6 +236,7 @@ void Manager::on_beat(evutil_socket_t, short, void* self) {
 void Manager::beat() {
   sd_notify(0, "WATCHDOG=1");
   intake_->end_rest();
+  imap_->end_rest();
   keep_state();
   give_memory_back();
   if (!map_) return;
@@ -308,17 +317,19 @@ void Manager::terminate() {
                         to_text(configuration_.settings.drain_timeout)));
   sd_notify(0, "STOPPING=1");
   intake_->drain();
+  imap_->drain();
   dispatcher_->drain(now);
 }
 
 void Manager::end_if_drained(TimePoint now) {
   bool const is_empty = intake_->connections() == 0 && context_->connections_open == 0 &&
-                        dispatcher_->deliveries() == 0;
+                        dispatcher_->deliveries() == 0 && imap_->is_empty();
   if (!is_empty && now < drained_by_) return;
   if (!is_empty) {
     log_.warning(fmt::format("drain_timeout: {} messages and {} connections were still open",
                              dispatcher_->deliveries(), context_->connections_open));
     dispatcher_->stop(now);
+    imap_->stop();
     intake_->flush(now);
   }
   log_.info("stopped");

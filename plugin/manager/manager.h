@@ -13,6 +13,7 @@
 #include "manager/configuration.h"
 #include "manager/control_desk.h"
 #include "manager/control_server.h"
+#include "manager/imap_pools.h"
 #include "manager/intake.h"
 #include "manager/log_writer.h"
 #include "manager/loop.h"
@@ -39,11 +40,16 @@ enum class ManagerState : std::uint8_t { Starting, Running, Draining };
 
 [[nodiscard]] SpillingBodyStore::Limits body_limits(Settings const& settings);
 
+/// What only tests change; no configuration can.
+struct Testing {
+  imap::Reset imap_reset = imap::Reset::On;
+};
+
 class Manager final : private DeskSources {
  public:
   /// `configuration` is without mistakes; `path` is read again on reload. The log must outlive the
   /// manager.
-  Manager(Configuration configuration, std::string path, LogWriter& log);
+  Manager(Configuration configuration, std::string path, LogWriter& log, Testing testing = {});
   ~Manager() override;
   Manager(Manager const&) = delete;
   Manager& operator=(Manager const&) = delete;
@@ -84,6 +90,7 @@ class Manager final : private DeskSources {
   void on_signal(int number);
 
   LogWriter& log_;
+  Testing testing_;
   std::string path_;
   Configuration configuration_;
   Loop loop_;
@@ -98,6 +105,7 @@ class Manager final : private DeskSources {
   std::unique_ptr<delivery::Dispatcher> dispatcher_;
   std::unique_ptr<SpillingBodyStore> bodies_;
   std::unique_ptr<Intake> intake_;
+  std::unique_ptr<ImapPools> imap_;
   std::unique_ptr<MapPublisher> map_;
   std::unique_ptr<ControlDesk> desk_;
   std::unique_ptr<AdmissionPlaces> places_;

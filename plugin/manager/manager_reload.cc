@@ -98,6 +98,8 @@ void Manager::apply(Configuration configuration) {
   streams_->set_own_addresses(configuration_.own_addresses);
   dispatcher_->reconfigure(settings, now);
   bodies_->set_limits(body_limits(settings));
+  if (auto listening = imap_->reconfigure(configuration_); !listening)
+    log_.error(listening.error().reason);
   intake_->reconfigure({settings.hostname, configuration_.lmtp_users.uids,
                         settings.lmtp.max_connections, settings.lmtp.max_message_size});
   control_->set_users(configuration_.read_users.uids, configuration_.write_users.uids,
