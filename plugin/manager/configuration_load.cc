@@ -5,10 +5,15 @@
 #include "core/config/included.h"
 #include "core/config/place.h"
 #include "core/rules/check.h"
-#include "manager/configuration_file.h"
+#include "posix/small_file.h"
 
 namespace mailpool::manager {
 namespace {
+
+/// One octet more than a configuration may have: load_settings() says so then.
+Result<std::string> read(std::string const& path) {
+  return posix::read_small_file(path, most_octets_of_configuration + 1);
+}
 
 Mistake unreadable(std::string const& path, std::string const& why) {
   return {path, 0, "cannot be read: " + why, "a file that mailpoold may read"};
@@ -18,7 +23,7 @@ Mistake unreadable(std::string const& path, std::string const& why) {
 
 Loaded load_configuration(std::string const& path) {
   Loaded failed_to_read;
-  auto const text = read_configuration_file(path);
+  auto const text = read(path);
   if (!text) {
     failed_to_read.mistakes.push_back(unreadable(path, text.error().reason));
     return failed_to_read;
@@ -26,7 +31,7 @@ Loaded load_configuration(std::string const& path) {
   std::vector<ConfigurationText> included;
   for (auto const& inclusion : included_files(*text, path)) {
     if (!inclusion.is_wanted && ::access(inclusion.path.c_str(), F_OK) != 0) continue;
-    auto const more = read_configuration_file(inclusion.path);
+    auto const more = read(inclusion.path);
     if (more)
       included.push_back({inclusion.path, *more});
     else

@@ -12,38 +12,15 @@
 #include <utility>
 
 #include "core/base/secret.h"
+#include "posix/socket_address.h"
 
 namespace mailpool::manager {
 namespace {
 
-constexpr unsigned user_timeout_ms = 60'000;
 // One connection must not keep the loop from the others.
 constexpr std::size_t most_per_turn = 512U << 10U;
 // An address that does not answer leaves time for the next one.
 constexpr int attempts_within_timeout = 3;
-
-void set_option(int fd, int level, int name, unsigned value) {
-  (void)setsockopt(fd, level, name, &value, sizeof value);  // tuning: it works without, too
-}
-
-socklen_t to_sockaddr(IpAddress const& address, std::uint16_t port, sockaddr_storage& out) {
-  auto const& octets = address.octets();
-  if (address.is_v4()) {
-    sockaddr_in v4{};
-    v4.sin_family = AF_INET;
-    v4.sin_port = htons(port);
-    std::memcpy(&v4.sin_addr, octets.data(), 4);
-    std::memcpy(&out, &v4, sizeof v4);
-    return sizeof v4;
-  }
-  sockaddr_in6 v6{};
-  v6.sin6_family = AF_INET6;
-  v6.sin6_port = htons(port);
-  v6.sin6_scope_id = address.scope();
-  std::memcpy(&v6.sin6_addr, octets.data(), 16);
-  std::memcpy(&out, &v6, sizeof v6);
-  return sizeof v6;
-}
 
 }  // namespace
 
@@ -155,10 +132,9 @@ bool ImapChannel::connect_to(IpAddress const& address) {
   int const fd =
       ::socket(address.is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return false;
-  set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-  set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, user_timeout_ms);
+  posix::tune(fd);
   sockaddr_storage to{};
-  auto const length = to_sockaddr(address, server_.port, to);
+  auto const length = posix::to_sockaddr(address, server_.port, to);
   if (::connect(fd, reinterpret_cast<sockaddr*>(&to), length) != 0 && errno != EINPROGRESS) {
     int const error = errno;
     ::close(fd);

@@ -13,6 +13,8 @@
 
 namespace mailpool::manager {
 
+using posix::Descriptor;
+
 namespace {
 
 tl::unexpected<Error> cannot(std::string_view what, std::string_view path) {
@@ -41,15 +43,6 @@ std::uint64_t next_generation(std::uint64_t last, TimePoint now) {
 }
 
 }  // namespace
-
-Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
-  std::swap(number_, other.number_);
-  return *this;
-}
-
-Descriptor::~Descriptor() {
-  if (number_ >= 0) ::close(number_);
-}
 
 MapDirectory::MapDirectory(std::string map_path, std::string socket_name)
     : map_path_(std::move(map_path)), target_("../" + std::move(socket_name)) {

@@ -11,24 +11,9 @@
 #include "core/base/result.h"
 #include "core/base/time.h"
 #include "core/map/writer.h"
+#include "posix/descriptor.h"
 
 namespace mailpool::manager {
-
-/// A descriptor that closes itself.
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int number) : number_(number) {}
-  Descriptor(Descriptor&& other) noexcept : number_(other.number_) { other.number_ = -1; }
-  Descriptor& operator=(Descriptor&& other) noexcept;
-  ~Descriptor();
-
-  [[nodiscard]] int get() const { return number_; }
-  [[nodiscard]] bool is_open() const { return number_ >= 0; }
-
- private:
-  int number_ = -1;
-};
 
 class MapDirectory {
  public:
@@ -51,14 +36,14 @@ class MapDirectory {
   [[nodiscard]] std::string const& map_path() const { return map_path_; }
 
  private:
-  [[nodiscard]] Result<Descriptor> open_directory() const;
+  [[nodiscard]] Result<posix::Descriptor> open_directory() const;
   [[nodiscard]] Result<void> make_door(int doors, std::string const& name) const;
 
   std::string map_path_;
   std::string directory_;
   std::string name_;
   std::string target_;
-  Descriptor file_;
+  posix::Descriptor file_;
   map::Header header_{};
 };
 

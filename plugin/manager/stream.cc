@@ -11,40 +11,15 @@
 #include <cerrno>
 #include <cstring>
 
+#include "posix/socket_address.h"
+
 namespace mailpool::manager {
 namespace {
 
-// Unacknowledged octets for this long mean that the path is gone; TCP alone would wait a quarter of
-// an hour.
-constexpr unsigned user_timeout_ms = 60'000;
 // One record; so the last octet of a message is offered to TLS as late as possible.
 constexpr std::size_t most_per_record = 16'384;
 // A fast receiver of a large body must not keep the loop from the others.
 constexpr std::size_t most_per_turn = 1U << 20U;
-
-socklen_t to_sockaddr(IpAddress const& address, std::uint16_t port, sockaddr_storage& out) {
-  auto const& octets = address.octets();
-  if (address.is_v4()) {
-    sockaddr_in v4{};
-    v4.sin_family = AF_INET;
-    v4.sin_port = htons(port);
-    std::memcpy(&v4.sin_addr, octets.data(), 4);
-    std::memcpy(&out, &v4, sizeof v4);
-    return sizeof v4;
-  }
-  sockaddr_in6 v6{};
-  v6.sin6_family = AF_INET6;
-  v6.sin6_port = htons(port);
-  v6.sin6_scope_id = address.scope();
-  std::memcpy(&v6.sin6_addr, octets.data(), 16);
-  std::memcpy(&out, &v6, sizeof v6);
-  return sizeof v6;
-}
-
-void set_option(int fd, int level, int name, unsigned value) {
-  // Tuning: a kernel that lacks one of them still delivers mail.
-  (void)setsockopt(fd, level, name, &value, sizeof value);
-}
 
 }  // namespace
 
@@ -68,18 +43,17 @@ void Stream::connect(route::Target const& target, IpAddress const* source) {
   fd_ = ::socket(target.address.is_v4() ? AF_INET : AF_INET6,
                  SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd_ < 0) return fail(std::strerror(errno));
-  set_option(fd_, IPPROTO_TCP, TCP_NODELAY, 1);
-  set_option(fd_, IPPROTO_TCP, TCP_USER_TIMEOUT, user_timeout_ms);
+  posix::tune(fd_);
   sockaddr_storage address{};
   if (source != nullptr) {
     // Without this a source would have no more connections, to all hosts together, than ports.
-    set_option(fd_, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
-    auto const length = to_sockaddr(*source, 0, address);
+    posix::bind_without_port(fd_);
+    auto const length = posix::to_sockaddr(*source, 0, address);
     if (::bind(fd_, reinterpret_cast<sockaddr*>(&address), length) != 0)
       return fail(fmt::format("cannot send from {} (address of its source): {}",
                               source->to_string(), std::strerror(errno)));
   }
-  auto const length = to_sockaddr(target.address, target.port, address);
+  auto const length = posix::to_sockaddr(target.address, target.port, address);
   if (::connect(fd_, reinterpret_cast<sockaddr*>(&address), length) != 0 && errno != EINPROGRESS)
     return fail(std::strerror(errno));
   read_event_ = streams_.loop().make_event(fd_, EV_READ | EV_PERSIST, &Stream::on_socket, this);

@@ -17,25 +17,12 @@
 #include <vector>
 
 #include "core/base/text.h"
+#include "posix/descriptor.h"
 
 namespace mailpool::manager {
 namespace {
 
-// Closes unless released.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(Descriptor const&) = delete;
-  Descriptor& operator=(Descriptor const&) = delete;
-  [[nodiscard]] int get() const { return fd_; }
-  int release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
+using posix::Descriptor;
 
 std::string why(int error) {
   return std::error_code(error, std::generic_category()).message();

@@ -5,7 +5,7 @@
 #include <filesystem>
 
 #include "core/config/load.h"
-#include "milter/small_file.h"
+#include "posix/small_file.h"
 
 namespace mailpool::milter {
 namespace {
@@ -21,8 +21,8 @@ void read_keys(Configuration& c, std::string const& credentials) {
         fmt::format("{}: no tenant is handed on to mailpoold ([milter] key_file)", why));
   };
   if (path.empty()) return without("there is no key");
-  auto const text = read_small_file(path, most_octets_of_keys);
-  if (!text) return without(text.error().reason);
+  auto const text = posix::read_small_file(path, most_octets_of_keys);
+  if (!text) return without(path + ": cannot be read: " + text.error().reason);
   auto keys = SealKeys::parse(*text);
   if (!keys) return without(path + ": " + keys.error().reason);
   c.keys = std::move(*keys);
@@ -42,9 +42,9 @@ std::string socket_place(Settings const& settings) {
 
 Configuration read_configuration(std::string const& path, std::string const& credentials) {
   Configuration c;
-  auto const text = read_small_file(path, most_octets_of_configuration + 1);
+  auto const text = posix::read_small_file(path, most_octets_of_configuration + 1);
   if (!text) {
-    c.mistakes.push_back(text.error().reason);
+    c.mistakes.push_back(path + ": cannot be read: " + text.error().reason);
     return c;
   }
   auto loaded = load_settings(*text, path);

@@ -8,16 +8,15 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <ostream>
-#include <sstream>
 
 #include "core/config/load.h"
 #include "core/control/json.h"
 #include "poolctl/sendmail_check.h"
 #include "poolctl/views.h"
+#include "posix/small_file.h"
 
 namespace mailpool::poolctl {
 
@@ -33,18 +32,9 @@ struct SendmailOptions {
   std::string config = "/etc/mailpool/mailpool.toml";
 };
 
-std::optional<std::string> text_of(std::string const& path, std::size_t most) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return std::nullopt;
-  std::string text(most, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(most));
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  return text;
-}
-
 /// The manager's settings where they can be read, else the defaults.
 Settings settings_of(std::string const& config) {
-  auto const text = text_of(config, most_octets_of_configuration);
+  auto const text = posix::read_small_file(config, most_octets_of_configuration);
   auto loaded = load_settings(text.value_or(""), config);
   return loaded.is_good() ? std::move(loaded.settings) : Settings();
 }
@@ -105,7 +95,7 @@ std::vector<Finding> findings_of(std::string const& cf_text, SendmailOptions con
 }
 
 int check(Context& context, SendmailOptions const& options) {
-  auto const text = text_of(options.cf, most_octets_of_cf);
+  auto const text = posix::read_small_file(options.cf, most_octets_of_cf);
   if (!text) {
     context.err << "there is no Sendmail here (" << options.cf
                 << " cannot be read; --cf FILE names another)\n";
@@ -146,7 +136,7 @@ std::vector<CommandRow> sendmail_commands() {
 
 std::vector<Finding> check_sendmail(Context const& /*context*/) {
   SendmailOptions const options;
-  auto const text = text_of(options.cf, most_octets_of_cf);
+  auto const text = posix::read_small_file(options.cf, most_octets_of_cf);
   if (!text) return {};
   if (!read_sendmail_cf(*text).mailers.contains("mailpool"))
     return {{Finding::Level::Note, "sendmail", "Sendmail does not deliver through mailpool",

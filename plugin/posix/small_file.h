@@ -1,0 +1,15 @@
+#pragma once
+// Reads a small regular file whole, and no more of it than such a file can have.
+
+#include <cstddef>
+#include <string>
+
+#include "core/base/result.h"
+
+namespace mailpool::posix {
+
+/// At most `most` octets. Only a regular file is read, so that no FIFO makes it wait; it may block
+/// on the disk, so it is nothing for an event loop. Fails with words: "No such file or directory".
+[[nodiscard]] Result<std::string> read_small_file(std::string const& path, std::size_t most);
+
+}  // namespace mailpool::posix
