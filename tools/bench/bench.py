@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import imap_scenarios
+import milter_scenarios
 import sendmail_scenarios
 from lab.fakemx import Fakemx
 from lab.mailpool import Mailpoold, Value, program
@@ -173,7 +174,8 @@ def providers(lab: Lab) -> None:
 
 SCENARIOS: dict[str, Callable[[Lab], None]] = {"relay": relay, "round_trips": round_trips, "warm": warm, "memory": memory,
                                                "domains": domains, "hanging": hanging, "providers": providers,
-                                               **imap_scenarios.SCENARIOS, **sendmail_scenarios.SCENARIOS}
+                                               **imap_scenarios.SCENARIOS, **milter_scenarios.SCENARIOS,
+                                               **sendmail_scenarios.SCENARIOS}
 
 
 def main() -> int:
