@@ -1,7 +1,6 @@
 """Debian packages that cannot be installed side by side (or would start a service), unpacked into a cache instead."""
 
 import os
-import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -31,42 +30,45 @@ class MissingPackage(RuntimeError):
     """A package could be neither found in the cache nor downloaded."""
 
 
-def unpacked(name: str) -> Path:
-    """The root of one package's unpacked files; downloads it the first time."""
-    tree = CACHE / name
-    if not tree.is_dir():
+def layers() -> list[Path]:
+    """The roots of the packages' files, to lay over the machine's, the first on top. Fetches what is not in the cache."""
+    names = [*SERVERS, *CLIENTS, *(name for name in LIBRARIES if not is_installed(name))]
+    missing = [name for name in names if not (CACHE / name).is_dir()]
+    if missing:
         CACHE.mkdir(parents=True, exist_ok=True)
-        unpack(name, tree)
-    return tree
+        with tempfile.TemporaryDirectory(dir=CACHE, prefix=".fetched-") as scratch:
+            fetch(missing, Path(scratch))
+            for name in missing:
+                unpack(name, Path(scratch))
+    return [CACHE / name for name in names]
 
 
-def unpack(name: str, tree: Path) -> None:
-    with tempfile.TemporaryDirectory(dir=CACHE, prefix=f".{name}-") as scratch:
-        trouble = download(name, scratch)
-        if trouble:  # a new machine has no package lists yet
-            subprocess.run(["apt-get", "update", "-q"], capture_output=True, check=False)
-            trouble = download(name, scratch)
-        debs = list(Path(scratch).glob("*.deb"))
-        if trouble or len(debs) != 1:
-            raise MissingPackage(f"apt-get download {name}: {trouble or 'no package came'}")
-        files = Path(scratch) / "files"
-        subprocess.run(["dpkg", "-x", debs[0], files], check=True)
-        files.chmod(0o755)
-        if tree.exists():
-            shutil.rmtree(tree)
-        files.rename(tree)
+def fetch(names: list[str], directory: Path) -> None:
+    """All at once: a new machine lacks dozens."""
+    trouble = download(names, directory)
+    if trouble:  # a new machine has no package lists yet
+        subprocess.run(["apt-get", "update", "-q"], capture_output=True, check=False)
+        trouble = download(names, directory)
+    if trouble:
+        raise MissingPackage(f"apt-get download {' '.join(names)}: {trouble}")
 
 
-def download(name: str, directory: str) -> str:
-    """Fetches a package's file; what went wrong, or nothing."""
-    done = subprocess.run(["apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", name], cwd=directory,
+def download(names: list[str], directory: Path) -> str:
+    """What went wrong, or nothing."""
+    done = subprocess.run(["apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", *names], cwd=directory,
                           capture_output=True, text=True, check=False)
     return "" if done.returncode == 0 else done.stderr.strip() or f"exit code {done.returncode}"
 
 
-def layers() -> list[Path]:
-    """The roots to lay over the machine's files, the first on top."""
-    return [unpacked(name) for name in (*SERVERS, *CLIENTS, *(name for name in LIBRARIES if not is_installed(name)))]
+def unpack(name: str, fetched: Path) -> None:
+    debs = list(fetched.glob(f"{name}_*.deb"))
+    if len(debs) != 1:
+        raise MissingPackage(f"apt-get download {name}: no package came")
+    files = fetched / name
+    subprocess.run(["dpkg", "-x", debs[0], files], check=True)
+    files.chmod(0o755)
+    if not (CACHE / name).is_dir():  # another process may have been quicker
+        files.rename(CACHE / name)
 
 
 def is_installed(name: str) -> bool:
