@@ -65,6 +65,7 @@ Manager::~Manager() {
   control_.reset();
   metrics_.reset();
   background_.reset();
+  login_reader_.reset();
   intake_.reset();
   imap_.reset();
   if (dispatcher_) dispatcher_->keep_counts(std::numeric_limits<std::size_t>::max());
@@ -96,6 +97,8 @@ Result<void> Manager::start() {
   places_ = std::make_unique<AdmissionPlaces>(*dispatcher_, loop_.clock(), settings);
   admission_ = std::make_unique<admission::Desk>(settings, *places_);
   background_ = std::make_unique<Background>(loop_);
+  login_reader_ = std::make_unique<LoginReader>(
+      loop_, context_->logins, log_, [this] { dispatcher_->logins_changed(loop_.now()); });
 
   imap_ = std::make_unique<ImapPools>(loop_, *resolver_, log_, testing_.imap_reset);
   timer_ = loop_.make_event(-1, EV_TIMEOUT, &Manager::on_timer, this);
@@ -200,6 +203,7 @@ void Manager::finish_turn() {
     now = loop_.now();
   } while (dispatcher_->has_work() || streams_->has_work() || intake_->has_work() ||
            imap_->has_work());
+  login_reader_->read_wanted();
   dispatcher_->sweep();
   streams_->sweep();
   intake_->sweep();
@@ -285,6 +289,9 @@ void Manager::note_suspended(TimePoint now) {
     if (holds(site->suspension())) suspended.sites.insert(name);
   for (auto const& [domain, limits] : dispatcher_->domain_limits())
     if (holds(limits.suspension)) suspended.domains.insert(domain);
+  // So must what needs a login: the MTA's own client has none.
+  for (auto const& [domain, login] : configuration_.settings.route_logins)
+    suspended.domains.insert(domain);
   map_->set_suspended(std::move(suspended));
 }
 

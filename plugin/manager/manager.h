@@ -16,6 +16,7 @@
 #include "manager/imap_pools.h"
 #include "manager/intake.h"
 #include "manager/log_writer.h"
+#include "manager/login_reader.h"
 #include "manager/loop.h"
 #include "manager/map_publisher.h"
 #include "manager/metrics_server.h"
@@ -113,6 +114,7 @@ class Manager final : private DeskSources {
   std::unique_ptr<ControlServer> control_;
   std::unique_ptr<MetricsServer> metrics_;
   std::unique_ptr<Background> background_;
+  std::unique_ptr<LoginReader> login_reader_;
   EventPtr timer_;
   EventPtr beat_timer_;
   EventPtr caught_up_event_;

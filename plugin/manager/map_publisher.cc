@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace mailpool::manager {
@@ -17,12 +18,20 @@ bool has_a_promise(SiteSettings const& site) {
   return site.fallback == Fallback::Defer || site.tls == TlsLevel::Encrypt || !site.source.empty();
 }
 
+// The map knows domains, not patterns: a login for all of them, or for all below a parent, holds up
+// every domain rather than let one leave by another way. Domains with a login of their own are told
+// one by one (see Manager::note_suspended).
+bool may_log_in_anywhere(Settings const& settings) {
+  return std::any_of(settings.route_logins.begin(), settings.route_logins.end(),
+                     [](auto const& r) { return r.first == "*" || r.first.starts_with('.'); });
+}
+
 }  // namespace
 
 MapSettings map_settings(Settings const& settings) {
   MapSettings map;
-  bool const all_wait =
-      settings.postfix.fallback == Fallback::Defer || has_a_promise(settings.smtp);
+  bool const all_wait = settings.postfix.fallback == Fallback::Defer ||
+                        has_a_promise(settings.smtp) || may_log_in_anywhere(settings);
   map.default_fallback = stricter(all_wait);
   for (auto const& [name, site] : settings.sites) {
     bool const inherits = site.settings.fallback == settings.smtp.fallback;

@@ -105,7 +105,7 @@ struct DeliveryLab {
                 std::string text = "Subject: x\r\n\r\nhello\r\n") {
     if (!dispatcher) begin();
     Message message;
-    message.envelope.sender = "sender@mail.test";
+    message.envelope.sender = sender;
     message.envelope.queue_id = "Q" + std::to_string(answers.size() + 1);
     for (auto const& r : recipients)
       message.envelope.recipients.push_back({r, r.substr(r.find('@') + 1)});
@@ -153,6 +153,7 @@ struct DeliveryLab {
     return n;
   }
 
+  std::string sender = "sender@mail.test";
   Settings settings;
   ManualClock clock;
   SimulatedNetwork network{clock};

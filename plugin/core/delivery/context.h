@@ -10,6 +10,7 @@
 #include "core/base/log.h"
 #include "core/config/settings.h"
 #include "core/delivery/counters.h"
+#include "core/delivery/logins.h"
 #include "core/delivery/network.h"
 #include "core/delivery/scopes.h"
 #include "core/delivery/tls_context.h"
@@ -44,6 +45,7 @@ class Context {
   Counters totals;
   TlsContext tls;
   Scopes scopes;
+  Logins logins;
 
   /// The site has something to decide in this turn.
   void wants_a_turn(Site& site) { sites_with_work.push_back(&site); }

@@ -6,6 +6,7 @@
 
 #include "core/base/text.h"
 #include "core/message/address.h"
+#include "core/route/static_routes.h"
 
 #include "core/site/suspension_record.h"
 
@@ -86,6 +87,7 @@ void Dispatcher::on_routed(Delivery& delivery, std::string const& domain,
     transaction.levels = pattern.levels;
     transaction.priority = pattern.priority;
     transaction.sources = pattern.sources;
+    transaction.login = pattern.login;
     auto const to = std::min(recipients.size(), from + most);
     auto const& envelope = delivery.message().envelope;
     auto& wire = transaction.wire;
@@ -144,6 +146,24 @@ void Dispatcher::assign_levels(Transaction& transaction, Envelope const& envelop
   if (transaction.sources == nullptr && sender != nullptr) transaction.sources = sender->sources;
   if (transaction.sources == nullptr)
     transaction.sources = scopes.find_group(settings_for(transaction.route->site).source);
+  transaction.login = login_for(transaction.domain, envelope.sender_domain);
+}
+
+// A login is used at hosts of its own route alone: nobody's MX hosts are ever shown one.
+LoginUse Dispatcher::login_for(std::string const& domain, std::string const& sender_domain) const {
+  if (settings_.route_logins.empty()) return {};
+  auto const* const entry = route::static_route(settings_.routes, domain);
+  if (entry == nullptr) return {};
+  auto const login = settings_.route_logins.find(entry->first);
+  if (login == settings_.route_logins.end()) return {};
+  auto const chosen = settings_.sender_domains.find(sender_domain);
+  if (chosen == settings_.sender_domains.end() || chosen->second.login.empty())
+    return {login->second, {}};
+  return {chosen->second.login, sender_domain};
+}
+
+void Dispatcher::logins_changed(TimePoint now) {
+  for (auto& [name, site] : sites_) site->look_again(now);
 }
 
 void Dispatcher::run(TimePoint now) {
@@ -359,6 +379,7 @@ void Dispatcher::stop(TimePoint now) {
 void Dispatcher::reconfigure(Settings const& settings, TimePoint now) {
   settings_ = settings;
   context_.hostname = settings.hostname;
+  context_.logins.reconfigure(settings.logins);
   context_.max_wait = settings.lmtp.max_wait;
   context_.scopes.reconfigure(settings);
   tenants_.set_trust_unsigned(settings.lmtp.trust_unsigned_tenant);

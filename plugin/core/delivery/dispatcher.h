@@ -74,6 +74,8 @@ class Dispatcher final : private TransactionSink {
   void reconfigure(Settings const& settings, TimePoint now);
   /// The keys that the milter's seals are opened with; none: no seal is believed.
   void set_seal_keys(std::optional<SealKeys> keys) { tenants_.set_keys(std::move(keys)); }
+  /// A login has got its secret, or another one.
+  void logins_changed(TimePoint now);
 
   // For status.
   [[nodiscard]] bool is_draining() const { return context_.is_draining; }
@@ -128,6 +130,8 @@ class Dispatcher final : private TransactionSink {
   site::Scope& domain_scope(std::string const& domain);
   /// Whose limits the message's transactions to this domain of this site are under.
   void assign_levels(Transaction& transaction, Envelope const& envelope);
+  [[nodiscard]] LoginUse login_for(std::string const& domain,
+                                   std::string const& sender_domain) const;
   void remember(std::string const& domain, Site& site, TimePoint now);
   Site& site_by_name(std::string const& name);
   void restore_periods(Site& site);

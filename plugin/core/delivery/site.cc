@@ -34,7 +34,7 @@ void Site::enqueue(Transaction& transaction, TimePoint now) {
   last_route_ = transaction.route;
   transaction.tls =
       tls_.policies_for(transaction.domain, *transaction.route, settings_, context_.tls);
-  last_purpose_ = {transaction.domain, transaction.tls, nullptr};
+  last_purpose_ = {transaction.domain, transaction.tls, nullptr, transaction.login};
   if (suspension_) return defer(transaction, suspended_outcome(), now);
   if (waiting_.size() >= settings_.max_waiting) {
     auto const words =

@@ -61,6 +61,8 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   void defer_domain(std::string const& domain, Outcome const& outcome, TimePoint now);
   void defer_tenant(site::Scope const& tenant, Outcome const& outcome, TimePoint now);
   void reconfigure(SiteSettings settings, TimePoint now);
+  /// Something that waiting transactions depend on has changed (a login's secret has come).
+  void look_again(TimePoint now) { be_pumped_at(now); }
   /// Now, without QUIT: transactions before their commit point are answered 451.
   void stop(TimePoint now);
 
@@ -145,6 +147,7 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
     std::string domain;
     SiteTls::Shared tls;
     site::Source* source = nullptr;
+    LoginUse login;
   };
   [[nodiscard]] site::Wait may_open(route::Target const& target, site::Source const* source,
                                     TimePoint now) const;
@@ -156,7 +159,7 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
                                                        site::Source const* source,
                                                        TimePoint now) const;
   [[nodiscard]] pool::ReuseKey key_for(route::Target const& target, tls::Terms const& terms,
-                                       site::Source const* source) const;
+                                       site::Source const* source, LoginUse const& login) const;
   [[nodiscard]] std::string const& ehlo_name(site::Source const* source) const;
   [[nodiscard]] bool may_be_tried(route::Target const& target, Transaction const& transaction,
                                   TimePoint now) const;

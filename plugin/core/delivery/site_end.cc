@@ -264,6 +264,9 @@ void Site::fail_unreachable(TimePoint now) {
 }
 
 Outcome Site::unreachable(Transaction const& transaction, TimePoint now) const {
+  auto const& login = transaction.login.name;
+  if (!login.empty() && context_.logins.is_unusable(login, now))
+    return context_.logins.why_unusable(login, now);
   // What the last host in the order said is what RFC 5321 would have reported after trying them
   // all.
   Outcome const* last = nullptr;
@@ -350,6 +353,15 @@ void Site::note_setup_failure(SmtpConnection const& connection, smtp::Closed con
   auto const endpoint = connection.endpoint();
   auto const& policy = connection.policy();
   last_error_ = closed.setup_failure->text;
+  // A wrong password is no fault of the host, and no other host need be shown it (RFC 4954 6).
+  if (closed.login_refused) {
+    auto const& login = connection.login_use().name;
+    if (context_.logins.refused(login, connection.key().credential.version, *closed.setup_failure,
+                                now))
+      context_.log.warning(
+          fmt::format("login {}: refused: {}", login, printable(closed.setup_failure->text)));
+    return;
+  }
   if (closed.tls_trouble != smtp::TlsTrouble::None) {
     bool const is_absent = closed.tls_trouble == smtp::TlsTrouble::NotOffered;
     report_tls(connection,

@@ -33,6 +33,18 @@ Verdict Site::provide_connection(Transaction& transaction, TimePoint now) {
   auto wait_for = [&](Limit limit, TimePoint not_before) {
     note_wait(transaction, {not_before, limit});
   };
+  if (!transaction.login.is_none()) {
+    switch (context_.logins.ask(transaction.login.name, now)) {
+      case Logins::Readiness::Ready:
+        break;
+      case Logins::Readiness::Reading:
+        wait_for(Limit::Connecting, never);
+        return Verdict::Keep;
+      case Logins::Readiness::Unusable:
+        unreachable_.push_back(&transaction);
+        return Verdict::Taken;
+    }
+  }
   ++lacking_;
   auto const coming = on_their_way(transaction, now);
   auto const* target = next_target(transaction, now);
@@ -74,7 +86,7 @@ Verdict Site::provide_connection(Transaction& transaction, TimePoint now) {
     note_wait(transaction, wait);
     return Verdict::Keep;
   }
-  open(*target, {transaction.domain, transaction.tls, transaction.source}, now);
+  open(*target, {transaction.domain, transaction.tls, transaction.source, transaction.login}, now);
   wait_for(Limit::Connecting, never);
   return Verdict::Keep;
 }
@@ -162,7 +174,7 @@ void Site::open(route::Target const& target, Purpose const& purpose, TimePoint n
   auto const jitter = settings_.max_lifetime / 10 * context_.random.number(1001) / 1000;
   SmtpConnection::Start start;
   start.id = context_.next_connection_id();
-  start.key = key_for(target, terms, source);
+  start.key = key_for(target, terms, source, purpose.login);
   start.domain = purpose.domain;
   start.policies = purpose.tls;
   start.target = target;
@@ -179,6 +191,9 @@ void Site::open(route::Target const& target, Purpose const& purpose, TimePoint n
   start.connect_timeout = settings_.connect_timeout;
   start.prohibited = &settings_.prohibited;
   start.session = session_settings(target, terms, source, now);
+  start.login_use = purpose.login;
+  if (!purpose.login.is_none())
+    start.login = context_.logins.login(purpose.login.name, target.host, target.port);
   pool_.add(std::make_unique<SmtpConnection>(std::move(start), static_cast<ConnectionOwner&>(*this),
                                              context_.network, now));
 }
@@ -188,7 +203,7 @@ std::string const& Site::ehlo_name(site::Source const* source) const {
 }
 
 pool::ReuseKey Site::key_for(route::Target const& target, tls::Terms const& terms,
-                             site::Source const* source) const {
+                             site::Source const* source, LoginUse const& login) const {
   pool::ReuseKey key;
   key.mx_host = target.host;
   key.address = target.address;
@@ -196,6 +211,7 @@ pool::ReuseKey Site::key_for(route::Target const& target, tls::Terms const& term
   if (source != nullptr)
     key.source = source->address_for(target.address.family()).value_or(IpAddress{});
   key.ehlo_name = ehlo_name(source);
+  key.credential = context_.logins.credential(login);
   if (settings_.tls_settings.wrapper) {
     key.tls = pool::WireTls::Implicit;
   } else if (terms.policy.uses_tls()) {
@@ -237,6 +253,8 @@ smtp::SessionSettings Site::session_settings(route::Target const& target, tls::T
 
 void Site::keep_min_idle(TimePoint now) {
   if (settings_.min_idle == 0 || !last_route_ || suspension_ || context_.is_draining) return;
+  auto const& login = last_purpose_.login;
+  if (!login.is_none() && context_.logins.ask(login.name, now) != Logins::Readiness::Ready) return;
   auto const wanted = std::min(settings_.min_idle, settings_.max_connections);
   auto* const sources = context_.scopes.find_group(settings_.source);
   auto* const source = sources == nullptr ? nullptr : sources->next();

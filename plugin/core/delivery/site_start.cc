@@ -170,7 +170,8 @@ bool Site::can_serve(SmtpConnection const& connection, Transaction const& transa
   });
   if (named == targets.end() || connection.source() != transaction.source) return false;
   auto const& terms = transaction.tls->of(named->host);
-  if (connection.key() != key_for(*named, terms, transaction.source)) return false;
+  if (connection.key() != key_for(*named, terms, transaction.source, transaction.login))
+    return false;
   if (connection.objection(terms.policy, context_.clock.wall(now))) return false;
   // A connection to a less preferred host serves only while no better host can be tried (RFC
   // 5321 5.1).

@@ -13,12 +13,13 @@ SmtpConnection::SmtpConnection(Start start, ConnectionOwner& owner, Network& net
       target_(std::move(start.target)),
       domain_(std::move(start.domain)),
       policies_(std::move(start.policies)),
+      login_use_(std::move(start.login_use)),
       skips_tls_(start.session.skip_starttls),
       source_(start.source),
       permits_(std::move(start.permits)),
       scopes_(*start.scopes),
       connect_by_(after(now, start.connect_timeout)),
-      session_(std::move(start.session), now),
+      session_(std::move(start.session), now, std::move(start.login)),
       transport_(network.connect(target_, key().source == IpAddress{} ? nullptr : &key().source,
                                  *start.prohibited, *this)) {}
 

@@ -49,6 +49,8 @@ class SmtpConnection final : public pool::Connection, private TransportEvents {
     Duration connect_timeout{};
     std::vector<IpNetwork> const* prohibited = nullptr;  ///< only used while the connection is made
     smtp::SessionSettings session;
+    LoginUse login_use;
+    std::unique_ptr<smtp::Login> login;             ///< of login_use; null: none
     std::string domain;                             ///< whose mail it is opened for
     std::shared_ptr<tls::Policies const> policies;  ///< of that domain
   };
@@ -84,6 +86,7 @@ class SmtpConnection final : public pool::Connection, private TransportEvents {
   /// What the domain that it was opened for requires of it.
   [[nodiscard]] tls::Policy const& policy() const { return terms().policy; }
   [[nodiscard]] std::string const& opened_for() const { return domain_; }
+  [[nodiscard]] LoginUse const& login_use() const { return login_use_; }
   /// Why it may not carry mail under this policy, by what it has achieved. While it is not ready
   /// yet: why it never will, by what it was told to try.
   [[nodiscard]] std::optional<tls::Objection> objection(tls::Policy const& policy,
@@ -123,6 +126,7 @@ class SmtpConnection final : public pool::Connection, private TransportEvents {
   route::Target target_;
   std::string domain_;
   std::shared_ptr<tls::Policies const> policies_;
+  LoginUse login_use_;
   bool skips_tls_;
   site::Source* source_;
   ConnectionPermits permits_;

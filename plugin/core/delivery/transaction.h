@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/base/time.h"
+#include "core/delivery/login_use.h"
 #include "core/pool/pool.h"
 #include "core/route/router.h"
 #include "core/site/endpoint_health.h"
@@ -38,6 +39,7 @@ struct Transaction {
   std::vector<std::size_t> recipients;  ///< indices in the envelope; no two equal addresses
   std::shared_ptr<route::Route const> route;
   Site* site = nullptr;
+  LoginUse login;
   std::shared_ptr<tls::Policies const> tls;  ///< what it requires of the hosts of its route
   site::Levels levels;                       ///< whose limits it is under, beside its site's
   std::uint32_t priority = usual_priority;
