@@ -22,6 +22,8 @@
 namespace mailpool::manager {
 namespace {
 
+using posix::Descriptor;
+
 /// Where a secret is gathered: zeroed when it goes.
 struct Gathered {
   std::array<char, longest_secret + 1> octets{};
