@@ -37,7 +37,11 @@ class SimulatedServer {
   std::string client;                 ///< the address it was connected from, "" for the kernel's
   std::string received;               ///< not yet understood
   std::vector<std::string> commands;  ///< all that came, "<body>" for content
-  std::deque<std::string> to_send;
+  struct Sent {
+    TimePoint arrives;
+    std::string octets;
+  };
+  std::deque<Sent> to_send;
   bool is_open = false;
   bool in_data = false;
   std::size_t bdat_left = 0;
@@ -99,7 +103,7 @@ class SimulatedNetwork final : public delivery::Network {
   [[nodiscard]] TimePoint deadline() const {
     auto next = never;
     for (auto const& s : servers)
-      if (s->events != nullptr) next = std::min(next, s->events->deadline());
+      if (s->events != nullptr) next = std::min({next, s->events->deadline(), arrival(*s)});
     return next;
   }
   void expire() {
@@ -121,14 +125,15 @@ class SimulatedNetwork final : public delivery::Network {
   std::vector<std::shared_ptr<SimulatedServer>> servers;
   std::size_t most_open = 0;
   bool silent_connects = false;  ///< SYNs are dropped
+  Duration latency{};            ///< from what a server has understood to the arrival of its reply
 
  private:
   bool step(SimulatedServer& server) {
     if (server.events == nullptr) return false;
     if (!server.is_open) return begin(server);
     if (pull(server)) return true;
-    if (!server.to_send.empty()) {
-      auto const text = std::move(server.to_send.front());
+    if (!server.to_send.empty() && server.to_send.front().arrives <= clock_.now()) {
+      auto const text = std::move(server.to_send.front().octets);
       server.to_send.pop_front();
       if (text == "\x04") {
         hang_up(server);
@@ -207,11 +212,15 @@ class SimulatedNetwork final : public delivery::Network {
     return "250 2.0.0 OK\r\n";
   }
 
-  static void reply(SimulatedServer& server, std::string text) {
+  void reply(SimulatedServer& server, std::string text) const {
+    auto const arrives = clock_.now() + latency;
     bool const ends = text.ends_with('\x04');
     if (ends) text.pop_back();
-    if (!text.empty()) server.to_send.push_back(text);
-    if (ends) server.to_send.emplace_back("\x04");
+    if (!text.empty()) server.to_send.push_back({arrives, text});
+    if (ends) server.to_send.push_back({arrives, "\x04"});
+  }
+  static TimePoint arrival(SimulatedServer const& server) {
+    return server.to_send.empty() ? never : server.to_send.front().arrives;
   }
 
   ManualClock& clock_;
