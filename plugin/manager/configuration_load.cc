@@ -2,6 +2,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <tuple>
+
 #include "core/config/included.h"
 #include "core/config/place.h"
 #include "core/rules/check.h"
@@ -17,6 +20,16 @@ Result<std::string> read(std::string const& path) {
 
 Mistake unreadable(std::string const& path, std::string const& why) {
   return {path, 0, "cannot be read: " + why, "a file that mailpoold may read"};
+}
+
+// As somebody goes through the files: the main one from its top, then the others.
+void sort_by_line(std::vector<Mistake>& mistakes, std::string const& main_file) {
+  std::stable_sort(mistakes.begin(), mistakes.end(), [&](auto const& a, auto const& b) {
+    auto const place = [&](Mistake const& m) {
+      return std::tuple(m.file != main_file, std::string_view(m.file), m.line);
+    };
+    return place(a) < place(b);
+  });
 }
 
 }  // namespace
@@ -44,6 +57,7 @@ Loaded load_configuration(std::string const& path) {
   auto loaded = load_settings(*text, path, included);
   auto const of_rules = rules::mistakes_in(loaded.settings.rules);
   loaded.mistakes.insert(loaded.mistakes.end(), of_rules.begin(), of_rules.end());
+  sort_by_line(loaded.mistakes, path);
   return loaded;
 }
 

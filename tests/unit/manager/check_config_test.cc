@@ -6,6 +6,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "core/base/text.h"
+
 #include "unit/manager/scratch.h"
 
 using namespace mailpool;
@@ -40,6 +42,37 @@ BOOST_AUTO_TEST_CASE(every_mistake_has_its_line_and_the_end_is_78) {
                  path +
                  ":3: [smtp] tls: \"must\" is not a choice; right would be \"none\", \"may\" or "
                  "\"encrypt\"\n");
+}
+
+// Each planted line says in its comment which words it must bring: "# WORDS | WORDS OF THE MEND".
+BOOST_AUTO_TEST_CASE(ten_planted_mistakes_are_named_with_their_lines_and_how_to_mend_them) {
+  for (auto const* name : {"ten_mistakes.toml", "ten_more_mistakes.toml"}) {
+    auto const path = std::string(MAILPOOL_SOURCE_DIR "/tests/unit/manager/") + name;
+    std::ostringstream out;
+    BOOST_TEST(check_configuration(path, out) == 78);
+    auto const text = out.str();
+    auto const said = split(trimmed(text), '\n');
+    std::ifstream file(path);
+    std::size_t planted = 0;
+    unsigned number = 0;
+    for (std::string line; std::getline(file, line);) {
+      ++number;
+      auto const mark = line.find("  # ");
+      if (mark == std::string::npos) continue;
+      BOOST_TEST_REQUIRE(planted < said.size(), text);
+      auto const is = std::string(said[planted++]);
+      auto const words = split(line.substr(mark + 4), '|');
+      auto const mend = is.find("; right would be ");
+      BOOST_TEST_CONTEXT(is << "\nshould be of line " << number << ": " << line) {
+        BOOST_TEST(is.starts_with(path + ":" + std::to_string(number) + ": "));
+        BOOST_TEST_REQUIRE(mend != std::string::npos);
+        BOOST_TEST(is.substr(0, mend).find(trimmed(words.at(0))) != std::string::npos);
+        BOOST_TEST(is.substr(mend).find(trimmed(words.at(1))) != std::string::npos);
+      }
+    }
+    BOOST_TEST(planted == 10U, name);
+    BOOST_TEST(said.size() == 10U, text);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(providers_toml_beside_the_file_is_read_with_it_and_named_for_its_mistakes) {
