@@ -172,8 +172,15 @@ def providers(lab: Lab) -> None:
     say("of the same providers, those that catch a plain load generator", str(caught), "8")
 
 
+def decide(_: Lab) -> None:
+    """What it costs to decide whether a message may go now, with every limit set, at 10 and at 100,000 sites."""
+    nanoseconds = json.loads(subprocess.run([program("mailpool-decide")], check=True, capture_output=True, text=True).stdout)
+    for sites, each in nanoseconds.items():
+        say(f"one decision, {int(sites):,} sites", f"{each} ns", "under 1000 ns")
+
+
 SCENARIOS: dict[str, Callable[[Lab], None]] = {"relay": relay, "round_trips": round_trips, "warm": warm, "memory": memory,
-                                               "domains": domains, "hanging": hanging, "providers": providers,
+                                               "domains": domains, "hanging": hanging, "providers": providers, "decide": decide,
                                                **imap_scenarios.SCENARIOS, **milter_scenarios.SCENARIOS,
                                                **sendmail_scenarios.SCENARIOS}
 

@@ -25,7 +25,7 @@ Value = str | int | bool | list["Value"] | dict[str, "Value"]
 def program(name: str) -> Path:
     """A program of the build under test (MAILPOOL_BUILD)."""
     folder = {"mailpoold": "plugin/manager", "mailpool-milter": "plugin/milter",
-              "mailpool-load": "tools/bench/load"}.get(name, f"tools/{name}")
+              "mailpool-load": "tools/bench/load", "mailpool-decide": "tools/bench/decide"}.get(name, f"tools/{name}")
     path = Path(os.environ["MAILPOOL_BUILD"], folder, name)
     if not path.exists():
         raise LabError(f"{path} is not built")
