@@ -210,6 +210,7 @@ void Profile::refuse_all_with(UserPool& user, Verifier const& verifier, std::str
 
 Discard Profile::reason_not_to_keep(Upstream& upstream, TimePoint now) const {
   auto const& user = upstream.user();
+  if (!upstream.is_quiet()) return Discard::Desync;
   if (is_draining_) return why_draining_;
   if (upstream.plan().generation != user.generation()) return Discard::CredChanged;
   if (now >= upstream.expires_at()) return Discard::MaxLifetime;

@@ -81,6 +81,8 @@ class Upstream final : public pool::Connection, public ChannelEvents {
   void pump(TimePoint now);
   /// The client has said something, which is to go out.
   void note_client(TimePoint now);
+  /// Nothing of the server's is unread, not even a part of a line.
+  [[nodiscard]] bool is_quiet() const { return input_.empty(); }
   void begin_check(TimePoint now);
   /// For a reason that stands in relay().reason(); on_broken comes at once, if it is not lent.
   void discard(Discard reason, TimePoint now);
@@ -88,6 +90,7 @@ class Upstream final : public pool::Connection, public ChannelEvents {
   void close(TimePoint now);
   [[nodiscard]] Discard reason() const;
   [[nodiscard]] std::string doing() const;
+  [[nodiscard]] TimePoint in_state_since() const;
 
   // ChannelEvents
   void on_open(std::string_view peer, TimePoint now) override;
