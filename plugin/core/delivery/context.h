@@ -12,11 +12,17 @@
 #include "core/delivery/counters.h"
 #include "core/delivery/logins.h"
 #include "core/delivery/network.h"
+#include "core/delivery/remembered.h"
 #include "core/delivery/scopes.h"
 #include "core/delivery/tls_context.h"
 #include "core/pool/connection.h"
 #include "core/route/router.h"
+#include "core/site/wait.h"
 #include "core/state/store.h"
+
+namespace mailpool::rules {
+class Book;
+}
 
 namespace mailpool::delivery {
 
@@ -59,6 +65,10 @@ class Context {
   }
   [[nodiscard]] std::uint64_t next_connection_id() { return ++last_connection_id; }
 
+  rules::Book const* rules = nullptr;  ///< kept by the dispatcher
+  Remembered remembered;
+  /// By a rule of the domain; carried out at the end of the turn.
+  std::vector<std::pair<std::string, site::Suspension>> domains_to_suspend;
   std::vector<Site*> sites_with_work;
   std::vector<std::unique_ptr<pool::Connection>> buried;
   std::vector<Site*> counted;   ///< their counts changed and the store does not know yet

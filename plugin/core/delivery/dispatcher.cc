@@ -7,6 +7,7 @@
 #include "core/base/text.h"
 #include "core/message/address.h"
 #include "core/route/static_routes.h"
+#include "core/rules/book.h"
 
 #include "core/site/suspension_record.h"
 
@@ -181,6 +182,8 @@ void Dispatcher::run(TimePoint now) {
       schedule(*site);
     }
   }
+  for (auto& [domain, suspension] : std::exchange(context_.domains_to_suspend, {}))
+    suspend_domain(domain, std::move(suspension), now);
   if (now >= next_forgetting_) forget_unused(now);
 }
 
@@ -378,6 +381,8 @@ void Dispatcher::stop(TimePoint now) {
 
 void Dispatcher::reconfigure(Settings const& settings, TimePoint now) {
   settings_ = settings;
+  rules_ = std::make_unique<rules::Book const>(settings.rules);
+  context_.rules = rules_.get();
   context_.hostname = settings.hostname;
   context_.logins.reconfigure(settings.logins);
   context_.max_wait = settings.lmtp.max_wait;

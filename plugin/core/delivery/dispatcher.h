@@ -143,6 +143,7 @@ class Dispatcher final : private TransactionSink {
   Site* find(std::string const& name);
 
   Settings settings_;
+  std::unique_ptr<rules::Book const> rules_;
   route::Router& router_;
   Context& context_;
   TenantFinder tenants_;

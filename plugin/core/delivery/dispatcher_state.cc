@@ -13,6 +13,9 @@ using state::Kind;
 
 std::size_t Dispatcher::restore(TimePoint now) {
   auto const wall_now = context_.clock.wall(now);
+  // Before any site is made: each takes what is about it.
+  for (auto const kind : {Kind::Adaptive, Kind::LearnedCap})
+    context_.remembered.load(context_.store, kind);
   for (auto& record : context_.store.take_loaded(Kind::Counter)) {
     auto const counts = site::PeriodCounts::from_value(record.value);
     if (!counts) continue;

@@ -19,7 +19,11 @@ Site::Site(std::string name, bool is_named, SiteSettings settings, Context& cont
       context_(context),
       rate_(settings_.rate),
       recipient_rate_(settings_.recipient_rate),
-      connect_rate_(settings_.connect_rate) {}
+      connect_rate_(settings_.connect_rate),
+      reactions_(name_, settings_, context_),
+      peak_(settings_.idle_timeout / 2) {
+  rate_.reconfigure(reactions_.rate());  // it may have been lowered before a restart
+}
 
 Site::~Site() {
   assert(waiting_.is_empty() && "a site goes only when nothing waits at it");
@@ -36,6 +40,8 @@ void Site::enqueue(Transaction& transaction, TimePoint now) {
       tls_.policies_for(transaction.domain, *transaction.route, settings_, context_.tls);
   last_purpose_ = {transaction.domain, transaction.tls, nullptr, transaction.login};
   if (suspension_) return defer(transaction, suspended_outcome(), now);
+  if (auto const* hold = held(transaction, now))
+    return defer(transaction, suspended(name_, *hold, context_.clock), now);
   if (waiting_.size() >= settings_.max_waiting) {
     auto const words =
         fmt::format("{}: max_waiting reached ({} waiting)", name_, settings_.max_waiting);
@@ -64,10 +70,13 @@ void Site::wait_at_most_until(Transaction& transaction, TimePoint until) {
 void Site::pump(TimePoint now) {
   wants_turn_ = false;
   if (suspension_ && suspension_->until <= now) resume(now);
+  carry_out(reactions_.expire(now), nullptr, now);
   give_up_overdue(now);
   close_aged(now);
+  close_excess(now);
   while (start_some(now)) {
   }
+  if (waiting_.is_empty()) close_surplus(now);
   keep_min_idle(now);
   set_deadline(now);
   // Others may have a use for what is left of the room that this site was told of.
@@ -93,6 +102,7 @@ void Site::set_deadline(TimePoint now) {
   waiting_.for_each([&](Transaction const& t) { next = std::min(next, t.wait_until); });
   if (!waiting_.is_empty() && blocked_.not_before > now) next = std::min(next, blocked_.not_before);
   if (suspension_) next = std::min(next, suspension_->until);
+  next = std::min({next, reactions_.deadline(), next_surplus(now)});
   if (pool_.open() < settings_.min_idle)
     for (auto const& [endpoint, record] : health_.records())
       if (record.not_before > now) next = std::min(next, record.not_before);
@@ -117,6 +127,8 @@ void Site::resume(TimePoint now) {
     context_.store.erase(state::Kind::Suspension, site::suspension_key("site", name_));
   suspension_.reset();
   health_.clear();  // the operator says that it is worth another try
+  reactions_.forget(now);
+  rate_.reconfigure(reactions_.rate());
   tls_.forget_failures();
   be_pumped_at(now);
 }
@@ -136,7 +148,9 @@ void Site::reconfigure(SiteSettings settings, TimePoint now) {
       settings.tls != settings_.tls || settings.tls_settings != settings_.tls_settings ||
       settings.source != settings_.source || settings.pipelining != settings_.pipelining ||
       settings.chunking != settings_.chunking;
-  rate_.reconfigure(settings.rate);
+  reactions_.reconfigure(settings);
+  rate_.reconfigure(reactions_.rate());
+  peak_.reconfigure(settings.idle_timeout / 2);
   recipient_rate_.reconfigure(settings.recipient_rate);
   connect_rate_.reconfigure(settings.connect_rate);
   settings_ = std::move(settings);
@@ -175,7 +189,7 @@ site::SiteState Site::state(TimePoint) const {
 
 bool Site::is_forgettable(TimePoint now) const {
   static constexpr Duration unused_for = std::chrono::hours(24);
-  return pool_.is_empty() && waiting_.is_empty() && !suspension_ &&
+  return pool_.is_empty() && waiting_.is_empty() && !suspension_ && reactions_.is_forgettable() &&
          now >= after(last_used_, unused_for);
 }
 
@@ -190,7 +204,7 @@ site::Wait Site::what_to_wait_for(Transaction const& probe, TimePoint now) const
         return static_cast<SmtpConnection const&>(*c).source() == probe.source;
       }))
     return {};
-  if (pool_.open() >= settings_.max_connections) return {never, Limit::MaxConnections};
+  if (pool_.open() >= reactions_.max_connections()) return {never, Limit::MaxConnections};
   if (probe.route && !probe.route->targets.empty())
     return may_open(probe.route->targets.front(), probe.source, now);
   return {};
@@ -204,6 +218,9 @@ std::string Site::words_for(site::Wait const& wait, TimePoint now) const {
     return fmt::format("{}: {} reached ({}), next {}", name_, site::name_of(wait.limit), value,
                        next);
   };
+  auto const why_less = [&](bool is_less) {
+    return is_less ? fmt::format(" ({})", reactions_.why_lowered()) : std::string();
+  };
   if (wait.limit == Limit::WarmUp)
     return fmt::format(
         "{}: {}, next {}", wait.scope->title(),
@@ -214,13 +231,14 @@ std::string Site::words_for(site::Wait const& wait, TimePoint now) const {
                        next);
   switch (wait.limit) {
     case Limit::Rate:
-      return reached(rate_.rate().to_string());
+      return reached(rate_.rate().to_string()) + why_less(rate_.rate() != settings_.rate);
     case Limit::RecipientRate:
       return reached(recipient_rate_.rate().to_string());
     case Limit::ConnectRate:
       return reached(connect_rate_.rate().to_string());
     case Limit::MaxConnections:
-      return reached(fmt::format("{}", settings_.max_connections));
+      return reached(fmt::format("{}", reactions_.max_connections())) +
+             why_less(reactions_.max_connections() != settings_.max_connections);
     case Limit::MaxConnectionsPerHost:
       return reached(fmt::format("{}", settings_.max_connections_per_host));
     case Limit::Connecting:

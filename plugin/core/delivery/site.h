@@ -11,13 +11,16 @@
 #include "core/delivery/context.h"
 #include "core/delivery/delivery.h"
 #include "core/delivery/fair_queue.h"
+#include "core/delivery/reactions.h"
 #include "core/delivery/site_tls.h"
 #include "core/delivery/smtp_connection.h"
 #include "core/pool/growth.h"
 #include "core/pool/pool.h"
 #include "core/site/endpoint_health.h"
+#include "core/site/host_speed.h"
 #include "core/site/period_counts.h"
 #include "core/site/rate_limit.h"
+#include "core/site/recent_peak.h"
 #include "core/site/wait.h"
 
 namespace mailpool::delivery {
@@ -81,6 +84,7 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   [[nodiscard]] FairQueue const& waiting() const { return waiting_; }
   [[nodiscard]] site::Wait const& blocked() const { return blocked_; }
   [[nodiscard]] site::EndpointHealth const& health() const { return health_; }
+  [[nodiscard]] Reactions const& reactions() const { return reactions_; }
   [[nodiscard]] std::optional<site::Suspension> const& suspension() const { return suspension_; }
   [[nodiscard]] std::string const& last_reply() const { return last_reply_; }
   [[nodiscard]] std::string const& last_error() const { return last_error_; }
@@ -165,6 +169,22 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
                                   TimePoint now) const;
   void keep_min_idle(TimePoint now);
 
+  // Following what servers say and hide (site_react.cc).
+  [[nodiscard]] static std::string sender_domain_of(Transaction const& transaction);
+  Consequences react_to_end(SmtpConnection const& connection, Transaction const& transaction,
+                            smtp::TransactionResult const& result, TimePoint now);
+  Consequences react_to_close(SmtpConnection const& connection, smtp::Closed const& closed,
+                              TimePoint now);
+  void carry_out(Consequences consequences, SmtpConnection const* connection, TimePoint now);
+  [[nodiscard]] site::Suspension const* held(Transaction const& transaction, TimePoint now) const;
+  void defer_held(TimePoint now);
+  void close_left_alone(TimePoint now);
+  void close_excess(TimePoint now);
+  void close_surplus(TimePoint now);
+  [[nodiscard]] TimePoint next_surplus(TimePoint now) const;
+  [[nodiscard]] route::Target const* quicker_of(std::vector<route::Target const*> const& equal,
+                                                TimePoint now) const;
+
   // Ends (site_end.cc).
   void conclude(Transaction& transaction, SmtpConnection const* connection, std::size_t recipient,
                 Outcome const& outcome, TimePoint now);
@@ -203,6 +223,9 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   site::RateLimit recipient_rate_;
   site::RateLimit connect_rate_;
   site::EndpointHealth health_;
+  Reactions reactions_;
+  site::HostSpeed speed_;
+  site::RecentPeak peak_;  ///< of connections in use
   SiteTls tls_;
   std::optional<site::Suspension> suspension_;
   site::Wait blocked_;

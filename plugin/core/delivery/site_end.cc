@@ -19,9 +19,9 @@ namespace {
 
 // Reasons of our own have their option's name; whatever a server says is counted under one word, so
 // that the list stays short.
-constexpr std::array<std::string_view, 9> own_reasons{
-    "idle_timeout", "max_lifetime", "max_messages", "max_connections", "flush",
-    "drain",        "reload",       "suspended",    "cancelled"};
+constexpr std::array<std::string_view, 11> own_reasons{
+    "idle_timeout", "max_lifetime", "max_messages", "max_connections", "flush",      "drain",
+    "reload",       "suspended",    "cancelled",    "surplus",         "backing_off"};
 
 // What the log says of a connection's TLS.
 std::string tls_words(TlsFacts const& facts, std::string const& host) {
@@ -118,6 +118,7 @@ void Site::on_finished(SmtpConnection& connection, smtp::TransactionResult&& res
     last_error_ = connection.endpoint().to_string() + ": " + result.reason;
   if (connection.session().chunking_is_broken())
     health_.chunking_failed(connection.endpoint(), now);
+  auto consequences = react_to_end(connection, transaction, result, now);
   for (std::size_t i = 0; i < result.results.size(); ++i)
     if (!result.results[i].may_retry || result.retry == smtp::Retry::Nothing)
       conclude(transaction, &connection, transaction.recipients[i], result.results[i].outcome, now);
@@ -132,6 +133,7 @@ void Site::on_finished(SmtpConnection& connection, smtp::TransactionResult&& res
                  now);
     finish(transaction);
   }
+  carry_out(std::move(consequences), &connection, now);
   if (connection.state() == ConnectionState::Idle) {
     auto const reason = context_.is_draining
                             ? "drain"
@@ -333,7 +335,7 @@ void Site::close(SmtpConnection& connection, std::string_view reason, TimePoint 
 }
 
 pool::Aging Site::aging_of(SmtpConnection const* connection) const {
-  auto most = settings_.max_messages;
+  auto most = reactions_.max_messages();
   if (connection != nullptr)
     if (auto const announced = connection->session().capabilities().mail_max;
         announced && *announced != 0)
@@ -389,6 +391,7 @@ void Site::on_closed(SmtpConnection& connection, smtp::Closed const& closed, Tim
     ++counters_.poisoned;
     ++context_.totals.poisoned;
   }
+  carry_out(react_to_close(connection, closed, now), &connection, now);
   count_close(closed.reason);
   if (context_.log.is_on(LogLevel::Info))
     context_.log.info(fmt::format(

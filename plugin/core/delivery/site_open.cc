@@ -56,7 +56,7 @@ Verdict Site::provide_connection(Transaction& transaction, TimePoint now) {
     wait_for(coming != 0 ? Limit::Connecting : Limit::BackingOff, never);
     return Verdict::Keep;
   }
-  pool::Demand const demand{lacking_, coming, pool_.open(), settings_.max_connections};
+  pool::Demand const demand{lacking_, coming, pool_.open(), reactions_.max_connections()};
   bool const is_full = demand.open >= demand.most;
   if (pool::connections_to_begin({demand.waiting, demand.connecting, 0, demand.most}) == 0) {
     wait_for(Limit::Connecting, never);
@@ -99,12 +99,15 @@ route::Target const* Site::next_target(Transaction const& transaction, TimePoint
       if (endpoint_of(t) == *transaction.preferred && is_fit(t)) return &t;
   auto const found = std::find_if(targets.begin(), targets.end(), is_fit);
   if (found == targets.end()) return nullptr;
-  if (!host_is_full(*found)) return &*found;
   // Another of the same preference has room, perhaps; a less preferred one is for hosts that fail.
-  auto const roomy = std::find_if(found, targets.end(), [&](route::Target const& t) {
-    return t.preference == found->preference && is_fit(t) && !host_is_full(t);
-  });
-  return roomy == targets.end() ? &*found : &*roomy;
+  std::vector<route::Target const*> roomy;
+  bool const is_any_family =
+      settings_.ip != IpPreference::Prefer4 && settings_.ip != IpPreference::Prefer6;
+  for (auto const& t : targets)
+    if (t.preference == found->preference && is_fit(t) && !host_is_full(t) &&
+        (is_any_family || t.address.is_v4() == found->address.is_v4() || host_is_full(*found)))
+      roomy.push_back(&t);
+  return roomy.empty() ? &*found : quicker_of(roomy, now);
 }
 
 bool Site::host_is_full(route::Target const& target) const {
@@ -169,6 +172,11 @@ void Site::open(route::Target const& target, Purpose const& purpose, TimePoint n
   ++counters_.opened;
   ++context_.totals.opened;
   ++context_.connections_open;
+  // Who it is opened for may be served by another before it is ready: it gets its chance.
+  peak_.note(static_cast<std::uint32_t>(pool_.count(ConnectionState::Busy) +
+                                        pool_.count(ConnectionState::Connecting)) +
+                 1,
+             now);
   // Shortened at random by up to a tenth, so that connections opened together do not all end
   // together.
   auto const jitter = settings_.max_lifetime / 10 * context_.random.number(1001) / 1000;
@@ -255,7 +263,7 @@ void Site::keep_min_idle(TimePoint now) {
   if (settings_.min_idle == 0 || !last_route_ || suspension_ || context_.is_draining) return;
   auto const& login = last_purpose_.login;
   if (!login.is_none() && context_.logins.ask(login.name, now) != Logins::Readiness::Ready) return;
-  auto const wanted = std::min(settings_.min_idle, settings_.max_connections);
+  auto const wanted = std::min(settings_.min_idle, reactions_.max_connections());
   auto* const sources = context_.scopes.find_group(settings_.source);
   auto* const source = sources == nullptr ? nullptr : sources->next();
   while (pool_.open() < wanted) {

@@ -11,7 +11,7 @@ bool is_over(EndpointHealth::Record const& r, TimePoint now) {
   // A failure is remembered for a while after its back-off, so that a host that fails again is not
   // given the shortest one.
   bool const failed_lately = r.failures != 0 && now < after(r.not_before, longest_back_off);
-  return !failed_lately && r.no_chunking_until <= now;
+  return !failed_lately && r.left_alone_until <= now && r.no_chunking_until <= now;
 }
 
 }  // namespace
@@ -33,16 +33,26 @@ void EndpointHealth::failed(EndpointName const& endpoint, Outcome failure, TimeP
   if (r.not_before <= now) ++r.failures;
   auto const doublings = std::min<std::uint32_t>(r.failures - 1, 16);
   r.not_before =
-      after(now, std::min<Duration>(first_back_off * (1U << doublings), longest_back_off));
+      std::max(after(now, std::min<Duration>(first_back_off * (1U << doublings), longest_back_off)),
+               r.left_alone_until);
+  r.last_failure = std::move(failure);
+}
+
+void EndpointHealth::leave_alone(EndpointName const& endpoint, Outcome failure, TimePoint until,
+                                 TimePoint now) {
+  auto& r = record(endpoint, now);
+  r.failures = std::max<std::uint32_t>(r.failures, 1);
+  r.not_before = r.left_alone_until = std::max(r.not_before, until);
   r.last_failure = std::move(failure);
 }
 
 void EndpointHealth::succeeded(EndpointName const& endpoint) {
   auto const it = records_.find(endpoint);
   if (it == records_.end()) return;
-  it->second.failures = 0;
-  it->second.not_before = {};
-  it->second.last_failure.reset();
+  auto& r = it->second;
+  r.failures = 0;
+  r.not_before = r.left_alone_until;
+  if (r.left_alone_until == TimePoint{}) r.last_failure.reset();
 }
 
 void EndpointHealth::chunking_failed(EndpointName const& endpoint, TimePoint now) {
@@ -52,6 +62,11 @@ void EndpointHealth::chunking_failed(EndpointName const& endpoint, TimePoint now
 bool EndpointHealth::is_backing_off(EndpointName const& endpoint, TimePoint now) const {
   auto const* r = find(endpoint);
   return r != nullptr && r->not_before > now;
+}
+
+bool EndpointHealth::is_left_alone(EndpointName const& endpoint, TimePoint now) const {
+  auto const* r = find(endpoint);
+  return r != nullptr && r->left_alone_until > now;
 }
 
 EndpointHealth::Record const* EndpointHealth::find(EndpointName const& endpoint) const {

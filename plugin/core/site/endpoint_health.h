@@ -34,15 +34,20 @@ class EndpointHealth {
     std::uint32_t failures = 0;  ///< in a row
     TimePoint not_before{};
     std::optional<Outcome> last_failure;
+    TimePoint left_alone_until{};  ///< by a rule: a success of a connection under way ends nothing
     TimePoint no_chunking_until{};
   };
 
   /// A connection could not be made ready; `failure` is what to answer if nothing else is left.
   void failed(EndpointName const& endpoint, Outcome failure, TimePoint now);
+  /// Not to be tried until then, by a rule; `failure` is what to answer if nothing else is left.
+  void leave_alone(EndpointName const& endpoint, Outcome failure, TimePoint until, TimePoint now);
   void succeeded(EndpointName const& endpoint);
   void chunking_failed(EndpointName const& endpoint, TimePoint now);
 
   [[nodiscard]] bool is_backing_off(EndpointName const& endpoint, TimePoint now) const;
+  /// By a rule.
+  [[nodiscard]] bool is_left_alone(EndpointName const& endpoint, TimePoint now) const;
   /// Null for an endpoint without a past.
   [[nodiscard]] Record const* find(EndpointName const& endpoint) const;
   [[nodiscard]] std::map<EndpointName, Record> const& records() const { return records_; }

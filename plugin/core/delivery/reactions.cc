@@ -1,0 +1,260 @@
+#include "core/delivery/reactions.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "core/base/text.h"
+#include "core/rules/book.h"
+#include "core/site/throttling.h"
+
+namespace mailpool::delivery {
+namespace {
+
+// A reply to RCPT may speak of that recipient alone: so many different ones must get it within a
+// minute before it speaks of us.
+constexpr std::size_t several_recipients = 3;
+constexpr Duration recipients_within = std::chrono::minutes(1);
+constexpr std::size_t most_refused_recipients = 64;
+constexpr std::size_t most_overrides = 8;
+constexpr std::size_t most_holds = 1000;
+constexpr std::size_t longest_reason = 200;
+
+double per_second(Rate const& rate) {
+  return static_cast<double>(rate.count) / seconds(rate.per);
+}
+
+Rate slower_of(Rate const& a, Rate const& b) {
+  if (!a.is_limited()) return b;
+  if (!b.is_limited()) return a;
+  return per_second(b) < per_second(a) ? b : a;
+}
+
+bool is_slower(Rate const& a, Rate const& than) {
+  if (!a.is_limited()) return false;
+  return !than.is_limited() || per_second(a) < per_second(than);
+}
+
+site::Ceiling ceiling_of(SiteSettings const& settings) {
+  return {settings.rate, settings.max_connections, settings.adaptive};
+}
+
+// 421 ends the connection; 452 to MAIL has no recipient to speak of.
+bool may_be_a_cap(Remark const& remark, Occasion const& occasion) {
+  if (occasion.carried == 0) return false;
+  if (remark.at == Step::Idle) return remark.code == 421 && occasion.is_soon;
+  if (remark.at == Step::Mail) return remark.code == 421 || remark.code == 452;
+  return remark.code == 421 && (remark.at == Step::Rcpt || remark.at == Step::Data);
+}
+
+}  // namespace
+
+Reactions::Reactions(std::string const& site, SiteSettings const& settings, Context& context)
+    : site_(site), settings_(settings), context_(context), adaptive_(ceiling_of(settings)) {
+  recall();
+}
+
+void Reactions::reconfigure(SiteSettings const& settings) {
+  settings_ = settings;
+  adaptive_.reconfigure(ceiling_of(settings));
+  windows_.clear();
+}
+
+Rate Reactions::rate() const {
+  auto allowed = adaptive_.rate();
+  for (auto const& override : overrides_) allowed = slower_of(allowed, override.limits.rate);
+  return allowed;
+}
+
+std::uint32_t Reactions::max_connections() const {
+  auto allowed = adaptive_.connections();
+  for (auto const& override : overrides_)
+    allowed = std::min(allowed, override.limits.max_connections.value_or(allowed));
+  return allowed;
+}
+
+std::uint32_t Reactions::max_messages() const {
+  auto allowed = settings_.max_messages;
+  if (auto const cap = cap_.most(context_.clock.now())) allowed = std::min(allowed, *cap);
+  for (auto const& override : overrides_)
+    allowed = std::min(allowed, override.limits.max_messages.value_or(allowed));
+  return allowed;
+}
+
+std::string Reactions::why_lowered() const {
+  std::string words;
+  if (adaptive_.is_lowered()) words = fmt::format("adaptive: {}", adaptive_.why());
+  for (auto const& override : overrides_)
+    words +=
+        fmt::format("{}{}: {}", words.empty() ? "" : "; ", override.why.by, override.why.reason);
+  return words;
+}
+
+Consequences Reactions::heard(std::span<Remark const> remarks, Occasion const& occasion,
+                              TimePoint now) {
+  Consequences consequences;
+  auto const before = rate();
+  bool is_told = false;  // one transaction is one message, however many recipients were refused
+  for (auto const& remark : remarks) {
+    if (teaches_a_cap(remark, occasion, now))
+      consequences.is_changed = true;
+    else if (is_throttle(remark, occasion, now) &&
+             adaptive_.throttled(occasion.began, remark.line, now))
+      consequences.is_changed = is_told = true;
+  }
+  if (is_told) {
+    keep_adaptive(now);
+    context_.log.warning(fmt::format(
+        "adaptive site={} rate=\"{}\" max_connections={} level={:.3f} reason=\"{}\"", site_,
+        adaptive_.rate().to_string(), adaptive_.connections(), adaptive_.level(), adaptive_.why()));
+  }
+  for (auto const& remark : remarks) {
+    if (context_.rules == nullptr) break;
+    auto const number = context_.rules->find(site_, occasion.domain, remark);
+    if (!number) continue;
+    follow_rule(*number, remark, occasion, now, consequences);
+    break;
+  }
+  return after_change(std::move(consequences), before, now);
+}
+
+// True: it is a cap's, and nothing else is to be made of it.
+bool Reactions::teaches_a_cap(Remark const& remark, Occasion const& occasion, TimePoint now) {
+  if (!may_be_a_cap(remark, occasion)) return false;
+  bool const is_said = site::meaning_of(remark) == site::Meaning::ConnectionCap;
+  bool const is_expected = cap_.is_expected(occasion.carried);
+  if (cap_.ended_after(occasion.carried, now)) keep_cap(now);
+  return is_said || is_expected;
+}
+
+bool Reactions::is_throttle(Remark const& remark, Occasion const& occasion, TimePoint now) {
+  if (site::meaning_of(remark) != site::Meaning::Throttle) return false;
+  if (remark.at != Step::Rcpt || remark.code == 421) return true;
+  std::erase_if(refused_recipients_,
+                [&](auto const& r) { return now >= after(r.second, recipients_within); });
+  if (remark.recipient < occasion.recipients.size() &&
+      refused_recipients_.size() < most_refused_recipients)
+    refused_recipients_[std::hash<std::string_view>()(occasion.recipients[remark.recipient])] = now;
+  return refused_recipients_.size() >= several_recipients;
+}
+
+void Reactions::follow_rule(std::size_t number, Remark const& remark, Occasion const& occasion,
+                            TimePoint now, Consequences& consequences) {
+  auto const& rule = (*context_.rules)[number];
+  std::string scope;
+  if (!rule.domain.empty())
+    scope = "domain " + rule.domain;
+  else if (rule.scope == RuleScope::SenderDomain && !occasion.sender_domain.empty())
+    scope = fmt::format("sender_domain {}", occasion.sender_domain);
+  else if (rule.scope == RuleScope::Source && !occasion.source.empty())
+    scope = fmt::format("source {}", occasion.source);
+  if (windows_.met(number, scope, rule.after, now))
+    act(rule, remark, scope, occasion, now, consequences);
+}
+
+void Reactions::act(RuleSettings const& rule, Remark const& remark, std::string const& scope,
+                    Occasion const& occasion, TimePoint now, Consequences& consequences) {
+  site::Suspension why;
+  why.until = after(now, rule.how_long);
+  why.reason = printable(
+      rule.reason.empty() ? remark.line : fmt::format("{} ({})", rule.reason, remark.line),
+      longest_reason);
+  why.by = "rule " + rule.where();
+  context_.log.warning(fmt::format("rule site={}{}{} rule={} do={} for={} reason=\"{}\"", site_,
+                                   scope.empty() ? "" : " scope=", scope, rule.where(),
+                                   name_of(*rule.action), to_text(rule.how_long), why.reason));
+  switch (*rule.action) {
+    case RuleAction::Suspend:
+      if (scope.empty()) {
+        consequences.suspend = std::move(why);
+      } else if (!rule.domain.empty()) {
+        context_.domains_to_suspend.emplace_back(occasion.domain, std::move(why));
+      } else if (holds_.size() < most_holds || holds_.contains(scope)) {
+        holds_[scope] = std::move(why);
+        consequences.is_holding = true;
+      }
+      return;
+    case RuleAction::BackOff:
+      consequences.back_off = std::move(why);
+      return;
+    case RuleAction::Set:
+      break;
+  }
+  std::erase_if(overrides_, [&](Override const& o) { return o.rule == rule.where(); });
+  if (overrides_.size() >= most_overrides) overrides_.erase(overrides_.begin());
+  overrides_.push_back({rule.set, std::move(why), rule.where()});
+  keep_override(overrides_.back(), now);
+  consequences.is_changed = true;
+}
+
+Consequences Reactions::after_change(Consequences consequences, Rate const& before, TimePoint) {
+  if (consequences.is_changed) consequences.is_lowered = is_slower(rate(), before);
+  return consequences;
+}
+
+Consequences Reactions::delivered(TimePoint began, std::uint32_t carried, TimePoint now) {
+  Consequences consequences;
+  if (cap_.carried(carried)) {
+    context_.store.erase(state::Kind::LearnedCap, site_);
+    consequences.is_changed = true;
+  }
+  if (adaptive_.delivered(began, now)) {
+    consequences.is_changed = true;
+    keep_adaptive(now);
+    context_.log.info(fmt::format("adaptive site={} rate=\"{}\" max_connections={} level={:.3f}",
+                                  site_, adaptive_.rate().to_string(), adaptive_.connections(),
+                                  adaptive_.level()));
+  }
+  return consequences;
+}
+
+Consequences Reactions::ended(Occasion const& occasion, TimePoint now) {
+  Consequences consequences;
+  if (occasion.carried == 0 || !occasion.is_soon) return consequences;
+  if (!cap_.ended_after(occasion.carried, now)) return consequences;
+  keep_cap(now);
+  consequences.is_changed = true;
+  context_.log.info(
+      fmt::format("learned site={} max_messages={} reason=\"the server ends "
+                  "connections after so many\"",
+                  site_, occasion.carried));
+  return consequences;
+}
+
+Consequences Reactions::expire(TimePoint now) {
+  Consequences consequences;
+  auto const is_over = [&](auto const& why) { return why.until <= now; };
+  consequences.is_changed =
+      std::erase_if(overrides_, [&](Override const& o) { return is_over(o.why); }) != 0;
+  std::erase_if(holds_, [&](auto const& hold) { return is_over(hold.second); });
+  return consequences;
+}
+
+TimePoint Reactions::deadline() const {
+  auto next = never;
+  for (auto const& override : overrides_) next = std::min(next, override.why.until);
+  return next;
+}
+
+void Reactions::forget(TimePoint now) {
+  adaptive_.forget();
+  keep_adaptive(now);
+  for (auto const& override : overrides_)
+    context_.store.erase(state::Kind::Adaptive, site_ + " " + override.rule);
+  overrides_.clear();
+  holds_.clear();
+  windows_.clear();
+}
+
+site::Suspension const* Reactions::held(std::string_view sender_domain, std::string_view source,
+                                        TimePoint now) const {
+  if (holds_.empty()) return nullptr;
+  for (auto const& key :
+       {fmt::format("sender_domain {}", sender_domain), fmt::format("source {}", source)})
+    if (auto const it = holds_.find(key); it != holds_.end() && it->second.until > now)
+      return &it->second;
+  return nullptr;
+}
+
+}  // namespace mailpool::delivery
