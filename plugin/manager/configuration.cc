@@ -10,6 +10,7 @@
 #include "manager/configuration_load.h"
 #include "manager/imap_access.h"
 #include "manager/own_addresses.h"
+#include "manager/tls_client.h"
 
 namespace mailpool::manager {
 std::string machine_name() {
@@ -45,6 +46,7 @@ Configuration read_configuration(std::string const& path) {
     c.warnings.insert(c.warnings.end(), users->warnings.begin(), users->warnings.end());
   read_imap_access(c);
   c.own_addresses = own_addresses();
+  c.tls = TlsClient::make(c.settings, c.mistakes, c.warnings);
   return c;
 }
 

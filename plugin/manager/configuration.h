@@ -3,6 +3,7 @@
 // Reading it may block: never on the loop's path once mail flows.
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -13,6 +14,8 @@
 #include "manager/users.h"
 
 namespace mailpool::manager {
+
+class TlsClient;
 
 /// Of [imap.NAME]: who may connect, and the password of its account.
 struct ImapAccess {
@@ -33,6 +36,7 @@ struct Configuration {
                                       ///< any, the settings are of no use
   std::vector<std::string> warnings;
   std::vector<IpAddress> own_addresses;
+  std::shared_ptr<TlsClient const> tls;  ///< null while there are mistakes
 };
 
 /// Reads the file; a hostname that is not set becomes the machine's fully qualified name.

@@ -42,6 +42,14 @@ std::vector<Site const*> most_urgent(delivery::Dispatcher const& dispatcher, std
   return sites;
 }
 
+// "dane: tls = \"auto\"", "secure: the MTA-STS policy of example.org (tls = \"auto\")".
+std::string tls_words(tls::Policy const& policy) {
+  auto words = fmt::format("{}: {}", name_of(policy.level), policy.because);
+  if (!policy.tested_names.empty()) words += "; its MTA-STS policy is in testing";
+  if (!policy.impossible.empty()) words += fmt::format("; no mail passes: {}", policy.impossible);
+  return words;
+}
+
 std::string by_of(control::Requester const& who) {
   return fmt::format("uid {}", who.uid);
 }
@@ -147,8 +155,8 @@ Result<std::vector<control::ConnectionStatus>> ControlDesk::connections(std::str
                        ConnectionState::Checking, ConnectionState::Idle, ConnectionState::Closing})
       for (auto const& c : of_name->connections().in(state)) {
         if (rows.size() >= most) return rows;
-        rows.push_back(
-            manager::status_of(static_cast<delivery::SmtpConnection const&>(*c), *of_name, now));
+        rows.push_back(manager::status_of(static_cast<delivery::SmtpConnection const&>(*c),
+                                          *of_name, now, clock_.wall(now)));
       }
   }
   return rows;
@@ -219,12 +227,14 @@ Explanation ControlDesk::explain_route(std::string const& address, std::string c
   e.why_this_site = route.why_this_site;
   e.hosts = route.hosts;
   e.door = map::door_of_site(route.site, route.is_named_site);
+  auto const policies = delivery::policies_of(domain, route, settings, dispatcher_.context().tls);
   e.site_state = site != nullptr ? std::string(name_of(site->state(now))) : "open";
   for (auto const& t : route.targets) {
     control::EndpointStatus target;
     target.host = t.host;
     target.address = t.address.to_string();
     target.port = t.port;
+    target.tls = tls_words(policies.of(t.host).policy);
     auto const* record =
         site == nullptr ? nullptr : site->health().find({t.host, t.address, t.port});
     if (record != nullptr) {

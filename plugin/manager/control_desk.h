@@ -41,6 +41,7 @@ class ControlDesk final : public control::ControlActions {
   [[nodiscard]] std::unique_ptr<control::Pending> explain(
       std::string const& address, control::ExplainListener& listener) override;
   std::vector<control::Finding> check() override { return sources_.check(); }
+  Result<std::string> tls_report(std::string const& domain, std::string const& day) override;
   Result<std::string> suspend(control::Subject const& subject, Duration how_long,
                               std::string const& reason, control::Requester const& who) override;
   Result<std::string> resume(control::Subject const& subject,

@@ -72,18 +72,20 @@ Manager::~Manager() {
   dispatcher_.reset();
   streams_.reset();
   router_.reset();
+  sts_.reset();
   resolver_.reset();
 }
 
 Result<void> Manager::start() {
   auto const& settings = configuration_.settings;
-  auto tls = TlsClient::make();
-  if (!tls) return tl::make_unexpected(tls.error());
   resolver_ = std::make_unique<UnboundResolver>(loop_, log_, settings.dns);
-  router_ = std::make_unique<route::Router>(settings, *resolver_, random_);
   store_ = std::make_unique<StateDatabase>(settings.state_dir, log_);
-  streams_ = std::make_unique<Streams>(loop_, std::move(*tls));
+  sts_ = std::make_unique<MtaSts>(loop_, *resolver_, *store_, log_);
+  reconfigure_sts();
+  router_ = std::make_unique<route::Router>(settings, *resolver_, random_, sts_.get());
+  streams_ = std::make_unique<Streams>(loop_, configuration_.tls);
   context_ = std::make_unique<delivery::Context>(*streams_, random_, log_, loop_.clock(), *store_);
+  sts_->set_reports(&context_->tls.reports);
   dispatcher_ = std::make_unique<delivery::Dispatcher>(settings, *router_, *context_);
   if (auto const held = dispatcher_->restore(loop_.now()); held > 0)
     log_.info(

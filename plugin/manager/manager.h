@@ -20,6 +20,7 @@
 #include "manager/loop.h"
 #include "manager/map_publisher.h"
 #include "manager/metrics_server.h"
+#include "manager/mta_sts.h"
 #include "manager/state_database.h"
 #include "manager/stream.h"
 #include "manager/unbound_resolver.h"
@@ -72,6 +73,7 @@ class Manager final : private DeskSources {
   Result<void> open_sockets();
   void open_map();
   void apply(Configuration configuration);
+  void reconfigure_sts();
   control::ReloadReport apply_if_good(Configuration configuration);
   void terminate();
   void finish_turn();
@@ -100,6 +102,7 @@ class Manager final : private DeskSources {
   MachineRandom random_;
   std::unique_ptr<StateDatabase> store_;
   std::unique_ptr<UnboundResolver> resolver_;
+  std::unique_ptr<MtaSts> sts_;
   std::unique_ptr<route::Router> router_;
   std::unique_ptr<Streams> streams_;
   std::unique_ptr<delivery::Context> context_;

@@ -10,6 +10,7 @@
 
 #include "core/config/options.h"
 #include "manager/manager.h"
+#include "manager/tls_client.h"
 
 namespace mailpool::manager {
 namespace {
@@ -77,6 +78,12 @@ control::ReloadReport Manager::apply_if_good(Configuration configuration) {
   return report;
 }
 
+void Manager::reconfigure_sts() {
+  auto const& settings = configuration_.settings;
+  sts_->reconfigure({settings.mta_sts, settings.smtp.prohibited, configuration_.own_addresses,
+                     configuration_.tls->trust_for_sts(), configuration_.tls});
+}
+
 void Manager::apply(Configuration configuration) {
   bool const is_log_moved = configuration.settings.log.to != configuration_.settings.log.to;
   bool const is_dns_changed = configuration.settings.dns != configuration_.settings.dns;
@@ -96,6 +103,8 @@ void Manager::apply(Configuration configuration) {
       settings);  // before anything can answer it: its sites lived in the old settings
   if (is_dns_changed || settings.dns.servers.empty()) resolver_->reconfigure(settings.dns);
   streams_->set_own_addresses(configuration_.own_addresses);
+  streams_->set_tls(configuration_.tls);
+  reconfigure_sts();
   dispatcher_->reconfigure(settings, now);
   bodies_->set_limits(body_limits(settings));
   if (auto listening = imap_->reconfigure(configuration_); !listening)

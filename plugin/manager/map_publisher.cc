@@ -13,9 +13,13 @@ map::Fallback stricter(bool must_wait) {
   return must_wait ? map::Fallback::Defer : map::Fallback::Smtp;
 }
 
+bool promises(TlsLevel level) {
+  return level != TlsLevel::None && level != TlsLevel::May && level != TlsLevel::Auto;
+}
+
 // What plain smtp(8) would not do in our place.
 bool has_a_promise(SiteSettings const& site) {
-  return site.fallback == Fallback::Defer || site.tls == TlsLevel::Encrypt || !site.source.empty();
+  return site.fallback == Fallback::Defer || promises(site.tls) || !site.source.empty();
 }
 
 // The map knows domains, not patterns: a login for all of them, or for all below a parent, holds up
@@ -40,6 +44,8 @@ MapSettings map_settings(Settings const& settings) {
     map.sites.emplace(name, stricter(waits));
     for (auto const& domain : site.domains) map.named_domains.emplace(domain, name);
   }
+  for (auto const& [domain, own] : settings.domains)
+    if (own.tls && promises(*own.tls)) map.strict_domains.insert(domain);
   map.excluded_domains = settings.postfix.exclude_domains;
   return map;
 }
@@ -165,7 +171,8 @@ map::Content MapPublisher::content() const {
   auto const add = [&](std::string const& domain, map::Origin origin, std::string const& site) {
     auto const named = settings_.sites.find(site);
     auto const own = named != settings_.sites.end() ? named->second : settings_.default_fallback;
-    bool const waits = suspended_.sites.contains(site) || suspended_.domains.contains(domain);
+    bool const waits = suspended_.sites.contains(site) || suspended_.domains.contains(domain) ||
+                       settings_.strict_domains.contains(domain);
     content.domains.push_back({domain, origin, waits ? map::Fallback::Defer : own, site});
   };
   for (auto const& [name, fallback] : settings_.sites) content.named_sites.push_back(name);
@@ -174,6 +181,7 @@ map::Content MapPublisher::content() const {
     add(domain, map::Origin::Learned, site);
   // Behind those that are known: a suspended domain that was never seen has the door of its own
   // hash.
+  for (auto const& domain : settings_.strict_domains) add(domain, map::Origin::Learned, domain);
   for (auto const& domain : suspended_.domains) add(domain, map::Origin::Learned, domain);
   return content;
 }

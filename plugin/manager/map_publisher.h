@@ -31,6 +31,7 @@ struct MapSettings {
   map::Fallback default_fallback = map::Fallback::Smtp;
   std::map<std::string, map::Fallback> sites;        // the named ones
   std::map<std::string, std::string> named_domains;  // domain -> named site
+  std::set<std::string> strict_domains;              // that require TLS, whatever their site does
   std::vector<std::string> excluded_domains;
 
   bool operator==(MapSettings const&) const = default;

@@ -85,6 +85,16 @@ void add_wait(control::SiteStatus& status, Site const& site, Clock const& clock)
 
 }  // namespace
 
+namespace {
+
+std::uint32_t days_until(WallTime end, WallTime now) {
+  using Days = std::chrono::duration<std::int64_t, std::ratio<86'400>>;
+  if (end <= now) return 0;
+  return static_cast<std::uint32_t>(std::chrono::floor<Days>(end - now).count());
+}
+
+}  // namespace
+
 control::Moment moment_of(TimePoint t, Clock const& clock) {
   return {std::max(t - clock.now(), Duration::zero()), clock.wall(t)};
 }
@@ -154,7 +164,7 @@ control::SiteStatus status_of(Site const& site, Clock const& clock, bool in_full
 }
 
 control::ConnectionStatus status_of(SmtpConnection const& connection, Site const& site,
-                                    TimePoint now) {
+                                    TimePoint now, WallTime wall) {
   control::ConnectionStatus s;
   s.id = connection.id();
   s.site = site.name();
@@ -171,9 +181,16 @@ control::ConnectionStatus status_of(SmtpConnection const& connection, Site const
   s.in_state = now - since;
   s.messages = connection.uses();
   s.max_messages = site.settings().max_messages;
-  s.tls = connection.session().is_encrypted()
-              ? fmt::format("{} {} unverified", connection.tls().version, connection.tls().cipher)
-              : "none";
+  auto const& tls = connection.tls();
+  s.tls = tls::summary_of(tls, connection.target().host);
+  s.tls_requested = name_of(connection.policy().level);
+  if (tls.is_encrypted()) {
+    s.tls_version = tls.version;
+    s.tls_cipher = tls.cipher;
+    s.tls_verified = tls::verified_how(tls, connection.target().host);
+    s.tls_resumed = tls.resumed;
+    if (tls.certificate) s.certificate_days = days_until(tls.certificate->not_after, wall);
+  }
   if (connection.state() != ConnectionState::Idle) s.doing = connection.doing();
   if (transaction != nullptr) s.domain = transaction->domain;
   s.last_reply = connection.session().last_reply();

@@ -16,7 +16,8 @@ namespace mailpool::manager {
 [[nodiscard]] control::SiteStatus status_of(delivery::Site const& site,
                                             delivery::Clock const& clock, bool in_full);
 [[nodiscard]] control::ConnectionStatus status_of(delivery::SmtpConnection const& connection,
-                                                  delivery::Site const& site, TimePoint now);
+                                                  delivery::Site const& site, TimePoint now,
+                                                  WallTime wall);
 [[nodiscard]] control::DomainStatus status_of(std::string const& domain,
                                               delivery::Dispatcher const& dispatcher,
                                               delivery::Clock const& clock);

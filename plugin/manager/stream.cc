@@ -150,8 +150,9 @@ void Stream::read_tls(TimePoint now) {
 }
 
 void Stream::begin_tls(tls::Plan const& plan) {
-  ssl_ = streams_.tls().connection(fd_, plan.server_name);
-  if (!ssl_) return fail("out of memory for TLS");
+  ssl_ = streams_.tls().connection(fd_, plan);
+  records_digest_ = plan.records_digest;
+  if (!ssl_) return fail("the TLS options of this connection are not in force any more");
   phase_ = Phase::Handshake;
   wake();
 }
@@ -162,7 +163,8 @@ void Stream::shake_hands(TimePoint now) {
     case TlsStep::Done:
       phase_ = Phase::Tls;
       wait_for_write(false);
-      events_->on_tls_established(tls_facts(ssl_.get()), now);
+      events_->on_tls_established(
+          tls_facts(ssl_.get(), std::exchange(records_digest_, {}), streams_.certificates()), now);
       wake();
       // What arrived with the last flight of the handshake is inside OpenSSL; the socket will not
       // say so.

@@ -12,6 +12,8 @@
 #include "core/delivery/network.h"
 #include "manager/loop.h"
 #include "manager/tls.h"
+#include "manager/tls_client.h"
+#include "manager/tls_facts.h"
 
 namespace mailpool::manager {
 
@@ -64,8 +66,9 @@ class Stream {
   EventPtr write_event_;
   EventPtr timer_;
   TimePoint armed_ = never;
-  std::unique_ptr<SSL, SslDeleter> ssl_;
-  std::string failure_;  ///< to be told at the end of the turn
+  SslPtr ssl_;
+  std::string records_digest_;  ///< of the TLSA records that the handshake was given
+  std::string failure_;         ///< to be told at the end of the turn
   bool is_dirty_ = false;
   bool write_is_wanted_ = false;
 };
@@ -74,7 +77,7 @@ class Stream {
 /// delivery's Network.
 class Streams final : public delivery::Network {
  public:
-  Streams(Loop& loop, TlsClient tls) : loop_(loop), tls_(std::move(tls)) {}
+  Streams(Loop& loop, std::shared_ptr<TlsClient const> tls) : loop_(loop), tls_(std::move(tls)) {}
   ~Streams() override;
 
   std::unique_ptr<delivery::Transport> connect(route::Target const& target, IpAddress const* source,
@@ -90,7 +93,10 @@ class Streams final : public delivery::Network {
   [[nodiscard]] std::size_t open() const { return streams_.size(); }
 
   [[nodiscard]] Loop& loop() { return loop_; }
-  [[nodiscard]] TlsClient const& tls() const { return tls_; }
+  [[nodiscard]] TlsClient const& tls() const { return *tls_; }
+  /// For handshakes from now on.
+  void set_tls(std::shared_ptr<TlsClient const> tls) { tls_ = std::move(tls); }
+  [[nodiscard]] Certificates& certificates() { return certificates_; }
   void is_dirty(Stream& stream);
   void bury(Stream& stream);
   /// Shared by all reads: what is read is handed on before the next read.
@@ -101,7 +107,8 @@ class Streams final : public delivery::Network {
   [[nodiscard]] std::string refusal_of(route::Target const& target,
                                        std::vector<IpNetwork> const& prohibited) const;
   Loop& loop_;
-  TlsClient tls_;
+  std::shared_ptr<TlsClient const> tls_;
+  Certificates certificates_;
   std::vector<IpAddress> own_;
   std::vector<Stream*> dirty_;
   std::vector<Stream*> buried_;

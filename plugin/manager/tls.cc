@@ -5,10 +5,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "core/base/ip.h"
-
 namespace mailpool::manager {
-namespace {
 
 std::string openssl_words() {
   auto const code = ERR_get_error();
@@ -17,6 +14,8 @@ std::string openssl_words() {
   char const* reason = ERR_reason_error_string(code);
   return reason != nullptr ? reason : "TLS error " + std::to_string(code);
 }
+
+namespace {
 
 TlsProgress progress_of(SSL* ssl, int result) {
   int const error = errno;
@@ -49,32 +48,6 @@ TlsProgress progress_of(SSL* ssl, int result) {
 
 }  // namespace
 
-Result<TlsClient> TlsClient::make() {
-  TlsClient client;
-  client.context_.reset(SSL_CTX_new(TLS_client_method()));
-  auto* context = client.context_.get();
-  if (context == nullptr) return failed("OpenSSL: " + openssl_words());
-  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-  SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
-  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                                SSL_MODE_RELEASE_BUFFERS);
-  SSL_CTX_set_verify(context, SSL_VERIFY_NONE, nullptr);
-  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-  return client;
-}
-
-std::unique_ptr<SSL, SslDeleter> TlsClient::connection(int fd,
-                                                       std::string const& server_name) const {
-  ERR_clear_error();
-  std::unique_ptr<SSL, SslDeleter> ssl(SSL_new(context_.get()));
-  if (!ssl || SSL_set_fd(ssl.get(), fd) != 1) return nullptr;
-  if (!IpAddress::parse(server_name) && !server_name.starts_with('['))
-    SSL_ctrl(ssl.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
-             const_cast<char*>(server_name.c_str()));
-  SSL_set_connect_state(ssl.get());
-  return ssl;
-}
-
 TlsProgress tls_handshake(SSL* ssl) {
   ERR_clear_error();
   errno = 0;
@@ -97,14 +70,6 @@ TlsProgress tls_write(SSL* ssl, std::string_view octets) {
   int const result = SSL_write_ex(ssl, octets.data(), octets.size(), &n);
   if (result == 1) return {TlsStep::Done, n, {}};
   return progress_of(ssl, result);
-}
-
-delivery::TlsFacts tls_facts(SSL* ssl) {
-  delivery::TlsFacts facts;
-  facts.version = SSL_get_version(ssl);
-  facts.cipher = SSL_get_cipher_name(ssl);
-  facts.resumed = SSL_session_reused(ssl) == 1;
-  return facts;
 }
 
 }  // namespace mailpool::manager

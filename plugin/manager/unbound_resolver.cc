@@ -190,6 +190,24 @@ class UnboundResolver::AskedAddresses final : public Asked {
   route::AddressListener& listener_;
 };
 
+class UnboundResolver::AskedRecords final : public Asked {
+ public:
+  AskedRecords(UnboundResolver& resolver, std::string const& name, std::uint16_t type,
+               route::RecordListener& listener)
+      : Asked(resolver, name, type), type_(type), listener_(listener) {}
+  ~AskedRecords() override = default;
+
+ private:
+  void deliver(Said const& said) override {
+    auto const parse = [this](route::Octets message) {
+      return route::parse_record_answer(message, type_);
+    };
+    listener_.on_records(answer_of<route::RecordAnswer>(said, parse));
+  }
+  std::uint16_t type_;
+  route::RecordListener& listener_;
+};
+
 class UnboundResolver::Probe final : public Asked {
  public:
   explicit Probe(UnboundResolver& resolver)
@@ -231,6 +249,12 @@ std::unique_ptr<route::Question> UnboundResolver::addresses(std::string const& h
                                                             IpAddress::Family family,
                                                             route::AddressListener& listener) {
   return begin(std::make_unique<AskedAddresses>(*this, host, family, listener));
+}
+
+std::unique_ptr<route::Question> UnboundResolver::records(std::string const& name,
+                                                          std::uint16_t type,
+                                                          route::RecordListener& listener) {
+  return begin(std::make_unique<AskedRecords>(*this, name, type, listener));
 }
 
 std::unique_ptr<route::Question> UnboundResolver::begin(std::unique_ptr<Asked> asked) {

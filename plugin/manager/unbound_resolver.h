@@ -37,6 +37,8 @@ class UnboundResolver final : public route::Resolver {
                                       route::MxListener& listener) override;
   std::unique_ptr<route::Question> addresses(std::string const& host, IpAddress::Family family,
                                              route::AddressListener& listener) override;
+  std::unique_ptr<route::Question> records(std::string const& name, std::uint16_t type,
+                                           route::RecordListener& listener) override;
 
   /// Starts over with new settings and what /etc/resolv.conf says now; the cache is emptied.
   /// Questions under way end as they began.
@@ -50,6 +52,7 @@ class UnboundResolver final : public route::Resolver {
   class Asked;
   class AskedMx;
   class AskedAddresses;
+  class AskedRecords;
   class Probe;
 
   [[nodiscard]] std::unique_ptr<route::Question> begin(std::unique_ptr<Asked> asked);

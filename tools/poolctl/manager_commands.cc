@@ -222,6 +222,20 @@ Handler declare_flush(CLI::App& app) {
   return [request](Context& context) { return ask_for_change(context, *request); };
 }
 
+// The report is JSON whether --json is there or not: it is meant for programs.
+Handler declare_tls_report(CLI::App& app) {
+  auto const request = std::make_shared<Request>();
+  request->command = Command::TlsReport;
+  app.add_option("DOMAIN", request->name, "the recipients' domain")->required();
+  app.add_option("--day", request->day, "in UTC, such as 2026-11-21 (today)")->type_name("DAY");
+  return [request](Context& context) {
+    auto const reply = ask(context.socket, *request);
+    if (reply.kind != Reply::Kind::Done) return complain(context, reply);
+    context.out << control::indented(reply.text) << "\n";
+    return static_cast<int>(Exit::Done);
+  };
+}
+
 std::function<Handler(CLI::App&)> declare_plain(Command command) {
   return [command](CLI::App&) -> Handler {
     return [command](Context& context) {
@@ -252,7 +266,8 @@ std::vector<CommandRow> manager_commands() {
           row(Command::Drain, {}, declare_plain(Command::Drain)),
           row(Command::Undrain, {}, declare_plain(Command::Undrain)),
           row(Command::Reload, {}, [](CLI::App&) -> Handler { return reload; }),
-          row(Command::Check, {}, [](CLI::App&) -> Handler { return check; })};
+          row(Command::Check, {}, [](CLI::App&) -> Handler { return check; }),
+          row(Command::TlsReport, {"--day"}, declare_tls_report)};
 }
 
 }  // namespace mailpool::poolctl

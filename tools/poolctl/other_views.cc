@@ -8,6 +8,20 @@
 
 namespace mailpool::poolctl {
 
+namespace {
+
+std::string tls_text(control::ConnectionStatus const& c) {
+  if (c.tls == "none") return "-";
+  return c.tls_resumed ? c.tls + " (resumed)" : c.tls;
+}
+
+std::string certificate_text(control::ConnectionStatus const& c) {
+  if (!c.certificate_days) return "";
+  return *c.certificate_days == 0 ? "ends today" : fmt::format("{}d", *c.certificate_days);
+}
+
+}  // namespace
+
 std::string view(std::vector<control::ConnectionStatus> const& rows, Screen const& screen) {
   if (rows.empty()) return "no connection is open\n";
   Table table({{"SITE", 1, false, 8, 34},
@@ -16,7 +30,8 @@ std::string view(std::vector<control::ConnectionStatus> const& rows, Screen cons
                {"FOR", 2, true},
                {"AGE", 3, true},
                {"MESSAGES", 0, true},
-               {"TLS", 4, false, 7, 44},
+               {"TLS", 4, false, 7, 64},
+               {"CERTIFICATE", 9},
                {"DOING", 5, false, 20, 50},
                {"DOMAIN", 6, false, 16, 40},
                {"LAST REPLY", 7, false, 20, 60},
@@ -30,7 +45,8 @@ std::string view(std::vector<control::ConnectionStatus> const& rows, Screen cons
                {to_text(c.age)},
                {c.max_messages == 0 ? std::to_string(c.messages)
                                     : fmt::format("{}/{}", c.messages, c.max_messages)},
-               {c.tls == "none" ? "-" : c.tls, c.tls == "none" ? Style::Dim : Style::Plain},
+               {tls_text(c), c.tls == "none" ? Style::Dim : Style::Plain},
+               {certificate_text(c)},
                {c.doing},
                {c.domain},
                {c.last_reply, Style::Dim},
@@ -112,6 +128,8 @@ std::string view(control::Explanation const& way, Screen const& screen) {
   std::string hosts;
   for (auto const& host : way.hosts) hosts += (hosts.empty() ? "" : ", ") + host;
   out += line("hosts", hosts, screen);
+  for (auto const& target : way.targets)
+    if (!target.tls.empty()) out += line("tls", target.host + ": " + target.tls, screen);
   if (!way.targets.empty()) out += "\n" + target_table(way.targets).text(screen);
   if (!way.limits.empty()) out += "\n" + limit_table(way.limits).text(screen);
   return out;

@@ -6,6 +6,7 @@
 #include "core/config/options_levels.h"
 #include "core/config/options_login.h"
 #include "core/config/options_rules.h"
+#include "core/config/options_tls.h"
 #include "core/config/table.h"
 
 namespace mailpool {
@@ -210,9 +211,19 @@ void add_site_conversation(Table& table) {
   table
       .add("ip", &S::ip, OneOf{std::array{Ip::Any, Ip::Only4, Ip::Only6, Ip::Prefer4, Ip::Prefer6}})
       .says("Which addresses of a host are used, or tried first.");
-  table.add("tls", &S::tls, OneOf{std::array{TlsLevel::None, TlsLevel::May, TlsLevel::Encrypt}})
-      .says("TLS: never, where the server offers it, or always.")
-      .note("With \"encrypt\", mail to a server that cannot gets 451 4.7.5 and waits.");
+  using L = TlsLevel;
+  table
+      .add("tls", &S::tls,
+           OneOf{std::array{L::None, L::May, L::Encrypt, L::Verify, L::Secure, L::Dane, L::DaneOnly,
+                            L::Auto}})
+      .says("What is required of TLS; the words mean what they mean to Postfix, and \"auto\".")
+      .note(
+          "\"none\": never; \"may\": where the server offers it, whoever it is; \"encrypt\": "
+          "always; \"verify\": a trusted certificate with the MX host's name; \"secure\": one with "
+          "a name of the domain; \"dane\": by TLSA records where there are some, else as \"may\"; "
+          "\"dane-only\": never without TLSA records. \"auto\": as \"dane\", else by the "
+          "domain's MTA-STS policy, else as \"may\". What a server cannot prove gets 451 4.7.5 and "
+          "waits; further options are in [tls].");
   table.add("eight_bit", &S::eight_bit, OneOf{std::array{EightBit::Send, EightBit::Refuse}})
       .says("What to do with 8-bit mail where the server lacks 8BITMIME.")
       .note("Practically every server takes it; converting it would break DKIM signatures.");
@@ -304,9 +315,13 @@ std::vector<Option> whole_table() {
   add_site_limits(table);
   add_site_conversation(table);
   add_site_timeouts(table);
+  add_tls(table);
+  add_mta_sts(table);
   add_total(table);
   add_domain(table);
+  add_domain_tls(table);
   add_site(table);
+  add_site_tls(table);
   add_sources(table);
   add_senders(table);
   add_login(table);
@@ -337,6 +352,10 @@ std::string_view name_of(Section section) {
       return "domain";
     case Section::Site:
       return "site";
+    case Section::Tls:
+      return "tls";
+    case Section::MtaSts:
+      return "mta_sts";
     case Section::Total:
       return "total";
     case Section::Source:
@@ -427,6 +446,10 @@ Part part_of(Settings& settings, Section section) {
       return &settings.log;
     case Section::Metrics:
       return &settings.metrics;
+    case Section::Tls:
+      return &settings.smtp.tls_settings;
+    case Section::MtaSts:
+      return &settings.mta_sts;
     case Section::Total:
       return &settings.total;
     case Section::Domain:

@@ -22,6 +22,8 @@ enum class Section : std::uint8_t {
   Control,
   Postfix,
   Dns,
+  Tls,
+  MtaSts,
   Smtp,    ///< every option of it may stand in [site.NAME] too
   Domain,  ///< [domain."NAME"]
   Site,    ///< [site.NAME]: what [smtp] does not have
@@ -46,11 +48,12 @@ enum class Section : std::uint8_t {
 [[nodiscard]] std::string_view name_in_title(Section section);
 
 /// The struct that a section's options are kept in.
-using Part = std::variant<Settings*, LmtpSettings*, ControlSettings*, PostfixSettings*,
-                          DnsSettings*, SiteSettings*, DomainSettings*, NamedSite*, MilterSettings*,
-                          LogSettings*, MetricsSettings*, TotalSettings*, SourceSettings*,
-                          PoolSettings*, SenderDomainSettings*, TenantSettings*, LoginSettings*,
-                          ImapSettings*, ImapAccount*, ImapDynamicSettings*, RuleSettings*>;
+using Part =
+    std::variant<Settings*, LmtpSettings*, ControlSettings*, PostfixSettings*, DnsSettings*,
+                 SiteSettings*, DomainSettings*, NamedSite*, MilterSettings*, LogSettings*,
+                 MetricsSettings*, TotalSettings*, SourceSettings*, PoolSettings*,
+                 SenderDomainSettings*, TenantSettings*, LoginSettings*, TlsSettings*,
+                 MtaStsSettings*, ImapSettings*, ImapAccount*, ImapDynamicSettings*, RuleSettings*>;
 
 struct Option {
   Section section;

@@ -39,6 +39,12 @@ std::vector<Chapter> chapters() {
        "The defaults for every site. A site is a provider: all domains that the same MX hosts "
        "serve.",
        of(Section::Smtp)},
+      {"[tls]", "[tls]",
+       "How hands are shaken with servers, and who is trusted. What is required is said by the "
+       "option tls.",
+       of(Section::Tls)},
+      {"[mta_sts]", "[mta_sts]", "Policies that domains publish for mail to them (RFC 8461).",
+       of(Section::MtaSts)},
       {"[total]", "[total]", "Limits over all sites together.", of(Section::Total), true},
       {"[domain.\"example.org\"]", "[domain.\"NAME\"]",
        "Limits of one recipient domain, below those of its site. Exactly this domain, in quotes.",
@@ -336,8 +342,8 @@ std::string settings_as_toml(Settings const& settings) {
   Settings copy = settings;
   std::string text;
   for (auto section : {Section::Top, Section::Lmtp, Section::Control, Section::Postfix,
-                       Section::Dns, Section::Smtp, Section::Total, Section::ImapDynamic,
-                       Section::Milter, Section::Log, Section::Metrics}) {
+                       Section::Dns, Section::Smtp, Section::Tls, Section::MtaSts, Section::Total,
+                       Section::ImapDynamic, Section::Milter, Section::Log, Section::Metrics}) {
     if (section != Section::Top) text += fmt::format("\n[{}]\n", name_of(section));
     add_values(text, part_of(copy, section), of(section));
   }

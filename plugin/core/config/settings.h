@@ -55,7 +55,7 @@ struct SiteSettings {
   std::uint32_t max_waiting = 200;
   std::uint32_t max_recipients = 100;
   IpPreference ip = IpPreference::Any;
-  TlsLevel tls = TlsLevel::May;
+  TlsLevel tls = TlsLevel::Auto;
   TlsSettings tls_settings;  ///< from [tls], unless [site.NAME] says otherwise
   EightBit eight_bit = EightBit::Send;
   Duration one_flight_within = std::chrono::seconds(5);

@@ -38,6 +38,8 @@ template <class Owner>
 Owner& owner_in(Part part) {
   if constexpr (std::is_same_v<Owner, SiteSettings>)
     if (auto* const named = std::get_if<NamedSite*>(&part)) return (*named)->settings;
+  if constexpr (std::is_same_v<Owner, TlsSettings>)
+    if (auto* const named = std::get_if<NamedSite*>(&part)) return (*named)->settings.tls_settings;
   auto* const owner = std::visit(
       [](auto* held) -> Owner* {
         if constexpr (std::is_convertible_v<decltype(held), Owner*>)

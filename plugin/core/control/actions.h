@@ -70,6 +70,10 @@ class ControlActions {
   /// What the manager itself finds: configuration, sockets it holds, DNS, the map.
   virtual std::vector<Finding> check() = 0;
 
+  /// The TLS report (RFC 8460) of a domain and a day, as JSON; `day` is "2026-11-21", or "" for
+  /// today.
+  virtual Result<std::string> tls_report(std::string const& domain, std::string const& day);
+
   virtual Result<std::string> suspend(Subject const& subject, Duration how_long,
                                       std::string const& reason, Requester const& who) = 0;
   virtual Result<std::string> resume(Subject const& subject, Requester const& who) = 0;

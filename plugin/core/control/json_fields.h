@@ -59,6 +59,7 @@ void fields(V& v, S& s) {
   v.field("not_before", s.not_before);
   v.field("last_error", s.last_error);
   v.field("max_messages", s.max_messages);
+  v.field("tls", s.tls);
 }
 
 template <class V, Of<SiteStatus> S>
@@ -190,6 +191,12 @@ void fields(V& v, S& s) {
   v.field("messages", s.messages);
   v.field("max_messages", s.max_messages);
   v.field("tls", s.tls);
+  v.field("tls_version", s.tls_version);
+  v.field("tls_cipher", s.tls_cipher);
+  v.field("tls_verified", s.tls_verified);
+  v.field("tls_resumed", s.tls_resumed);
+  v.field("tls_requested", s.tls_requested);
+  v.field("certificate_days", s.certificate_days);
   v.field("doing", s.doing);
   v.field("domain", s.domain);
   v.field("last_reply", s.last_reply);

@@ -29,6 +29,10 @@ std::string quoted(std::string_view text) {
 
 }  // namespace
 
+Result<std::string> ControlActions::tls_report(std::string const&, std::string const&) {
+  return failed("there are no TLS reports here");
+}
+
 std::string perform(Request const& request, ControlActions& actions, Requester const& who) {
   Subject const subject{ascii_lower(request.name), request.is_domain};
   switch (request.command) {
@@ -51,6 +55,10 @@ std::string perform(Request const& request, ControlActions& actions, Requester c
       return answer_line(to_json(actions.reload(who)));
     case Command::Check:
       return answer_line(to_json(actions.check()));
+    case Command::TlsReport: {
+      auto const report = actions.tls_report(subject.name, request.day);
+      return report ? answer_line(*report) : error_line(report.error().reason);
+    }
     case Command::Explain:
       break;  // its answer may come later: the server asks for it itself
   }

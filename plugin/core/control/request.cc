@@ -16,6 +16,8 @@ using Json = nlohmann::ordered_json;
 constexpr std::size_t longest_name = 320;  // an address: 64 + 1 + 255
 constexpr std::size_t longest_reason = 200;
 
+constexpr std::size_t longest_day = 10;  // "2026-11-21"
+
 constexpr std::array table{
     CommandRow{Command::Status, "status", "[NAME]",
                "does mail flow, what waits, and why; NAME in full", Naming::Optional, false},
@@ -36,6 +38,8 @@ constexpr std::array table{
                true},
     CommandRow{Command::Check, "check", "", "what is wrong, and the command that mends it",
                Naming::None, false},
+    CommandRow{Command::TlsReport, "tls-report", "DOMAIN",
+               "how TLS with a domain went, as the JSON of RFC 8460", Naming::Site, false},
 };
 
 bool is_clean(std::string_view text, std::size_t most) {
@@ -114,6 +118,7 @@ void read_arguments(Keys& keys, CommandRow const& row, Request& request) {
     if (request.how_long == Duration::zero()) keys.complain("for", "is missing");
     if (trimmed(request.reason).empty()) keys.complain("reason", "is missing");
   }
+  if (row.command == Command::TlsReport) request.day = keys.text("day", longest_day);
   if (shows_rows(row.command)) request.most = keys.number("most", 1, most_rows, usual_rows);
 }
 
@@ -169,6 +174,7 @@ std::string to_line(Request const& request) {
     object["for"] = std::chrono::duration_cast<std::chrono::seconds>(request.how_long).count();
     object["reason"] = printable(request.reason, longest_reason);
   }
+  if (!request.day.empty()) object["day"] = printable(request.day, longest_day);
   if (shows_rows(request.command) && request.most != usual_rows) object["most"] = request.most;
   return object.dump() + "\n";
 }

@@ -39,6 +39,7 @@ enum class Command : std::uint8_t {
   Undrain,
   Reload,
   Check,
+  TlsReport,
 };
 
 /// What a command needs a name for.
@@ -73,6 +74,7 @@ struct Request {
   Duration how_long{};  ///< of a suspension: whole seconds, 1 s to a year
   std::string reason;   ///< of a suspension: printable, 1 to 200 octets
   std::size_t most = usual_rows;
+  std::string day = {};  ///< of a TLS report: "2026-11-21"; "" is today, in UTC
   bool operator==(Request const&) const = default;
 };
 

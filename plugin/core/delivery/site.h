@@ -201,7 +201,8 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   void defer_those(Concerned&& concerned, Outcome const& outcome, TimePoint now);
   void give_up_overdue(TimePoint now);
   void judge_tls(SmtpConnection& connection, TimePoint now);
-  void report_tls(SmtpConnection const& connection, std::optional<tls::Objection> const& against,
+  void report_tls(SmtpConnection const& connection, std::string const& domain,
+                  tls::Policy const& policy, std::optional<tls::Objection> const& against,
                   TimePoint now);
   void note_setup_failure(SmtpConnection const& connection, smtp::Closed const& closed,
                           TimePoint now);

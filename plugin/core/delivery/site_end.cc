@@ -64,7 +64,8 @@ void Site::on_ready(SmtpConnection& connection, TimePoint now) {
 void Site::judge_tls(SmtpConnection& connection, TimePoint now) {
   auto const& policy = connection.policy();
   auto const against = connection.objection(policy, context_.clock.wall(now));
-  report_tls(connection, against, now);
+  connection.mark_reported(connection.opened_for());
+  report_tls(connection, connection.opened_for(), policy, against, now);
   if (connection.tls().is_encrypted())
     context_.tls.memory.handshake_succeeded(connection.endpoint().to_string());
   if (!against) return tls_.note_proven(policy, connection.endpoint());
@@ -79,9 +80,10 @@ void Site::judge_tls(SmtpConnection& connection, TimePoint now) {
   if (!is_wanted) close(connection, words, now);
 }
 
-void Site::report_tls(SmtpConnection const& connection,
-                      std::optional<tls::Objection> const& against, TimePoint now) {
-  auto const& policy = connection.policy();
+// A session counts once for each policy domain that it served.
+void Site::report_tls(SmtpConnection const& connection, std::string const& domain,
+                      tls::Policy const& policy, std::optional<tls::Objection> const& against,
+                      TimePoint now) {
   if (!policy.uses_tls()) return;
   auto const wall = context_.clock.wall(now);
   auto const found = against ? against : tls::objection_to_report(policy, connection.tls(), wall);
@@ -94,7 +96,7 @@ void Site::report_tls(SmtpConnection const& connection,
     result.failure = found->failure;
     result.details = found->words;
   }
-  context_.tls.reports.note(connection.opened_for(), result, wall);
+  context_.tls.reports.note(domain, result, wall);
 }
 
 void Site::on_checked(SmtpConnection& connection, TimePoint now) {
@@ -366,7 +368,7 @@ void Site::note_setup_failure(SmtpConnection const& connection, smtp::Closed con
   }
   if (closed.tls_trouble != smtp::TlsTrouble::None) {
     bool const is_absent = closed.tls_trouble == smtp::TlsTrouble::NotOffered;
-    report_tls(connection,
+    report_tls(connection, connection.opened_for(), policy,
                tls::Objection{
                    is_absent ? tls::Failure::StarttlsNotSupported : tls::Failure::ValidationFailure,
                    closed.reason},
@@ -376,7 +378,10 @@ void Site::note_setup_failure(SmtpConnection const& connection, smtp::Closed con
     context_.tls.memory.handshake_failed(endpoint.to_string(), closed.reason,
                                          context_.clock.wall(now));
   } else if (closed.tls_trouble != smtp::TlsTrouble::None && policy.needs_tls()) {
-    tls_.note_unproven(policy, endpoint, *closed.setup_failure, now);
+    auto failure = *closed.setup_failure;
+    if (closed.tls_trouble != smtp::TlsTrouble::NotOffered)
+      failure.text += fmt::format(" ({} requires TLS)", policy.because);
+    tls_.note_unproven(policy, endpoint, std::move(failure), now);
   } else {
     health_.failed(endpoint, *closed.setup_failure, now);
   }

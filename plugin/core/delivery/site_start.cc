@@ -135,6 +135,9 @@ void Site::start(Transaction& transaction, SmtpConnection& connection, TimePoint
     ++context_.totals.reused;
   }
   transaction.lease = pool_.lease(connection);
+  if (connection.mark_reported(transaction.domain))
+    report_tls(connection, transaction.domain, transaction.tls->of(connection.target().host).policy,
+               std::nullopt, now);
   connection.start(transaction, now, context_.clock.wall(now));
   started_.push_back(&connection);
 }

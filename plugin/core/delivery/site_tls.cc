@@ -39,17 +39,22 @@ std::shared_ptr<tls::RouteFacts const> facts_of(std::string const& domain,
 
 }  // namespace
 
+tls::Policies policies_of(std::string const& domain, route::Route const& route,
+                          SiteSettings const& settings, TlsContext const& context) {
+  return {choice_for(domain, settings, context), settings.tls_settings, facts_of(domain, route),
+          hosts_of(route)};
+}
+
 SiteTls::Shared SiteTls::policies_for(std::string const& domain, route::Route const& route,
                                       SiteSettings const& settings, TlsContext const& context) {
   // Routes of one answer share their facts and name the same hosts, in an order of their own.
   auto const known = known_.find(domain);
   if (known != known_.end() && route.security && known->second.facts == route.security)
     return known->second.policies;
-  auto facts = facts_of(domain, route);
-  auto policies = std::make_shared<tls::Policies const>(
-      choice_for(domain, settings, context), settings.tls_settings, facts, hosts_of(route));
+  auto policies =
+      std::make_shared<tls::Policies const>(policies_of(domain, route, settings, context));
   if (known_.size() >= most_known) known_.clear();
-  known_[domain] = {std::move(facts), policies};
+  known_[domain] = {route.security, policies};
   return policies;
 }
 

@@ -16,6 +16,10 @@
 
 namespace mailpool::delivery {
 
+/// What a domain requires of the hosts of its route, by these options.
+[[nodiscard]] tls::Policies policies_of(std::string const& domain, route::Route const& route,
+                                        SiteSettings const& settings, TlsContext const& context);
+
 class SiteTls {
  public:
   using Shared = std::shared_ptr<tls::Policies const>;

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cassert>
+#include <functional>
 #include <utility>
 
 namespace mailpool::delivery {
@@ -124,6 +126,14 @@ std::optional<tls::Objection> SmtpConnection::objection(tls::Policy const& polic
   if (!stays_plain && !tries_other_records) return std::nullopt;
   return tls::Objection{tls::Failure::ValidationFailure,
                         "the handshake does not try what it needs"};
+}
+
+bool SmtpConnection::mark_reported(std::string const& domain) {
+  constexpr std::size_t most = 256;
+  auto const hash = std::hash<std::string>{}(domain);
+  if (std::find(reported_.begin(), reported_.end(), hash) != reported_.end()) return false;
+  if (reported_.size() < most) reported_.push_back(hash);
+  return true;
 }
 
 std::string_view SmtpConnection::doing() const {

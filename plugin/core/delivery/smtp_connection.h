@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/delivery/network.h"
 #include "core/delivery/scopes.h"
@@ -87,6 +88,8 @@ class SmtpConnection final : public pool::Connection, private TransportEvents {
   [[nodiscard]] tls::Policy const& policy() const { return terms().policy; }
   [[nodiscard]] std::string const& opened_for() const { return domain_; }
   [[nodiscard]] LoginUse const& login_use() const { return login_use_; }
+  /// Whether the session has not been counted for this domain yet; from now on it has.
+  bool mark_reported(std::string const& domain);
   /// Why it may not carry mail under this policy, by what it has achieved. While it is not ready
   /// yet: why it never will, by what it was told to try.
   [[nodiscard]] std::optional<tls::Objection> objection(tls::Policy const& policy,
@@ -139,6 +142,7 @@ class SmtpConnection final : public pool::Connection, private TransportEvents {
   TlsFacts tls_;
   Transaction* transaction_ = nullptr;
   Duration connecting_took_{};
+  std::vector<std::size_t> reported_;  ///< hashes of domains that the session was counted for
   bool is_ready_ = false;
   bool is_connected_ = false;
   bool commit_is_noticed_ = false;

@@ -14,6 +14,7 @@ namespace mailpool::tls {
 
 /// The server's certificate, shared by all connections that were shown it.
 struct Certificate {
+  bool names_are_alternative = true;  ///< of subjectAltName; else the subject's common name
   std::vector<std::string> names;  ///< DNS names of it (RFC 6125), lower case, perhaps "*.example"
   std::string subject;             ///< printable
   std::string issuer;

@@ -104,6 +104,7 @@ void apply_sts(Policy& policy, RouteFacts const& route, std::string_view host) {
   policy.because = fmt::format("the MTA-STS policy of {} ({})", route.domain, option(policy.asked));
   if (!policy.impossible.empty()) return;
   policy.names = {std::string(host)};
+  policy.needs_alternative_name = true;
   if (policy.level != TlsLevel::Dane) policy.level = TlsLevel::Secure;
   policy.impossible = unlisted;
 }
@@ -152,7 +153,8 @@ std::optional<Objection> certificate_objection(Policy const& policy, Facts const
   if (certificate.not_after <= now)
     return requires_what(policy, Failure::CertificateExpired,
                          "a trusted certificate: certificate has expired");
-  if (any_name_fits(certificate.names, policy.names)) return std::nullopt;
+  bool const may_be_named = certificate.names_are_alternative || !policy.needs_alternative_name;
+  if (may_be_named && any_name_fits(certificate.names, policy.names)) return std::nullopt;
   return requires_what(
       policy, Failure::CertificateHostMismatch,
       fmt::format("a certificate of {}; this one is of {}", joined(policy.names, " or "),
@@ -178,7 +180,9 @@ PolicyText text_of(RouteFacts const& route, Policy const& policy, HostFacts cons
 constexpr std::array all_failures{Failure::StarttlsNotSupported, Failure::CertificateHostMismatch,
                                   Failure::CertificateExpired,   Failure::CertificateNotTrusted,
                                   Failure::ValidationFailure,    Failure::TlsaInvalid,
-                                  Failure::DnssecInvalid,        Failure::DaneRequired};
+                                  Failure::DnssecInvalid,        Failure::DaneRequired,
+                                  Failure::StsPolicyFetchError,  Failure::StsPolicyInvalid,
+                                  Failure::StsWebpkiInvalid};
 
 }  // namespace
 
@@ -200,6 +204,12 @@ std::string_view name_of(Failure failure) {
       return "dnssec-invalid";
     case Failure::DaneRequired:
       return "dane-required";
+    case Failure::StsPolicyFetchError:
+      return "sts-policy-fetch-error";
+    case Failure::StsPolicyInvalid:
+      return "sts-policy-invalid";
+    case Failure::StsWebpkiInvalid:
+      return "sts-webpki-invalid";
   }
   return "validation-failure";
 }
@@ -268,6 +278,7 @@ std::optional<Objection> objection_to_report(Policy const& policy, Facts const& 
   if (policy.tested_names.empty()) return objection(policy, facts, now);
   auto enforced = policy;
   enforced.names = policy.tested_names;
+  enforced.needs_alternative_name = true;
   if (enforced.level < TlsLevel::Secure) enforced.level = TlsLevel::Secure;
   if (enforced.impossible.empty()) {
     enforced.impossible = policy.tested_impossible;

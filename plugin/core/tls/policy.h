@@ -48,6 +48,9 @@ enum class Failure : std::uint8_t {
   TlsaInvalid,
   DnssecInvalid,
   DaneRequired,
+  StsPolicyFetchError,
+  StsPolicyInvalid,
+  StsWebpkiInvalid,
 };
 [[nodiscard]] std::string_view name_of(Failure failure);
 [[nodiscard]] std::optional<Failure> failure_of_name(std::string_view name);
@@ -69,6 +72,7 @@ struct Policy {
   std::string dane_digest;              ///< TLSA records that must have matched; "": none need to
   std::vector<std::string> dane_names;  ///< for DANE-TA: one of them must be in the certificate
   std::vector<std::string> names;  ///< a trusted certificate must have one of them; empty: need not
+  bool needs_alternative_name = false;  ///< the subject's common name does not do (RFC 8461 4.1)
   /// MTA-STS in mode testing: what would be required; failures are only reported.
   std::vector<std::string> tested_names;
   std::string tested_impossible;

@@ -84,6 +84,19 @@ std::string text_of_day(Day day) {
                      fmt::gmtime(std::chrono::system_clock::to_time_t(start_of(day))));
 }
 
+std::optional<Day> day_of_text(std::string_view text) {
+  using namespace std::chrono;
+  if (text.size() != 10 || text[4] != '-' || text[7] != '-') return std::nullopt;
+  auto const y = to_number(text.substr(0, 4));
+  auto const m = to_number(text.substr(5, 2));
+  auto const d = to_number(text.substr(8, 2));
+  if (!y || !m || !d) return std::nullopt;
+  year_month_day const date(year(static_cast<int>(*y)), month(static_cast<unsigned>(*m)),
+                            day(static_cast<unsigned>(*d)));
+  if (!date.ok()) return std::nullopt;
+  return sys_days(date).time_since_epoch().count();
+}
+
 std::string written(std::vector<PolicyCount> const& counts) {
   std::string text;
   for (auto const& count : counts) {

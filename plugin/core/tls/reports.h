@@ -20,6 +20,7 @@ using Day = std::int64_t;
 [[nodiscard]] Day day_of(WallTime t);
 /// "2026-11-21".
 [[nodiscard]] std::string text_of_day(Day day);
+[[nodiscard]] std::optional<Day> day_of_text(std::string_view text);
 
 /// How one session ended, as far as TLS is concerned.
 struct SessionResult {

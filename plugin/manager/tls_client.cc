@@ -1,0 +1,173 @@
+#include "manager/tls_client.h"
+
+#include <fmt/format.h>
+#include <openssl/err.h>
+#include <openssl/x509.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+
+#include "core/base/text.h"
+
+namespace mailpool::manager {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t most_files_of_a_directory = 10'000;
+
+int version_of(TlsVersion version) {
+  return version == TlsVersion::Tls12 ? TLS1_2_VERSION : TLS1_3_VERSION;
+}
+
+/// Adds the TLSA records and the names that DANE-TA asks for. False when out of memory.
+bool set_up_dane(SSL* ssl, tls::Plan const& plan) {
+  // It sets SNI and the first name to this one.
+  if (SSL_dane_enable(ssl, plan.server_name.c_str()) != 1) return false;
+  // RFC 7672 3.1.1: names and dates of a certificate that is matched itself mean nothing.
+  SSL_dane_set_flags(ssl, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
+  for (auto const& name : plan.dane_names)
+    if (name != plan.server_name && SSL_add1_host(ssl, name.c_str()) != 1) return false;
+  for (auto const& record : plan.records) {
+    auto const* const data = reinterpret_cast<unsigned char const*>(record.data.data());
+    // 0: OpenSSL cannot use it, and passes it over. Digest agility (RFC 7671 9) is its own.
+    if (SSL_dane_tlsa_add(ssl, record.usage, record.selector, record.matching, data,
+                          record.data.size()) < 0)
+      return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+class TlsClient::Maker {
+ public:
+  Maker(TlsClient& client, std::vector<std::string>& mistakes, std::vector<std::string>& warnings)
+      : client_(client), mistakes_(mistakes), warnings_(warnings) {}
+
+  void add(TlsSettings const& settings, std::string const& where) {
+    auto const digest = tls::digest_of(settings);
+    if (client_.contexts_.contains(digest)) return;
+    Context context(SSL_CTX_new(TLS_client_method()));
+    if (!context) return complain(where, "OpenSSL");
+    set_modes(context.get(), settings);
+    set_ciphers(context.get(), settings, where);
+    set_certificate(context.get(), settings, where);
+    if (auto* const trust = store(settings.ca_file, settings.ca_dir, where); trust != nullptr)
+      SSL_CTX_set1_cert_store(context.get(), trust);
+    client_.contexts_.emplace(digest, std::move(context));
+  }
+
+  X509_STORE* store(std::string const& file, std::string const& directory,
+                    std::string const& where) {
+    auto& known = client_.stores_[{file, directory}];
+    if (known) return known.get();
+    known.reset(X509_STORE_new());
+    if (known && !file.empty()) load_file(known.get(), file, where);
+    if (known && !directory.empty()) load_directory(known.get(), directory, where);
+    return known.get();
+  }
+
+ private:
+  static void set_modes(SSL_CTX* context, TlsSettings const& settings) {
+    SSL_CTX_set_min_proto_version(context, version_of(settings.minimum_version));
+    SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
+    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                  SSL_MODE_RELEASE_BUFFERS);
+    // Verified, but never refused here: what was proved is held against the policy before MAIL.
+    SSL_CTX_set_verify(context, SSL_VERIFY_NONE, nullptr);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    SSL_CTX_dane_enable(context);
+  }
+
+  void set_ciphers(SSL_CTX* context, TlsSettings const& settings, std::string const& where) {
+    if (!settings.ciphers.empty() &&
+        SSL_CTX_set_cipher_list(context, settings.ciphers.c_str()) != 1)
+      complain(where, fmt::format("ciphers = \"{}\"", settings.ciphers));
+    if (!settings.ciphersuites.empty() &&
+        SSL_CTX_set_ciphersuites(context, settings.ciphersuites.c_str()) != 1)
+      complain(where, fmt::format("ciphersuites = \"{}\"", settings.ciphersuites));
+  }
+
+  void set_certificate(SSL_CTX* context, TlsSettings const& settings, std::string const& where) {
+    if (settings.certificate.empty()) return;
+    auto const& key = settings.key.empty() ? settings.certificate : settings.key;
+    if (SSL_CTX_use_certificate_chain_file(context, settings.certificate.c_str()) != 1)
+      return complain(where, fmt::format("certificate {}", settings.certificate));
+    if (SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) != 1)
+      complain(where, fmt::format("key {}", key));
+  }
+
+  void load_file(X509_STORE* store, std::string const& file, std::string const& where) {
+    std::error_code error;
+    if (!fs::exists(file, error)) {
+      // The default's package is perhaps not installed: opportunistic TLS works all the same.
+      auto& list = file == TlsSettings().ca_file ? warnings_ : mistakes_;
+      list.push_back(
+          fmt::format("{} ca_file: {} does not exist, so no certificate can be verified "
+                      "(package ca-certificates has one)",
+                      where, file));
+    } else if (X509_STORE_load_file(store, file.c_str()) != 1) {
+      complain(where, "ca_file " + file);
+    }
+  }
+
+  void load_directory(X509_STORE* store, std::string const& directory, std::string const& where) {
+    std::error_code error;
+    std::vector<std::string> files;
+    for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error))
+      if (files.size() < most_files_of_a_directory && it->is_regular_file(error))
+        files.push_back(it->path().string());
+    if (error) {
+      mistakes_.push_back(fmt::format("{} ca_dir {}: {}", where, directory, error.message()));
+      return;
+    }
+    std::sort(files.begin(), files.end());
+    // Whatever else lies there is passed over.
+    for (auto const& file : files) (void)X509_STORE_load_file(store, file.c_str());
+    ERR_clear_error();
+  }
+
+  void complain(std::string const& where, std::string const& what) {
+    mistakes_.push_back(printable(fmt::format("{} {}: {}", where, what, openssl_words())));
+  }
+
+  TlsClient& client_;
+  std::vector<std::string>& mistakes_;
+  std::vector<std::string>& warnings_;
+};
+
+std::shared_ptr<TlsClient const> TlsClient::make(Settings const& settings,
+                                                 std::vector<std::string>& mistakes,
+                                                 std::vector<std::string>& warnings) {
+  ERR_clear_error();
+  auto client = std::make_shared<TlsClient>();
+  Maker maker(*client, mistakes, warnings);
+  auto const& usual = settings.smtp.tls_settings;
+  maker.add(usual, "[tls]");
+  for (auto const& [name, site] : settings.sites)
+    maker.add(site.settings.tls_settings, fmt::format("[site.{}] tls:", name));
+  client->sts_trust_ = settings.mta_sts.ca_file.empty()
+                           ? maker.store(usual.ca_file, usual.ca_dir, "[tls]")
+                           : maker.store(settings.mta_sts.ca_file, "", "[mta_sts]");
+  return client;
+}
+
+SslPtr TlsClient::connection(int fd, tls::Plan const& plan) const {
+  ERR_clear_error();
+  auto const context = contexts_.find(plan.settings);
+  if (context == contexts_.end()) return nullptr;
+  SslPtr ssl(SSL_new(context->second.get()));
+  if (!ssl || SSL_set_fd(ssl.get(), fd) != 1) return nullptr;
+  if (!plan.records.empty()) {
+    if (!set_up_dane(ssl.get(), plan)) return nullptr;
+  } else if (!plan.server_name.empty()) {
+    SSL_ctrl(ssl.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+             const_cast<char*>(plan.server_name.c_str()));
+  }
+  SSL_set_connect_state(ssl.get());
+  return ssl;
+}
+
+}  // namespace mailpool::manager

@@ -1,0 +1,43 @@
+#pragma once
+// The client's side of TLS as the options have it: a context for each combination of them, the
+// authorities that are trusted, the certificate that is shown.
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/config/settings.h"
+#include "core/tls/policy.h"
+#include "manager/tls.h"
+
+namespace mailpool::manager {
+
+/// Made when a configuration is read, off the loop, since it reads files; never changes.
+class TlsClient {
+ public:
+  /// For every site's options. What is wrong with a file or a list of ciphers goes to `mistakes`;
+  /// a list of authorities that is not there to `warnings`.
+  static std::shared_ptr<TlsClient const> make(Settings const& settings,
+                                               std::vector<std::string>& mistakes,
+                                               std::vector<std::string>& warnings);
+
+  /// A new connection over `fd`, told what the plan says. Null when out of memory, or for options
+  /// that this client was not made for. No certificate makes the handshake fail: what it proved is
+  /// asked for afterwards.
+  [[nodiscard]] SslPtr connection(int fd, tls::Plan const& plan) const;
+  /// The authorities of [mta_sts].
+  [[nodiscard]] X509_STORE* trust_for_sts() const { return sts_trust_; }
+
+ private:
+  using Store = std::unique_ptr<X509_STORE, SslDeleter>;
+  using Context = std::unique_ptr<SSL_CTX, SslDeleter>;
+  class Maker;
+
+  std::map<std::pair<std::string, std::string>, Store> stores_;  ///< by ca_file and ca_dir
+  std::map<std::string, Context> contexts_;                      ///< by tls::digest_of()
+  X509_STORE* sts_trust_ = nullptr;
+};
+
+}  // namespace mailpool::manager

@@ -1,0 +1,165 @@
+#include "manager/tls_facts.h"
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+#include <array>
+#include <ctime>
+#include <string_view>
+#include <utility>
+
+#include "core/base/text.h"
+
+namespace mailpool::manager {
+namespace {
+
+constexpr std::size_t most_names = 1000;
+constexpr std::size_t longest_name = 253;
+constexpr std::size_t sweep_at = 4096;
+
+struct X509Deleter {
+  void operator()(GENERAL_NAMES* n) const { GENERAL_NAMES_free(n); }
+  void operator()(X509_STORE_CTX* c) const { X509_STORE_CTX_free(c); }
+  void operator()(BIO* b) const { BIO_free(b); }
+};
+template <class T>
+using Owned = std::unique_ptr<T, X509Deleter>;
+
+// A name with a NUL or other dirt in it names nobody.
+void add_name(std::vector<std::string>& names, ASN1_STRING const* text) {
+  std::string_view const name(reinterpret_cast<char const*>(ASN1_STRING_get0_data(text)),
+                              static_cast<std::size_t>(ASN1_STRING_length(text)));
+  static constexpr std::string_view allowed =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.*";
+  if (names.size() < most_names && !name.empty() && name.size() <= longest_name &&
+      name.find_first_not_of(allowed) == std::string_view::npos)
+    names.push_back(ascii_lower(name));
+}
+
+// DNS names of subjectAltName; only without any the subject's common name (RFC 6125 6.4.4).
+void read_names(X509* certificate, tls::Certificate& into) {
+  Owned<GENERAL_NAMES> const all(static_cast<GENERAL_NAMES*>(
+      X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
+  for (int i = 0; all && i < sk_GENERAL_NAME_num(all.get()); ++i) {
+    auto const* const name = sk_GENERAL_NAME_value(all.get(), i);
+    if (name->type == GEN_DNS) add_name(into.names, name->d.dNSName);
+  }
+  into.names_are_alternative = !into.names.empty();
+  if (into.names_are_alternative) return;
+  auto* const subject = X509_get_subject_name(certificate);
+  int const at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+  if (at >= 0) add_name(into.names, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+}
+
+std::string text_of(X509_NAME const* name) {
+  Owned<BIO> const out(BIO_new(BIO_s_mem()));
+  if (!out || X509_NAME_print_ex(out.get(), name, 0, XN_FLAG_RFC2253) < 0) return {};
+  char* data = nullptr;
+  auto const size = BIO_get_mem_data(out.get(), &data);
+  return printable({data, static_cast<std::size_t>(size)}, 200);
+}
+
+std::string fingerprint_of(X509 const* certificate) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned size = 0;
+  if (X509_digest(certificate, EVP_sha256(), digest.data(), &size) != 1) return {};
+  static constexpr std::string_view digits = "0123456789abcdef";
+  std::string text;
+  for (unsigned i = 0; i < size; ++i) {
+    text += digits[digest[i] >> 4U];
+    text += digits[digest[i] & 15U];
+  }
+  return text;
+}
+
+WallTime end_of(X509 const* certificate) {
+  std::tm t{};
+  if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &t) != 1) return {};
+  return std::chrono::system_clock::from_time_t(timegm(&t));
+}
+
+// The chain once more, now to the authorities that are trusted: with DANE the handshake asked the
+// TLSA records instead.
+long verify_chain(SSL* ssl) {
+  auto* const leaf = SSL_get0_peer_certificate(ssl);
+  auto* const store = SSL_CTX_get_cert_store(SSL_get_SSL_CTX(ssl));
+  Owned<X509_STORE_CTX> const context(X509_STORE_CTX_new());
+  if (!context || leaf == nullptr ||
+      X509_STORE_CTX_init(context.get(), store, leaf, SSL_get_peer_cert_chain(ssl)) != 1)
+    return X509_V_ERR_UNSPECIFIED;
+  X509_STORE_CTX_set_default(context.get(), "ssl_server");
+  X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(context.get()),
+                                   SSL_get_security_level(ssl));
+  long const result =
+      X509_verify_cert(context.get()) == 1 ? X509_V_OK : X509_STORE_CTX_get_error(context.get());
+  ERR_clear_error();
+  return result;
+}
+
+void note_chain(tls::Facts& facts, long result) {
+  facts.chain_is_good = result == X509_V_OK;
+  facts.chain_has_expired = result == X509_V_ERR_CERT_HAS_EXPIRED;
+  if (!facts.chain_is_good) facts.chain_problem = X509_verify_cert_error_string(result);
+}
+
+void note_dane(tls::Facts& facts, SSL* ssl, std::string const& records_digest) {
+  facts.dane_records = records_digest;
+  auto const result = SSL_get_verify_result(ssl);
+  std::uint8_t usage = 0;
+  bool const has_matched = result == X509_V_OK &&
+                           SSL_get0_dane_authority(ssl, nullptr, nullptr) >= 0 &&
+                           SSL_get0_dane_tlsa(ssl, &usage, nullptr, nullptr, nullptr, nullptr) >= 0;
+  facts.dane = has_matched ? tls::Dane::Matched : tls::Dane::Failed;
+  facts.dane_usage = usage;
+  if (!has_matched)
+    facts.dane_problem =
+        result == X509_V_OK ? "no TLSA record was of use" : X509_verify_cert_error_string(result);
+}
+
+void note_cipher(tls::Facts& facts, SSL* ssl) {
+  facts.version = SSL_get_version(ssl);
+  facts.cipher = SSL_get_cipher_name(ssl);
+  facts.resumed = SSL_session_reused(ssl) == 1;
+}
+
+}  // namespace
+
+std::shared_ptr<tls::Certificate const> Certificates::describe(X509* certificate) {
+  if (certificate == nullptr) return nullptr;
+  auto fingerprint = fingerprint_of(certificate);
+  if (known_.size() >= sweep_at)
+    std::erase_if(known_, [](auto const& entry) { return entry.second.expired(); });
+  auto& known = known_[fingerprint];
+  if (auto same = known.lock()) return same;
+  auto described = std::make_shared<tls::Certificate>();
+  read_names(certificate, *described);
+  described->subject = text_of(X509_get_subject_name(certificate));
+  described->issuer = text_of(X509_get_issuer_name(certificate));
+  described->fingerprint = std::move(fingerprint);
+  described->not_after = end_of(certificate);
+  ERR_clear_error();
+  known = described;
+  return described;
+}
+
+tls::Facts tls_facts(SSL* ssl, std::string const& records_digest, Certificates& certificates) {
+  tls::Facts facts;
+  note_cipher(facts, ssl);
+  facts.certificate = certificates.describe(SSL_get0_peer_certificate(ssl));
+  if (!facts.certificate) return facts;
+  if (records_digest.empty()) {
+    note_chain(facts, SSL_get_verify_result(ssl));
+  } else {
+    note_dane(facts, ssl, records_digest);
+    note_chain(facts, verify_chain(ssl));
+  }
+  return facts;
+}
+
+tls::Facts resumed_facts(SSL* ssl, tls::Facts const& original) {
+  auto facts = original;
+  note_cipher(facts, ssl);
+  return facts;
+}
+
+}  // namespace mailpool::manager
