@@ -8,7 +8,9 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/base/text.h"
@@ -46,7 +48,8 @@ class SimulatedServer {
   bool in_data = false;
   std::size_t bdat_left = 0;
   bool bdat_pending = false;
-  bool hang_up = false;  ///< after what is to be sent
+  bool hang_up = false;                ///< after what is to be sent
+  std::optional<tls::Plan> handshake;  ///< begun and not ended
 };
 
 /// How servers behave; tests replace what they need. An empty answer means silence; "\x04" means
@@ -57,6 +60,8 @@ struct Behaviour {
   std::string ehlo = "250-mx\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 CHUNKING\r\n";
   std::function<std::string(SimulatedServer&, std::string const& line)>
       answer;  ///< nullopt-like: return "?" for the default
+  /// What a handshake shows; nothing: it fails.
+  std::function<std::optional<tls::Facts>(route::Target const&, tls::Plan const&)> tls;
 };
 
 class SimulatedTransport final : public delivery::Transport {
@@ -65,7 +70,7 @@ class SimulatedTransport final : public delivery::Transport {
       : server_(std::move(server)) {}
   ~SimulatedTransport() override { server_->events = nullptr; }
   void wake() override {}
-  void begin_tls(tls::Plan const&) override {}
+  void begin_tls(tls::Plan const& plan) override { server_->handshake = plan; }
 
  private:
   std::shared_ptr<SimulatedServer> server_;
@@ -131,6 +136,7 @@ class SimulatedNetwork final : public delivery::Network {
   bool step(SimulatedServer& server) {
     if (server.events == nullptr) return false;
     if (!server.is_open) return begin(server);
+    if (server.handshake) return shake_hands(server);
     if (pull(server)) return true;
     if (!server.to_send.empty() && server.to_send.front().arrives <= clock_.now()) {
       auto const text = std::move(server.to_send.front().octets);
@@ -143,6 +149,17 @@ class SimulatedNetwork final : public delivery::Network {
       return true;
     }
     return false;
+  }
+
+  bool shake_hands(SimulatedServer& server) {
+    if (!behaviour.tls || !server.to_send.empty()) return false;
+    auto const plan = *std::exchange(server.handshake, std::nullopt);
+    if (auto const facts = behaviour.tls(server.address, plan)) {
+      server.events->on_tls_established(*facts, clock_.now());
+    } else {
+      server.events->on_tls_failed("handshake failure", clock_.now());
+    }
+    return true;
   }
 
   bool begin(SimulatedServer& server) {

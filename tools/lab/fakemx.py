@@ -13,7 +13,8 @@ class Fakemx:
     """One server. `script` is in fakemx's own language (fakemx --help-script)."""
 
     def __init__(self, lab: Lab, script: str = "", *, host: str = "127.0.0.1", port: int | None = None,
-                 certificate: Certificate | None = None, lmtp: bool = False):
+                 certificate: Certificate | None = None, lmtp: bool = False, tls: bool = True,
+                 flags: tuple[str, ...] = ()):
         self.host = host
         self.port = port or free_port()
         self.directory = lab.directory("fakemx")
@@ -28,6 +29,9 @@ class Fakemx:
             argv += ["--cert", certificate.certificate, "--key", certificate.key]
         if lmtp:
             argv.append("--lmtp")
+        if not tls:
+            argv += ["--without", "STARTTLS"]
+        argv += flags
         self.process = lab.run(Program("fakemx", argv, self.directory / "fakemx.log"))
         wait_until(self._is_ready, 10, "fakemx is ready", interval=0.01)
 

@@ -1,6 +1,5 @@
 """mailpoold with IMAP profiles: their sockets, what poolctl says of them, sessions through them."""
 
-from collections import Counter
 from pathlib import Path
 
 from .imap import Imap
@@ -15,14 +14,14 @@ class ImapPool:
 
     def __init__(self, lab: Lab, address: str, authority: Path | None = None, *, tls: str = "implicit",
                  profiles: dict[str, dict[str, Value]] | None = None, settings: dict[str, Value] | None = None,
-                 build: str = "mailpoold", start: bool = True, **over: Value):
+                 environment: dict[str, str] | None = None, start: bool = True, **over: Value):
         self.lab = lab
         self.authority = authority
         self.sockets = lab.directory("imap", owner="mailpool", group="mailpool")
         self.profiles = {PROFILE: self.profile(PROFILE, address, tls, **over)}
         for name, options in (profiles or {}).items():
             self.profiles[name] = {**self.profile(name, address, tls), **options}
-        self.manager = Mailpoold(lab, {**(settings or {}), "imap": self.profiles}, build=build)
+        self.manager = Mailpoold(lab, {**(settings or {}), "imap": self.profiles}, environment=environment)
         if start:
             self.manager.start()
             wait_until(self.socket().exists, 5, f"{self.socket()} is there\n{self.manager.log()[-2000:]}")
@@ -53,9 +52,8 @@ class ImapPool:
     # --- looking
 
     def rows(self) -> list[dict]:
-        """`poolctl imap`: one row for each profile and user; what was discarded, by its reason."""
-        rows = self.manager.poolctl.json("imap")["users"]
-        return [{**row, "discarded": Counter({entry["reason"]: entry["count"] for entry in row["discarded"]})} for row in rows]
+        """`poolctl imap`: one row for each profile and user."""
+        return self.manager.poolctl.json("imap")["pools"]
 
     def row(self, user: str, name: str = PROFILE) -> dict:
         """Zeroes for a user nobody has heard of."""
@@ -75,9 +73,9 @@ class ImapPool:
         wait_until(has_come, timeout, f"{user} has {wanted}; the last row was {row}\n{self.manager.log()[-3000:]}")
         return row
 
-    def discarded(self, user: str, name: str = PROFILE) -> Counter[str]:
+    def discarded(self, user: str, name: str = PROFILE) -> dict[str, int]:
         return self.row(user, name)["discarded"]
 
 
 EMPTY: dict = {"active": 0, "waiting": 0, "idle": 0, "resetting": 0, "checking": 0, "login": 0, "created": 0, "reused": 0,
-               "discarded": Counter(), "last_error": ""}
+               "discarded": {}, "last_error": ""}

@@ -10,12 +10,12 @@ CACHE = Path(os.environ.get("MAILPOOL_LAB_CACHE", "/var/cache/mailpool-lab"))
 # Mail servers conflict with one another, and installing one replaces and restarts the machine's. The first wins
 # where two have the same file: /usr/sbin/sendmail is Postfix's.
 SERVERS = ("postfix", "exim4-base", "exim4-daemon-light", "opensmtpd", "dovecot-core", "dovecot-imapd", "cyrus-common",
-           "cyrus-imapd", "imapproxy", "sendmail-bin", "sendmail-base", "sendmail-cf")
+           "cyrus-imapd", "imapproxy", "sendmail-bin", "sendmail-base", "sendmail-cf", "nsd", "unbound", "ldnsutils")
 # Clients for the IMAP pool, and what fills Cyrus's passwords.
 CLIENTS = ("mutt", "neomutt", "isync", "offlineimap3", "python3-imaplib2", "python3-imap-tools", "sasl2-bin")
 # What they link to; unpacked too where the machine has not installed it.
 LIBRARIES = ("m4", "liblockfile1", "libdb5.3", "libgnutls-dane0", "libicu72", "libidn12", "libnsl2", "libpcre2-8-0", "libsasl2-2",
-             "libunbound8", "libevent-2.1-7",
+             "libunbound8", "libevent-2.1-7", "libldns3", "libfstrm0", "libprotobuf-c1", "libpython3.11", "libhiredis0.14", "libnghttp2-14",
              # Dovecot's and Cyrus's
              "libexttextcat-2.0-0", "libexttextcat-data", "liblua5.4-0", "libstemmer0d", "libsodium23", "libtirpc3",
              "libtirpc-common", "libunwind8", "libwrap0", "libapparmor1", "libclamav12", "libmspack0", "libical3", "libjansson4",

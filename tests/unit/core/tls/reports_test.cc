@@ -87,6 +87,9 @@ BOOST_AUTO_TEST_CASE(a_day_begins_at_midnight_in_utc) {
   BOOST_TEST(day_of(WallTime{} + std::chrono::hours(24) - std::chrono::seconds(1)) == 0);
   BOOST_TEST(day_of(WallTime{} + std::chrono::hours(24)) == 1);
   BOOST_TEST(text_of_day(20'000) == "2024-10-04");
+  BOOST_TEST(day_of_text("2024-10-04").value() == 20'000);
+  for (auto const* bad : {"", "2024-02-30", "2024-1-1", "24-10-04", "2024/10/04", "today"})
+    BOOST_TEST(!day_of_text(bad), bad);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,181 @@
+// What mail requires of TLS, and which connections it therefore goes on.
+
+#include <boost/test/unit_test.hpp>
+
+#include "fakes/delivery_lab.h"
+
+using namespace mailpool;
+using namespace mailpool::fakes;
+using namespace std::chrono_literals;
+
+namespace {
+
+bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
+
+/// A server with STARTTLS at one address, for several domains of one site.
+struct TlsLab : DeliveryLab {
+  TlsLab() {
+    for (auto const* domain : {"a.test", "b.test", "c.test"})
+      settings.routes[domain] = {{"192.0.2.1", 25}};
+    settings.smtp.tls = TlsLevel::May;
+    network.behaviour.ehlo = "250-mx\r\n250-PIPELINING\r\n250 STARTTLS\r\n";
+    network.behaviour.answer = [this](SimulatedServer&, std::string const& line) {
+      return line == "STARTTLS" ? starttls : std::string("?");
+    };
+    network.behaviour.tls = [this](auto const&, auto const& plan) {
+      plans.push_back(plan);
+      return shown;
+    };
+    shown = facts({"mx.example.com"}, true);
+  }
+  void require(std::string const& domain, TlsLevel level, std::vector<std::string> match = {}) {
+    settings.domains[domain].tls = level;
+    settings.domains[domain].tls_match = std::move(match);
+  }
+  tls::Facts facts(std::vector<std::string> names, bool is_good) const {
+    tls::Facts f;
+    f.version = "TLSv1.3";
+    f.cipher = "TLS_AES_256_GCM_SHA384";
+    f.chain_is_good = is_good;
+    f.chain_problem = is_good ? "" : "self-signed certificate";
+    auto certificate = std::make_shared<tls::Certificate>();
+    certificate->names = std::move(names);
+    certificate->not_after = clock.wall(clock.now_ + 1h);
+    f.certificate = certificate;
+    return f;
+  }
+  std::string starttls = "220 go ahead\r\n";
+  std::optional<tls::Facts> shown;
+  std::vector<tls::Plan> plans;
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(delivery_over_tls, TlsLab)
+
+BOOST_AUTO_TEST_CASE(a_connection_made_for_anybody_serves_who_requires_what_it_proved) {
+  require("b.test", TlsLevel::Encrypt);
+  require("c.test", TlsLevel::Secure, {"mx.example.com"});
+  BOOST_TEST(deliver("u@a.test").is_delivered());
+  BOOST_TEST(deliver("u@b.test").is_delivered());
+  BOOST_TEST(deliver("u@c.test").is_delivered());
+  BOOST_TEST(opened() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(what_was_not_proved_is_refused_without_mail_and_others_are_not_concerned) {
+  shown = facts({"mx.example.com"}, false);
+  require("c.test", TlsLevel::Secure, {"mx.example.com"});
+  BOOST_TEST(deliver("u@a.test").is_delivered());
+  auto& strict = deliver("u@c.test");
+  BOOST_TEST(contains(strict.line(), "451 4.7.5"));
+  BOOST_TEST(contains(strict.line(), "tls = \"secure\" requires a trusted certificate"));
+  BOOST_TEST(count_commands("MAIL") == 1U);
+  BOOST_TEST(deliver("u@a.test").is_delivered());
+}
+
+BOOST_AUTO_TEST_CASE(
+    an_endpoint_that_could_not_prove_it_is_left_alone_for_a_while_then_tried_again) {
+  shown = facts({"mx.example.com"}, false);
+  require("c.test", TlsLevel::Secure, {"mx.example.com"});
+  deliver("u@c.test");
+  BOOST_TEST(opened() == 1U);
+  BOOST_TEST(contains(deliver("u@c.test").line(), "backing_off"));
+  BOOST_TEST(opened() == 1U);
+  shown = facts({"mx.example.com"}, true);
+  pass(3s);
+  BOOST_TEST(deliver("u@c.test").is_delivered());
+  BOOST_TEST(opened() == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(
+    a_certificate_that_ends_while_the_connection_lives_serves_only_the_undemanding) {
+  settings.smtp.idle_timeout = 1h;
+  settings.smtp.max_lifetime = 24h;
+  settings.smtp.check_after = 1h;
+  require("c.test", TlsLevel::Secure, {"mx.example.com"});
+  deliver("u@c.test");
+  pass(59min);
+  deliver("u@c.test");
+  BOOST_TEST(opened() == 1U);
+  pass(2min);
+  auto const fresh = facts({"mx.example.com"}, true);
+  shown = fresh;
+  BOOST_TEST(deliver("u@c.test").is_delivered());
+  BOOST_TEST(opened() == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(mail_that_wants_no_tls_has_connections_of_its_own) {
+  require("b.test", TlsLevel::None);
+  deliver("u@a.test");
+  deliver("u@b.test");
+  BOOST_TEST(opened() == 2U);
+  BOOST_TEST(count_commands("STARTTLS") == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_failed_handshake_is_followed_by_plain_text_only_where_that_is_allowed) {
+  shown.reset();
+  require("b.test", TlsLevel::Encrypt);
+  BOOST_TEST(deliver("u@a.test").is_delivered());
+  BOOST_TEST(opened() == 2U);
+  auto& strict = deliver("u@b.test");
+  BOOST_TEST(contains(strict.line(), "451 4.7.5"));
+  BOOST_TEST(contains(strict.line(), "(tls = \"encrypt\" requires TLS)"));
+  BOOST_TEST(count_commands("MAIL") == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_failed_handshake_is_remembered_for_ten_minutes_and_over_a_restart) {
+  settings.smtp.idle_timeout = 1s;
+  shown.reset();
+  deliver("u@a.test");
+  pass(tls::plain_for - 1min);
+  deliver("u@a.test");
+  BOOST_TEST(count_commands("STARTTLS") == 1U);
+  BOOST_TEST(store.size(state::Kind::TlsMemory) == 1U);
+  shown = facts({"mx.example.com"}, true);
+  pass(2min);
+  deliver("u@a.test");
+  BOOST_TEST(count_commands("STARTTLS") == 2U);
+  BOOST_TEST(store.size(state::Kind::TlsMemory) == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(octets_behind_the_220_end_the_connection_at_every_level) {
+  starttls = "220 go ahead\r\n250 mx\r\n";
+  require("b.test", TlsLevel::Encrypt);
+  BOOST_TEST(contains(deliver("u@b.test").line(), "451 4.7.5"));
+  BOOST_TEST(count_commands("MAIL") == 0U);
+  BOOST_TEST(context->totals.poisoned == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_stricter_option_counts_for_connections_that_are_there) {
+  shown = facts({"mx.example.com"}, false);
+  deliver("u@a.test");
+  settings.smtp.tls = TlsLevel::Secure;
+  dispatcher->reconfigure(settings, clock.now_);
+  settle();
+  BOOST_TEST(contains(deliver("u@a.test").line(), "451 4.7.5"));
+  BOOST_TEST(count_commands("MAIL") == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_session_is_reported_once_for_each_domain_that_it_served) {
+  for (int i = 0; i < 3; ++i) deliver("u@a.test");
+  deliver("u@b.test");
+  auto const today = tls::day_of(clock.wall(clock.now_));
+  BOOST_TEST(context->tls.reports.of("a.test", today).at(0).successes == 1U);
+  BOOST_TEST(context->tls.reports.of("b.test", today).at(0).successes == 1U);
+  BOOST_TEST(context->tls.reports.of("c.test", today).empty());
+}
+
+BOOST_AUTO_TEST_CASE(the_wrapper_shakes_hands_before_the_greeting_and_says_no_starttls) {
+  settings.smtp.tls_settings.wrapper = true;
+  network.behaviour.greeting = "";
+  network.behaviour.tls = [this](auto const&, auto const&) {
+    network.servers.back()->to_send.emplace_back("220 mx ESMTP\r\n");
+    return shown;
+  };
+  BOOST_TEST(deliver("u@a.test").is_delivered());
+  BOOST_TEST(count_commands("STARTTLS") == 0U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
