@@ -14,13 +14,10 @@ mailpool_install_program(mailpool-milter sbin)
 install(TARGETS postfix_mailpool LIBRARY DESTINATION ${MAILPOOL_POSTFIX_DIR})
 install(FILES packaging/postfix/mailpool.cf DESTINATION /etc/postfix/dynamicmaps.cf.d)
 
-install(FILES conf/mailpool.toml DESTINATION /etc/mailpool)
+install(FILES conf/mailpool.toml conf/providers.toml DESTINATION /etc/mailpool)
 # Where Debian's Sendmail looks for FEATURE() and MAILER().
 install(FILES conf/sendmail/feature/mailpool.m4 DESTINATION share/sendmail/cf/feature)
 install(FILES conf/sendmail/mailer/mailpool.m4 DESTINATION share/sendmail/cf/mailer)
-if(EXISTS ${CMAKE_SOURCE_DIR}/conf/providers.toml)
-  install(FILES conf/providers.toml DESTINATION share/doc/mailpool/examples)
-endif()
 
 install(FILES packaging/systemd/mailpool.service packaging/systemd/mailpool.socket
   packaging/systemd/mailpool-milter.service DESTINATION ${MAILPOOL_UNIT_DIR})

@@ -3,7 +3,8 @@
 #include <boost/test/unit_test.hpp>
 
 #include <array>
-#include <set>
+#include <fstream>
+#include <sstream>
 #include <string>
 #include <utility>
 
@@ -96,6 +97,18 @@ BOOST_AUTO_TEST_CASE(each_row_has_a_reply_that_only_it_explains) {
       BOOST_TEST((row->meaning == meaning));
     }
   }
+}
+
+BOOST_AUTO_TEST_CASE(the_manual_lists_every_row) {
+  std::ifstream file(MAILPOOL_SOURCE_DIR "/conf/mailpool.toml.5");
+  std::stringstream text;
+  text << file.rdbuf();
+  auto manual = text.str();
+  std::erase(manual, '\\');
+  for (auto const& row : throttling_rows())
+    BOOST_TEST(manual.find(".It " + std::string(row.who) + " Ta " + std::string(row.text)) !=
+                   std::string::npos,
+               row.text);
 }
 
 BOOST_AUTO_TEST_CASE(rows_are_in_small_letters_since_replies_are_compared_so) {
