@@ -11,8 +11,23 @@
 #include "manager/imap_access.h"
 #include "manager/own_addresses.h"
 #include "manager/tls_client.h"
+#include "posix/seal_key.h"
 
 namespace mailpool::manager {
+namespace {
+
+void read_seal_keys(Configuration& c) {
+  auto const& file = c.settings.milter.key_file;
+  if (!posix::has_seal_keys(file)) return;
+  if (auto keys = posix::read_seal_keys(file))
+    c.seal_keys = std::move(*keys);
+  else
+    c.warnings.push_back(
+        fmt::format("{}: no tenant's seal is believed ([milter] key_file)", keys.error().reason));
+}
+
+}  // namespace
+
 std::string machine_name() {
   char name[256] = "";
   if (gethostname(name, sizeof name - 1) != 0) return "localhost.localdomain";
@@ -44,6 +59,7 @@ Configuration read_configuration(std::string const& path) {
     c.milter_users.warnings.clear();
   for (auto const* users : {&c.lmtp_users, &c.read_users, &c.write_users, &c.milter_users})
     c.warnings.insert(c.warnings.end(), users->warnings.begin(), users->warnings.end());
+  read_seal_keys(c);
   read_imap_access(c);
   c.own_addresses = own_addresses();
   c.tls = TlsClient::make(c.settings, c.mistakes, c.warnings);

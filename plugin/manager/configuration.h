@@ -11,6 +11,7 @@
 
 #include "core/base/secret.h"
 #include "core/config/settings.h"
+#include "core/message/tenant_seal.h"
 #include "manager/users.h"
 
 namespace mailpool::manager {
@@ -30,6 +31,7 @@ struct Configuration {
   Users read_users;
   Users write_users;
   Users milter_users;
+  std::optional<SealKeys> seal_keys;              ///< of tenants
   std::map<std::string, ImapAccess> imap_access;  ///< by profile
   std::set<uid_t> imap_dynamic_users;
   std::vector<std::string> mistakes;  ///< FILE:LINE: what is wrong, and what would be right; if

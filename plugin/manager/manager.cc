@@ -87,6 +87,7 @@ Result<void> Manager::start() {
   context_ = std::make_unique<delivery::Context>(*streams_, random_, log_, loop_.clock(), *store_);
   sts_->set_reports(&context_->tls.reports);
   dispatcher_ = std::make_unique<delivery::Dispatcher>(settings, *router_, *context_);
+  dispatcher_->set_seal_keys(configuration_.seal_keys);
   if (auto const held = dispatcher_->restore(loop_.now()); held > 0)
     log_.info(
         fmt::format("state: {} suspension{} of before are in force", held, held == 1 ? "" : "s"));

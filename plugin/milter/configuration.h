@@ -18,9 +18,7 @@ struct Configuration {
   std::vector<std::string> warnings;
 };
 
-/// `credentials` is systemd's $CREDENTIALS_DIRECTORY, or "".
-[[nodiscard]] Configuration read_configuration(std::string const& path,
-                                               std::string const& credentials);
+[[nodiscard]] Configuration read_configuration(std::string const& path);
 
 /// The socket of [milter] listen; for "", in Postfix's queue directory if there is one: only there
 /// can Postfix reach it from its chroot.

@@ -6,7 +6,6 @@
 
 #include <CLI/CLI.hpp>
 #include <csignal>
-#include <cstdlib>
 #include <exception>
 #include <iostream>
 
@@ -29,13 +28,8 @@ void prepare_process() {
   }
 }
 
-Configuration read(std::string const& path) {
-  char const* const credentials = std::getenv("CREDENTIALS_DIRECTORY");
-  return read_configuration(path, credentials != nullptr ? credentials : "");
-}
-
 int check(std::string const& path) {
-  auto const configuration = read(path);
+  auto const configuration = read_configuration(path);
   for (auto const& mistake : configuration.mistakes) std::cout << mistake << '\n';
   if (!configuration.mistakes.empty()) return EX_CONFIG;
   for (auto const& warning : configuration.warnings) std::cout << "warning: " << warning << '\n';
@@ -44,7 +38,7 @@ int check(std::string const& path) {
 }
 
 int run(std::string const& path) {
-  auto configuration = read(path);
+  auto configuration = read_configuration(path);
   for (auto const& mistake : configuration.mistakes) std::cerr << mistake << '\n';
   if (!configuration.mistakes.empty()) return EX_CONFIG;
   auto const& settings = configuration.settings;
