@@ -89,6 +89,34 @@ def test_suspensions_survive_a_kill_with_reason_author_and_times(lab: Lab, recei
     assert send(manager, "alpha.example").startswith("250")
 
 
+def test_sites_suspended_by_rule_and_one_by_hand_are_all_still_so_after_a_kill(lab: Lab, receiver: Fakemx):
+    """Also after a second one, and the rules suspend for as long as they said, from the reply on."""
+    throttling = Fakemx(lab, "mail from=a@* -> 421 4.7.28 Our system has detected an unusual rate; close\n"
+                             "mail from=b@* -> 451 4.7.650 Temporarily rate limited")
+    rule = {"do": "suspend", "for": "2h"}
+    manager = manager_of(lab, receiver,
+                         route={"alpha.example": [throttling.address], "beta.example": [throttling.address],
+                                "*": [receiver.address]},
+                         rule=[{"site": "alpha", "reply": r"^421 4\.7\.28", "reason": "too fast for alpha", **rule},
+                               {"site": "beta", "reply": r"rate limited", **rule}]).start()
+    for name, sender in (("alpha", "a@example.com"), ("beta", "b@example.com")):
+        with manager.lmtp() as client:
+            client.deliver(sender, [f"someone@{name}.example"], message(b"hello\r\n", "state"))
+    suspend(manager, "gamma", "--for", "3h", "--reason", "by hand")
+    before = suspensions(manager)
+    assert set(before) == set(SITES)
+    assert before["alpha"].reason.startswith("too fast for alpha") and "rate limited" in before["beta"].reason
+    assert before["gamma"].by == "uid 0" and "rule" in before["alpha"].by
+    for _ in range(2):
+        manager.kill()
+        manager.start()
+        after = suspensions(manager)
+        assert set(after) == set(SITES)
+        for name in SITES:
+            assert after[name].is_that_of(before[name]), f"{name}: {after[name]} was {before[name]}"
+            assert f"{name}: suspended until" in send(manager, f"{name}.example")
+
+
 def test_what_poolctl_said_is_so_even_if_the_kill_comes_at_once(lab: Lab, receiver: Fakemx):
     manager = manager_of(lab, receiver).start()
     for attempt in range(10):

@@ -47,6 +47,8 @@ def quoted_key(key: str) -> str:
 
 
 def toml_value(value: Value) -> str:
+    if isinstance(value, dict):  # in a list, as the rules are
+        return "{ " + ", ".join(f"{quoted_key(key)} = {toml_value(item)}" for key, item in value.items()) + " }"
     if isinstance(value, list):
         return "[" + ", ".join(toml_value(item) for item in value) + "]"
     return json.dumps(value, ensure_ascii=False)
