@@ -73,21 +73,21 @@ class Provider {
   std::map<SimulatedServer const*, bool> is_refused_;
 };
 
-/// Ten minutes of mail for one site, with always enough of it waiting.
-struct TenMinutes {
-  explicit TenMinutes(bool is_rate_configured, bool is_adaptive = true) : provider(lab.clock.now_) {
+/// Minutes of mail for one site, with always enough of it waiting.
+struct Minutes {
+  explicit Minutes(Duration span, bool is_adaptive = true) : provider(lab.clock.now_) {
     auto& smtp = lab.settings.smtp;
     smtp.adaptive = is_adaptive;
     smtp.max_connections = connections;
     smtp.max_messages = 0;
     smtp.max_lifetime = 1h;
-    if (is_rate_configured) smtp.rate = {ceiling, 1s, 1};
+    smtp.rate = {ceiling, 1s, 1};
     lab.network.latency = round_trip;
     lab.network.behaviour.answer = [this](SimulatedServer& server, std::string const& line) {
       return provider.answer(server, line, lab.clock.now_);
     };
     auto const start = lab.clock.now_;
-    while (lab.clock.now_ < start + the_end) {
+    while (lab.clock.now_ < start + span) {
       lab.answers.remove_if([](auto const& a) { return a.is_over(); });
       while (lab.answers.size() < ceiling + connections) lab.send({"someone@one.test"});
       lab.pass(500ms);
@@ -117,7 +117,7 @@ struct TenMinutes {
 
 BOOST_AUTO_TEST_CASE(
     a_cut_to_a_tenth_is_followed_within_two_flights_and_forgotten_within_three_minutes) {
-  TenMinutes const it(true);
+  Minutes const it(the_end);
   auto const& p = it.provider;
   BOOST_TEST_MESSAGE(p.accepted << " accepted, " << p.refused_at.size() << " refused ("
                                 << it.refused_share() * 100 << " %) in " << p.flights_refused()
@@ -134,7 +134,7 @@ BOOST_AUTO_TEST_CASE(
 }
 
 BOOST_AUTO_TEST_CASE(without_adaptive_the_provider_refuses_most_of_a_minute) {
-  TenMinutes const it(true, false);
+  Minutes const it(cut_ends, false);
   BOOST_TEST(it.refused_share() > 0.02);
   BOOST_TEST(it.provider.flights_refused() > 2U);
 }
