@@ -8,6 +8,7 @@
 #include "poolctl/manager_commands.h"
 #include "poolctl/postfix_rows.h"
 #include "poolctl/sendmail_rows.h"
+#include "poolctl/test_reply.h"
 
 namespace mailpool::poolctl {
 namespace {
@@ -28,6 +29,7 @@ std::vector<CommandRow> all_commands() {
   auto append = [&](std::vector<CommandRow> more) {
     for (auto& row : more) rows.push_back(std::move(row));
   };
+  append({test_reply_command()});
   append(postfix_commands());
   append(sendmail_commands());
   append({completion_command()});

@@ -18,7 +18,7 @@ _poolctl() {
     esac
   done
   case "$command" in
-    '') words="--help --json --socket --version status connections explain suspend resume flush drain undrain reload check tls-report postfix sendmail completion" ;;
+    '') words="--help --json --socket --version status connections explain suspend resume flush drain undrain reload check tls-report test-reply postfix sendmail completion" ;;
     'postfix') words="--help enable disable status lookup" ;;
     'sendmail') words="--help snippet check" ;;
     'status') words="--help --json --watch --rows" ;;
@@ -32,6 +32,7 @@ _poolctl() {
     'reload') words="--help --json" ;;
     'check') words="--help --json" ;;
     'tls-report') words="--help --json --day" ;;
+    'test-reply') words="--help --json --site --domain --at --config" ;;
     'postfix enable') words="--help --json --simple --dry-run --config-directory" ;;
     'postfix disable') words="--help --json --force --dry-run --config-directory" ;;
     'postfix status') words="--help --json --log --config-directory" ;;
