@@ -82,6 +82,7 @@ control::ManagerStatus ControlDesk::status(std::size_t most) {
     s.domains_known += site->domains;
   }
   add_suspensions(s.suspensions);
+  if (imap_ != nullptr) s.imap = imap_->imap_status(most);
   s.sites_known = dispatcher_.sites().size();
   for (auto const* site : most_urgent(dispatcher_, most, now))
     s.sites.push_back(manager::status_of(*site, clock_, false));

@@ -49,6 +49,8 @@ class ControlDesk final : public control::ControlActions {
   Result<std::string> flush(std::string const& site, control::Requester const& who) override;
   Result<std::string> drain(control::Requester const& who) override;
   Result<std::string> undrain(control::Requester const& who) override;
+  control::ImapActions* imap() override { return imap_; }
+  void set_imap(control::ImapActions* imap) { imap_ = imap; }
   control::ReloadReport reload(control::Requester const&) override { return sources_.reload(); }
 
  private:
@@ -64,6 +66,7 @@ class ControlDesk final : public control::ControlActions {
   delivery::Clock const& clock_;
   Settings const& settings_;
   DeskSources& sources_;
+  control::ImapActions* imap_ = nullptr;
 };
 
 }  // namespace mailpool::manager

@@ -21,6 +21,10 @@ namespace {
 constexpr int backlog = 1024;
 constexpr int most_accepted_per_turn = 64;
 constexpr Duration refusals_logged_every = std::chrono::seconds(10);
+// A dynamic profile that nobody uses is kept for so long.
+constexpr Duration dynamic_kept = std::chrono::minutes(10);
+// What the names of dynamic profiles begin with; no section can be called so.
+constexpr char const* dynamic_name = "dynamic:";
 
 Result<int> listen_tcp(std::string const& place) {
   auto const at = parse_address_port(place);
@@ -48,6 +52,12 @@ Result<int> listen_tcp(std::string const& place) {
   auto const why = fmt::format("{}: cannot listen: {}", place, std::strerror(errno));
   if (fd >= 0) ::close(fd);
   return failed(why);
+}
+
+// As the configuration names it.
+std::string section_of(std::string const& profile, bool is_account) {
+  if (profile == dynamic_name) return "[imap_dynamic]";
+  return fmt::format("[imap.{}{}]", profile, is_account ? ".account" : "");
 }
 
 bool is_unix(std::string const& place) {
@@ -91,13 +101,13 @@ struct ImapPools::Listener {
 };
 
 ImapPools::ImapPools(Loop& loop, route::Resolver& resolver, Log& log, imap::Reset reset)
-    : loop_(loop),
-      log_(log),
-      channels_(loop, resolver),
-      context_(channels_, entropy_, log, reset) {}
+    : loop_(loop), log_(log), channels_(loop, resolver), context_(channels_, entropy_, log, reset) {
+  lobby_ = std::make_unique<imap::Lobby>(static_cast<imap::ProfileSource&>(*this), context_);
+}
 
 ImapPools::~ImapPools() {
   listeners_.clear();
+  lobby_.reset();
   profiles_.clear();
   leaving_.clear();
 }
@@ -106,9 +116,14 @@ Result<void> ImapPools::reconfigure(Configuration& configuration) {
   auto const now = loop_.now();
   auto const& wanted = configuration.settings.imap;
   channels_.tls().forget();
+  dynamic_ = configuration.settings.imap_dynamic;
   access_ = std::move(configuration.imap_access);
+  access_[dynamic_name].users = std::move(configuration.imap_dynamic_users);
   for (auto it = profiles_.begin(); it != profiles_.end();) {
-    if (wanted.contains(it->first)) {
+    auto const& server = it->second->settings().server.front();
+    bool const is_still_allowed = it->first.starts_with(dynamic_name) &&
+                                  imap::is_among(dynamic_.servers, server.host, server.port);
+    if (wanted.contains(it->first) || is_still_allowed) {
       ++it;
       continue;
     }
@@ -117,6 +132,9 @@ Result<void> ImapPools::reconfigure(Configuration& configuration) {
     it = profiles_.erase(it);
   }
   std::erase_if(listeners_, [&](auto const& listener) {
+    auto const& of_dynamic = dynamic_.listen;
+    if (listener->profile == dynamic_name)
+      return std::find(of_dynamic.begin(), of_dynamic.end(), listener->place) == of_dynamic.end();
     auto const found = wanted.find(listener->profile);
     if (found == wanted.end()) return true;
     auto const& places = listener->is_account ? found->second.account.listen : found->second.listen;
@@ -136,6 +154,10 @@ Result<void> ImapPools::reconfigure(Configuration& configuration) {
     for (auto const& place : settings.listen) note(listen(place, name, false, settings));
     for (auto const& place : settings.account.listen) note(listen(place, name, true, settings));
   }
+  ImapSettings rights;
+  rights.socket_mode = dynamic_.socket_mode;
+  rights.socket_group = dynamic_.socket_group;
+  for (auto const& place : dynamic_.listen) note(listen(place, dynamic_name, false, rights));
   set_accepting();
   loop_.end_turn_soon();
   return result;
@@ -146,7 +168,7 @@ Result<void> ImapPools::listen(std::string const& place, std::string const& prof
   for (auto const& listener : listeners_)
     if (listener->place == place) return {};
   auto listener = std::make_unique<Listener>(*this, place, profile, is_account);
-  auto const option = fmt::format("[imap.{}{}] listen: ", profile, is_account ? ".account" : "");
+  auto const option = fmt::format("{} listen: ", section_of(profile, is_account));
   if (is_unix(place)) {
     make_directory_of(place);
     auto made = listen_unix(place, static_cast<mode_t>(settings.socket_mode), settings.socket_group,
@@ -178,8 +200,10 @@ void ImapPools::on_accept(evutil_socket_t, short, void* self) {
 }
 
 bool ImapPools::may_accept(Listener const& listener) const {
+  if (is_draining_ || rests_) return false;
+  if (listener.profile == dynamic_name) return lobby_->clients() < ImapSettings{}.max_clients;
   auto const found = profiles_.find(listener.profile);
-  return !is_draining_ && !rests_ && found != profiles_.end() &&
+  return found != profiles_.end() &&
          found->second->clients() < found->second->settings().max_clients;
 }
 
@@ -219,12 +243,16 @@ void ImapPools::greet(Listener& listener, int fd, TimePoint now) {
     auto const who = peer_of(fd);
     if (!who) return refuse_peer(listener, fd, who.error().reason, now);
     if (!allowed.contains(who->uid))
-      return refuse_peer(
-          listener, fd,
-          fmt::format("uid {} (pid {}) is not among [imap.{}{}] allow_users", who->uid, who->pid,
-                      listener.profile, listener.is_account ? ".account" : ""),
-          now);
+      return refuse_peer(listener, fd,
+                         fmt::format("uid {} (pid {}) is not among {} allow_users", who->uid,
+                                     who->pid, section_of(listener.profile, listener.is_account)),
+                         now);
     peer = {who->pid, who->uid, true};
+  }
+  if (listener.profile == dynamic_name) {
+    auto& client = lobby_->admit(peer, now);
+    client.attach(channels_.accept(fd, client));
+    return client.begin(std::nullopt, now);
   }
   auto& profile = *profiles_.at(listener.profile);
   auto& client = profile.admit(peer, now);
@@ -249,14 +277,42 @@ void ImapPools::refuse_peer(Listener const& listener, int fd, std::string const&
 }
 
 void ImapPools::end_rest() {
+  forget_unused(loop_.now());
   if (!rests_) return;
   rests_ = false;
   set_accepting();
 }
 
+Result<imap::Profile*> ImapPools::profile_for(imap::ServerRequest const& request, TimePoint now) {
+  auto settings = imap::settings_for(request, dynamic_);
+  if (!settings) return tl::make_unexpected(settings.error());
+  if (auto const found = profiles_.find(settings->name); found != profiles_.end()) {
+    // Who asks for more connections gets them; who asks for fewer takes none from the others.
+    if (settings->pool_size > found->second->settings().pool_size)
+      found->second->reconfigure(std::move(*settings), now);
+    return found->second.get();
+  }
+  auto const known = std::count_if(profiles_.begin(), profiles_.end(), [](auto const& entry) {
+    return entry.first.starts_with(dynamic_name);
+  });
+  if (known >= static_cast<std::ptrdiff_t>(dynamic_.max_profiles))
+    return failed(fmt::format("[UNAVAILABLE] there are {} profiles already (max_profiles)", known));
+  auto& profile = profiles_[settings->name];
+  profile = std::make_unique<imap::Profile>(*settings, context_);
+  return profile.get();
+}
+
+void ImapPools::forget_unused(TimePoint now) {
+  std::erase_if(profiles_, [&](auto const& entry) {
+    return entry.first.starts_with(dynamic_name) && entry.second->is_empty() &&
+           now >= after(entry.second->used_at(), dynamic_kept);
+  });
+}
+
 void ImapPools::drain() {
   is_draining_ = true;
   listeners_.clear();
+  lobby_->send_all_away(loop_.now());
   for (auto& [name, profile] : profiles_) profile->drain(imap::Discard::Drain, loop_.now());
 }
 
@@ -282,6 +338,7 @@ bool ImapPools::has_work() const {
 }
 
 void ImapPools::sweep() {
+  lobby_->sweep();
   for (auto& [name, profile] : profiles_) profile->sweep();
   for (auto& profile : leaving_) profile->sweep();
   std::erase_if(leaving_, [](auto const& profile) { return profile->is_empty(); });
@@ -296,9 +353,9 @@ TimePoint ImapPools::deadline() const {
 }
 
 bool ImapPools::is_empty() const {
-  return leaving_.empty() && std::all_of(profiles_.begin(), profiles_.end(), [](auto const& entry) {
-           return entry.second->is_empty();
-         });
+  return leaving_.empty() && lobby_->clients() == 0 &&
+         std::all_of(profiles_.begin(), profiles_.end(),
+                     [](auto const& entry) { return entry.second->is_empty(); });
 }
 
 }  // namespace mailpool::manager

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/imap/lobby.h"
 #include "core/imap/profile.h"
 #include "manager/configuration.h"
 #include "manager/imap_channel.h"
@@ -21,10 +22,10 @@ class SystemEntropy final : public imap::Entropy {
   void fill(std::span<std::uint8_t> octets) override;
 };
 
-class ImapPools {
+class ImapPools final : private imap::ProfileSource {
  public:
   ImapPools(Loop& loop, route::Resolver& resolver, Log& log, imap::Reset reset = imap::Reset::On);
-  ~ImapPools();
+  ~ImapPools() override;
   ImapPools(ImapPools const&) = delete;
   ImapPools& operator=(ImapPools const&) = delete;
 
@@ -38,6 +39,8 @@ class ImapPools {
 
   /// At the end of a turn: decides and writes; says whether there is more to do.
   void run(TimePoint now);
+  /// After a change from outside.
+  void end_turn_soon() { loop_.end_turn_soon(); }
   [[nodiscard]] bool has_work() const;
   void sweep();
   [[nodiscard]] TimePoint deadline() const;
@@ -51,6 +54,8 @@ class ImapPools {
 
  private:
   struct Listener;
+  Result<imap::Profile*> profile_for(imap::ServerRequest const& request, TimePoint now) override;
+  void forget_unused(TimePoint now);
   static void on_accept(evutil_socket_t fd, short, void* self);
   Result<void> listen(std::string const& place, std::string const& profile, bool is_account,
                       ImapSettings const& settings);
@@ -68,6 +73,8 @@ class ImapPools {
   std::map<std::string, std::unique_ptr<imap::Profile>> profiles_;
   std::vector<std::unique_ptr<imap::Profile>> leaving_;  ///< gone from the settings, not yet empty
   std::map<std::string, ImapAccess> access_;
+  ImapDynamicSettings dynamic_;
+  std::unique_ptr<imap::Lobby> lobby_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   TimePoint last_refusal_logged_{};
   std::uint64_t peers_refused_ = 0;

@@ -104,6 +104,8 @@ Result<void> Manager::start() {
       loop_, context_->logins, log_, [this] { dispatcher_->logins_changed(loop_.now()); });
 
   imap_ = std::make_unique<ImapPools>(loop_, *resolver_, log_, testing_.imap_reset);
+  imap_desk_ = std::make_unique<ImapDesk>(*imap_, loop_.clock());
+  desk_->set_imap(imap_desk_.get());
   timer_ = loop_.make_event(-1, EV_TIMEOUT, &Manager::on_timer, this);
   caught_up_event_ =
       loop_.make_event(bodies_->caught_up_fd(), EV_READ | EV_PERSIST, &Manager::on_caught_up, this);

@@ -13,6 +13,7 @@
 #include "manager/configuration.h"
 #include "manager/control_desk.h"
 #include "manager/control_server.h"
+#include "manager/imap_desk.h"
 #include "manager/imap_pools.h"
 #include "manager/intake.h"
 #include "manager/log_writer.h"
@@ -110,6 +111,7 @@ class Manager final : private DeskSources {
   std::unique_ptr<SpillingBodyStore> bodies_;
   std::unique_ptr<Intake> intake_;
   std::unique_ptr<ImapPools> imap_;
+  std::unique_ptr<ImapDesk> imap_desk_;
   std::unique_ptr<MapPublisher> map_;
   std::unique_ptr<ControlDesk> desk_;
   std::unique_ptr<AdmissionPlaces> places_;

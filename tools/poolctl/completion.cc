@@ -16,7 +16,8 @@ std::string bash_completion(std::vector<CommandRow> const& commands) {
     auto const blank = row.words.find(' ');
     auto const word = row.words.substr(0, blank);
     if (blank != std::string::npos) {
-      if (second.find(word) == second.end()) first += " " + word;
+      bool const is_known = second.contains(word) || first.ends_with(" " + word);
+      if (!is_known) first += " " + word;
       second[word] += " " + row.words.substr(blank + 1);
     } else {
       first += " " + word;

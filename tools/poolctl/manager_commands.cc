@@ -236,6 +236,36 @@ Handler declare_tls_report(CLI::App& app) {
   };
 }
 
+Handler declare_imap(CLI::App& app) {
+  auto const request = std::make_shared<Request>();
+  request->command = Command::Imap;
+  app.add_option("--rows", request->most, "at most N rows (500)")
+      ->check(CLI::Range(std::size_t{1}, control::most_rows));
+  return
+      [request](Context& context) { return ask_and_show<control::ImapStatus>(context, *request); };
+}
+
+Handler declare_imap_connections(CLI::App& app) {
+  auto const request = std::make_shared<Request>();
+  request->command = Command::ImapConnections;
+  app.add_option("--rows", request->most, "at most N rows (500)")
+      ->check(CLI::Range(std::size_t{1}, control::most_rows));
+  return [request](Context& context) {
+    return ask_and_show<std::vector<control::ImapConnectionStatus>>(context, *request);
+  };
+}
+
+// One that needs a name and says what it did.
+std::function<Handler(CLI::App&)> declare_named(Command command, char const* name,
+                                                char const* what) {
+  return [=](CLI::App& app) -> Handler {
+    auto const request = std::make_shared<Request>();
+    request->command = command;
+    app.add_option(name, request->name, what)->required();
+    return [request](Context& context) { return ask_for_change(context, *request); };
+  };
+}
+
 std::function<Handler(CLI::App&)> declare_plain(Command command) {
   return [command](CLI::App&) -> Handler {
     return [command](Context& context) {
@@ -266,6 +296,14 @@ std::vector<CommandRow> manager_commands() {
           row(Command::Drain, {}, declare_plain(Command::Drain)),
           row(Command::Undrain, {}, declare_plain(Command::Undrain)),
           row(Command::Reload, {}, [](CLI::App&) -> Handler { return reload; }),
+          row(Command::Imap, {"--rows"}, declare_imap),
+          row(Command::ImapConnections, {"--rows"}, declare_imap_connections),
+          row(Command::ImapFlush, {},
+              declare_named(Command::ImapFlush, "USER", "as it logs in to the IMAP server")),
+          row(Command::ImapPause, {},
+              declare_named(Command::ImapPause, "NAME", "a profile, [imap.NAME]")),
+          row(Command::ImapResume, {},
+              declare_named(Command::ImapResume, "NAME", "a profile, [imap.NAME]")),
           row(Command::Check, {}, [](CLI::App&) -> Handler { return check; }),
           row(Command::TlsReport, {"--day"}, declare_tls_report)};
 }

@@ -13,12 +13,14 @@ _poolctl() {
     [[ $word == -* ]] && continue
     case "$command" in
     '') command=$word ;;
+    'imap') command="imap $word" ;;
     'postfix') command="postfix $word" ;;
     'sendmail') command="sendmail $word" ;;
     esac
   done
   case "$command" in
-    '') words="--help --json --socket --version status connections explain suspend resume flush drain undrain reload check tls-report test-reply postfix sendmail completion" ;;
+    '') words="--help --json --socket --version status connections explain suspend resume flush drain undrain reload imap check tls-report test-reply postfix sendmail completion" ;;
+    'imap') words="--help connections flush pause resume" ;;
     'postfix') words="--help enable disable status lookup" ;;
     'sendmail') words="--help snippet check" ;;
     'status') words="--help --json --watch --rows" ;;
@@ -30,6 +32,11 @@ _poolctl() {
     'drain') words="--help --json" ;;
     'undrain') words="--help --json" ;;
     'reload') words="--help --json" ;;
+    'imap') words="--help --json --rows" ;;
+    'imap connections') words="--help --json --rows" ;;
+    'imap flush') words="--help --json" ;;
+    'imap pause') words="--help --json" ;;
+    'imap resume') words="--help --json" ;;
     'check') words="--help --json" ;;
     'tls-report') words="--help --json --day" ;;
     'test-reply') words="--help --json --site --domain --at --config" ;;

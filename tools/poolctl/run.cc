@@ -32,7 +32,7 @@ class CommandLine {
     }
     Context context{socket_, json_, screen_of_stdout(), out, err};
     for (auto const& [command, handler] : handlers_)
-      if (command->parsed()) return handler(context);
+      if (command->parsed() && command->get_subcommands().empty()) return handler(context);
     err << app_.help();
     return Exit::Usage;
   }
@@ -45,6 +45,8 @@ class CommandLine {
         row.words.substr(blank == std::string::npos ? 0 : blank + 1), row.help);
     // --json and --socket may stand behind the command as well.
     command->fallthrough();
+    // A command may have others below it: "imap", "imap flush".
+    if (blank == std::string::npos) groups_[row.words] = command;
     handlers_.emplace_back(command, row.declare(*command));
   }
 

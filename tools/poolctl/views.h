@@ -18,6 +18,9 @@ namespace mailpool::poolctl {
                                Screen const& screen);
 [[nodiscard]] std::string view(control::Explanation const& way, Screen const& screen);
 [[nodiscard]] std::string view(std::vector<control::Finding> const& findings, Screen const& screen);
+[[nodiscard]] std::string view(control::ImapStatus const& status, Screen const& screen);
+[[nodiscard]] std::string view(std::vector<control::ImapConnectionStatus> const& rows,
+                               Screen const& screen);
 [[nodiscard]] std::string view(control::ReloadReport const& report, Screen const& screen);
 
 }  // namespace mailpool::poolctl

@@ -83,6 +83,8 @@ class ControlActions {
   virtual Result<std::string> drain(Requester const& who) = 0;
   virtual Result<std::string> undrain(Requester const& who) = 0;
   virtual ReloadReport reload(Requester const& who) = 0;
+  /// The IMAP pools; null where there are none.
+  virtual ImapActions* imap() { return nullptr; }
 };
 
 }  // namespace mailpool::control

@@ -8,6 +8,7 @@
 
 #include "core/base/text.h"
 #include "core/control/json_fields.h"
+#include "core/control/json_imap_fields.h"
 
 namespace mailpool::control {
 namespace {
@@ -234,6 +235,12 @@ std::string to_json(Error const& error) {
 std::string to_json(std::vector<ConnectionStatus> const& connections) {
   return list_text("connections", connections);
 }
+std::string to_json(ImapStatus const& status) {
+  return object_text(status);
+}
+std::string to_json(std::vector<ImapConnectionStatus> const& connections) {
+  return list_text("connections", connections);
+}
 std::string to_json(std::vector<Finding> const& findings) {
   return list_text("findings", findings);
 }
@@ -261,6 +268,14 @@ Result<Done> from_json(std::string_view text) {
 template <>
 Result<std::vector<ConnectionStatus>> from_json(std::string_view text) {
   return list_from<ConnectionStatus>("connections", text);
+}
+template <>
+Result<ImapStatus> from_json(std::string_view text) {
+  return object_from<ImapStatus>(text);
+}
+template <>
+Result<std::vector<ImapConnectionStatus>> from_json(std::string_view text) {
+  return list_from<ImapConnectionStatus>("connections", text);
 }
 template <>
 Result<std::vector<Finding>> from_json(std::string_view text) {

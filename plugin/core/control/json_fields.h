@@ -175,6 +175,7 @@ void fields(V& v, S& s) {
   v.field("map_generation", s.map_generation);
   v.field("configuration", s.configuration);
   v.field("state_file", s.state_file);
+  v.field("imap", s.imap);
 }
 
 template <class V, Of<ConnectionStatus> S>

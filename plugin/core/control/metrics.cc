@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <map>
 
 #include "core/base/text.h"
 #include "core/control/urgency.h"
@@ -96,6 +97,58 @@ void write_totals(Page& page, ManagerStatus const& s) {
   page.family("connections", "gauge", "Pooled connections by state.");
   for (auto const& [state, count] : by_state(s.connections))
     page.sample(label("state", state), count);
+}
+
+// By profile: who logs in is the servers' secret, and without bound.
+void write_imap(Page& page, ImapStatus const& imap) {
+  if (imap.profiles.empty()) return;
+  struct Sums {
+    std::map<std::string_view, std::uint64_t> states;
+    std::map<std::string, std::uint64_t> discarded;
+    std::uint64_t created = 0;
+    std::uint64_t reused = 0;
+    std::uint64_t refused = 0;
+  };
+  std::map<std::string, Sums> sums;
+  for (auto const& user : imap.users) {
+    auto& sum = sums[user.profile];
+    for (auto const& [state, n] :
+         {std::pair<std::string_view, std::uint32_t>{"active", user.active},
+          {"idle", user.idle},
+          {"resetting", user.resetting},
+          {"checking", user.checking},
+          {"login", user.login},
+          {"closing", user.closing}})
+      sum.states[state] += n;
+    for (auto const& discard : user.discarded) sum.discarded[discard.reason] += discard.count;
+    sum.created += user.created;
+    sum.reused += user.reused;
+    sum.refused += user.logins_refused;
+  }
+  auto pair_of = [](std::string_view profile, std::string_view name, std::string_view value) {
+    return fmt::format("{{profile=\"{}\",{}=\"{}\"}}", escaped(profile), name, escaped(value));
+  };
+  page.family("imap_connections", "gauge", "Connections to IMAP servers by state.");
+  for (auto const& [profile, sum] : sums)
+    for (auto const& [state, n] : sum.states) page.sample(pair_of(profile, "state", state), n);
+  page.family("imap_connections_created", "gauge", "Logins of the users that are known now.");
+  for (auto const& [profile, sum] : sums) page.sample(label("profile", profile), sum.created);
+  page.family("imap_connections_reused", "gauge", "Loans on a used connection, of the same.");
+  for (auto const& [profile, sum] : sums) page.sample(label("profile", profile), sum.reused);
+  page.family("imap_logins_refused", "gauge", "Logins that the server refused, of the same.");
+  for (auto const& [profile, sum] : sums) page.sample(label("profile", profile), sum.refused);
+  page.family("imap_discarded", "gauge", "Connections that were not kept, by reason, of the same.");
+  for (auto const& [profile, sum] : sums)
+    for (auto const& [reason, n] : sum.discarded)
+      page.sample(pair_of(profile, "reason", reason), n);
+  page.family("imap_clients", "gauge", "Programs that are connected.");
+  for (auto const& profile : imap.profiles)
+    page.sample(label("profile", profile.profile), profile.clients);
+  page.family("imap_waiting", "gauge", "Programs that wait for a connection.");
+  for (auto const& profile : imap.profiles)
+    page.sample(label("profile", profile.profile), profile.waiting);
+  page.single("imap_peers_refused_total", "counter",
+              "Programs of users that are not among allow_users.", imap.peers_refused);
 }
 
 void write_process(Page& page, ManagerStatus const& s) {
@@ -205,6 +258,7 @@ std::string Metrics::text(ManagerStatus const& status) {
   Page page;
   write_totals(page, status);
   write_process(page, status);
+  write_imap(page, status.imap);
   write_invariants(page, status);
 
   auto each = [&](auto&& write) {

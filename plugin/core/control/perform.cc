@@ -27,6 +27,29 @@ std::string quoted(std::string_view text) {
   return "\"" + out + "\"";
 }
 
+// What the name of a request is, in the log.
+std::string_view subject_word(Request const& request) {
+  if (row_of(request.command).naming == Naming::User) return "user";
+  if (row_of(request.command).naming == Naming::Profile) return "profile";
+  return request.is_domain ? "domain" : "site";
+}
+
+std::string perform_imap(Request const& request, ImapActions* imap) {
+  if (imap == nullptr) return error_line("there is no [imap.NAME] in the configuration");
+  switch (request.command) {
+    case Command::Imap:
+      return answer_line(to_json(imap->imap_status(request.most)));
+    case Command::ImapConnections:
+      return answer_line(to_json(imap->imap_connections(request.most)));
+    case Command::ImapFlush:
+      return answered(imap->imap_flush(request.name));
+    case Command::ImapPause:
+      return answered(imap->imap_pause(request.name));
+    default:
+      return answered(imap->imap_resume(request.name));
+  }
+}
+
 }  // namespace
 
 Result<std::string> ControlActions::tls_report(std::string const&, std::string const&) {
@@ -59,6 +82,12 @@ std::string perform(Request const& request, ControlActions& actions, Requester c
       auto const report = actions.tls_report(subject.name, request.day);
       return report ? answer_line(*report) : error_line(report.error().reason);
     }
+    case Command::Imap:
+    case Command::ImapConnections:
+    case Command::ImapFlush:
+    case Command::ImapPause:
+    case Command::ImapResume:
+      return perform_imap(request, actions.imap());
     case Command::Explain:
       break;  // its answer may come later: the server asks for it itself
   }
@@ -69,7 +98,7 @@ std::string audit_line(Request const& request, Requester const& who, std::string
   auto line = fmt::format("control command={} uid={} pid={}", row_of(request.command).word, who.uid,
                           who.pid);
   if (!request.name.empty())
-    line += fmt::format(" {}={}", request.is_domain ? "domain" : "site", printable(request.name));
+    line += fmt::format(" {}={}", subject_word(request), printable(request.name));
   if (request.command == Command::Suspend)
     line += fmt::format(" for={} reason={}", to_text(request.how_long), quoted(request.reason));
   auto const parsed = parse_answer(answer);

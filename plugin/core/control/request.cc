@@ -36,6 +36,15 @@ constexpr std::array table{
     CommandRow{Command::Undrain, "undrain", "", "take mail again", Naming::None, true},
     CommandRow{Command::Reload, "reload", "", "read the configuration file again", Naming::None,
                true},
+    CommandRow{Command::Imap, "imap", "", "the IMAP pools: a row per profile and user",
+               Naming::None, false},
+    CommandRow{Command::ImapConnections, "imap connections", "",
+               "a row per connection to an IMAP server", Naming::None, false},
+    CommandRow{Command::ImapFlush, "imap flush", "USER",
+               "ask the server again for a user's password", Naming::User, true},
+    CommandRow{Command::ImapPause, "imap pause", "NAME", "let new logins of a profile wait",
+               Naming::Profile, true},
+    CommandRow{Command::ImapResume, "imap resume", "NAME", "let them go on", Naming::Profile, true},
     CommandRow{Command::Check, "check", "", "what is wrong, and the command that mends it",
                Naming::None, false},
     CommandRow{Command::TlsReport, "tls-report", "DOMAIN",
@@ -102,7 +111,8 @@ class Keys {
 };
 
 bool shows_rows(Command command) {
-  return command == Command::Status || command == Command::Connections;
+  return command == Command::Status || command == Command::Connections ||
+         command == Command::Imap || command == Command::ImapConnections;
 }
 
 void read_arguments(Keys& keys, CommandRow const& row, Request& request) {

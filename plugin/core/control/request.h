@@ -40,6 +40,11 @@ enum class Command : std::uint8_t {
   Reload,
   Check,
   TlsReport,
+  Imap,
+  ImapConnections,
+  ImapFlush,
+  ImapPause,
+  ImapResume,
 };
 
 /// What a command needs a name for.
@@ -49,6 +54,8 @@ enum class Naming : std::uint8_t {
   Site,
   SiteOrDomain,  ///< a site's, or with "domain": true a domain's
   Address,
+  User,     ///< of an IMAP server
+  Profile,  ///< an [imap.NAME]
 };
 
 /// One row of the table that the protocol, the rights, poolctl, its completion and its man page

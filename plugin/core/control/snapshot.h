@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/base/time.h"
+#include "core/control/imap_status.h"
 
 namespace mailpool::control {
 
@@ -193,6 +194,7 @@ struct ManagerStatus {
   std::vector<SiteStatus> sites;
   std::uint64_t sites_known = 0;  ///< all of them
   std::uint64_t domains_known = 0;
+  ImapStatus imap;
 };
 
 struct ConnectionStatus {

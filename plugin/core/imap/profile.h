@@ -66,6 +66,7 @@ class Profile final : public UpstreamListener, public ClientListener {
 
   [[nodiscard]] ImapSettings const& settings() const { return settings_; }
   [[nodiscard]] bool is_paused() const { return is_paused_; }
+  [[nodiscard]] bool is_draining() const { return is_draining_; }
   [[nodiscard]] std::size_t clients() const { return clients_.size() - gone_.size(); }
   [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
   [[nodiscard]] std::size_t open() const;

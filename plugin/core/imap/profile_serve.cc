@@ -15,6 +15,7 @@ using pool::ConnectionState;
 
 // A user whose last connection is gone is remembered for so long after its last login.
 constexpr Duration remembered = std::chrono::hours(1);
+constexpr std::size_t most_remembered = 1000;
 
 // What was heard of so lately has just been proved: "0s" as check_after is one NOOP for each loan.
 constexpr Duration proved = std::chrono::milliseconds(100);
@@ -62,7 +63,9 @@ void Profile::run(TimePoint now) {
         std::any_of(clients_.begin(), clients_.end(), [&](auto const& client) {
           return client->user == &user && client->phase() == Client::Phase::Waiting;
         });
-    return !is_used && (!user.has_verifier() || now >= after(user.used_at, remembered));
+    // Names that nobody ever logged in as are kept for their figures while there is room.
+    bool const is_worth_it = user.has_verifier() || users_.size() <= most_remembered;
+    return !is_used && (!is_worth_it || now >= after(user.used_at, remembered));
   });
 }
 

@@ -258,6 +258,11 @@ bool Upstream::wants_input() const {
   return borrower_ == nullptr || borrower_->has_room();
 }
 
+TimePoint Upstream::in_state_since() const {
+  if (state() == ConnectionState::Idle) return rested_since_;
+  return borrower_ != nullptr ? lent_at_ : asked_at_;
+}
+
 std::string Upstream::doing() const {
   if (is_closing_) return fmt::format("closing: {}", name_of(reason()));
   if (!relay_) return peer_.empty() ? "connecting" : std::string(login_->doing());
