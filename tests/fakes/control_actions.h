@@ -11,7 +11,7 @@
 
 namespace mailpool::tests {
 
-class FakeActions final : public control::ControlActions {
+class FakeActions final : public control::ControlActions, public control::ImapActions {
  public:
   control::ManagerStatus manager;
   std::optional<std::string> refusal;  ///< what changes and look-ups are refused with
@@ -73,6 +73,24 @@ class FakeActions final : public control::ControlActions {
   }
   Result<std::string> drain(control::Requester const&) override { return change("drain"); }
   Result<std::string> undrain(control::Requester const&) override { return change("undrain"); }
+  control::ImapActions* imap() override { return this; }
+  control::ImapStatus imap_status(std::size_t) override {
+    asked.emplace_back("imap");
+    return {};
+  }
+  std::vector<control::ImapConnectionStatus> imap_connections(std::size_t) override {
+    asked.emplace_back("imap connections");
+    return {};
+  }
+  Result<std::string> imap_flush(std::string const& user) override {
+    return change("imap flush " + user);
+  }
+  Result<std::string> imap_pause(std::string const& profile) override {
+    return change("imap pause " + profile);
+  }
+  Result<std::string> imap_resume(std::string const& profile) override {
+    return change("imap resume " + profile);
+  }
   control::ReloadReport reload(control::Requester const&) override {
     asked.emplace_back("reload");
     return report;
