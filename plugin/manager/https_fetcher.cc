@@ -194,10 +194,10 @@ int HttpsFetcher::on_wish(CURL*, curl_socket_t fd, int what, void* self, void*) 
   auto& fetcher = *static_cast<HttpsFetcher*>(self);
   fetcher.sockets_.erase(fd);
   if (what == CURL_POLL_REMOVE) return 0;
-  short events = EV_PERSIST;
+  int events = EV_PERSIST;
   if ((what & CURL_POLL_IN) != 0) events |= EV_READ;
   if ((what & CURL_POLL_OUT) != 0) events |= EV_WRITE;
-  auto event = fetcher.loop_.make_event(fd, events, on_socket, self);
+  auto event = fetcher.loop_.make_event(fd, static_cast<short>(events), on_socket, self);
   event_add(event.get(), nullptr);
   fetcher.sockets_.emplace(fd, std::move(event));
   return 0;

@@ -55,6 +55,8 @@ std::vector<control::EndpointStatus> endpoints_of(Site const& site, Clock const&
       auto& status = row(connection.endpoint());
       count_one(status.connections, state);
       status.max_messages = connection.session().capabilities().mail_max;
+      if (connection.tls().is_encrypted())
+        status.tls = tls::summary_of(connection.tls(), connection.target().host);
     }
   for (auto const& [name, record] : site.health().records()) {
     auto& status = row(name);
@@ -153,6 +155,7 @@ control::SiteStatus status_of(Site const& site, Clock const& clock, bool in_full
   s.max_connections = site.settings().max_connections;
   s.max_messages = site.settings().max_messages;
   s.max_waiting = site.settings().max_waiting;
+  s.tls = name_of(site.settings().tls);
   s.rate = site.settings().rate.to_string();
   s.connect_rate = site.settings().connect_rate.to_string();
   add_wait(s, site, clock);

@@ -99,6 +99,9 @@ void show(Sheet& sheet, control::SiteStatus const& s) {
                          reuse_ratio(s.opened, s.reused), s.opened, s.reused, s.max_messages));
   sheet.line("rate", limit_text(s.rate));
   sheet.line("connect_rate", limit_text(s.connect_rate));
+  sheet.line("tls", s.tls);
+  for (auto const& e : s.endpoints)
+    if (!e.tls.empty()) sheet.line("tls", e.host + ": " + e.tls);
   sheet.line("last reply", s.last_reply);
   sheet.line("last error", s.last_error);
   sheet.line("closed", closes_text(s.closes));

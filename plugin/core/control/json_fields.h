@@ -89,6 +89,7 @@ void fields(V& v, S& s) {
   v.field("today", s.today);
   v.field("max_messages", s.max_messages);
   v.field("max_waiting", s.max_waiting);
+  v.field("tls", s.tls);
   v.field("connect_rate", s.connect_rate);
   v.field("reason", s.reason);
   v.field("last_error", s.last_error);

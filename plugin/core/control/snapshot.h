@@ -57,7 +57,9 @@ struct EndpointStatus {
   std::uint32_t failures = 0;        ///< in a row
   std::optional<Moment> not_before;  ///< the end of its back-off
   std::string last_error;            ///< "" when the last attempt was a success
-  std::string tls;                   ///< of an explanation: what is required of this host, and why
+  /// Of an explanation: what is required of this host, and why. Of a site: what its newest
+  /// connection there is protected by.
+  std::string tls;
   /// Announced or shown by the server, where lower than the option.
   std::optional<std::uint32_t> max_messages;
 };
@@ -85,6 +87,7 @@ struct SiteStatus {
   std::uint32_t max_connections = 0;
   std::uint32_t max_messages = 0;
   std::uint32_t max_waiting = 0;
+  std::string tls;  ///< the level that the option asks for
   std::string rate;
   std::string connect_rate;
   /// The option that something waits for, or suspended, backing_off.

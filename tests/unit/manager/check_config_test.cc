@@ -40,8 +40,8 @@ BOOST_AUTO_TEST_CASE(every_mistake_has_its_line_and_the_end_is_78) {
   BOOST_TEST(out.str() ==
              path + ":2: [smtp] max_conections is not an option; right would be max_connections\n" +
                  path +
-                 ":3: [smtp] tls: \"must\" is not a choice; right would be \"none\", \"may\" or "
-                 "\"encrypt\"\n");
+                 ":3: [smtp] tls: \"must\" is not a choice; right would be \"none\", \"may\", "
+                 "\"encrypt\", \"verify\", \"secure\", \"dane\", \"dane-only\" or \"auto\"\n");
 }
 
 // Each planted line says in its comment which words it must bring: "# WORDS | WORDS OF THE MEND".

@@ -106,7 +106,10 @@ std::vector<Edges> all_edges() {
        "ip",
        {"'any'", "'4'", "'6'", "'prefer4'", "'prefer6'"},
        {"4", "'5'", "''", "'ANY'"}},
-      {Section::Smtp, "tls", {"'none'", "'may'", "'encrypt'"}, {"'must'", "''", "false"}},
+      {Section::Smtp,
+       "tls",
+       {"'none'", "'may'", "'encrypt'", "'verify'", "'secure'", "'dane'", "'dane-only'", "'auto'"},
+       {"'must'", "''", "false"}},
       {Section::Smtp, "eight_bit", {"'send'", "'refuse'"}, {"'convert'", "true"}},
       duration(Section::Smtp, "one_flight_within", "'0s'", "'5m'", {"'301s'"}),
       {Section::Smtp, "pipelining", {"true", "false"}, {"'yes'", "1", "'true'"}},
@@ -306,6 +309,52 @@ std::vector<Edges> imap_edges() {
   };
 }
 
+// Those of [tls], [mta_sts], and what sites and domains say instead.
+std::vector<Edges> tls_edges() {
+  auto const T = Section::Tls;
+  auto const S = Section::Site;
+  std::vector<std::string> const paths{"''", "'/a'"};
+  std::vector<std::string> const bad_paths{"'a'", "1"};
+  std::vector<std::string> const versions{"'TLSv1.2'", "'TLSv1.3'"};
+  std::vector<std::string> const bad_versions{"'TLSv1.1'", "'1.2'", "1.2"};
+  std::vector<std::string> const lists{"''", "'HIGH:!aNULL'", "'DEFAULT:@SECLEVEL=0'"};
+  std::vector<std::string> const bad_lists{"'a;b'", "\"a\\nb\"", "['HIGH']"};
+  std::vector<std::string> const names{"'hostname'", "'nexthop'", "'none'", "'mx.example.com'"};
+  std::vector<std::string> const bad_names{"''", "'[192.0.2.1]'", "'mx'", "1"};
+  std::vector<std::string> const matches{
+      "[]", "['hostname', 'nexthop', 'dot-nexthop', 'a.example', '.a.example']"};
+  std::vector<std::string> const bad_matches{"['']", "['*.a.example']", "['a']", "'hostname'",
+                                             repeated("'a.example'", 101)};
+  return {
+      {T, "ca_file", paths, bad_paths},
+      {T, "ca_dir", paths, bad_paths},
+      {T, "minimum_version", versions, bad_versions},
+      {T, "ciphers", lists, bad_lists},
+      {T, "ciphersuites", lists, bad_lists},
+      {T, "certificate", paths, bad_paths},
+      {T, "key", paths, bad_paths},
+      {T, "sni", names, bad_names},
+      {T, "match", matches, bad_matches},
+      {T, "wrapper", {"true", "false"}, {"'yes'", "1"}},
+      {S, "tls_ca_file", paths, bad_paths},
+      {S, "tls_ca_dir", paths, bad_paths},
+      {S, "tls_minimum_version", versions, bad_versions},
+      {S, "tls_ciphers", lists, bad_lists},
+      {S, "tls_ciphersuites", lists, bad_lists},
+      {S, "tls_certificate", paths, bad_paths},
+      {S, "tls_key", paths, bad_paths},
+      {S, "tls_sni", names, bad_names},
+      {S, "tls_match", matches, bad_matches},
+      {S, "tls_wrapper", {"true", "false"}, {"'yes'", "1"}},
+      {Section::Domain, "tls", {"'none'", "'auto'"}, {"'must'", "true"}},
+      {Section::Domain, "tls_match", matches, bad_matches},
+      {Section::MtaSts, "enabled", {"true", "false"}, {"'yes'", "1"}},
+      duration(Section::MtaSts, "timeout", "'100ms'", "'1m'", {"'99ms'", "'61s'"}),
+      {Section::MtaSts, "ca_file", paths, bad_paths},
+      number(Section::MtaSts, "port", "1", "0", "65535", "65536"),
+  };
+}
+
 std::vector<Edges> login_edges() {
   auto const L = Section::Login;
   std::vector<std::string> const files{"'/a'", "'name_of.a-credential'"};
@@ -386,6 +435,7 @@ BOOST_AUTO_TEST_CASE(every_option_takes_its_edges_and_nothing_beyond) {
   auto table = all_edges();
   for (auto& edges : imap_edges()) table.push_back(std::move(edges));
   for (auto& edges : login_edges()) table.push_back(std::move(edges));
+  for (auto& edges : tls_edges()) table.push_back(std::move(edges));
   for (auto const& edges : table) {
     covered.emplace(edges.section, edges.key);
     for (auto const& value : edges.good) {
