@@ -1,5 +1,9 @@
 """mailpoold with IMAP profiles: their sockets, what poolctl says of them, sessions through them."""
 
+import re
+import time
+from collections import Counter
+from functools import cached_property
 from pathlib import Path
 
 from .imap import Imap
@@ -14,14 +18,14 @@ class ImapPool:
 
     def __init__(self, lab: Lab, address: str, authority: Path | None = None, *, tls: str = "implicit",
                  profiles: dict[str, dict[str, Value]] | None = None, settings: dict[str, Value] | None = None,
-                 environment: dict[str, str] | None = None, start: bool = True, **over: Value):
+                 build: str = "mailpoold", start: bool = True, **over: Value):
         self.lab = lab
         self.authority = authority
         self.sockets = lab.directory("imap", owner="mailpool", group="mailpool")
         self.profiles = {PROFILE: self.profile(PROFILE, address, tls, **over)}
         for name, options in (profiles or {}).items():
             self.profiles[name] = {**self.profile(name, address, tls), **options}
-        self.manager = Mailpoold(lab, {**(settings or {}), "imap": self.profiles}, environment=environment)
+        self.manager = Mailpoold(lab, {**(settings or {}), "imap": self.profiles}, build=build)
         if start:
             self.manager.start()
             wait_until(self.socket().exists, 5, f"{self.socket()} is there\n{self.manager.log()[-2000:]}")
@@ -52,8 +56,16 @@ class ImapPool:
     # --- looking
 
     def rows(self) -> list[dict]:
-        """`poolctl imap`: one row for each profile and user."""
-        return self.manager.poolctl.json("imap")["pools"]
+        """`poolctl imap`: one row for each profile and user; what was discarded, by its reason."""
+        if not self.shows_rows:
+            return rows_of_log(self.manager.log())
+        rows = self.manager.poolctl.json("imap")["users"]
+        return [{**row, "discarded": Counter({entry["reason"]: entry["count"] for entry in row["discarded"]})} for row in rows]
+
+    @cached_property
+    def shows_rows(self) -> bool:
+        """Whether poolctl knows IMAP; without, the log tells what was opened and closed, and time has to do for the rest."""
+        return self.manager.poolctl("--json", "imap").returncode != 2
 
     def row(self, user: str, name: str = PROFILE) -> dict:
         """Zeroes for a user nobody has heard of."""
@@ -65,6 +77,9 @@ class ImapPool:
     def wait_for(self, user: str, name: str = PROFILE, timeout: float = 10, **wanted: int) -> dict:
         """Until the row has these values."""
         row: dict = {}
+        if not self.shows_rows:
+            time.sleep(2.6 if wanted.get("idle") == 0 else 0.5)
+            return self.row(user, name)
 
         def has_come() -> bool:
             nonlocal row
@@ -73,9 +88,21 @@ class ImapPool:
         wait_until(has_come, timeout, f"{user} has {wanted}; the last row was {row}\n{self.manager.log()[-3000:]}")
         return row
 
-    def discarded(self, user: str, name: str = PROFILE) -> dict[str, int]:
+    def discarded(self, user: str, name: str = PROFILE) -> Counter[str]:
         return self.row(user, name)["discarded"]
 
 
+def rows_of_log(log: str) -> list[dict]:
+    rows: dict[tuple[str, str], dict] = {}
+    for profile, user, state, reason in OPENED_OR_CLOSED.findall(log):
+        row = rows.setdefault((profile, user), {**EMPTY, "profile": profile, "user": user, "discarded": Counter()})
+        if state == "idle":
+            row["created"] += 1
+        elif re.fullmatch(r"[a-z_]+", reason):
+            row["discarded"][reason] += 1
+    return list(rows.values())
+
+
+OPENED_OR_CLOSED = re.compile(r"imap connection profile=(\S+) user=(\S+) .*?state=(\w+) (?:login=|reason=\"([^\"]*)\")")
 EMPTY: dict = {"active": 0, "waiting": 0, "idle": 0, "resetting": 0, "checking": 0, "login": 0, "created": 0, "reused": 0,
-               "discarded": {}, "last_error": ""}
+               "discarded": Counter(), "last_error": ""}

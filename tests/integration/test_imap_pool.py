@@ -1,0 +1,416 @@
+"""The pool's promises: how many connections, whose turn it is, whose password, how long; with Dovecot or a fake server behind it."""
+
+import os
+import re
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from lab.certificates import Authority
+from lab.dovecot import Dovecot
+from lab.fakeimap import FakeImap
+from lab.imap import Imap, ImapError, capabilities
+from lab.imap_pool import ImapPool
+from lab.process import Lab, wait_until
+
+USER, PASSWORD = "anna", "anna-secret"
+
+
+@pytest.fixture
+def fake(lab: Lab) -> FakeImap:
+    return FakeImap(lab)
+
+
+@pytest.fixture
+def start(lab: Lab, fake: FakeImap) -> Callable[..., ImapPool]:
+    """A pool before the fake server: start(pool_size=2)."""
+    return lambda **over: ImapPool(lab, fake.address, tls="none", **over)
+
+
+# --- how many
+
+def test_a_hundred_clients_of_one_user_share_eight_connections_and_come_in_their_order(fake: FakeImap, start):
+    pool = start(pool_size=8, checkout_timeout="30s")
+    served, tickets = [], []
+    lock = threading.Lock()
+    first = [pool.login(USER, PASSWORD) for _ in range(8)]  # all are lent: who comes now, waits
+
+    def client(number: int, session: Imap) -> None:
+        session.start(f"LOGIN {USER} {PASSWORD}", tag=b"w%d" % number)
+
+    waiting = []
+    for number in range(100):
+        session = pool.session(timeout=40)
+        client(number, session)
+        tickets.append(number)
+        waiting.append(session)
+        if number % 10 == 9:
+            pool.wait_for(USER, waiting=number + 1)
+
+    def finish(number: int) -> None:
+        session = waiting[number]
+        assert session.finish(b"w%d" % number).ok
+        with lock:
+            served.append(number)
+        session.expect("SELECT INBOX")
+        session.logout()
+
+    threads = [threading.Thread(target=finish, args=(number,)) for number in range(100)]
+    for thread in threads:
+        thread.start()
+    for session in first:
+        session.logout()
+    for thread in threads:
+        thread.join(40)
+    assert len(served) == 100
+    late = max(abs(place - number) for place, number in enumerate(served))
+    assert late <= 16, f"first come, first served, but for the threads of the test: {served}"
+    assert fake.most_open <= 8
+    row = pool.wait_for(USER, active=0, waiting=0, resetting=0)
+    assert row["created"] <= 8
+
+
+def test_a_waiting_client_is_told_what_it_waited_for_when_its_time_is_over(fake: FakeImap, start):
+    pool = start(pool_size=1, checkout_timeout="1s")
+    with pool.login(USER, PASSWORD), pool.session() as second:
+        began = time.monotonic()
+        answer = second.try_login(USER, PASSWORD)
+        took = time.monotonic() - began
+    assert answer.status == "NO" and "pool_size" in answer.text, answer
+    assert 0.9 <= took < 1.6, took
+
+
+def test_max_connections_counts_all_users_of_a_profile(fake: FakeImap, start):
+    pool = start(max_connections=2, checkout_timeout="1s")
+    with pool.login("anna", "anna-secret"), pool.login("bert", "bert-secret"), pool.session() as third:
+        answer = third.try_login("anna", "anna-secret")
+        assert answer.status == "NO" and "max_connections" in answer.text, answer
+    assert fake.most_open == 2
+
+
+def test_an_idle_connection_of_another_user_makes_room(fake: FakeImap, start):
+    pool = start(max_connections=1, checkout_timeout="3s")
+    pool.login("anna", "anna-secret").logout()
+    pool.wait_for("anna", idle=1)
+    pool.login("bert", "bert-secret").logout()
+    assert fake.most_open <= 2 and len(fake.open()) <= 1
+
+
+def test_a_client_that_leaves_while_it_waits_takes_nobodys_turn(fake: FakeImap, start):
+    pool = start(pool_size=1, checkout_timeout="10s")
+    first = pool.login(USER, PASSWORD)
+    leaver = pool.session()
+    leaver.start(f"LOGIN {USER} {PASSWORD}")
+    pool.wait_for(USER, waiting=1)
+    stayer = pool.session()
+    tag = stayer.start(f"LOGIN {USER} {PASSWORD}")
+    pool.wait_for(USER, waiting=2)
+    leaver.close()
+    pool.wait_for(USER, waiting=1)
+    first.logout()
+    assert stayer.finish(tag).ok
+
+
+# --- how long
+
+def test_max_uses_ends_a_connection_after_so_many_loans(fake: FakeImap, start):
+    pool = start(max_uses=2)
+    for _ in range(4):
+        pool.login(USER, PASSWORD).logout()
+        pool.wait_for(USER, active=0, resetting=0)
+    assert len(fake.sessions) == 2
+    assert pool.discarded(USER)["max_uses"] == 2
+
+
+def test_an_idle_connection_is_closed_with_logout_after_idle_timeout(fake: FakeImap, start):
+    pool = start(idle_timeout="1s")
+    pool.login(USER, PASSWORD).logout()
+    pool.wait_for(USER, idle=0, timeout=5)
+    assert pool.discarded(USER)["idle_timeout"] == 1
+    wait_until(lambda: fake.sessions[0].commands[-1].name == "LOGOUT", 5, "the server was told LOGOUT")
+
+
+def test_keepalive_does_not_keep_a_connection_beyond_idle_timeout(fake: FakeImap, start):
+    pool = start(idle_timeout="2s", keepalive="1s")
+    pool.login(USER, PASSWORD).logout()
+    pool.wait_for(USER, idle=0, timeout=5)
+    wait_until(lambda: not fake.open(), 3, "it is closed")
+    assert pool.discarded(USER)["idle_timeout"] == 1
+
+
+def test_max_lifetime_ends_what_is_idle(fake: FakeImap, start):
+    pool = start(max_lifetime="1s")
+    pool.login(USER, PASSWORD).logout()
+    pool.wait_for(USER, idle=0, timeout=5)
+    assert pool.discarded(USER)["max_lifetime"] == 1
+
+
+def test_keepalive_says_noop_on_what_is_idle(fake: FakeImap, start):
+    pool = start(keepalive="1s")
+    pool.login(USER, PASSWORD).logout()
+    pool.wait_for(USER, idle=1)
+    known = len(fake.sessions[0].commands)
+    wait_until(lambda: any(command.name == "NOOP" for command in fake.sessions[0].commands[known:]), 5, "NOOP")
+    pool.wait_for(USER, idle=1)
+    assert len(fake.sessions) == 1
+
+
+def test_a_loan_that_lasts_too_long_is_ended_and_its_borrower_named_in_the_log(fake: FakeImap, start):
+    pool = start(max_loan_time="1s")
+    with pool.login(USER, PASSWORD) as session:
+        said = session.unread(5, b"BYE")
+        assert b"BYE" in said and b"max_loan_time" in said, said
+    assert re.search(rf"pid={os.getpid()}\b", pool.manager.log()), pool.manager.log()[-1500:]
+
+
+def test_min_idle_keeps_connections_warm_once_somebody_has_logged_in(fake: FakeImap, start):
+    pool = start(min_idle=2)
+    pool.login(USER, PASSWORD).logout()
+    pool.wait_for(USER, idle=2)
+
+
+# --- whose password
+
+def test_an_old_password_stops_working_within_reauth_interval_although_it_is_used_all_the_time(fake: FakeImap, start):
+    pool = start(reauth_interval="1s")
+    pool.login(USER, PASSWORD).logout()
+    fake.users[USER] = "another"
+    changed = time.monotonic()
+    while True:
+        with pool.session() as session:
+            if not session.try_login(USER, PASSWORD).ok:
+                break
+            session.logout()
+        assert time.monotonic() < changed + 2.5, "the old password still works"
+        time.sleep(0.05)
+    pool.login(USER, "another").logout()
+
+
+def test_a_new_password_works_at_once_and_retires_the_connections_of_the_old_one(fake: FakeImap, start):
+    pool = start()
+    pool.login(USER, PASSWORD).logout()
+    pool.wait_for(USER, idle=1)
+    fake.users[USER] = "another"
+    pool.login(USER, "another").logout()
+    wait_until(lambda: len(fake.open()) == 1, 5, "the old password's connection is closed")
+    with pool.session() as session:
+        assert not session.try_login(USER, PASSWORD).ok
+
+
+def test_a_flood_of_wrong_passwords_evicts_nothing_and_is_kept_from_the_server(fake: FakeImap, start):
+    pool = start()
+    pool.login(USER, PASSWORD).logout()
+    pool.wait_for(USER, idle=1)
+
+    def guess(_: int) -> bool:
+        with pool.session() as session:
+            return session.try_login(USER, "wrong").ok
+    with ThreadPoolExecutor(8) as threads:
+        flood = threads.map(guess, range(16))
+        for _ in range(5):  # the user's own logins go on, on the warm connection
+            began = time.monotonic()
+            pool.login(USER, PASSWORD).logout()
+            assert time.monotonic() - began < 2
+        assert not any(flood)
+    assert [right for _, right in fake.logins].count(True) <= 2
+    assert [right for _, right in fake.logins].count(False) <= 10, "the answer is remembered"
+    pool.wait_for(USER, idle=1)
+    assert len(fake.open()) >= 1
+
+
+def test_the_servers_own_words_are_passed_on(fake: FakeImap, start):
+    pool = start()
+    with pool.session() as session:
+        answer = session.try_login(USER, "wrong")
+    assert (answer.status, answer.text) == ("NO", "[AUTHENTICATIONFAILED] these words are the server's own")
+
+
+def test_one_users_connection_is_never_lent_to_another(fake: FakeImap, start):
+    pool = start()
+    pool.login("anna", "anna-secret").logout()
+    with pool.login("bert", "bert-secret") as session:
+        session.expect("SELECT INBOX")
+        assert b"watermark of bert" in session.expect("FETCH 1 BODY[]").joined()
+
+
+@pytest.mark.parametrize("login", [
+    b"LOGIN anna anna-secret", b'LOGIN "anna" "anna-secret"', b'login "anna" anna-secret', b"LOGIN {4+}\r\nanna {11+}\r\nanna-secret",
+    b"LOGIN anna {11+}\r\nanna-secret", b"AUTHENTICATE PLAIN AGFubmEAYW5uYS1zZWNyZXQ=",
+    b"AUTHENTICATE PLAIN YW5uYQBhbm5hAGFubmEtc2VjcmV0", b"authenticate LOGIN YW5uYQ=="])
+def test_every_spelling_of_a_login_is_the_same_user(fake: FakeImap, start, login: bytes):
+    pool = start()
+    pool.login(USER, PASSWORD).logout()
+    pool.wait_for(USER, idle=1)
+    with pool.session() as session:
+        tag = session.start(login)
+        if b"LOGIN YW5" in login:
+            session.wait_for_continuation()
+            session.send(b"YW5uYS1zZWNyZXQ=\r\n")
+        answer = session.finish(tag)
+        assert answer.ok, answer
+        session.logout()
+    assert len(fake.logins) == 1, "the connection that was there, not a login of its own"
+
+
+def test_a_cancelled_authentication_is_bad_and_forgotten(start):
+    pool = start()
+    with pool.session() as session:
+        tag = session.start("AUTHENTICATE PLAIN")
+        session.wait_for_continuation()
+        session.send(b"*\r\n")
+        assert session.finish(tag).status == "BAD"
+        session.login(USER, PASSWORD)
+
+
+def test_what_stands_behind_a_login_in_the_same_packet_is_not_lost(fake: FakeImap, start):
+    pool = start()
+    with pool.session() as session:
+        session.send(b"a LOGIN anna anna-secret\r\nb SELECT INBOX\r\nc FETCH 1 BODY[]\r\nd LOGOUT\r\n")
+        assert session.finish(b"a").ok and session.finish(b"b").ok
+        assert b"watermark of anna" in session.finish(b"c").joined()
+        assert session.finish(b"d").ok and session.at_end()
+
+
+def test_no_password_is_ever_in_the_log(fake: FakeImap, start):
+    pool = start()
+    for login in (b"LOGIN anna anna-secret", b"LOGIN {4+}\r\nanna {11+}\r\nanna-secret", b"LOGIN anna hunter2",
+                  b"AUTHENTICATE PLAIN AGFubmEAYW5uYS1zZWNyZXQ=", b"LOGIN anna anna-secret anna-secret", b'LOGIN "anna" "anna-secret'):
+        with pool.session() as session:
+            tag = session.start(login)
+            session.unread(0.5, tag + b" ")
+    for secret in (b"anna-secret", b"hunter2", b"AGFubmE"):
+        assert secret.decode() not in pool.manager.log()
+
+
+# --- who may
+
+def test_a_user_who_is_not_listed_is_told_the_options_name(fake: FakeImap, start):
+    pool = start(allow_users=["guest"])
+    with pytest.raises((ImapError, ConnectionError)) as caught, pool.session() as session:
+        assert session.greeting.startswith(b"* BYE") and b"allow_users" in session.greeting
+        raise ImapError("turned away")
+    assert "turned away" in str(caught.value)
+
+
+def test_an_account_logs_in_whoever_may_connect(lab: Lab, fake: FakeImap):
+    secret = lab.directory("secrets") / "password"
+    secret.write_text("anna-secret\n")
+    account = lab.directory("account", owner="mailpool", group="mailpool") / "anna.sock"
+    ImapPool(lab, fake.address, tls="none", account={"user": "anna", "password_file": str(secret), "listen": [str(account)],
+                                                     "allow_users": ["root"]})
+    with Imap.over_unix(account) as session:
+        assert session.greeting.startswith(b"* PREAUTH"), session.greeting
+        session.expect("SELECT INBOX")
+        assert b"watermark of anna" in session.expect("FETCH 1 BODY[]").joined()
+        session.logout()
+
+
+# --- what clients are told
+
+def test_the_greeting_and_every_other_list_show_what_a_logged_in_client_may_use(fake: FakeImap, start):
+    fake.after_login += " COMPRESS=DEFLATE UNAUTHENTICATE LOGINDISABLED AUTH=PLAIN STARTTLS"
+    pool = start()
+    pool.login(USER, PASSWORD).logout()
+    with pool.session() as session:
+        lists = {"greeting": capabilities([session.greeting])}
+        lists["CAPABILITY"] = capabilities(session.expect("CAPABILITY").untagged)
+        login = session.login(USER, PASSWORD)
+        lists["LOGIN"] = capabilities([login.text.encode(), *login.untagged])
+        lists["after LOGIN"] = capabilities(session.expect("CAPABILITY").untagged)
+    for where, names in lists.items():
+        if names or where != "LOGIN":
+            assert {"IDLE", "UNSELECT", "UIDPLUS"} <= names, (where, names)
+        assert not names & {"COMPRESS=DEFLATE", "UNAUTHENTICATE", "LOGINDISABLED", "STARTTLS"}, (where, names)
+    assert not any(name.startswith("AUTH=") for name in lists["after LOGIN"])
+
+
+@pytest.mark.parametrize("command", ["LOGIN anna anna-secret", "AUTHENTICATE PLAIN", "STARTTLS", "COMPRESS DEFLATE", "UNAUTHENTICATE"])
+def test_what_would_change_who_a_connection_belongs_to_is_refused_here(fake: FakeImap, start, command: str):
+    pool = start()
+    with pool.login(USER, PASSWORD) as session:
+        assert session.command(command).status in ("BAD", "NO")
+        assert session.expect("NOOP").ok
+        session.logout()
+    known = [seen.name for seen in fake.sessions[0].commands]
+    assert command.split()[0] not in known[1:], known
+
+
+# --- operators
+
+def knows_imap(pool: ImapPool) -> None:
+    if not pool.shows_rows:
+        pytest.skip("this poolctl knows nothing of IMAP")
+
+
+def test_flush_closes_what_a_user_has_idle(fake: FakeImap, start):
+    pool = start()
+    knows_imap(pool)
+    pool.login(USER, PASSWORD).logout()
+    pool.wait_for(USER, idle=1)
+    assert pool.manager.poolctl("imap", "flush", USER).returncode == 0
+    wait_until(lambda: not fake.open(), 5, "the connection is closed")
+    pool.login(USER, PASSWORD).logout()
+    assert len(fake.logins) == 2, "the password was asked for again"
+
+
+def test_a_paused_profile_lends_nothing_until_it_is_resumed(fake: FakeImap, start):
+    pool = start(checkout_timeout="1s")
+    knows_imap(pool)
+    assert pool.manager.poolctl("imap", "pause", "bounces").returncode == 0
+    with pool.session() as session:
+        answer = session.try_login(USER, PASSWORD)
+        assert answer.status == "NO" and "pause" in answer.text, answer
+    assert pool.manager.poolctl("imap", "resume", "bounces").returncode == 0
+    pool.login(USER, PASSWORD).logout()
+
+
+def test_poolctl_shows_a_row_for_each_user_and_connection_in_eighty_columns(fake: FakeImap, start):
+    pool = start()
+    knows_imap(pool)
+    with pool.login("anna", "anna-secret"):
+        pool.login("bert", "bert-secret").logout()
+        pool.wait_for("bert", idle=1)
+        assert {(row["user"], row["active"], row["idle"]) for row in pool.rows()} == {("anna", 1, 0), ("bert", 0, 1)}
+        for command in (["imap"], ["imap", "connections"]):
+            shown = pool.manager.poolctl(*command, environment={"COLUMNS": "80"}).stdout
+            assert "anna" in shown and "bert" in shown and max(map(len, shown.splitlines())) <= 80, shown
+
+
+def test_a_stopped_manager_says_logout_on_every_connection(fake: FakeImap, start):
+    pool = start()
+    with pool.login("anna", "anna-secret") as lent:
+        pool.login("bert", "bert-secret").logout()
+        pool.wait_for("bert", idle=1)
+        pool.manager.terminate()
+        assert b"BYE" in lent.unread(5, b"BYE"), "who is between two commands is told, and loses nothing"
+    assert pool.manager.process.wait(10) == 0
+    for session in fake.sessions:
+        assert session.commands[-1].name == "LOGOUT"
+
+
+def test_a_reload_applies_to_what_comes_after_it(fake: FakeImap, start):
+    pool = start(pool_size=1, checkout_timeout="1s")
+    with pool.login(USER, PASSWORD) as first:
+        pool.reload(pool_size=2)
+        with pool.login(USER, PASSWORD):
+            assert first.expect("NOOP").ok, "who has borrowed is not disturbed"
+
+
+# --- with a real server
+
+def test_a_real_server_is_verified_by_chain_and_name(lab: Lab, dovecot: Dovecot, authority: Authority, tmp_path: Path):
+    stranger = Authority(lab.directory("stranger"))
+    pool = ImapPool(lab, f"127.0.0.1:{dovecot.port}", stranger.certificate, checkout_timeout="3s", profiles={
+        "right": {"tls_ca_file": str(authority.certificate)},
+        "name": {"tls_ca_file": str(authority.certificate), "server": [f"127.0.0.2:{dovecot.port}"]},
+        "starttls": {"tls_ca_file": str(authority.certificate), "server": [f"127.0.0.1:{dovecot.plain_port}"], "tls": "starttls"}})
+    with pool.session() as session:
+        answer = session.try_login("anna", "anna-secret")
+        assert answer.status == "NO" and "UNAVAILABLE" in answer.text, answer
+    for profile in ("right", "starttls"):
+        pool.login("anna", "anna-secret", profile).logout()
+    assert dovecot.logins("anna") == 2
