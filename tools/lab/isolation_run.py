@@ -22,8 +22,6 @@ from .mailpool import Value
 from .process import Lab
 
 CLEAN, LEAKY = ("mailpoold", "direct"), ("imapproxy", "leaky")
-# The switch of a test build that gives connections back as they are (plugin/manager/README.md).
-NO_RESET = {"MAILPOOL_TEST_IMAP_NO_RESET": "1"}
 POOL: dict[str, Value] = {"pool_size": 4, "checkout_timeout": "30s", "max_clients": 500}
 
 
@@ -36,7 +34,7 @@ def run(lab: Lab, server: Dovecot, authority: Path, target: str, sessions: int, 
         plan |= {"connect": over_tcp(Imapproxy(lab, server.plain_port).port), "timeout": 1.5, "spellings": ("quoted",)}
     else:
         pool = ImapPool(lab, f"127.0.0.1:{server.port}", authority, settings={"log": {"to": "/dev/null", "level": "warning"}},
-                        environment=NO_RESET if target == "leaky" else None, **POOL)
+                        build="mailpoold_without_reset" if target == "leaky" else "mailpoold", **POOL)
         plan["connect"] = over_unix(pool.socket())
         if target == "leaky":
             plan["timeout"] = 1.5

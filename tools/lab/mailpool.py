@@ -25,7 +25,8 @@ Value = str | int | bool | list["Value"] | dict[str, "Value"]
 def program(name: str) -> Path:
     """A program of the build under test (MAILPOOL_BUILD)."""
     folder = {"mailpoold": "plugin/manager", "mailpool-milter": "plugin/milter",
-              "mailpool-load": "tools/bench/load", "mailpool-decide": "tools/bench/decide"}.get(name, f"tools/{name}")
+              "mailpool-load": "tools/bench/load", "mailpool-decide": "tools/bench/decide",
+              "mailpoold_without_reset": "tests/integration"}.get(name, f"tools/{name}")
     path = Path(os.environ["MAILPOOL_BUILD"], folder, name)
     if not path.exists():
         raise LabError(f"{path} is not built")
@@ -100,7 +101,7 @@ class Mailpoold:
     """One manager. With a Postfix, its LMTP socket is in that Postfix's queue directory, as the packages put it."""
 
     def __init__(self, lab: Lab, settings: dict[str, Value] | None = None, postfix: Postfix | None = None,
-                 environment: dict[str, str] | None = None):
+                 environment: dict[str, str] | None = None, build: str = "mailpoold"):
         self.lab = lab
         self.directory = lab.directory("mailpoold", owner="mailpool", group="mailpool")
         self.log_file = self.directory / "mailpoold.log"
@@ -129,7 +130,7 @@ class Mailpoold:
         self.settings: dict[str, Value] = {}
         self.configure(settings or {})
         sanitizers = {"ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0:exitcode=99", "UBSAN_OPTIONS": "print_stacktrace=1"}
-        self.process = Program("mailpoold", [program("mailpoold"), "--config", self.config_file],
+        self.process = Program("mailpoold", [program(build), "--config", self.config_file],
                                self.directory / "mailpoold.err.log", user="mailpool", groups=["postfix"],
                                environment={**sanitizers, **(environment or {})})
         self.generation = 0
