@@ -34,7 +34,7 @@ def run(lab: Lab, server: Dovecot, authority: Path, target: str, sessions: int, 
         plan |= {"connect": over_tcp(Imapproxy(lab, server.plain_port).port), "timeout": 1.5, "spellings": ("quoted",)}
     else:
         pool = ImapPool(lab, f"127.0.0.1:{server.port}", authority, settings={"log": {"to": "/dev/null", "level": "warning"}},
-                        build="mailpoold_without_reset" if target == "leaky" else "mailpoold", **POOL)
+                        build="mailpoold-without-reset" if target == "leaky" else "mailpoold", **POOL)
         plan["connect"] = over_unix(pool.socket())
         if target == "leaky":
             plan["timeout"] = 1.5

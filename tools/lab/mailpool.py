@@ -26,7 +26,7 @@ def program(name: str) -> Path:
     """A program of the build under test (MAILPOOL_BUILD)."""
     folder = {"mailpoold": "plugin/manager", "mailpool-milter": "plugin/milter",
               "mailpool-load": "tools/bench/load", "mailpool-decide": "tools/bench/decide",
-              "mailpoold_without_reset": "tests/integration"}.get(name, f"tools/{name}")
+              "mailpoold-without-reset": "tests/without_reset"}.get(name, f"tools/{name}")
     path = Path(os.environ["MAILPOOL_BUILD"], folder, name)
     if not path.exists():
         raise LabError(f"{path} is not built")
