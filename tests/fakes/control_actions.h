@@ -73,6 +73,10 @@ class FakeActions final : public control::ControlActions, public control::ImapAc
   }
   Result<std::string> drain(control::Requester const&) override { return change("drain"); }
   Result<std::string> undrain(control::Requester const&) override { return change("undrain"); }
+  Result<std::string> tls_report(std::string const& domain, std::string const&) override {
+    asked.push_back("tls-report " + domain);
+    return std::string("{}");
+  }
   control::ImapActions* imap() override { return this; }
   control::ImapStatus imap_status(std::size_t) override {
     asked.emplace_back("imap");
