@@ -171,7 +171,7 @@ BOOST_AUTO_TEST_CASE(the_wrapper_shakes_hands_before_the_greeting_and_says_no_st
   settings.smtp.tls_settings.wrapper = true;
   network.behaviour.greeting = "";
   network.behaviour.tls = [this](auto const&, auto const&) {
-    network.servers.back()->to_send.emplace_back("220 mx ESMTP\r\n");
+    network.servers.back()->to_send.push_back({clock.now_, "220 mx ESMTP\r\n"});
     return shown;
   };
   BOOST_TEST(deliver("u@a.test").is_delivered());
