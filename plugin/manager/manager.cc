@@ -219,8 +219,8 @@ void Manager::finish_turn() {
 }
 
 void Manager::arm_timer(TimePoint now) {
-  auto const deadline = std::min({dispatcher_->deadline(), imap_->deadline(),
-                                  is_terminating_ ? drained_by_ : never});
+  auto const deadline =
+      std::min({dispatcher_->deadline(), imap_->deadline(), is_terminating_ ? drained_by_ : never});
   if (deadline >= armed_) return;
   armed_ = deadline;
   Loop::arm(timer_.get(), std::max(deadline - now, Duration::zero()));
@@ -260,10 +260,14 @@ WallTime::duration Manager::clock_offset() const {
 
 void Manager::keep_state() {
   dispatcher_->keep_counts(most_counts_per_beat);
-  // Somebody set the clock: what ends at a wall time ends at another one now.
+  // Somebody set the clock: what ends at a wall time ends at another one now. Or the records of
+  // what is in force went with a damaged file.
   auto const offset = clock_offset();
-  if (std::chrono::abs(offset - clock_offset_) < clock_step) return;
+  auto const renewals = store_->renewals();
+  bool const is_clock_set = std::chrono::abs(offset - clock_offset_) >= clock_step;
+  if (!is_clock_set && renewals == state_renewals_) return;
   clock_offset_ = offset;
+  state_renewals_ = renewals;
   dispatcher_->keep_suspensions(loop_.now());
 }
 

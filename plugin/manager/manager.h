@@ -129,6 +129,7 @@ class Manager final : private DeskSources {
   TimePoint drained_by_ = never;
   TimePoint armed_ = never;
   Duration worst_turn_{};
+  std::uint32_t state_renewals_ = 0;   ///< of the state database, when last looked
   WallTime::duration clock_offset_{};  ///< between wall and monotonic clock, when last looked
   std::uint64_t messages_at_last_beat_ = 0;
   std::uint64_t messages_at_last_trim_ = 0;

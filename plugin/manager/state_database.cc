@@ -147,6 +147,7 @@ void StateDatabase::write(Changes const& changes) {
 
 void StateDatabase::note_result(Result<void> const& result, std::size_t written) {
   complain();
+  renewals_.store(file_.renewals(), std::memory_order_relaxed);
   bool const was_failing = std::exchange(is_failing_, !result);
   if (!result && !was_failing)
     log_.error(

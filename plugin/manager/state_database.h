@@ -2,6 +2,7 @@
 // The store of what survives a restart: changes are taken on the loop, a thread of its own writes
 // them.
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -54,6 +55,9 @@ class StateDatabase final : public state::Store {
   /// Waits until all that was put before is written or has failed.
   void flush();
   [[nodiscard]] StateFigures figures() const;
+  /// How often a new file was begun since the start, without the records of the one before: what
+  /// is in force must be put once more.
+  [[nodiscard]] std::uint32_t renewals() const { return renewals_.load(std::memory_order_relaxed); }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -84,6 +88,7 @@ class StateDatabase final : public state::Store {
   // Of the writer's thread alone, once it runs.
   StateFile file_;
   bool is_failing_ = false;
+  std::atomic<std::uint32_t> renewals_{0};  // the loop reads it
   Clock::time_point next_prune_;
   Clock::time_point next_stock_{};
   std::thread thread_;

@@ -207,6 +207,7 @@ std::vector<state::Record> StateFile::load(state::Kind kind, WallTime now) {
 Result<void> StateFile::write(std::vector<StateChange> const& changes, WallTime now) {
   if (db_ && was_moved()) {
     complaints_.push_back(fmt::format("{} was removed or replaced: a new one is begun", path_));
+    ++renewals_;
     close();
   }
   if (!db_)
@@ -313,6 +314,7 @@ void StateFile::put_aside(std::string const& why, WallTime now) {
                   "(suspensions, counters) is not in force, mail flows",
                   path_, why, aside));
   set_aside_.push_back(aside);
+  ++renewals_;
   drop_oldest_set_aside();
 }
 

@@ -56,6 +56,8 @@ class StateFile {
   [[nodiscard]] std::vector<std::string> take_complaints() {
     return std::exchange(complaints_, {});
   }
+  /// How often a new file took the place of one whose records are lost with it.
+  [[nodiscard]] std::uint32_t renewals() const { return renewals_; }
   /// Where damaged files went since the start.
   [[nodiscard]] std::vector<std::string> const& set_aside() const { return set_aside_; }
 
@@ -95,6 +97,7 @@ class StateFile {
   Statement erase_;
   std::vector<std::string> complaints_;
   std::vector<std::string> set_aside_;
+  std::uint32_t renewals_ = 0;
 };
 
 }  // namespace mailpool::manager

@@ -154,6 +154,18 @@ def test_only_its_own_user_may_read_the_database(lab: Lab, receiver: Fakemx):
         assert path.owner() == "mailpool"
 
 
+def test_what_is_in_force_is_written_again_when_the_database_is_taken_away(lab: Lab, receiver: Fakemx):
+    manager = manager_of(lab, receiver).start()
+    suspend(manager, "alpha", "--for", "2h", "--reason", "first")
+    database(manager).unlink()
+    suspend(manager, "beta", "--for", "2h", "--reason", "second")
+    wait_until(lambda: "removed or replaced" in manager.log(), 10, "it is noticed")
+    wait_until(lambda: manager.status()["state_file"]["written"] >= 4, 10, "all is written once more")
+    manager.kill()
+    manager.start()
+    assert set(suspensions(manager)) == {"alpha", "beta"}
+
+
 def test_mail_flows_whatever_became_of_the_database(lab: Lab, receiver: Fakemx):
     """Garbage, half a file, somebody else's file: set aside in words; a directory that cannot be written: said in words."""
     manager = manager_of(lab, receiver).start()
