@@ -106,6 +106,7 @@ struct DeliveryLab {
     if (!dispatcher) begin();
     Message message;
     message.envelope.sender = sender;
+    message.envelope.marks = marks;
     message.envelope.queue_id = "Q" + std::to_string(answers.size() + 1);
     for (auto const& r : recipients)
       message.envelope.recipients.push_back({r, r.substr(r.find('@') + 1)});
@@ -153,7 +154,8 @@ struct DeliveryLab {
     return n;
   }
 
-  std::string sender = "sender@mail.test";
+  std::string sender = "sender@mail.test";  ///< of the messages to come
+  TenantMarks marks;                        ///< likewise
   Settings settings;
   ManualClock clock;
   SimulatedNetwork network{clock};

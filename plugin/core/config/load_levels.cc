@@ -7,6 +7,7 @@
 #include "core/base/text.h"
 #include "core/config/source_values.h"
 #include "core/message/address.h"
+#include "core/message/tenant_seal.h"
 
 namespace mailpool {
 namespace {
@@ -47,7 +48,10 @@ class LevelLoader {
     for (auto const& entry : entries_of(section)) {
       auto const title = fmt::format("[{}.{}]", section, printable(entry.key, 64));
       if (!reader_.is_table(entry, fmt::format("[{}.NAME]", section))) continue;
-      if (!value::is_plain_name(entry.key))
+      // A tenant's is also written in a header.
+      bool const is_name =
+          which == Section::Tenant ? is_tenant_name(entry.key) : value::is_plain_name(entry.key);
+      if (!is_name)
         reader_.complain(entry.line, fmt::format("{} is not a name", title),
                          fmt::format("{}, such as [{}.west]", value::plain_name_words, section));
       auto& part = to[entry.key];

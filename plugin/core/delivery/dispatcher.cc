@@ -207,6 +207,7 @@ TimePoint Dispatcher::deadline() const {
 
 void Dispatcher::sweep() {
   std::exchange(context_.buried, {}).clear();
+  context_.scopes.forget_unused_hosts();
   for (auto* delivery : std::exchange(context_.over, {})) deliveries_.erase(delivery->place);
 }
 

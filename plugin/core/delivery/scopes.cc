@@ -1,6 +1,7 @@
 #include "core/delivery/scopes.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/delivery/smtp_connection.h"
 
@@ -101,9 +102,12 @@ site::ConcurrencyLimit& Scopes::host(IpAddress const& address, std::uint16_t por
   return hosts_[{address, port}];
 }
 
-void Scopes::forget_if_unused(IpAddress const& address, std::uint16_t port) {
-  auto const it = hosts_.find({address, port});
-  if (it != hosts_.end() && it->second.in_use() == 0 && it->second.waiters() == 0) hosts_.erase(it);
+void Scopes::forget_unused_hosts() {
+  for (auto const& host : std::exchange(perhaps_unused_, {})) {
+    auto const it = hosts_.find(host);
+    if (it != hosts_.end() && it->second.in_use() == 0 && it->second.waiters() == 0)
+      hosts_.erase(it);
+  }
 }
 
 std::uint32_t Scopes::open_to(IpAddress const& address, std::uint16_t port) const {
@@ -111,10 +115,11 @@ std::uint32_t Scopes::open_to(IpAddress const& address, std::uint16_t port) cons
   return it == hosts_.end() ? 0 : it->second.in_use();
 }
 
-void Scopes::make_room(site::Scope& scope, TimePoint now) {
-  if (scope.leaving >= scope.connections.waiters()) return;
-  auto const oldest = std::find_if(idle.begin(), idle.end(),
-                                   [&](SmtpConnection* c) { return c->is_counted_in(scope); });
+void Scopes::make_room(site::ConcurrencyLimit const& limit, TimePoint now) {
+  if (!limit.is_wanted_by_others(nobody_, false)) return;
+  auto const oldest = std::find_if(idle.begin(), idle.end(), [&](SmtpConnection* c) {
+    return c->is_counted_by(limit) && c->is_spare();
+  });
   if (oldest != idle.end()) (*oldest)->leave("max_connections", now);
 }
 

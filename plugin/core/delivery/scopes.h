@@ -10,6 +10,7 @@
 #include <string_view>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "core/config/settings.h"
 #include "core/message/outcome.h"
@@ -78,13 +79,17 @@ class Scopes {
 
   /// Connections to one address and port, whatever site they belong to.
   [[nodiscard]] site::ConcurrencyLimit& host(IpAddress const& address, std::uint16_t port);
-  /// Nobody has connections there or waits for one any more.
-  void forget_if_unused(IpAddress const& address, std::uint16_t port);
+  /// The last connection there is closed, perhaps: to be looked at in forget_unused_hosts().
+  void host_may_be_unused(IpAddress const& address, std::uint16_t port) {
+    perhaps_unused_.emplace_back(address, port);
+  }
+  /// At the end of a turn, when no site has been told of room that it has not looked at.
+  void forget_unused_hosts();
   [[nodiscard]] std::uint32_t open_to(IpAddress const& address, std::uint16_t port) const;
 
-  /// Asks the connection that is idle for longest to leave, if others wait for room in the scope
-  /// than those for whom one leaves already.
-  void make_room(site::Scope& scope, TimePoint now);
+  /// Asks the spare connection that is idle for longest to leave, if more wait for room under the
+  /// limit than leave already.
+  void make_room(site::ConcurrencyLimit const& limit, TimePoint now);
   /// All idle connections, the one that is idle for longest first. They enter and leave by
   /// themselves.
   std::list<SmtpConnection*> idle;
@@ -101,6 +106,11 @@ class Scopes {
   std::unordered_map<std::string, std::unique_ptr<SenderDomain>> sender_domains_;
   std::unordered_map<std::string, Tenant*> tenant_of_;
   std::map<Host, site::ConcurrencyLimit> hosts_;
+  std::vector<Host> perhaps_unused_;
+  /// Stands in no line: whoever does is another.
+  struct Nobody final : site::RoomWaiter {
+    void on_room(site::ConcurrencyLimit&) override {}
+  } nobody_;
 };
 
 }  // namespace mailpool::delivery

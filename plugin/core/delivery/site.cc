@@ -78,6 +78,7 @@ void Site::pump(TimePoint now) {
   }
   if (waiting_.is_empty()) close_surplus(now);
   keep_min_idle(now);
+  make_way(now);
   set_deadline(now);
   // Others may have a use for what is left of the room that this site was told of.
   for (auto* limit : std::exchange(offered_, {})) limit->pass_on();

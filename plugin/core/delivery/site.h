@@ -115,6 +115,10 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   void on_checked(SmtpConnection& connection, TimePoint now) override;
   void on_closed(SmtpConnection& connection, smtp::Closed const& closed, TimePoint now) override;
   [[nodiscard]] WallTime wall(TimePoint now) const override { return context_.clock.wall(now); }
+  // What becomes of its idle connections while something waits here is decided in its own turn.
+  [[nodiscard]] bool is_spare(SmtpConnection const&) const override {
+    return waiting_.is_empty() && !wants_turn_;
+  }
   void on_asked_to_leave(SmtpConnection& connection, std::string_view reason,
                          TimePoint now) override {
     close(connection, reason, now);
@@ -156,6 +160,8 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   [[nodiscard]] site::Wait may_open(route::Target const& target, site::Source const* source,
                                     TimePoint now) const;
   [[nodiscard]] bool host_is_full(route::Target const& target) const;
+  void make_way(TimePoint now);
+  [[nodiscard]] bool must_make_way(SmtpConnection const& connection) const;
   void ask_for_room(route::Target const& target, site::Source* source, TimePoint now);
   void open(route::Target const& target, Purpose const& purpose, TimePoint now);
   [[nodiscard]] smtp::SessionSettings session_settings(route::Target const& target,

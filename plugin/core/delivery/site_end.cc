@@ -137,8 +137,9 @@ void Site::on_finished(SmtpConnection& connection, smtp::TransactionResult&& res
   }
   carry_out(std::move(consequences), &connection, now);
   if (connection.state() == ConnectionState::Idle) {
-    auto const reason = context_.is_draining
-                            ? "drain"
+    auto const reason = context_.is_draining ? "drain"
+                        : must_make_way(connection)
+                            ? "max_connections"
                             : pool_.reason_to_close(connection, aging_of(&connection), now);
     if (!reason.empty()) close(connection, reason, now);
   }

@@ -127,17 +127,36 @@ site::Wait Site::may_open(route::Target const& target, site::Source const* sourc
 
 void Site::ask_for_room(route::Target const& target, site::Source* source, TimePoint now) {
   auto& scopes = context_.scopes;
-  auto ask = [&](site::Scope& scope) {
-    if (scope.connections.has_room()) return;
-    scope.connections.stand_in_line(*this);
-    scopes.make_room(scope, now);
+  auto ask = [&](site::ConcurrencyLimit& limit) {
+    limit.stand_in_line(*this, pool_.is_empty());
+    scopes.make_room(limit, now);
   };
-  ask(scopes.total());
-  if (source != nullptr) ask(source->scope);
+  if (!scopes.total().connections.has_room()) ask(scopes.total().connections);
+  if (source != nullptr && !source->scope.connections.has_room()) ask(source->scope.connections);
   if (!host_is_full(target)) return;
   auto& host = scopes.host(target.address, target.port);
   host.reconfigure(settings_.max_connections_per_host);
-  host.stand_in_line(*this);
+  ask(host);
+}
+
+// What is left idle when everything was decided is of more use to those who wait for its room.
+void Site::make_way(TimePoint now) {
+  while (true) {
+    auto const& idle = pool_.in(ConnectionState::Idle);
+    auto const wanted = std::find_if(idle.begin(), idle.end(), [&](auto const& c) {
+      return static_cast<SmtpConnection const&>(*c).is_wanted_by_others(*this, false);
+    });
+    if (wanted == idle.end()) return;
+    close(static_cast<SmtpConnection&>(**wanted), "max_connections", now);
+  }
+}
+
+// A site with a backlog would keep its connections busy for as long as it has one: those who have
+// none at all wait for the site's second one, or for a few messages on its only one.
+bool Site::must_make_way(SmtpConnection const& connection) const {
+  static constexpr std::uint32_t messages_while_others_wait = 10;
+  bool const had_its_turn = pool_.open() > 1 || connection.uses() >= messages_while_others_wait;
+  return had_its_turn && connection.is_wanted_by_others(*this, true);
 }
 
 std::size_t Site::on_their_way(Transaction const& transaction, TimePoint now) const {

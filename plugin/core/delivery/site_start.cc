@@ -68,7 +68,10 @@ Verdict Site::try_sources(Transaction& transaction, TimePoint now) {
     }
     transaction.source = source;
     if (usable == nullptr) usable = source;
-    return idle_for(transaction, now) != nullptr || source->scope.may_open(now).is_over();
+    // A full site uses the warm connections that it has, whosever turn it is.
+    bool const may_open_one = pool_.open() < reactions_.max_connections();
+    return idle_for(transaction, now) != nullptr ||
+           (may_open_one && source->scope.may_open(now).is_over());
   };
   bool found = own != nullptr && attempt(own);
   for (auto const& member : transaction.sources->members())

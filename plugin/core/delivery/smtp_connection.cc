@@ -30,28 +30,30 @@ SmtpConnection::~SmtpConnection() {
   give_back_permits();
 }
 
-bool SmtpConnection::is_counted_in(site::Scope const& scope) const {
-  return &scope == &scopes_.total() || (source_ != nullptr && &scope == &source_->scope);
+bool SmtpConnection::is_wanted_by_others(site::RoomWaiter const& who, bool needy_alone) const {
+  for (auto const* permit : {&permits_.total, &permits_.source, &permits_.host})
+    if (auto const* limit = permit->limit();
+        limit != nullptr && limit->is_wanted_by_others(who, needy_alone))
+      return true;
+  return false;
+}
+
+bool SmtpConnection::is_counted_by(site::ConcurrencyLimit const& limit) const {
+  return permits_.total.limit() == &limit || permits_.source.limit() == &limit ||
+         permits_.host.limit() == &limit;
 }
 
 void SmtpConnection::on_state(pool::ConnectionState state) {
   if (idle_place_) scopes_.idle.erase(*std::exchange(idle_place_, std::nullopt));
   if (state == pool::ConnectionState::Idle)
     idle_place_ = scopes_.idle.insert(scopes_.idle.end(), this);
-  if (state != pool::ConnectionState::Closing || is_leaving_) return;
-  is_leaving_ = true;
-  ++scopes_.total().leaving;
-  if (source_ != nullptr) ++source_->scope.leaving;
+  if (state != pool::ConnectionState::Closing) return;
+  for (auto* permit : {&permits_.total, &permits_.source, &permits_.host}) permit->announce();
 }
 
 void SmtpConnection::give_back_permits() {
-  if (std::exchange(is_leaving_, false)) {
-    --scopes_.total().leaving;
-    if (source_ != nullptr) --source_->scope.leaving;
-  }
-  bool const had_host = bool(permits_.host);
+  if (permits_.host) scopes_.host_may_be_unused(target_.address, target_.port);
   permits_ = {};
-  if (had_host) scopes_.forget_if_unused(target_.address, target_.port);
 }
 
 pool::ConnectionState SmtpConnection::state_after_use() const {

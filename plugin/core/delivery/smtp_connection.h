@@ -28,7 +28,9 @@ class ConnectionOwner {
   virtual void on_finished(SmtpConnection& connection, smtp::TransactionResult&& result,
                            TimePoint now) = 0;
   virtual void on_checked(SmtpConnection& connection, TimePoint now) = 0;
-  /// It is idle, and others need its room.
+  /// Whether an idle one is of no use to its owner now.
+  [[nodiscard]] virtual bool is_spare(SmtpConnection const& connection) const = 0;
+  /// It is idle and spare, and others need its room.
   virtual void on_asked_to_leave(SmtpConnection& connection, std::string_view reason,
                                  TimePoint now) = 0;
   virtual void on_closed(SmtpConnection& connection, smtp::Closed const& closed, TimePoint now) = 0;
@@ -95,8 +97,11 @@ class SmtpConnection final : public pool::Connection, private TransportEvents {
   [[nodiscard]] std::optional<tls::Objection> objection(tls::Policy const& policy,
                                                         WallTime now) const;
   [[nodiscard]] site::Source* source() const { return source_; }
-  /// Whether it holds a permit of the scope: that of all together, or its source's.
-  [[nodiscard]] bool is_counted_in(site::Scope const& scope) const;
+  /// Whether it holds a permit of the limit.
+  [[nodiscard]] bool is_counted_by(site::ConcurrencyLimit const& limit) const;
+  /// Whether others than `who` need its room more; `needy_alone`: those without any connection.
+  [[nodiscard]] bool is_wanted_by_others(site::RoomWaiter const& who, bool needy_alone) const;
+  [[nodiscard]] bool is_spare() const { return owner_.is_spare(*this); }
   /// An idle one: its owner is to close it.
   void leave(std::string_view reason, TimePoint now) {
     owner_.on_asked_to_leave(*this, reason, now);
@@ -135,7 +140,6 @@ class SmtpConnection final : public pool::Connection, private TransportEvents {
   ConnectionPermits permits_;
   Scopes& scopes_;
   std::optional<std::list<SmtpConnection*>::iterator> idle_place_;  ///< among Scopes::idle
-  bool is_leaving_ = false;
   TimePoint connect_by_;
   smtp::Session session_;
   std::unique_ptr<Transport> transport_;

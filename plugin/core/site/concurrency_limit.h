@@ -1,6 +1,7 @@
 #pragma once
 // A limit on how many at once; one unit of it is a permit that is given back when dropped. Who
-// finds no room can stand in line and is told when there is some.
+// finds no room can stand in line and is told when there is some; those who have nothing at all
+// come first.
 
 #include <cassert>
 #include <cstdint>
@@ -12,27 +13,36 @@
 namespace mailpool::site {
 
 class ConcurrencyLimit;
+class RoomWaiter;
 
 /// One unit of a limit, held.
 class Permit {
  public:
   Permit() = default;
-  Permit(Permit&& other) noexcept : limit_(std::exchange(other.limit_, nullptr)) {}
+  Permit(Permit&& other) noexcept
+      : limit_(std::exchange(other.limit_, nullptr)),
+        is_leaving_(std::exchange(other.is_leaving_, false)) {}
   Permit& operator=(Permit&& other) noexcept {
     if (this != &other) {
       give_back();
       limit_ = std::exchange(other.limit_, nullptr);
+      is_leaving_ = std::exchange(other.is_leaving_, false);
     }
     return *this;
   }
   ~Permit() { give_back(); }
   inline void give_back();
+  /// It will be given back soon, so that nobody else need give up his.
+  inline void announce();
   explicit operator bool() const { return limit_ != nullptr; }
+  /// Null: of no limit.
+  [[nodiscard]] ConcurrencyLimit const* limit() const { return limit_; }
 
  private:
   friend class ConcurrencyLimit;
   explicit Permit(ConcurrencyLimit& limit) : limit_(&limit) {}
   ConcurrencyLimit* limit_ = nullptr;
+  bool is_leaving_ = false;
 };
 
 /// Who waits for room under limits that it shares with others. Leaves every line when it goes.
@@ -77,9 +87,11 @@ class ConcurrencyLimit {
   [[nodiscard]] std::uint32_t in_use() const { return in_use_; }
   [[nodiscard]] std::optional<std::uint32_t> most() const { return most_; }
 
-  /// At the end of the line, unless it stands there already.
-  void stand_in_line(RoomWaiter& waiter);
-  [[nodiscard]] std::size_t waiters() const { return line_.size(); }
+  /// At the end of the line, unless it stands there already; `is_needy`: of those who have nothing.
+  void stand_in_line(RoomWaiter& waiter, bool is_needy = false);
+  [[nodiscard]] std::size_t waiters() const { return needy_.size() + others_.size(); }
+  /// Whether somebody else than `who` waits for more than what is announced to come back.
+  [[nodiscard]] bool is_wanted_by_others(RoomWaiter const& who, bool needy_alone) const;
   /// Tells the first in line while there is room: one of them, who passes it on in turn.
   void pass_on();
 
@@ -93,11 +105,20 @@ class ConcurrencyLimit {
 
   std::optional<std::uint32_t> most_;
   std::uint32_t in_use_ = 0;
-  std::list<RoomWaiter*> line_;
+  std::uint32_t leaving_ = 0;  ///< of these, announced
+  std::list<RoomWaiter*> needy_;
+  std::list<RoomWaiter*> others_;
 };
 
 inline void Permit::give_back() {
-  if (auto* const limit = std::exchange(limit_, nullptr)) limit->give_back();
+  auto* const limit = std::exchange(limit_, nullptr);
+  if (limit == nullptr) return;
+  if (std::exchange(is_leaving_, false)) --limit->leaving_;
+  limit->give_back();
+}
+
+inline void Permit::announce() {
+  if (limit_ != nullptr && !std::exchange(is_leaving_, true)) ++limit_->leaving_;
 }
 
 }  // namespace mailpool::site

@@ -27,6 +27,14 @@ TimePoint RateLimit::earliest(TimePoint now, std::uint64_t units) const {
   return std::max(now, paid_until_ - tolerance(units));
 }
 
+std::optional<std::uint64_t> RateLimit::room(TimePoint now) const {
+  if (!rate_.is_limited()) return std::nullopt;
+  auto const burst = std::max<std::uint64_t>(rate_.burst, 1);
+  auto const owed = std::max(paid_until_ - now, Duration::zero());
+  auto const used = static_cast<std::uint64_t>((owed + interval() - Duration(1)) / interval());
+  return used >= burst ? 0 : burst - used;
+}
+
 void RateLimit::take(TimePoint now, std::uint64_t units) {
   if (!rate_.is_limited()) return;
   paid_until_ = after(std::max(paid_until_, now), intervals(units));

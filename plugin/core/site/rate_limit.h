@@ -2,6 +2,9 @@
 // A rate that is kept exactly: a token bucket in its GCRA form, one time point of state. It owns no
 // timer.
 
+#include <cstdint>
+#include <optional>
+
 #include "core/base/time.h"
 #include "core/config/rate.h"
 
@@ -15,6 +18,8 @@ class RateLimit {
   /// The moment from which so many more may pass together: `now` if they may at once. More than the
   /// burst pass when nothing is owed.
   [[nodiscard]] TimePoint earliest(TimePoint now, std::uint64_t units = 1) const;
+  /// How many may pass at once now; nothing where there is no limit.
+  [[nodiscard]] std::optional<std::uint64_t> room(TimePoint now) const;
   /// Takes them, whether or not earliest() allowed it.
   void take(TimePoint now, std::uint64_t units = 1);
   /// A new rate keeps what was used under the old one.

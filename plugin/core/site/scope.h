@@ -59,7 +59,6 @@ class Scope {
   RateLimit connect_rate;
   std::optional<std::uint32_t> max_recipients;
   std::optional<Suspension> suspension;  ///< by the operator, of this scope alone
-  std::uint32_t leaving = 0;             ///< its connections that are closing: room to come
 
  private:
   Level level_;

@@ -24,6 +24,7 @@ class Source {
   [[nodiscard]] std::string const& name() const { return scope.name(); }
   /// "": the manager's own.
   [[nodiscard]] std::string const& ehlo_name() const { return ehlo_name_; }
+  [[nodiscard]] std::vector<IpAddress> const& addresses() const { return addresses_; }
   /// Whether it can send to addresses of this family.
   [[nodiscard]] bool reaches(IpAddress::Family family) const {
     return addresses_.empty() || address_for(family).has_value();

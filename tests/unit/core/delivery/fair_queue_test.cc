@@ -2,8 +2,11 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <list>
+#include <utility>
 
+using namespace mailpool;
 using namespace mailpool::delivery;
 using Verdict = FairQueue::Verdict;
 
@@ -20,6 +23,16 @@ struct Fixture {
     t.delivery = reinterpret_cast<Delivery*>(&messages[message]);
     t.domain = std::move(domain);
     in_front ? queue.push_front(t) : queue.push(t);
+    return t;
+  }
+  Transaction& add_of(site::Scope& tenant, std::uint32_t priority, int message,
+                      std::string domain = "d") {
+    auto& t = transactions.emplace_back();
+    t.delivery = reinterpret_cast<Delivery*>(&messages[message]);
+    t.domain = std::move(domain);
+    t.levels.tenant = &tenant;
+    t.priority = priority;
+    queue.push(t);
     return t;
   }
   std::string name_of(Transaction const& t) {
@@ -107,6 +120,75 @@ BOOST_AUTO_TEST_CASE(any_waiting_transaction_can_be_removed) {
   BOOST_TEST(queue.remove(c));
   BOOST_TEST(queue.is_empty());
   BOOST_TEST(queue.domains() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(groups_take_turns_in_proportion_to_priority_and_nobody_starves) {
+  site::Scope fast(site::Level::Tenant, "fast");
+  site::Scope slow(site::Level::Tenant, "slow");
+  for (int i = 0; i < 40; ++i) add_of(slow, 10, 0, "slow");
+  for (int i = 0; i < 40; ++i) add_of(fast, 30, 1, "fast");
+  std::string order;
+  int left = 16;
+  // One at a time, as they go where little is allowed.
+  while (left-- > 0)
+    queue.visit([&, is_taken = false](Transaction& t) mutable {
+      if (std::exchange(is_taken, true)) return Verdict::Stop;
+      order += t.domain[0];
+      return Verdict::Taken;
+    });
+  BOOST_TEST(std::count(order.begin(), order.end(), 'f') == 12);
+  BOOST_TEST(order.find("fffff") == std::string::npos, order);
+}
+
+BOOST_AUTO_TEST_CASE(in_one_look_too_turns_go_by_priority) {
+  site::Scope fast(site::Level::Tenant, "fast");
+  site::Scope slow(site::Level::Tenant, "slow");
+  for (int i = 0; i < 40; ++i) add_of(slow, 10, 0, "slow");
+  for (int i = 0; i < 40; ++i) add_of(fast, 30, 1, "fast");
+  std::string order;
+  queue.visit([&](Transaction& t) {
+    if (order.size() == 16) return Verdict::Stop;
+    order += t.domain[0];
+    return Verdict::Taken;
+  });
+  BOOST_TEST(std::count(order.begin(), order.end(), 'f') == 12);
+}
+
+BOOST_AUTO_TEST_CASE(a_blocked_group_is_asked_once_however_much_it_has) {
+  site::Scope blocked(site::Level::Tenant, "blocked");
+  site::Scope free(site::Level::Tenant, "free");
+  for (int i = 0; i < 100; ++i) add_of(blocked, 10, 0, "d" + std::to_string(i));
+  for (int i = 0; i < 3; ++i) add_of(free, 10, 1, "e");
+  int asked = 0;
+  int taken = 0;
+  queue.visit([&](Transaction& t) {
+    if (t.levels.tenant == &free) return ++taken, Verdict::Taken;
+    return ++asked, Verdict::SkipGroup;
+  });
+  BOOST_TEST(asked == 1);
+  BOOST_TEST(taken == 3);
+  BOOST_TEST(queue.groups() == 1U);
+  BOOST_TEST(queue.size() == 100U);
+}
+
+BOOST_AUTO_TEST_CASE(who_comes_back_has_saved_up_no_turns) {
+  site::Scope a(site::Level::Tenant, "a");
+  site::Scope b(site::Level::Tenant, "b");
+  auto next = [&] {
+    std::string name;
+    queue.visit([&, is_taken = false](Transaction& t) mutable {
+      if (std::exchange(is_taken, true)) return Verdict::Stop;
+      name = t.levels.tenant->name();
+      return Verdict::Taken;
+    });
+    return name;
+  };
+  for (int i = 0; i < 20; ++i) add_of(a, 10, 0);
+  for (int i = 0; i < 10; ++i) BOOST_TEST(next() == "a");
+  for (int i = 0; i < 10; ++i) add_of(b, 10, 1);
+  std::string order;
+  for (int i = 0; i < 6; ++i) order += next();
+  BOOST_TEST(std::count(order.begin(), order.end(), 'b') == 3, order);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
