@@ -9,13 +9,13 @@ from lab.process import Lab, wait_until
 from lab.providers import PROVIDERS, Town
 
 WINDOW = 8
-THINKS = 0.15  # seconds that a provider takes for each message
+THINKS = 0.25  # seconds that a provider takes for each message
 
 
 def test_every_provider_is_used_to_what_it_allows_and_not_beyond(lab: Lab):
     town = Town(lab, THINKS)
     manager = town.manager()
-    messages = round(sum(provider.allows(THINKS) for provider in PROVIDERS) * (WINDOW + 7))
+    messages = round(sum(provider.allows(THINKS) for provider in PROVIDERS) * (WINDOW + 12))
     backlog = town.backlog(manager.lmtp_socket, messages)
     wait_until(lambda: all(site["delivered"] > 0 for site in manager.status()["sites"]) and len(manager.status()["sites"]) == 8,
                20, "mail reaches every provider, its site found by its MX hosts")
