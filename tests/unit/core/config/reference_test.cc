@@ -68,11 +68,13 @@ BOOST_AUTO_TEST_CASE(an_example_with_every_section_reads_as_written) {
   auto const settings = good(file("tests/unit/core/config/contract_example.toml"));
   Settings expected;
   expected.hostname = "mail.example.com";
+  expected.smtp.tls = TlsLevel::May;
   auto& domain = expected.domains["example.org"];
   domain.max_connections = 2;
   domain.rate = Rate::parse("5/s").value();
   auto& google = expected.sites["google"];
   google.name = "google";
+  google.settings.tls = TlsLevel::May;
   google.mx = {".google.com", ".googlemail.com"};
   google.domains = {"gmail.com", "googlemail.com"};
   google.settings.max_connections = 5;
