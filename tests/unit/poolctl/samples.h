@@ -127,11 +127,18 @@ inline std::vector<control::ConnectionStatus> sample_connections() {
              41,
              50,
              "TLSv1.3 TLS_AES_256_GCM_SHA384 unverified",
+             "TLSv1.3",
+             "TLS_AES_256_GCM_SHA384",
+             "unverified",
+             false,
+             "may",
+             std::nullopt,
              "waiting for the reply to end of data",
              "customer.example.com",
              "354 go ahead"};
-  rows[1] = {9,   "lab", "127.0.0.1", "127.0.0.1", 2525, "", "idle",        12s,
-             10s, 1,     100,         "none",      "",   "", "250 2.0.0 OK"};
+  rows[1] = {9,   "lab", "127.0.0.1", "127.0.0.1",  2525,   "", "idle",
+             12s, 10s,   1,           100,          "none", "", "",
+             "",  false, "may",       std::nullopt, "",     "", "250 2.0.0 OK"};
   return rows;
 }
 
