@@ -61,7 +61,8 @@ BOOST_AUTO_TEST_CASE(ten_planted_mistakes_are_named_with_their_lines_and_how_to_
       if (mark == std::string::npos) continue;
       BOOST_TEST_REQUIRE(planted < said.size(), text);
       auto const is = std::string(said[planted++]);
-      auto const words = split(line.substr(mark + 4), '|');
+      auto const marked = line.substr(mark + 4);
+      auto const words = split(marked, '|');
       auto const mend = is.find("; right would be ");
       BOOST_TEST_CONTEXT(is << "\nshould be of line " << number << ": " << line) {
         BOOST_TEST(is.starts_with(path + ":" + std::to_string(number) + ": "));
