@@ -212,17 +212,17 @@ struct ConnectionStatus {
   Duration in_state{};  ///< how long it has been in `state`: the idle time of an idle one
   std::uint64_t messages = 0;
   std::uint32_t max_messages = 0;
-  std::string tls;     ///< "none", or "TLSv1.3 TLS_AES_256_GCM_SHA384 verified by DANE-EE"
+  std::string tls;  ///< "none", or "TLSv1.3 TLS_AES_256_GCM_SHA384 verified by DANE-EE"
+  // The same, apart; "" without TLS.
+  std::string tls_version;
+  std::string tls_cipher;
+  std::string tls_verified;   ///< how; or why not
+  bool tls_resumed = false;   ///< without a full handshake
+  std::string tls_requested;  ///< what the domain requires that it was opened for
+  std::optional<std::uint32_t> certificate_days;  ///< until the server's certificate ends
   std::string doing;   ///< a busy one's step: "waiting for the reply to end of data"
   std::string domain;  ///< a busy one's recipient domain
   std::string last_reply;
-  // What `tls` is made of; "" without TLS.
-  std::string tls_version = {};
-  std::string tls_cipher = {};
-  std::string tls_verified = {};   ///< how; or why not
-  bool tls_resumed = false;        ///< without a full handshake
-  std::string tls_requested = {};  ///< what the domain requires that it was opened for
-  std::optional<std::uint32_t> certificate_days = {};  ///< until the server's certificate ends
 };
 
 /// Everything about one name: a site, a domain or a door.
