@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <limits>
 #include <utility>
 
 #include "core/base/base64.h"
@@ -249,13 +250,14 @@ void ClientLogin::choose_server(wire::ImapWords& words) {
   auto port = host ? argument(words) : std::nullopt;
   auto tls = port ? argument(words) : std::nullopt;
   auto size = tls ? argument(words) : std::nullopt;
-  auto const port_number = port ? to_number(*port) : std::nullopt;
-  auto const size_number = size ? to_number(*size) : std::optional<std::uint64_t>(0);
-  bool const is_good = tls && words.is_at_end() && port_number && *port_number >= 1 &&
-                       *port_number <= 65535 && size_number && *size_number <= 1000;
+  constexpr std::uint64_t none = std::numeric_limits<std::uint64_t>::max();
+  auto const port_number = port ? to_number(*port).value_or(none) : none;
+  auto const size_number = size ? to_number(*size).value_or(none) : 0;
+  bool const is_good =
+      tls && words.is_at_end() && port_number >= 1 && port_number <= 65535 && size_number <= 1000;
   if (!is_good) return fail("BAD XMAILPOOL needs a host, a port, a TLS mode, perhaps a pool_size");
-  server_ = {std::move(*host), static_cast<std::uint16_t>(*port_number), std::move(*tls),
-             static_cast<std::uint32_t>(*size_number)};
+  server_ = {std::move(*host), static_cast<std::uint16_t>(port_number), std::move(*tls),
+             static_cast<std::uint32_t>(size_number)};
   state_ = State::Choosing;
 }
 

@@ -37,7 +37,7 @@ std::string names_of(std::vector<Mechanism> const& mechanisms) {
 void redact(std::string& text, std::string_view what) {
   if (what.size() < shortest_redacted) return;
   for (auto at = text.find(what); at != std::string::npos; at = text.find(what))
-    text.replace(at, what.size(), "?");
+    text.replace(at, what.size(), 1, '?');
 }
 
 }  // namespace
