@@ -68,9 +68,9 @@ class RuleLoader {
       complain(line_of("set"),
                fmt::format("set: do = \"{}\" sets no limits", name_of(*rule.action)),
                R"(do = "set", or no set)");
-    if (!rule.domain.empty() && rule.set.max_messages)
-      complain(line_of("set"), "set: a domain has no max_messages of its own",
-               "rate and max_connections");
+    if (!rule.domain.empty() && sets)
+      complain(line_of("do"), "do = \"set\": limits are set for a site, not for a domain",
+               R"(site instead of domain, or do = "suspend")");
     if (rule.scope != RuleScope::Site && rule.action && rule.action != RuleAction::Suspend)
       complain(line_of("scope"),
                fmt::format("scope: a {} can be suspended, not {}", name_of(rule.scope),

@@ -46,7 +46,7 @@ void add_rules(Table& table) {
       .for_example("\"1h\"");
   table.add("set", &S::set, value::Limits{})
       .says("With do = \"set\": the limits for that time; they never loosen the configured ones.")
-      .note("For a domain: rate and max_connections.")
+      .note("For rules of a site.")
       .for_example("{ rate = \"10/min\", max_connections = 1 }");
   table
       .add("scope", &S::scope,

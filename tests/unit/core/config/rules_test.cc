@@ -81,8 +81,8 @@ BOOST_AUTO_TEST_CASE(what_contradicts_itself_is_named_in_its_line) {
   one("site = 'google'\nreply = 'x'\ndo = 'suspend'\nset = { max_messages = 1 }\n",
       "f:7: [[rule]] set: do = \"suspend\" sets no limits; right would be do = \"set\", or no set");
   one("domain = 'a.example'\nreply = 'x'\ndo = 'set'\nset = { max_messages = 1 }\n",
-      "f:7: [[rule]] set: a domain has no max_messages of its own; right would be rate and "
-      "max_connections");
+      "f:6: [[rule]] do = \"set\": limits are set for a site, not for a domain; right would be "
+      "site instead of domain, or do = \"suspend\"");
   one("site = 'google'\nreply = 'x'\ndo = 'back_off'\nscope = 'source'\n",
       "f:7: [[rule]] scope: a source can be suspended, not back_off; right would be do = "
       "\"suspend\", or scope = \"site\"");
