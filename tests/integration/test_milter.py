@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.mailpool import Mailpoold, Value, merged, program
-from lab.milter import Milter, SmtpTalk, tenant_sealed
+from lab.mailpool import Mailpoold, Value, merged, postfix_through_mailpool, program
+from lab.milter import KEY, Milter, SmtpTalk, tenant_sealed
 from lab.postfix import Postfix
 from lab.process import Lab, wait_until
 from raw_server import RawServer
@@ -239,6 +239,26 @@ def test_miltertest(lab: Lab, script: Path):
     done = subprocess.run(["miltertest", "-D", f"SOCKET=unix:{milter.socket}", "-D", "FULL=limited.example", "-s", script],
                           capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr + milter.log()
+
+
+def test_the_manager_believes_the_seal_and_keeps_no_trace_of_it(lab: Lab):
+    server = RawServer()
+    sender = postfix_through_mailpool(lab, settings=BEHIND_MILTER)
+    key = lab.root / "seal.key"
+    key.write_text(KEY + "\n")
+    manager = Mailpoold(lab, merged(SETTINGS, {"route": {"*": [f"127.0.0.1:{server.port}"]}, "lmtp": {"max_wait": "1s"}, "milter": {"key_file": str(key)},
+                                               "tenant": {"news": {"rate": "1/h, burst 1"}}}), sender).start()
+    Milter(lab, manager, sender).start()
+    sender.start()
+    with SmtpTalk(sender.port) as talk:
+        assert talk.send(["u@free.example"], marked("through", "X-Mailpool-Tenant: news"))[-1].startswith("250")
+    assert sender.wait_for_delivery("u@free.example").status == "sent"
+    content = server.transactions[-1].content
+    assert b"through" in content and b"mailpool-" not in content.lower()
+    with SmtpTalk(sender.port) as talk:
+        assert talk.send(["v@free.example"], marked("beyond", "X-Mailpool-Tenant: news"))[-1].startswith("250")
+    second = sender.wait_for_delivery("v@free.example")
+    assert second.status == "deferred" and "news" in second.text and "1/h" in second.text, second
 
 
 def test_sigterm_ends_it_and_takes_the_socket_away(lab: Lab):
