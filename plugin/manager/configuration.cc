@@ -10,6 +10,7 @@
 #include "manager/configuration_load.h"
 #include "manager/imap_access.h"
 #include "manager/own_addresses.h"
+#include "manager/source_checks.h"
 #include "manager/tls_client.h"
 #include "posix/seal_key.h"
 
@@ -62,6 +63,7 @@ Configuration read_configuration(std::string const& path) {
   read_seal_keys(c);
   read_imap_access(c);
   c.own_addresses = own_addresses();
+  check_sources(c);
   c.tls = TlsClient::make(c.settings, c.mistakes, c.warnings);
   return c;
 }

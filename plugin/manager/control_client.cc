@@ -157,7 +157,7 @@ void ControlClient::explain(control::Request const& request) {
   pending_.reset();
   pending_is_over_ = false;
   enter(State::Asking);
-  auto pending = server_.actions_.explain(request.name, *this);
+  auto pending = server_.actions_.explain({request.name, request.sender, request.tenant}, *this);
   // A known answer came inside the call, and with it perhaps the end of this connection.
   assert((pending == nullptr || state_ == State::Asking) && "an answer or a question, never both");
   if (state_ == State::Asking && !is_closed()) pending_ = std::move(pending);

@@ -8,12 +8,14 @@
 #include "core/control/urgency.h"
 #include "core/map/writer.h"
 #include "core/message/address.h"
+#include "core/message/tenant_seal.h"
+#include "manager/explain.h"
+#include "manager/level_snapshots.h"
 #include "manager/snapshots.h"
 
 namespace mailpool::manager {
 
 using control::Explanation;
-using control::LimitUse;
 using delivery::Site;
 using pool::ConnectionState;
 
@@ -40,14 +42,6 @@ std::vector<Site const*> most_urgent(delivery::Dispatcher const& dispatcher, std
   std::vector<Site const*> sites;
   for (auto it = all.begin(); it != end; ++it) sites.push_back(it->second);
   return sites;
-}
-
-// "dane: tls = \"auto\"", "secure: the MTA-STS policy of example.org (tls = \"auto\")".
-std::string tls_words(tls::Policy const& policy) {
-  auto words = fmt::format("{}: {}", name_of(policy.level), policy.because);
-  if (!policy.tested_names.empty()) words += "; its MTA-STS policy is in testing";
-  if (!policy.impossible.empty()) words += fmt::format("; no mail passes: {}", policy.impossible);
-  return words;
 }
 
 std::string by_of(control::Requester const& who) {
@@ -83,6 +77,8 @@ control::ManagerStatus ControlDesk::status(std::size_t most) {
   }
   add_suspensions(s.suspensions);
   if (imap_ != nullptr) s.imap = imap_->imap_status(most);
+  s.tenants = tenants_of(dispatcher_, clock_);
+  s.sources = sources_of(dispatcher_, clock_);
   s.sites_known = dispatcher_.sites().size();
   for (auto const* site : most_urgent(dispatcher_, most, now))
     s.sites.push_back(manager::status_of(*site, clock_, false));
@@ -92,13 +88,19 @@ control::ManagerStatus ControlDesk::status(std::size_t most) {
 void ControlDesk::add_suspensions(std::vector<control::SuspensionStatus>& to) const {
   auto add = [&](std::string const& name, bool is_domain, site::Suspension const& suspension) {
     to.push_back({name, is_domain, moment_of(suspension.until, clock_), suspension.reason,
-                  suspension.by, suspension.since});
+                  suspension.by, suspension.since, false});
   };
   for (auto const& [name, site] : dispatcher_.sites())
     if (site->suspension()) add(name, false, *site->suspension());
   for (auto const& [domain, limits] : dispatcher_.domain_limits())
     if (limits.suspension && limits.suspension->until > clock_.now())
       add(domain, true, *limits.suspension);
+  for (auto const& [name, tenant] : dispatcher_.scopes().tenants())
+    if (auto const& suspension = tenant->scope.suspension;
+        suspension && suspension->until > clock_.now()) {
+      add(name, false, *suspension);
+      to.back().is_tenant = true;
+    }
 }
 
 Result<control::NameStatus> ControlDesk::status_of(std::string const& name, std::size_t most) {
@@ -166,12 +168,9 @@ Result<std::vector<control::ConnectionStatus>> ControlDesk::connections(std::str
 /// An explanation that waits for the resolver.
 class Explaining final : public control::Pending, private route::RouteListener {
  public:
-  Explaining(ControlDesk& desk, std::string address, std::string domain,
+  Explaining(ControlDesk& desk, control::Question asked, std::string domain,
              control::ExplainListener& listener)
-      : desk_(desk),
-        address_(std::move(address)),
-        domain_(std::move(domain)),
-        listener_(listener) {}
+      : desk_(desk), asked_(std::move(asked)), domain_(std::move(domain)), listener_(listener) {}
 
   /// True when it was answered at once.
   bool begin() {
@@ -182,12 +181,13 @@ class Explaining final : public control::Pending, private route::RouteListener {
  private:
   void on_route(std::shared_ptr<route::Route const> route) override {
     is_answered_ = true;
-    listener_.on_explained(desk_.explain_route(address_, domain_, *route));
+    Explainer explainer(desk_.dispatcher_, desk_.clock_);
+    listener_.on_explained(explainer.explain(asked_, domain_, std::move(route)));
   }
   void on_no_route(Outcome outcome) override {
     is_answered_ = true;
     Explanation e;
-    e.address = address_;
+    e.address = asked_.address;
     e.domain = domain_;
     e.no_route = outcome.reply_line();
     e.would = fmt::format("every recipient at {} is answered {}", domain_, e.no_route);
@@ -195,129 +195,25 @@ class Explaining final : public control::Pending, private route::RouteListener {
   }
 
   ControlDesk& desk_;
-  std::string address_;
+  control::Question asked_;
   std::string domain_;
   control::ExplainListener& listener_;
   std::unique_ptr<route::Question> question_;
   bool is_answered_ = false;
 };
 
-std::unique_ptr<control::Pending> ControlDesk::explain(std::string const& address,
+std::unique_ptr<control::Pending> ControlDesk::explain(control::Question const& question,
                                                        control::ExplainListener& listener) {
+  auto const& address = question.address;
   auto const domain =
       address.find('@') == std::string::npos ? canonical_domain(address) : domain_of(address);
   if (!domain) {
     listener.on_explained(failed(domain.error().reason));
     return nullptr;
   }
-  auto explaining = std::make_unique<Explaining>(*this, address, *domain, listener);
+  auto explaining = std::make_unique<Explaining>(*this, question, *domain, listener);
   if (explaining->begin()) return nullptr;
   return explaining;
-}
-
-Explanation ControlDesk::explain_route(std::string const& address, std::string const& domain,
-                                       route::Route const& route) const {
-  auto const now = clock_.now();
-  auto const* site = dispatcher_.find_site(route.site);
-  auto const& settings = dispatcher_.settings_for(route.site);
-  auto const* limits = dispatcher_.limits_of(domain);
-  Explanation e;
-  e.address = address;
-  e.domain = domain;
-  e.site = route.site;
-  e.why_this_site = route.why_this_site;
-  e.hosts = route.hosts;
-  e.door = map::door_of_site(route.site, route.is_named_site);
-  auto const policies = delivery::policies_of(domain, route, settings, dispatcher_.context().tls);
-  e.site_state = site != nullptr ? std::string(name_of(site->state(now))) : "open";
-  for (auto const& t : route.targets) {
-    control::EndpointStatus target;
-    target.host = t.host;
-    target.address = t.address.to_string();
-    target.port = t.port;
-    target.tls = tls_words(policies.of(t.host).policy);
-    auto const* record =
-        site == nullptr ? nullptr : site->health().find({t.host, t.address, t.port});
-    if (record != nullptr) {
-      target.failures = record->failures;
-      target.not_before = moment_to_come(record->not_before, clock_);
-      if (target.not_before) target.state = "backing_off";
-      if (record->last_failure) target.last_error = record->last_failure->text;
-    }
-    e.targets.push_back(std::move(target));
-  }
-
-  auto const scope = "site " + route.site;
-  auto const open = site == nullptr ? 0 : site->connections().open();
-  auto const waiting = site == nullptr ? 0 : site->waiting().size();
-  auto add_rate = [&](std::string const& where, std::string option, Rate const& rate,
-                      TimePoint next) {
-    LimitUse use{where,
-                 std::move(option),
-                 rate.is_limited() ? rate.to_string() : "none",
-                 next > now ? "used up" : "has room",
-                 next > now,
-                 {}};
-    use.not_before = moment_to_come(next, clock_);
-    e.limits.push_back(std::move(use));
-  };
-  auto number = [](auto n) { return fmt::format("{}", n); };
-  e.limits.push_back({scope,
-                      "max_connections",
-                      number(settings.max_connections),
-                      number(open),
-                      open >= settings.max_connections,
-                      {}});
-  add_rate(scope, "rate", settings.rate, site == nullptr ? now : site->rate().earliest(now));
-  add_rate(scope, "connect_rate", settings.connect_rate,
-           site == nullptr ? now : site->connect_rate().earliest(now));
-  e.limits.push_back({scope,
-                      "max_waiting",
-                      number(settings.max_waiting),
-                      number(waiting),
-                      waiting >= settings.max_waiting,
-                      {}});
-  e.limits.push_back(
-      {scope, "max_messages", number(settings.max_messages), "per connection", false, {}});
-  if (limits != nullptr) {
-    auto const of_domain = "domain " + domain;
-    auto const& connections = limits->connections;
-    e.limits.push_back({of_domain,
-                        "max_connections",
-                        connections.most() ? number(*connections.most()) : "none",
-                        number(connections.in_use()),
-                        !connections.has_room(),
-                        {}});
-    add_rate(of_domain, "rate", limits->rate.rate(), limits->rate.earliest(now));
-  }
-
-  site::Wait wait;
-  if (limits != nullptr && limits->suspension && limits->suspension->until > now) {
-    wait = {limits->suspension->until, site::Limit::Suspended};
-    e.reason = suspended(domain, *limits->suspension, clock_).text;
-  } else if (site != nullptr) {
-    auto const probe =
-        dispatcher_.probe(domain, std::make_shared<route::Route const>(route), Envelope{});
-    wait = site->what_to_wait_for(probe, now);
-    if (!wait.is_over()) e.reason = site->words_for(wait, now);
-  }
-  if (dispatcher_.is_draining()) {
-    e.blocked_by = "draining";
-    e.would = "is answered 451 4.3.2: mailpool is draining (poolctl undrain)";
-  } else if (!wait.is_over()) {
-    e.blocked_by = name_of(wait.limit);
-    e.not_before = moment_to_come(wait.not_before, clock_);
-    e.would = fmt::format("waits: {}", e.reason);
-  } else if (site != nullptr && site->connections().count(ConnectionState::Idle) > 0) {
-    auto const& newest = static_cast<delivery::SmtpConnection const&>(
-        *site->connections().in(ConnectionState::Idle).front());
-    e.would =
-        fmt::format("goes at once on an idle connection to {}", newest.endpoint().to_string());
-  } else {
-    e.would = fmt::format("goes at once on a new connection to {}",
-                          e.targets.empty() ? route.site : e.targets.front().host);
-  }
-  return e;
 }
 
 Result<std::string> ControlDesk::suspend(control::Subject const& subject, Duration how_long,
@@ -329,6 +225,12 @@ Result<std::string> ControlDesk::suspend(control::Subject const& subject, Durati
     if (!domain) return failed(domain.error().reason);
     dispatcher_.suspend_domain(*domain, suspension, now);
     return suspended(*domain, suspension, clock_).text;
+  }
+  if (subject.is_tenant) {
+    if (!is_tenant_name(subject.name))
+      return failed(fmt::format("\"{}\" is not a tenant's name", printable(subject.name, 100)));
+    dispatcher_.suspend_tenant(subject.name, suspension, now);
+    return suspended("tenant " + subject.name, suspension, clock_).text;
   }
   if (!dispatcher_.suspend_site(subject.name, suspension, now))
     return failed(no_such_site(subject.name));
@@ -344,6 +246,11 @@ Result<std::string> ControlDesk::resume(control::Subject const& subject,
     if (!dispatcher_.resume_domain(*domain, now))
       return failed(fmt::format("{} is not suspended", *domain));
     return fmt::format("{}: resumed", *domain);
+  }
+  if (subject.is_tenant) {
+    if (!dispatcher_.resume_tenant(subject.name, now))
+      return failed(fmt::format("tenant {} is not suspended", printable(subject.name, 100)));
+    return fmt::format("tenant {}: resumed", subject.name);
   }
   if (!dispatcher_.resume_site(subject.name, now)) return failed(no_such_site(subject.name));
   return fmt::format("{}: resumed; endpoints that were backing off are tried again at once",

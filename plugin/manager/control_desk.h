@@ -39,7 +39,7 @@ class ControlDesk final : public control::ControlActions {
   Result<std::vector<control::ConnectionStatus>> connections(std::string const& site,
                                                              std::size_t most) override;
   [[nodiscard]] std::unique_ptr<control::Pending> explain(
-      std::string const& address, control::ExplainListener& listener) override;
+      control::Question const& question, control::ExplainListener& listener) override;
   std::vector<control::Finding> check() override { return sources_.check(); }
   Result<std::string> tls_report(std::string const& domain, std::string const& day) override;
   Result<std::string> suspend(control::Subject const& subject, Duration how_long,
@@ -56,9 +56,6 @@ class ControlDesk final : public control::ControlActions {
  private:
   friend class Explaining;
   [[nodiscard]] std::string no_such_site(std::string const& name) const;
-  [[nodiscard]] control::Explanation explain_route(std::string const& address,
-                                                   std::string const& domain,
-                                                   route::Route const& route) const;
   void add_suspensions(std::vector<control::SuspensionStatus>& to) const;
 
   delivery::Dispatcher& dispatcher_;

@@ -166,6 +166,18 @@ control::SiteStatus status_of(Site const& site, Clock const& clock, bool in_full
   return s;
 }
 
+namespace {
+
+std::string source_text(SmtpConnection const& connection) {
+  auto const* source = connection.source();
+  if (source == nullptr) return {};
+  auto const& address = connection.key().source;
+  return address == IpAddress{} ? source->name()
+                                : fmt::format("{}[{}]", source->name(), address.to_string());
+}
+
+}  // namespace
+
 control::ConnectionStatus status_of(SmtpConnection const& connection, Site const& site,
                                     TimePoint now, WallTime wall) {
   control::ConnectionStatus s;
@@ -174,6 +186,7 @@ control::ConnectionStatus status_of(SmtpConnection const& connection, Site const
   s.host = connection.target().host;
   s.address = connection.target().address.to_string();
   s.port = connection.target().port;
+  s.source = source_text(connection);
   s.state = name_of(connection.state());
   s.age = now - connection.opened_at();
   auto const* transaction = connection.transaction();

@@ -48,8 +48,9 @@ class FakeActions final : public control::ControlActions, public control::ImapAc
     rows[0].site = "google";
     return rows;
   }
-  std::unique_ptr<control::Pending> explain(std::string const& address,
+  std::unique_ptr<control::Pending> explain(control::Question const& question,
                                             control::ExplainListener& listener) override {
+    auto const& address = question.address;
     asked.push_back("explain " + address);
     if (explains_at_once) {
       listener.on_explained(explained(address));
@@ -129,7 +130,7 @@ class FakeActions final : public control::ControlActions, public control::ImapAc
     return way;
   }
   static std::string text_of(control::Subject const& subject) {
-    return (subject.is_domain ? "domain " : "site ") + subject.name;
+    return (subject.is_domain ? "domain " : subject.is_tenant ? "tenant " : "site ") + subject.name;
   }
   Result<std::string> change(std::string what) {
     asked.push_back(what);

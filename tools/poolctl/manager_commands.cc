@@ -159,11 +159,15 @@ Handler declare_explain(CLI::App& app) {
   auto const request = std::make_shared<Request>();
   request->command = Command::Explain;
   app.add_option("ADDRESS", request->name, "a recipient: user@example.org")->required();
+  app.add_option("--from", request->sender, "the envelope's sender: its limits and its source too")
+      ->type_name("SENDER");
+  app.add_option("--tenant", request->tenant, "as if the message were this tenant's")
+      ->type_name("T");
   return
       [request](Context& context) { return ask_and_show<control::Explanation>(context, *request); };
 }
 
-// SITE, or --domain D: one of the two.
+// SITE, --domain D or --tenant T: one of the three.
 void add_subject(CLI::App& app, std::shared_ptr<Request> const& request) {
   auto* site = app.add_option("SITE", request->name, "the site, as status shows it");
   auto* domain = app.add_option_function<std::string>(
@@ -174,8 +178,16 @@ void add_subject(CLI::App& app, std::shared_ptr<Request> const& request) {
       },
       "a domain instead of a site");
   domain->type_name("D")->excludes(site);
+  auto* tenant = app.add_option_function<std::string>(
+      "--tenant",
+      [request](std::string const& name) {
+        request->name = name;
+        request->is_tenant = true;
+      },
+      "a tenant instead of a site");
+  tenant->type_name("T")->excludes(site)->excludes(domain);
   app.final_callback([request] {
-    if (request->name.empty()) throw CLI::RequiredError("SITE or --domain D");
+    if (request->name.empty()) throw CLI::RequiredError("SITE, --domain D or --tenant T");
   });
 }
 
@@ -289,9 +301,9 @@ CommandRow row(Command command, std::vector<std::string> options,
 std::vector<CommandRow> manager_commands() {
   return {row(Command::Status, {"--watch", "--rows"}, declare_status),
           row(Command::Connections, {"--rows"}, declare_connections),
-          row(Command::Explain, {}, declare_explain),
-          row(Command::Suspend, {"--domain", "--for", "--reason"}, declare_suspend),
-          row(Command::Resume, {"--domain"}, declare_resume),
+          row(Command::Explain, {"--from", "--tenant"}, declare_explain),
+          row(Command::Suspend, {"--domain", "--tenant", "--for", "--reason"}, declare_suspend),
+          row(Command::Resume, {"--domain", "--tenant"}, declare_resume),
           row(Command::Flush, {}, declare_flush),
           row(Command::Drain, {}, declare_plain(Command::Drain)),
           row(Command::Undrain, {}, declare_plain(Command::Undrain)),

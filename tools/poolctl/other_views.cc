@@ -123,6 +123,8 @@ std::string view(control::Explanation const& way, Screen const& screen) {
                   : fmt::format("{} ({}){}", way.site, state_text(way.site_state),
                                 way.why_this_site.empty() ? "" : ": " + way.why_this_site),
               screen);
+  out += line("tenant", way.tenant, screen);
+  out += line("source", way.source, screen);
   out += line("door", way.door, screen);
   out += line("transport", way.transport, screen);
   std::string hosts;

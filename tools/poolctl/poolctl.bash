@@ -25,9 +25,9 @@ _poolctl() {
     'sendmail') words="--help snippet check" ;;
     'status') words="--help --json --watch --rows" ;;
     'connections') words="--help --json --rows" ;;
-    'explain') words="--help --json" ;;
-    'suspend') words="--help --json --domain --for --reason" ;;
-    'resume') words="--help --json --domain" ;;
+    'explain') words="--help --json --from --tenant" ;;
+    'suspend') words="--help --json --domain --tenant --for --reason" ;;
+    'resume') words="--help --json --domain --tenant" ;;
     'flush') words="--help --json" ;;
     'drain') words="--help --json" ;;
     'undrain') words="--help --json" ;;

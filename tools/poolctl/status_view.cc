@@ -94,6 +94,50 @@ Table site_table(std::vector<SiteStatus> const& sites) {
   return table;
 }
 
+Table tenant_table(std::vector<control::TenantStatus> const& tenants) {
+  Table table({{"TENANT", 0, false, 12, 34},
+               {"STATE", 0},
+               {"PRIORITY", 4, true},
+               {"BUSY", 0, true},
+               {"WAIT", 0, true},
+               {"DELIVERED", 1, true},
+               {"DEFERRED", 3, true},
+               {"REFUSED", 3, true},
+               {"RATE", 2, false, 0, 20},
+               {"WAITS FOR", 0, false, 24, 60}});
+  for (auto const& t : tenants)
+    table.add({{t.tenant},
+               {state_text(t.state), style_of_state(t.state)},
+               number(t.priority),
+               {t.max_connections ? fmt::format("{}/{}", t.in_flight, *t.max_connections)
+                                  : std::to_string(t.in_flight)},
+               number(t.waiting, Style::Bold),
+               number(t.delivered),
+               number(t.deferred, Style::Warning),
+               number(t.refused, Style::Warning),
+               {t.rate},
+               {t.reason}});
+  return table;
+}
+
+Table source_table(std::vector<control::SourceStatus> const& sources) {
+  Table table({{"SOURCE", 0, false, 12, 34},
+               {"ADDRESS", 1, false, 12, 60},
+               {"CONNS", 0, true},
+               {"RATE", 2, false, 0, 20},
+               {"WARM-UP", 0},
+               {"WAITS FOR", 0}});
+  for (auto const& s : sources)
+    table.add({{s.source},
+               {s.address},
+               {s.max_connections ? fmt::format("{}/{}", s.connections, *s.max_connections)
+                                  : std::to_string(s.connections)},
+               {s.rate},
+               {s.warm_up ? fmt::format("{} today", *s.warm_up) : std::string()},
+               {s.blocked_by.value_or("")}});
+  return table;
+}
+
 // A line of the summary below the table: a word, then the rest indented.
 std::string line(std::string_view word, std::string const& text, Screen const& screen,
                  Style style = Style::Plain) {
@@ -136,7 +180,10 @@ std::string notices(ManagerStatus const& status, Screen const& screen) {
   std::string out;
   auto add = [&](std::string const& text) { out += line("notice", text, screen, Style::Warning); };
   for (auto const& s : status.suspensions)
-    add(fmt::format("{} {} is suspended until {} by {}: {}", s.is_domain ? "domain" : "site",
+    add(fmt::format("{} {} is suspended until {} by {}: {}",
+                    s.is_domain   ? "domain"
+                    : s.is_tenant ? "tenant"
+                                  : "site",
                     s.name, clock_text(s.until), s.by, s.reason));
   if (!status.configuration.mistakes.empty())
     add(fmt::format(
@@ -201,6 +248,8 @@ std::string view(ManagerStatus const& status, Screen const& screen) {
     out += wrapped(fmt::format("and {} less urgent (poolctl status --rows N shows more)",
                                counted(status.sites_known - sites.size(), "site", "sites")),
                    screen.width);
+  if (!status.tenants.empty()) out += "\n" + tenant_table(status.tenants).text(screen);
+  if (!status.sources.empty()) out += "\n" + source_table(status.sources).text(screen);
   return out + "\n" + summary(status, screen) + notices(status, screen);
 }
 

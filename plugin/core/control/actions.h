@@ -20,10 +20,18 @@ struct Requester {
   std::int32_t pid = 0;
 };
 
-/// A site, or one domain of it.
+/// A site, a recipient domain, or a tenant.
 struct Subject {
   std::string name;  ///< lower case; a domain that is not ASCII is as the operator typed it
   bool is_domain = false;
+  bool is_tenant = false;
+};
+
+/// Whose way is to be explained.
+struct Question {
+  std::string address;  ///< the recipient
+  std::string sender;   ///< the envelope's sender, "" if it does not matter
+  std::string tenant;   ///< as a header would say it; "": the sender's
 };
 
 /// How a reload went.
@@ -65,7 +73,7 @@ class ControlActions {
                                                             std::size_t most) = 0;
   /// The answer may come before the call returns; the result is then null. It comes exactly once
   /// unless the result is dropped first; so a client that went away is never called.
-  [[nodiscard]] virtual std::unique_ptr<Pending> explain(std::string const& address,
+  [[nodiscard]] virtual std::unique_ptr<Pending> explain(Question const& question,
                                                          ExplainListener& listener) = 0;
   /// What the manager itself finds: configuration, sockets it holds, DNS, the map.
   virtual std::vector<Finding> check() = 0;

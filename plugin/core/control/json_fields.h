@@ -116,6 +116,36 @@ void fields(V& v, S& s) {
   v.field("route_expires", s.route_expires);
 }
 
+template <class V, Of<TenantStatus> S>
+void fields(V& v, S& s) {
+  v.field("tenant", s.tenant);
+  v.field("state", s.state);
+  v.field("priority", s.priority);
+  v.field("in_flight", s.in_flight);
+  v.field("waiting", s.waiting);
+  v.field("delivered", s.delivered);
+  v.field("deferred", s.deferred);
+  v.field("refused", s.refused);
+  v.field("max_connections", s.max_connections);
+  v.field("rate", s.rate);
+  v.field("blocked_by", s.blocked_by);
+  v.field("not_before", s.not_before);
+  v.field("reason", s.reason);
+}
+
+template <class V, Of<SourceStatus> S>
+void fields(V& v, S& s) {
+  v.field("source", s.source);
+  v.field("address", s.address);
+  v.field("ehlo_name", s.ehlo_name);
+  v.field("connections", s.connections);
+  v.field("max_connections", s.max_connections);
+  v.field("rate", s.rate);
+  v.field("warm_up", s.warm_up);
+  v.field("blocked_by", s.blocked_by);
+  v.field("not_before", s.not_before);
+}
+
 template <class V, Of<SuspensionStatus> S>
 void fields(V& v, S& s) {
   v.field("name", s.name);
@@ -124,6 +154,7 @@ void fields(V& v, S& s) {
   v.field("reason", s.reason);
   v.field("by", s.by);
   v.field("since", s.since);
+  v.field("is_tenant", s.is_tenant);
 }
 
 template <class V, Of<StateFileStatus> S>
@@ -158,6 +189,8 @@ void fields(V& v, S& s) {
   v.field("sites_known", s.sites_known);
   v.field("domains_known", s.domains_known);
   v.field("suspensions", s.suspensions);
+  v.field("tenants", s.tenants);
+  v.field("sources", s.sources);
   v.field("recent", s.recent);
   v.field("connections", s.connections);
   v.field("lmtp_connections", s.lmtp_connections);
@@ -232,6 +265,8 @@ void fields(V& v, S& s) {
   v.field("site", s.site);
   v.field("site_state", s.site_state);
   v.field("why_this_site", s.why_this_site);
+  v.field("tenant", s.tenant);
+  v.field("source", s.source);
   v.field("transport", s.transport);
   v.field("hosts", s.hosts);
   v.field("targets", s.targets);

@@ -31,7 +31,7 @@ std::string quoted(std::string_view text) {
 std::string_view subject_word(Request const& request) {
   if (row_of(request.command).naming == Naming::User) return "user";
   if (row_of(request.command).naming == Naming::Profile) return "profile";
-  return request.is_domain ? "domain" : "site";
+  return request.is_domain ? "domain" : request.is_tenant ? "tenant" : "site";
 }
 
 std::string perform_imap(Request const& request, ImapActions* imap) {
@@ -57,7 +57,7 @@ Result<std::string> ControlActions::tls_report(std::string const&, std::string c
 }
 
 std::string perform(Request const& request, ControlActions& actions, Requester const& who) {
-  Subject const subject{ascii_lower(request.name), request.is_domain};
+  Subject const subject{ascii_lower(request.name), request.is_domain, request.is_tenant};
   switch (request.command) {
     case Command::Status:
       if (request.name.empty()) return answer_line(to_json(actions.status(request.most)));

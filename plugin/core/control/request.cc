@@ -26,8 +26,8 @@ constexpr std::array table{
     CommandRow{Command::Explain, "explain", "ADDRESS",
                "the way a recipient would take now, and its limits", Naming::Address, false},
     CommandRow{Command::Suspend, "suspend", "SITE --for D --reason TEXT",
-               "hold the mail of a site, or of a domain (--domain D)", Naming::SiteOrDomain, true},
-    CommandRow{Command::Resume, "resume", "SITE", "end the suspension of a site or domain",
+               "hold the mail of a site, --domain D or --tenant T", Naming::SiteOrDomain, true},
+    CommandRow{Command::Resume, "resume", "SITE", "end the suspension of a site, domain or tenant",
                Naming::SiteOrDomain, true},
     CommandRow{Command::Flush, "flush", "SITE", "close the idle connections of a site",
                Naming::Site, true},
@@ -117,7 +117,15 @@ bool shows_rows(Command command) {
 
 void read_arguments(Keys& keys, CommandRow const& row, Request& request) {
   if (row.naming != Naming::None) request.name = keys.text("name", longest_name);
-  if (row.naming == Naming::SiteOrDomain) request.is_domain = keys.flag("domain");
+  if (row.naming == Naming::SiteOrDomain) {
+    request.is_domain = keys.flag("domain");
+    request.is_tenant = keys.flag("tenant");
+    if (request.is_domain && request.is_tenant) keys.complain("tenant", "excludes domain");
+  }
+  if (row.command == Command::Explain) {
+    request.sender = keys.text("sender", longest_name);
+    request.tenant = keys.text("tenant", longest_name);
+  }
   if (row.naming != Naming::None && row.naming != Naming::Optional && request.name.empty())
     keys.complain("name", "is missing");
   if (row.command == Command::Suspend) {
@@ -180,6 +188,9 @@ std::string to_line(Request const& request) {
   if (row.naming != Naming::None && !request.name.empty())
     object["name"] = printable(request.name, longest_name);
   if (row.naming == Naming::SiteOrDomain && request.is_domain) object["domain"] = true;
+  if (row.naming == Naming::SiteOrDomain && request.is_tenant) object["tenant"] = true;
+  if (!request.sender.empty()) object["sender"] = printable(request.sender, longest_name);
+  if (!request.tenant.empty()) object["tenant"] = printable(request.tenant, longest_name);
   if (request.command == Command::Suspend) {
     object["for"] = std::chrono::duration_cast<std::chrono::seconds>(request.how_long).count();
     object["reason"] = printable(request.reason, longest_reason);

@@ -52,7 +52,7 @@ enum class Naming : std::uint8_t {
   None,
   Optional,
   Site,
-  SiteOrDomain,  ///< a site's, or with "domain": true a domain's
+  SiteOrDomain,  ///< a site's; with "domain": true a domain's, with "tenant": true a tenant's
   Address,
   User,     ///< of an IMAP server
   Profile,  ///< an [imap.NAME]
@@ -82,6 +82,9 @@ struct Request {
   std::string reason;   ///< of a suspension: printable, 1 to 200 octets
   std::size_t most = usual_rows;
   std::string day = {};  ///< of a TLS report: "2026-11-21"; "" is today, in UTC
+  bool is_tenant = false;
+  std::string sender = {};  ///< of explain, perhaps ""
+  std::string tenant = {};  ///< likewise
   bool operator==(Request const&) const = default;
 };
 

@@ -118,6 +118,36 @@ struct DomainStatus {
   std::optional<Moment> route_expires;  ///< when its MX is asked for again
 };
 
+/// One tenant of the configuration, or one that is suspended.
+struct TenantStatus {
+  std::string tenant;
+  std::string state = "open";
+  std::uint32_t priority = 0;
+  std::uint64_t in_flight = 0;  ///< transactions
+  std::uint64_t waiting = 0;
+  std::uint64_t delivered = 0;
+  std::uint64_t deferred = 0;
+  std::uint64_t refused = 0;
+  std::optional<std::uint32_t> max_connections;
+  std::string rate;
+  std::optional<std::string> blocked_by;
+  std::optional<Moment> not_before;
+  std::string reason;
+};
+
+/// One [source.NAME].
+struct SourceStatus {
+  std::string source;
+  std::string address;  ///< its addresses, with a blank between; "": the system chooses
+  std::string ehlo_name;
+  std::uint64_t connections = 0;  ///< open
+  std::optional<std::uint32_t> max_connections;
+  std::string rate;
+  std::optional<std::uint32_t> warm_up;  ///< messages that each site may get of it today
+  std::optional<std::string> blocked_by;
+  std::optional<Moment> not_before;
+};
+
 /// A suspension of a site or of one domain, by an operator or a rule.
 struct SuspensionStatus {
   std::string name;
@@ -126,6 +156,7 @@ struct SuspensionStatus {
   std::string reason;
   std::string by;  ///< who asked for it, "uid 0"
   WallTime since{};
+  bool is_tenant = false;
 };
 
 /// What survives a restart, and how writing it goes.
@@ -193,6 +224,8 @@ struct ManagerStatus {
   ConfigurationStatus configuration;
   StateFileStatus state_file;
   std::vector<SuspensionStatus> suspensions;
+  std::vector<TenantStatus> tenants;
+  std::vector<SourceStatus> sources;
   /// Most urgent first (urgency.h), at most as many as were asked for.
   std::vector<SiteStatus> sites;
   std::uint64_t sites_known = 0;  ///< all of them
@@ -206,7 +239,7 @@ struct ConnectionStatus {
   std::string host;
   std::string address;
   std::uint16_t port = 25;
-  std::string source;  ///< our end's address, "" where the kernel chose
+  std::string source;  ///< NAME or NAME[ADDRESS] of a [source.NAME]; "" where the kernel chose
   std::string state;
   Duration age{};
   Duration in_state{};  ///< how long it has been in `state`: the idle time of an idle one
@@ -255,6 +288,8 @@ struct Explanation {
   std::string site;
   std::string site_state;
   std::string why_this_site;
+  std::string tenant;     ///< "" for nobody's
+  std::string source;     ///< "west", "pool both: west, east"; "" where the kernel chooses
   std::string transport;  ///< what the Postfix table answers for this domain, "" without one
   std::vector<std::string> hosts;       ///< MX host names, most preferred first
   std::vector<EndpointStatus> targets;  ///< in the order to try

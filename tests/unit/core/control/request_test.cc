@@ -56,6 +56,30 @@ BOOST_AUTO_TEST_CASE(the_table_has_each_command_once_and_a_help_line_for_each) {
   BOOST_TEST(find_command("frobnicate") == nullptr);
 }
 
+BOOST_AUTO_TEST_CASE(a_tenant_is_suspended_with_a_flag_and_never_along_with_a_domain) {
+  auto const request = parse_request(
+      R"({"v":1,"command":"suspend","name":"Acme","tenant":true,"for":60,"reason":"unpaid"})");
+  BOOST_REQUIRE(request.has_value());
+  tests::FakeActions actions;
+  static_cast<void>(perform(*request, actions, {}));
+  BOOST_TEST(actions.asked.back() == "suspend tenant acme 1m unpaid");
+  BOOST_TEST((parse_request(to_line(*request)).value() == *request));
+  BOOST_TEST(
+      !parse_request(R"({"v":1,"command":"resume","name":"acme","tenant":true,"domain":true})"));
+  BOOST_TEST(audit_line(*request, {0, 1}, answer_line(to_json(Done{"x"}))).find(" tenant=Acme ") !=
+             std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(explain_may_name_a_sender_and_a_tenant) {
+  Request request;
+  request.command = Command::Explain;
+  request.name = "u@example.org";
+  request.sender = "a@acme.example";
+  request.tenant = "acme";
+  BOOST_TEST((parse_request(to_line(request)).value() == request));
+  BOOST_TEST(!parse_request(R"({"v":1,"command":"status","tenant":"acme"})"));
+}
+
 BOOST_AUTO_TEST_CASE(a_domain_is_suspended_with_a_flag) {
   auto const request = parse_request(
       R"({"v":1,"command":"suspend","name":"Example.ORG","domain":true,"for":60,"reason":"bombing"})");

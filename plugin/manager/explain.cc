@@ -1,0 +1,254 @@
+#include "manager/explain.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/base/text.h"
+#include "core/map/writer.h"
+#include "core/message/address.h"
+#include "manager/snapshots.h"
+
+namespace mailpool::manager {
+
+using control::Explanation;
+using pool::ConnectionState;
+using site::Limit;
+
+namespace {
+
+// "dane: tls = \"auto\"", "secure: the MTA-STS policy of example.org (tls = \"auto\")".
+std::string tls_words(tls::Policy const& policy) {
+  auto words = fmt::format("{}: {}", name_of(policy.level), policy.because);
+  if (!policy.tested_names.empty()) words += "; its MTA-STS policy is in testing";
+  if (!policy.impossible.empty()) words += fmt::format("; no mail passes: {}", policy.impossible);
+  return words;
+}
+
+}  // namespace
+
+Explanation Explainer::explain(control::Question const& question, std::string const& domain,
+                               std::shared_ptr<route::Route const> route) {
+  route_ = std::move(route);
+  site_ = dispatcher_.find_site(route_->site);
+  Envelope envelope;
+  envelope.sender = question.sender;
+  envelope.sender_domain = domain_of(question.sender).value_or("");
+  envelope.tenant = ascii_lower(question.tenant);
+  if (envelope.tenant.empty())
+    if (auto const* tenant = dispatcher_.scopes().tenant_of(envelope.sender_domain))
+      envelope.tenant = tenant->scope.name();
+  probe_ = dispatcher_.probe(domain, route_, envelope);
+  Explanation e;
+  e.address = question.address;
+  e.domain = domain;
+  e.site = route_->site;
+  e.why_this_site = route_->why_this_site;
+  e.hosts = route_->hosts;
+  e.door = map::door_of_site(route_->site, route_->is_named_site);
+  e.site_state = site_ != nullptr ? std::string(name_of(site_->state(clock_.now()))) : "open";
+  e.tenant = envelope.tenant;
+  e.source = source_text();
+  add_targets(e);
+  add_limits(e);
+  judge(e);
+  return e;
+}
+
+std::string Explainer::source_text() const {
+  if (probe_.sources == nullptr) return {};
+  auto const& members = probe_.sources->members();
+  std::string names;
+  for (auto const& member : members) names += (names.empty() ? "" : ", ") + member.source->name();
+  return members.size() == 1 ? names : fmt::format("one of {}", names);
+}
+
+void Explainer::add_targets(Explanation& e) const {
+  auto const policies = delivery::policies_of(
+      e.domain, *route_, dispatcher_.settings_for(route_->site), dispatcher_.context().tls);
+  for (auto const& t : route_->targets) {
+    control::EndpointStatus target;
+    target.host = t.host;
+    target.address = t.address.to_string();
+    target.port = t.port;
+    target.tls = tls_words(policies.of(t.host).policy);
+    auto const* record =
+        site_ == nullptr ? nullptr : site_->health().find({t.host, t.address, t.port});
+    if (record != nullptr) {
+      target.failures = record->failures;
+      target.not_before = moment_to_come(record->not_before, clock_);
+      if (target.not_before) target.state = "backing_off";
+      if (record->last_failure) target.last_error = record->last_failure->text;
+    }
+    e.targets.push_back(std::move(target));
+  }
+}
+
+void Explainer::add_rate(Explanation& e, std::string const& scope, std::string option,
+                         site::RateLimit const& limit) const {
+  auto const now = clock_.now();
+  auto const next = limit.earliest(now);
+  auto const room = limit.room(now);
+  control::LimitUse use;
+  use.scope = scope;
+  use.option = std::move(option);
+  use.ceiling = room ? limit.rate().to_string() : "none";
+  use.use = next > now ? "used up" : room ? fmt::format("{} may pass now", *room) : "has room";
+  use.is_reached = next > now;
+  use.not_before = moment_to_come(next, clock_);
+  e.limits.push_back(std::move(use));
+}
+
+void Explainer::add_count(Explanation& e, std::string const& scope, std::string option,
+                          std::optional<std::uint64_t> most, std::uint64_t in_use) const {
+  e.limits.push_back({scope,
+                      std::move(option),
+                      most ? fmt::format("{}", *most) : "none",
+                      fmt::format("{}", in_use),
+                      most && in_use >= *most,
+                      {}});
+}
+
+void Explainer::add_limits(Explanation& e) const {
+  add_site_limits(e);
+  add_scope(e, probe_.levels.domain);
+  add_scope(e, probe_.levels.sender_domain);
+  add_scope(e, probe_.levels.tenant);
+  if (probe_.sources != nullptr)
+    for (auto const& member : probe_.sources->members()) {
+      add_scope(e, &member.source->scope);
+      add_warm_up(e, *member.source);
+    }
+  add_scope(e, probe_.levels.total);
+}
+
+void Explainer::add_site_limits(Explanation& e) const {
+  auto const& settings = dispatcher_.settings_for(route_->site);
+  auto const scope = "site " + route_->site;
+  add_count(e, scope, "max_connections", settings.max_connections,
+            site_ == nullptr ? 0 : site_->connections().open());
+  site::RateLimit const unused_rate(settings.rate);
+  site::RateLimit const unused_recipient_rate(settings.recipient_rate);
+  site::RateLimit const unused_connect_rate(settings.connect_rate);
+  add_rate(e, scope, "rate", site_ == nullptr ? unused_rate : site_->rate());
+  if (settings.recipient_rate.is_limited())
+    add_rate(e, scope, "recipient_rate",
+             site_ == nullptr ? unused_recipient_rate : site_->recipient_rate());
+  add_rate(e, scope, "connect_rate",
+           site_ == nullptr ? unused_connect_rate : site_->connect_rate());
+  add_count(e, scope, "max_waiting", settings.max_waiting,
+            site_ == nullptr ? 0 : site_->waiting().size());
+  e.limits.push_back({scope,
+                      "max_messages",
+                      fmt::format("{}", settings.max_messages),
+                      "per connection",
+                      false,
+                      {}});
+  e.limits.push_back({scope,
+                      "max_recipients",
+                      fmt::format("{}", settings.max_recipients),
+                      "per transaction",
+                      false,
+                      {}});
+  if (settings.max_connections_per_host == 0) return;
+  for (auto const& t : route_->targets)
+    add_count(e, fmt::format("endpoint {}[{}]:{}", t.host, t.address.to_string(), t.port),
+              "max_connections_per_host", settings.max_connections_per_host,
+              dispatcher_.scopes().open_to(t.address, t.port));
+}
+
+// What a level does not limit is left out; there would be too much of it.
+void Explainer::add_scope(Explanation& e, site::Scope const* scope) const {
+  if (scope == nullptr) return;
+  auto const title = scope->title();
+  if (scope->connections.most())
+    add_count(e, title, "max_connections", *scope->connections.most(), scope->connections.in_use());
+  auto add = [&](char const* option, site::RateLimit const& limit) {
+    if (limit.rate().is_limited()) add_rate(e, title, option, limit);
+  };
+  add("rate", scope->rate);
+  add("recipient_rate", scope->recipient_rate);
+  add("connect_rate", scope->connect_rate);
+  if (scope->max_recipients)
+    e.limits.push_back({title,
+                        "max_recipients",
+                        fmt::format("{}", *scope->max_recipients),
+                        "per transaction",
+                        false,
+                        {}});
+}
+
+void Explainer::add_warm_up(Explanation& e, site::Source const& source) const {
+  auto const today = site::today_of(clock_.wall(clock_.now()), clock_.now());
+  auto const most = source.warm_up.most(today.day);
+  if (!most) return;
+  auto const sent = source.warm_up.sent(route_->site, today.day);
+  control::LimitUse use;
+  use.scope = source.scope.title();
+  use.option = name_of(Limit::WarmUp);
+  use.ceiling = fmt::format("{} today", *most);
+  use.use = fmt::format("{}", sent);
+  use.is_reached = sent >= *most;
+  if (use.is_reached) use.not_before = moment_to_come(source.warm_up.next_room(today), clock_);
+  e.limits.push_back(std::move(use));
+}
+
+site::Wait Explainer::what_holds(Explanation& e) {
+  auto const now = clock_.now();
+  for (auto const* scope : {probe_.levels.domain, probe_.levels.tenant}) {
+    if (scope == nullptr || !scope->suspension || scope->suspension->until <= now) continue;
+    auto const title = scope->level() == site::Level::Domain ? scope->name() : scope->title();
+    e.reason = suspended(title, *scope->suspension, clock_).text;
+    return {scope->suspension->until, Limit::Suspended};
+  }
+  if (site_ == nullptr) return {};
+  // Of a pool's sources the one that may go first counts.
+  site::Wait first;
+  auto ask = [&](site::Source* source) {
+    probe_.source = source;
+    return site_->what_to_wait_for(probe_, now);
+  };
+  if (probe_.sources == nullptr || probe_.sources->members().empty()) {
+    first = ask(nullptr);
+  } else {
+    bool is_first = true;
+    for (auto const& member : probe_.sources->members()) {
+      auto const wait = ask(member.source);
+      if (is_first || wait.is_over() || (!first.is_over() && wait.not_before < first.not_before))
+        first = wait;
+      is_first = false;
+      if (wait.is_over()) break;
+    }
+  }
+  if (!first.is_over()) e.reason = site_->words_for(first, now);
+  return first;
+}
+
+void Explainer::judge(Explanation& e) {
+  auto const wait = what_holds(e);
+  if (dispatcher_.is_draining()) {
+    e.blocked_by = "draining";
+    e.would = "is answered 451 4.3.2: mailpool is draining (poolctl undrain)";
+    return;
+  }
+  if (!wait.is_over()) {
+    e.blocked_by = name_of(wait.limit);
+    e.not_before = moment_to_come(wait.not_before, clock_);
+    e.would = fmt::format("waits: {}", e.reason);
+    return;
+  }
+  auto const from =
+      probe_.source == nullptr ? std::string() : fmt::format(" from {}", probe_.source->name());
+  if (site_ != nullptr)
+    for (auto const& c : site_->connections().in(ConnectionState::Idle)) {
+      auto const& connection = static_cast<delivery::SmtpConnection const&>(*c);
+      if (connection.source() != probe_.source) continue;
+      e.would = fmt::format("goes at once on an idle connection to {}{}",
+                            connection.endpoint().to_string(), from);
+      return;
+    }
+  e.would = fmt::format("goes at once on a new connection to {}{}",
+                        e.targets.empty() ? route_->site : e.targets.front().host, from);
+}
+
+}  // namespace mailpool::manager

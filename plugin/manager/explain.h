@@ -1,0 +1,44 @@
+#pragma once
+// The way a recipient would take now: its site and why it is that one, its source, every limit with
+// its use, and what it would wait for.
+
+#include <memory>
+#include <string>
+
+#include "core/control/actions.h"
+#include "core/delivery/dispatcher.h"
+
+namespace mailpool::manager {
+
+class Explainer {
+ public:
+  Explainer(delivery::Dispatcher& dispatcher, delivery::Clock const& clock)
+      : dispatcher_(dispatcher), clock_(clock) {}
+
+  /// `domain` is the recipient's, `route` the way there.
+  [[nodiscard]] control::Explanation explain(control::Question const& question,
+                                             std::string const& domain,
+                                             std::shared_ptr<route::Route const> route);
+
+ private:
+  void add_targets(control::Explanation& e) const;
+  void add_limits(control::Explanation& e) const;
+  void add_site_limits(control::Explanation& e) const;
+  void add_scope(control::Explanation& e, site::Scope const* scope) const;
+  void add_warm_up(control::Explanation& e, site::Source const& source) const;
+  void add_rate(control::Explanation& e, std::string const& scope, std::string option,
+                site::RateLimit const& limit) const;
+  void add_count(control::Explanation& e, std::string const& scope, std::string option,
+                 std::optional<std::uint64_t> most, std::uint64_t in_use) const;
+  void judge(control::Explanation& e);
+  [[nodiscard]] site::Wait what_holds(control::Explanation& e);
+  [[nodiscard]] std::string source_text() const;
+
+  delivery::Dispatcher& dispatcher_;
+  delivery::Clock const& clock_;
+  std::shared_ptr<route::Route const> route_;
+  delivery::Site const* site_ = nullptr;  ///< null: not used yet
+  delivery::Transaction probe_;
+};
+
+}  // namespace mailpool::manager

@@ -1,0 +1,97 @@
+#include "manager/level_snapshots.h"
+
+#include <unordered_map>
+
+#include "manager/snapshots.h"
+
+namespace mailpool::manager {
+namespace {
+
+using delivery::Dispatcher;
+using delivery::SmtpConnection;
+
+struct Transactions {
+  std::uint64_t waiting = 0;
+  std::uint64_t in_flight = 0;
+};
+
+std::unordered_map<site::Scope const*, Transactions> count_by_tenant(Dispatcher const& dispatcher) {
+  std::unordered_map<site::Scope const*, Transactions> counts;
+  for (auto const& [name, site] : dispatcher.sites()) {
+    site->waiting().for_each([&](delivery::Transaction const& t) {
+      if (t.levels.tenant != nullptr) ++counts[t.levels.tenant].waiting;
+    });
+    for (auto const& c : site->connections().in(pool::ConnectionState::Busy)) {
+      auto const* t = static_cast<SmtpConnection const&>(*c).transaction();
+      if (t != nullptr && t->levels.tenant != nullptr) ++counts[t->levels.tenant].in_flight;
+    }
+  }
+  return counts;
+}
+
+template <class Status>
+void add_wait(Status& s, site::Wait const& wait, delivery::Clock const& clock) {
+  if (wait.is_over()) return;
+  s.blocked_by = name_of(wait.limit);
+  s.not_before = moment_to_come(wait.not_before, clock);
+}
+
+}  // namespace
+
+std::vector<control::TenantStatus> tenants_of(Dispatcher const& dispatcher,
+                                              delivery::Clock const& clock) {
+  auto const now = clock.now();
+  auto const counts = count_by_tenant(dispatcher);
+  std::vector<control::TenantStatus> rows;
+  for (auto const& [name, tenant] : dispatcher.scopes().tenants()) {
+    auto const& scope = tenant->scope;
+    bool const is_suspended = scope.suspension && scope.suspension->until > now;
+    if (!tenant->is_configured && !is_suspended) continue;
+    control::TenantStatus s;
+    s.tenant = name;
+    s.priority = tenant->priority;
+    if (auto const it = counts.find(&scope); it != counts.end()) {
+      s.waiting = it->second.waiting;
+      s.in_flight = it->second.in_flight;
+    }
+    s.delivered = tenant->delivered;
+    s.deferred = tenant->deferred;
+    s.refused = tenant->refused;
+    s.max_connections = scope.connections.most();
+    s.rate = scope.rate.rate().to_string();
+    if (is_suspended) {
+      s.state = name_of(site::SiteState::Suspended);
+      add_wait(s, {scope.suspension->until, site::Limit::Suspended}, clock);
+      s.reason = scope.suspension->reason;
+    } else if (auto const wait = scope.may_begin(1, now); !wait.is_over()) {
+      s.state = name_of(site::SiteState::Limited);
+      add_wait(s, wait, clock);
+      s.reason = scope.words_for(wait.limit);
+    }
+    rows.push_back(std::move(s));
+  }
+  return rows;
+}
+
+std::vector<control::SourceStatus> sources_of(Dispatcher const& dispatcher,
+                                              delivery::Clock const& clock) {
+  auto const now = clock.now();
+  std::vector<control::SourceStatus> rows;
+  for (auto const& [name, source] : dispatcher.scopes().sources()) {
+    auto const& scope = source->scope;
+    control::SourceStatus s;
+    s.source = name;
+    for (auto const& address : source->addresses())
+      s.address += (s.address.empty() ? "" : " ") + address.to_string();
+    s.ehlo_name = source->ehlo_name();
+    s.connections = scope.connections.in_use();
+    s.max_connections = scope.connections.most();
+    s.rate = scope.rate.rate().to_string();
+    s.warm_up = source->warm_up.most(site::today_of(clock.wall(now), now).day);
+    add_wait(s, later_of(scope.may_begin(1, now), scope.may_open(now)), clock);
+    rows.push_back(std::move(s));
+  }
+  return rows;
+}
+
+}  // namespace mailpool::manager

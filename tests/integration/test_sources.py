@@ -1,0 +1,206 @@
+"""Where mail is sent from, and whose it is: sources, pools and tenants, as servers and poolctl see them."""
+
+import re
+import socketserver
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import pytest
+
+from lab.mailpool import Mailpoold
+from lab.messages import message
+from lab.process import Lab, wait_until
+
+DONE, REFUSED = 0, 1
+DAY = re.compile(r"warm_up reached \(1 messages today\), next in ")
+
+
+@dataclass
+class Seen:
+    """One message as a server got it."""
+
+    client: str
+    ehlo: str
+    sender: str
+    size: int
+    content: bytes
+
+
+@dataclass
+class Witness:
+    """A server on the loopback that remembers who sent what."""
+
+    address: str = ""
+    seen: list[Seen] = field(default_factory=list)
+
+    def clients(self) -> list[str]:
+        return [each.client for each in self.seen]
+
+
+class Conversation(socketserver.StreamRequestHandler):
+    def say(self, text: str) -> None:
+        self.wfile.write(text.encode() + b"\r\n")
+
+    def handle(self) -> None:
+        self.say("220 witness ESMTP")
+        ehlo = sender = ""
+        announced = 0
+        for line in iter(self.rfile.readline, b""):
+            word, _, rest = line.decode().strip().partition(" ")
+            match word.upper():
+                case "EHLO":
+                    ehlo = rest
+                    self.say("250-witness\r\n250-SIZE\r\n250-8BITMIME\r\n250 PIPELINING")
+                case "MAIL":
+                    sender = rest.partition("<")[2].partition(">")[0]
+                    size = re.search(r"SIZE=(\d+)", rest)
+                    announced = int(size[1]) if size else 0
+                    self.say("250 ok")
+                case "DATA":
+                    self.say("354 go on")
+                    lines = list(iter(self.rfile.readline, b".\r\n"))
+                    self.server.witness.seen.append(
+                        Seen(self.client_address[0], ehlo, sender, announced, b"".join(lines)))
+                    self.say("250 2.0.0 kept")
+                case "QUIT":
+                    self.say("221 bye")
+                    return
+                case _:
+                    self.say("250 ok")
+
+
+class Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+    witness: Witness
+
+
+@pytest.fixture
+def witness() -> Iterator[Witness]:
+    with Server(("127.0.0.1", 0), Conversation) as server:
+        server.witness = Witness(f"127.0.0.1:{server.server_address[1]}")
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.witness
+        server.shutdown()
+
+
+def start(lab: Lab, witness: Witness, **settings) -> Mailpoold:
+    return Mailpoold(lab, {"route": {"*": [witness.address]}, **settings}).start()
+
+
+def send(manager: Mailpoold, sender: str = "a@acme.example", to: str = "u@example.org",
+         content: bytes = b"x\r\n", header: bytes = b""):
+    with manager.lmtp() as client:
+        return client.deliver(sender, [to], header + message(content))[0]
+
+
+def test_mail_leaves_from_its_source_under_its_name(lab: Lab, witness: Witness):
+    manager = start(lab, witness, source={"west": {"address": "127.0.0.2", "ehlo_name": "west.example.com"}},
+                    smtp={"source": "west"})
+    assert send(manager).code == 250
+    assert (witness.seen[0].client, witness.seen[0].ehlo) == ("127.0.0.2", "west.example.com")
+    row = manager.poolctl.json("connections")["connections"][0]
+    assert row["source"] == "west[127.0.0.2]"
+    source = manager.status()["sources"][0]
+    assert (source["source"], source["address"], source["connections"]) == ("west", "127.0.0.2", 1)
+    assert "source=west" in manager.log()
+
+
+def test_the_most_particular_source_wins_and_connections_are_not_mixed(lab: Lab, witness: Witness):
+    manager = start(lab, witness,
+                    source={"w": {"address": ["127.0.0.2"]}, "x": {"address": ["127.0.0.3"]}, "y": {"address": ["127.0.0.4"]}},
+                    smtp={"source": "w"}, sender_domain={"plain.example": {"source": "x"}},
+                    tenant={"acme": {"sender_domains": ["acme.example"], "source": "y"}})
+    for sender in ("a@else.example", "a@plain.example", "a@acme.example", "a@else.example"):
+        assert send(manager, sender).code == 250
+    assert witness.clients() == ["127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.2"]
+    assert manager.totals()["connections_opened"] == 3
+
+
+def test_a_pool_divides_by_weight(lab: Lab, witness: Witness):
+    manager = start(lab, witness, source={"w": {"address": "127.0.0.2"}, "x": {"address": "127.0.0.3"}},
+                    pool={"both": {"sources": {"w": 3, "x": 1}}}, smtp={"source": "both"})
+    for _ in range(8):
+        assert send(manager).code == 250
+    assert witness.clients().count("127.0.0.2") == 6
+    assert witness.clients().count("127.0.0.3") == 2
+
+
+def test_an_address_that_is_not_ours_is_named(lab: Lab, witness: Witness):
+    manager = start(lab, witness, source={"far": {"address": "192.0.2.77"}}, smtp={"source": "far"})
+    reply = send(manager)
+    assert reply.code == 451
+    assert "cannot send from 192.0.2.77" in reply.text
+    assert "[source.far] address: 192.0.2.77 is not an address of this machine" in manager.log()
+
+
+def test_a_warm_up_is_kept_over_a_restart(lab: Lab, witness: Witness):
+    today = datetime.now(UTC).strftime("%Y-%m-%d")
+    manager = start(lab, witness, source={"new": {"address": "127.0.0.2", "warm_up": {"start": today, "plan": [1, 1]}}},
+                    smtp={"source": "new"}, lmtp={"max_wait": "100ms"})
+    assert send(manager).code == 250
+    reply = send(manager)
+    assert (reply.code, reply.enhanced) == (451, "4.7.1") and DAY.search(reply.text), reply
+    manager.process.stop(timeout=8)
+    manager.start()
+    assert DAY.search(send(manager).text)
+    explained = manager.poolctl.json("explain", "u@example.org")
+    assert (explained["source"], explained["blocked_by"]) == ("new", "warm_up")
+    assert {"scope": "source new", "option": "warm_up", "ceiling": "1 today", "use": "1"}.items() <= next(
+        limit for limit in explained["limits"] if limit["option"] == "warm_up").items()
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_no_copy_of_a_tenants_headers_leaves_and_size_says_what_is_sent(lab: Lab, witness: Witness, large: bool):
+    manager = start(lab, witness, lmtp={"trust_unsigned_tenant": True, "spill_above": "16KiB"})
+    header = (b"X-Mailpool-Tenant: acme\r\nx-mailpool-seal: v=1;\r\n\tfolded=yes\r\nX-Other: stays\r\n"
+              b"X-MAILPOOL-TENANT : second\r\n")
+    assert send(manager, content=b"line\r\n" * (20_000 if large else 1), header=header).code == 250
+    seen = witness.seen[0]
+    assert b"mailpool-tenant" not in seen.content.lower() and b"seal" not in seen.content.lower()
+    assert b"folded" not in seen.content and b"second" not in seen.content
+    assert b"X-Other: stays\r\n" in seen.content
+    assert seen.size == len(seen.content)
+    assert "tenant=acme" in manager.log()
+
+
+def test_a_tenants_limit_is_named_and_holds_nobody_else(lab: Lab, witness: Witness):
+    manager = start(lab, witness, lmtp={"max_wait": "100ms"},
+                    tenant={"acme": {"sender_domains": ["acme.example"], "rate": "1/h", "priority": 50}})
+    assert send(manager).code == 250
+    reply = send(manager, to="u@elsewhere.example")
+    assert (reply.code, reply.enhanced) == (451, "4.7.1")
+    assert re.search(r"tenant acme: rate reached \(1/h\), next in 59m", reply.text)
+    assert send(manager, "b@other.example").code == 250
+    row = manager.status()["tenants"][0]
+    assert (row["tenant"], row["state"], row["priority"], row["delivered"], row["deferred"]) == ("acme", "limited", 50, 1, 1)
+    explained = manager.poolctl.json("explain", "u@example.org", "--from", "a@acme.example")
+    assert (explained["tenant"], explained["blocked_by"]) == ("acme", "rate")
+    assert "tenant acme: rate reached (1/h)" in explained["would"]
+    assert manager.poolctl.json("explain", "u@example.org")["blocked_by"] is None
+
+
+def test_a_tenant_is_suspended_and_resumed_by_hand(lab: Lab, witness: Witness):
+    manager = start(lab, witness, tenant={"acme": {"sender_domains": ["acme.example"]}})
+    assert manager.poolctl("suspend", "--tenant", "acme", "--for", "1h", "--reason", "unpaid").returncode == DONE
+    reply = send(manager)
+    assert reply.code == 451 and re.search("tenant acme: suspended until .*: unpaid", reply.text)
+    assert send(manager, "b@other.example").code == 250
+    shown = manager.status()
+    assert shown["suspensions"][0]["is_tenant"] and shown["tenants"][0]["state"] == "suspended"
+    manager.process.stop(timeout=8)
+    manager.start()
+    assert send(manager).code == 451, "it survives a restart"
+    assert manager.poolctl("resume", "--tenant", "acme").returncode == DONE
+    assert send(manager).code == 250
+    assert manager.poolctl("resume", "--tenant", "acme").returncode == REFUSED
+
+
+def test_the_total_of_connections_is_kept(lab: Lab, witness: Witness):
+    manager = start(lab, witness, total={"max_connections": 1},
+                    site={"one": {"domains": ["one.example"]}, "two": {"domains": ["two.example"]}})
+    for domain in ("one", "two", "one"):
+        assert send(manager, to=f"u@{domain}.example").code == 250
+        wait_until(lambda: manager.totals()["connections_open"] == 1, 5, "one connection is open")
