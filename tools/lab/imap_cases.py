@@ -280,6 +280,7 @@ def t14_a_server_that_said_bye_is_not_used(front: Front, user: str) -> str | Non
 def t15_a_connection_that_does_not_answer_is_not_lent(front: Front, user: str) -> str | None:
     front.login(user).logout()
     front.settle()
+    time.sleep(0.3)  # what was heard of a moment ago needs no proof
     hung = [pid for pid in front.server.processes() if command_of(pid) == "imap"]
     for pid in hung:
         quietly_kill(pid, signal.SIGSTOP)
