@@ -140,7 +140,7 @@ CommandRow test_reply_command() {
   return {
       "test-reply",
       "REPLY --site NAME",
-      "which rule a server's reply would meet, and what it would do",
+      "which rule a server's reply would meet",
       {"--site", "--domain", "--at", "--config"},
       [](CLI::App& app) -> Handler {
         auto options = std::make_shared<Options>();
