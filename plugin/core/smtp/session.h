@@ -107,7 +107,7 @@ struct Closed {
   bool try_plain = false;  ///< an opportunistic handshake failed: a fresh connection without
                            ///< STARTTLS to the same host is allowed
   std::optional<Remark>
-      remark;                   ///< the server's last words, where it refused or ended it with some
+      remark;  ///< the server's last words, where it refused or ended it with some
   TlsTrouble tls_trouble = TlsTrouble::None;
   bool is_lost = false;         ///< EOF or reset between transactions, without a word
   bool login_refused = false;   ///< the login itself, for good: the setup failure says how
