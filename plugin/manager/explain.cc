@@ -125,8 +125,12 @@ void Explainer::add_limits(Explanation& e) const {
 void Explainer::add_site_limits(Explanation& e) const {
   auto const& settings = dispatcher_.settings_for(route_->site);
   auto const scope = "site " + route_->site;
-  add_count(e, scope, "max_connections", settings.max_connections,
+  auto const allowed =
+      site_ == nullptr ? settings.max_connections : site_->reactions().max_connections();
+  add_count(e, scope, "max_connections", allowed,
             site_ == nullptr ? 0 : site_->connections().open());
+  if (allowed < settings.max_connections)
+    e.limits.back().ceiling = fmt::format("{}, allowed now {}", settings.max_connections, allowed);
   site::RateLimit const unused_rate(settings.rate);
   site::RateLimit const unused_recipient_rate(settings.recipient_rate);
   site::RateLimit const unused_connect_rate(settings.connect_rate);

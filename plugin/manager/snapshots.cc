@@ -125,6 +125,16 @@ control::Counts counts_of(site::OutcomeCounts const& counts) {
 
 }  // namespace
 
+std::optional<control::AllowanceStatus> allowance_of(Site const& site) {
+  auto const& reactions = site.reactions();
+  auto why = reactions.why_lowered();
+  if (reactions.max_messages() < site.settings().max_messages && why.empty())
+    why = "learned from how the server's connections end";
+  if (why.empty()) return std::nullopt;
+  return control::AllowanceStatus{reactions.rate().to_string(), reactions.max_connections(),
+                                  reactions.max_messages(), std::move(why)};
+}
+
 control::SiteStatus status_of(Site const& site, Clock const& clock, bool in_full) {
   auto const now = clock.now();
   auto const& counters = site.counters();
@@ -158,6 +168,7 @@ control::SiteStatus status_of(Site const& site, Clock const& clock, bool in_full
   s.tls = name_of(site.settings().tls);
   s.rate = site.settings().rate.to_string();
   s.connect_rate = site.settings().connect_rate.to_string();
+  s.allowed_now = allowance_of(site);
   add_wait(s, site, clock);
   s.last_reply = site.last_reply();
   s.last_error = site.last_error();

@@ -99,6 +99,10 @@ void show(Sheet& sheet, control::SiteStatus const& s) {
                          reuse_ratio(s.opened, s.reused), s.opened, s.reused, s.max_messages));
   sheet.line("rate", limit_text(s.rate));
   sheet.line("connect_rate", limit_text(s.connect_rate));
+  if (auto const& a = s.allowed_now)
+    sheet.line("allowed now",
+               fmt::format("rate {}, {} connections, {} messages each: {}", limit_text(a->rate),
+                           a->max_connections, a->max_messages, a->why));
   sheet.line("tls", s.tls);
   for (auto const& e : s.endpoints)
     if (!e.tls.empty()) sheet.line("tls", e.host + ": " + e.tls);

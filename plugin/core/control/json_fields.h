@@ -62,6 +62,14 @@ void fields(V& v, S& s) {
   v.field("tls", s.tls);
 }
 
+template <class V, Of<AllowanceStatus> S>
+void fields(V& v, S& s) {
+  v.field("rate", s.rate);
+  v.field("max_connections", s.max_connections);
+  v.field("max_messages", s.max_messages);
+  v.field("why", s.why);
+}
+
 template <class V, Of<SiteStatus> S>
 void fields(V& v, S& s) {
   v.field("site", s.site);
@@ -91,6 +99,7 @@ void fields(V& v, S& s) {
   v.field("max_waiting", s.max_waiting);
   v.field("tls", s.tls);
   v.field("connect_rate", s.connect_rate);
+  v.field("allowed_now", s.allowed_now);
   v.field("reason", s.reason);
   v.field("last_error", s.last_error);
   v.field("closes", s.closes);

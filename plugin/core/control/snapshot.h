@@ -64,6 +64,15 @@ struct EndpointStatus {
   std::optional<std::uint32_t> max_messages;
 };
 
+/// What a site is given of its limits for the time being: after throttling replies, by a rule, or
+/// below a learned cap.
+struct AllowanceStatus {
+  std::string rate;  ///< "" for none
+  std::uint32_t max_connections = 0;
+  std::uint32_t max_messages = 0;
+  std::string why;
+};
+
 struct SiteStatus {
   std::string site;
   std::string state = "open";
@@ -90,6 +99,7 @@ struct SiteStatus {
   std::string tls;  ///< the level that the option asks for
   std::string rate;
   std::string connect_rate;
+  std::optional<AllowanceStatus> allowed_now = {};  ///< where it is less than configured
   /// The option that something waits for, or suspended, backing_off.
   std::optional<std::string> blocked_by;
   std::optional<Moment> not_before;  ///< when the next one may go, where known

@@ -27,6 +27,7 @@ ManagerStatus busy_manager() {
   site.connections = {1, 2, 3, 4, 5};
   site.max_connections = 5;
   site.rate = "100/s";
+  site.allowed_now = AllowanceStatus{"50/s", 2, 20, "adaptive: 421 4.7.28 unusual rate"};
   site.blocked_by = "rate";
   site.not_before = Moment{2500ms, noon + 2500ms};
   site.last_reply = "250 2.0.0 OK";
@@ -70,6 +71,8 @@ BOOST_AUTO_TEST_CASE(status_keeps_the_keys_that_scripts_rely_on) {
   BOOST_TEST(shown["uptime"].get<double>() == 12.3);
   auto const& site = shown["sites"][0];
   BOOST_TEST(site["blocked_by"] == "rate");
+  BOOST_TEST(site["allowed_now"]["rate"] == "50/s");
+  BOOST_TEST(site["allowed_now"]["why"] == "adaptive: 421 4.7.28 unusual rate");
   BOOST_TEST(site["not_before"] == "2026-11-21T12:00:02Z");
   BOOST_TEST(site["not_before_in"].get<double>() == 2.5);
   BOOST_TEST(site["connections"]["busy"] == 3);
