@@ -92,8 +92,9 @@ def test_a_handshake_that_fails_is_followed_by_plain_text_only_where_that_is_all
 def test_f27_an_end_within_the_body_loses_nothing(line: Callable[..., Line], end: str, number: int, flags: tuple[str, ...]):
     way = line(f"body message={number} nth=1 at=2000 -> {end}", *flags, chunking=False)
     codes = [way.deliver("encrypt.test", b"x" * 60 + b"\r\n")[0] for _ in range(number - 1)]
-    codes.append(way.deliver("encrypt.test", (b"x" * 60 + b"\r\n") * 20_000)[0])
-    # A reused connection may have died before: the message goes once more on a fresh one. A fresh one's end is the answer.
+    codes.append(way.deliver("encrypt.test", (b"x" * 60 + b"\r\n") * 250_000)[0])
+    # The body is larger than all buffers on its way, so that the end comes within it. A reused connection may have died
+    # before: the message goes once more on a fresh one. A fresh one's end is the answer.
     assert codes == ([250, 250] if number == 2 else [451]), way.server.transcript()
     assert len(way.server.accepted()) == codes.count(250)
     assert way.server.client_violations() == {}

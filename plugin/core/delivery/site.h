@@ -188,6 +188,7 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   void close_excess(TimePoint now);
   void close_surplus(TimePoint now);
   [[nodiscard]] TimePoint next_surplus(TimePoint now) const;
+  [[nodiscard]] TimePoint surplus_from(pool::Connection const& idle) const;
   [[nodiscard]] route::Target const* quicker_of(std::vector<route::Target const*> const& equal,
                                                 TimePoint now) const;
 

@@ -125,19 +125,27 @@ void Site::close_excess(TimePoint now) {
     close(static_cast<SmtpConnection&>(*idle.back()), "max_connections", now);
 }
 
-// No more idle connections than the recent traffic had a use for. The oldest go first.
+// No more idle connections than the recent traffic had a use for. The oldest go first; what was in
+// use lately is part of that traffic, whichever host, source or login it is for.
 void Site::close_surplus(TimePoint now) {
   auto const& idle = pool_.in(ConnectionState::Idle);
   auto const busy = pool_.count(ConnectionState::Busy);
   auto const justified = std::max<std::size_t>(peak_.most(now), 1);
   auto const spare = justified > busy ? justified - busy : 0;
-  while (idle.size() > std::max<std::size_t>(spare, settings_.min_idle))
+  while (idle.size() > std::max<std::size_t>(spare, settings_.min_idle) &&
+         surplus_from(*idle.back()) <= now)
     close(static_cast<SmtpConnection&>(*idle.back()), "surplus", now);
 }
 
 TimePoint Site::next_surplus(TimePoint now) const {
-  auto const idle = pool_.count(ConnectionState::Idle);
-  return idle > std::max<std::size_t>(settings_.min_idle, 1) ? peak_.next_change(now) : never;
+  auto const& idle = pool_.in(ConnectionState::Idle);
+  if (idle.size() <= std::max<std::size_t>(settings_.min_idle, 1)) return never;
+  auto const from = surplus_from(*idle.back());
+  return from > now ? from : peak_.next_change(now);
+}
+
+TimePoint Site::surplus_from(pool::Connection const& idle) const {
+  return after(idle.idle_since(), settings_.idle_timeout / 2);
 }
 
 // Among hosts that are as good as `first` to the route, connections go to the quicker ones more
