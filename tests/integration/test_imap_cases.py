@@ -7,7 +7,7 @@ import pytest
 
 from lab.certificates import Authority, Certificate
 from lab.dovecot import Dovecot
-from lab.imap_cases import CASES, Front, sentence, users
+from lab.imap_cases import CASES, PROFILE_OF, PROFILES, Front, sentence, users
 from lab.imap_pool import ImapPool
 from lab.process import Lab
 
@@ -27,15 +27,12 @@ def server(module_lab: Lab, imap_certificate: Certificate) -> Dovecot:
 @pytest.fixture(scope="module")
 def pool(module_lab: Lab, server: Dovecot, authority: Authority) -> ImapPool:
     return ImapPool(module_lab, f"127.0.0.1:{server.port}", authority.certificate, pool_size=4, checkout_timeout="8s",
-                    profiles={"short": {"reauth_interval": "1s"}, "checked": {"check_after": "0s", "check_timeout": "1s"}})
-
-
-PROFILES = {"T8": "short", "T15": "checked"}
+                    profiles=PROFILES)
 
 
 @pytest.mark.parametrize("number", sorted(CASES, key=lambda number: int(number[1:])))
 def test_case(number: str, pool: ImapPool, server: Dovecot):
-    user, profile = number.lower(), PROFILES.get(number, "bounces")
+    user, profile = number.lower(), PROFILE_OF.get(number, "bounces")
 
     def settle() -> None:
         pool.wait_for(user, profile, active=0, resetting=0, waiting=0)

@@ -308,3 +308,6 @@ def users() -> dict[str, str]:
     """One for each case, so that none finds another's connections."""
     return {name.lower(): f"secret-of-{name.lower()}" for name in CASES}
 
+# Profiles that cases need beside the ordinary one, and which needs which.
+PROFILES = {"short": {"reauth_interval": "1s"}, "checked": {"check_after": "0s", "check_timeout": "1s"}}
+PROFILE_OF = {"T8": "short", "T15": "checked"}
