@@ -6,39 +6,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import imap_scenarios
 import milter_scenarios
 import sendmail_scenarios
+import tls_scenarios
+from common import Scenarios, cpu_us, idle_connections, load, manager, say
 from lab.fakemx import Fakemx
-from lab.mailpool import Mailpoold, Value, program
+from lab.mailpool import program
 from lab.process import Lab, Program, free_port, wait_until
 from lab.providers import Town
-
-TICK = 1e6 / 100  # microseconds in a tick of /proc/PID/stat
-
-
-def cpu_us(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) * TICK
-
-
-def say(figure: str, value: str, floor: str) -> None:
-    print(f"  {figure:<66} {value:>12}   {floor}", flush=True)
-
-
-def manager(lab: Lab, target: str, smtp: dict[str, Value], **more: Value) -> Mailpoold:
-    settings: dict[str, Value] = {"smtp": smtp, "route": {"*": [target]}, "log": {"to": "/dev/null", "level": "info"},
-                                  "lmtp": {"max_connections": 2000}}
-    return Mailpoold(lab, {**settings, **more}).start()
-
-
-def load(to: str, *arguments: str, lmtp: bool = True) -> dict:
-    argv = [str(program("mailpool-load")), "--to", to, *(["--lmtp"] if lmtp else []), *arguments]
-    return json.loads(subprocess.run(argv, check=True, capture_output=True, text=True).stdout)
-
 
 def smtp_source(target: str, *arguments: str) -> float:
     began = time.monotonic()
@@ -90,18 +68,9 @@ def warm(lab: Lab) -> None:
 
 def memory(lab: Lab) -> None:
     """Resident memory: idle, with 1,000 idle connections, over 200,000 messages."""
-    for kind, script, floor in (("plain", "\nset without STARTTLS", "at most 16 KiB"), ("TLS", "", "at most 32 KiB")):
-        mx = Fakemx(lab, "end -> delay 3s" + script)
-        pool = manager(lab, mx.address, {"max_connections": 1000, "max_waiting": 5000, "idle_timeout": "10m", "max_lifetime": "1h"})
-        idle = pool.resident_kib()
-        if kind == "plain":
-            say("idle manager, resident", f"{idle / 1024:.1f} MiB", "at most 25 MiB")
-        load(str(pool.lmtp_socket), "--messages", "1000", "--sessions", "1000", "--size", "512")
-        time.sleep(4)
-        connections = pool.totals()["connections_open"]
-        each = (pool.resident_kib() - idle) / max(connections, 1)
-        say(f"{connections} idle {kind} connections, each", f"{each:.1f} KiB", floor)
-        pool.process.stop()
+    idle = idle_connections(lab, "plain", "\nset without STARTTLS", "at most 16 KiB")
+    say("idle manager, resident", f"{idle / 1024:.1f} MiB", "at most 25 MiB")
+    idle_connections(lab, "TLS", "", "at most 32 KiB")
 
     mx = Fakemx(lab)
     pool = manager(lab, mx.address, {"max_connections": 20, "max_messages": 1000})
@@ -179,17 +148,16 @@ def decide(_: Lab) -> None:
         say(f"one decision, {int(sites):,} sites", f"{each} ns", "under 1000 ns")
 
 
-SCENARIOS: dict[str, Callable[[Lab], None]] = {"relay": relay, "round_trips": round_trips, "warm": warm, "memory": memory,
-                                               "domains": domains, "hanging": hanging, "providers": providers, "decide": decide,
-                                               **imap_scenarios.SCENARIOS, **milter_scenarios.SCENARIOS,
-                                               **sendmail_scenarios.SCENARIOS}
+SCENARIOS: Scenarios = {
+    **{scenario.__name__: scenario for scenario in (relay, round_trips, warm, memory, domains, hanging, providers, decide)},
+    **imap_scenarios.SCENARIOS, **milter_scenarios.SCENARIOS, **sendmail_scenarios.SCENARIOS, **tls_scenarios.SCENARIOS}
 
 
 def main() -> int:
     wanted = sys.argv[1:]
     if "--list" in wanted:
         for name, scenario in SCENARIOS.items():
-            print(f"{name:<12} {scenario.__doc__}")
+            print(f"{name:<13} {scenario.__doc__}")
         return 0
     if unknown := [name for name in wanted if name not in SCENARIOS]:
         print(f"tools/bench/run: no scenario is called {', '.join(unknown)}; --list names them", file=sys.stderr)

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
+from common import Scenarios, percentile, say
 from lab.certificates import Authority
 from lab.dovecot import Dovecot
 from lab.fakeimap import BlackHole, FakeImap
@@ -27,15 +28,6 @@ from lab.process import Lab, LabError, wait_until
 USER, PASSWORD = "anna", "anna-secret"
 QUIET: dict[str, Value] = {"log": {"to": "/dev/null", "level": "warning"}}
 Connect = Callable[[], socket.socket]
-
-
-def say(figure: str, value: str, floor: str) -> None:
-    print(f"  {figure:<74} {value:>14}   {floor}", flush=True)
-
-
-def percentile(times: list[float], percent: float) -> float:
-    ordered = sorted(times)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
 
 
 def milliseconds(times: list[float]) -> str:
@@ -404,6 +396,6 @@ def imap_cases(lab: Lab) -> None:
         print(f"  {number:<4} {sentence(CASES[number]):<55} mailpoold: {words[0]:<8} imapproxy: {words[1]}", flush=True)
 
 
-SCENARIOS: dict[str, Callable[[Lab], None]] = {
+SCENARIOS: Scenarios = {
     scenario.__name__: scenario
     for scenario in (imap_login, imap_job, imap_parallel, imap_bulk, imap_spike, imap_hole, imap_cases)}

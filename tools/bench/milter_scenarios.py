@@ -5,8 +5,8 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable
 
+from common import Scenarios, say
 from lab.mailpool import Mailpoold
 from lab.milter import Milter
 from lab.postfix import Postfix
@@ -17,10 +17,6 @@ DOMAINS = 20
 RATE = 400  # recipients per second, over all sessions
 ROUNDS = 4
 SECONDS_A_ROUND = 4.0
-
-
-def say(figure: str, value: str, floor: str) -> None:
-    print(f"  {figure:<66} {value:>12}   {floor}", flush=True)
 
 
 class Sessions:
@@ -155,4 +151,4 @@ def milter(lab: Lab) -> None:
     memory(lab)
 
 
-SCENARIOS: dict[str, Callable[[Lab], None]] = {"milter": milter}
+SCENARIOS: Scenarios = {"milter": milter}

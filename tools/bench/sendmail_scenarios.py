@@ -4,9 +4,9 @@ import contextlib
 import random
 import smtplib
 import time
-from collections.abc import Callable
 from pathlib import Path
 
+from common import Scenarios, say
 from lab.certificates import Authority
 from lab.dns import Dns
 from lab.fakemx import Fakemx
@@ -19,10 +19,6 @@ RUNNERS = 20
 MESSAGES = 1000
 DOMAINS = tuple(f"bench{number}.example.org" for number in range(10))
 QUEUE_ONLY = "define(`confDELIVERY_MODE', `q')dnl\n"
-
-
-def say(figure: str, value: str, floor: str) -> None:
-    print(f"  {figure:<66} {value:>12}   {floor}", flush=True)
 
 
 def fill(sendmail: Sendmail, count: int) -> None:
@@ -70,4 +66,4 @@ def sendmail(_: Lab) -> None:
             "at least 5")
 
 
-SCENARIOS: dict[str, Callable[[Lab], None]] = {"sendmail": sendmail}
+SCENARIOS: Scenarios = {"sendmail": sendmail}
