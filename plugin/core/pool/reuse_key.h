@@ -14,7 +14,7 @@
 
 namespace mailpool::pool {
 
-enum class Protocol : std::uint8_t { Smtp, Lmtp, Imap };
+enum class Protocol : std::uint8_t { Smtp, Imap };
 enum class WireTls : std::uint8_t { None, StartTls, Implicit };
 
 struct Credential {
@@ -29,11 +29,10 @@ struct ReuseKey {
   std::string mx_host;  ///< the name that was connected to, lower case
   IpAddress address;    ///< with its IPv6 scope id
   IpAddress source;     ///< local address; 0.0.0.0: chosen by the kernel
-  std::string device;   ///< bound interface or proxy
   std::string ehlo_name;
   Credential credential;
-  std::string client_certificate;  ///< digest of certificate and key
-  std::string tls_settings;        ///< digest of minimum version, ciphers, SNI, trust store
+  std::string client_certificate;  ///< digest of certificate, chain and key; "": none is shown
+  std::string tls_settings;        ///< digest of minimum version, ciphers, SNI, authorities
   std::uint16_t port = 0;
   Protocol protocol = Protocol::Smtp;
   WireTls tls = WireTls::None;

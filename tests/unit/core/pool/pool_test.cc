@@ -110,45 +110,4 @@ BOOST_AUTO_TEST_CASE(max_messages_ends_a_connection_after_the_last_one) {
   BOOST_TEST(pool.reason_to_close(c, {60s, 2, 0}, start) == "max_messages");
 }
 
-BOOST_AUTO_TEST_CASE(keys_differ_if_any_field_differs) {
-  ReuseKey const key{"mx.example.com",
-                     *IpAddress::parse("192.0.2.1"),
-                     {},
-                     "",
-                     "mail.example.org",
-                     {},
-                     "",
-                     "",
-                     25,
-                     Protocol::Smtp,
-                     WireTls::StartTls,
-                     false};
-  // A field that is added to the key without a row here fails this assertion.
-  static_assert(sizeof(ReuseKey) == 6 * sizeof(std::string) + sizeof(Credential) +
-                                        2 * sizeof(IpAddress) + 8 - sizeof(std::string));
-  std::vector<ReuseKey> others(14, key);
-  others[0].mx_host = "mx2.example.com";
-  others[1].address = *IpAddress::parse("192.0.2.2");
-  others[2].address = IpAddress::v6({0xfe, 0x80}, 1);
-  others[3].source = *IpAddress::parse("192.0.2.9");
-  others[4].device = "eth1";
-  others[5].ehlo_name = "other.example.org";
-  others[6].credential.mechanism = "PLAIN";
-  others[7].credential.user = "u";
-  others[8].credential.sender_domain = "example.net";
-  others[9].credential.version = 1;
-  others[10].client_certificate = "digest";
-  others[11].tls_settings = "digest";
-  others[12].port = 26;
-  others[13].protocol = Protocol::Lmtp;
-  others.push_back(key);
-  others.back().tls = WireTls::None;
-  others.push_back(key);
-  others.back().tls_required_no = true;
-  for (std::size_t i = 0; i < others.size(); ++i) BOOST_TEST((others[i] != key), "field " << i);
-  auto scope = others[2];
-  scope.address = IpAddress::v6({0xfe, 0x80}, 2);
-  BOOST_TEST((scope != others[2]), "IPv6 scope id");
-}
-
 BOOST_AUTO_TEST_SUITE_END()
