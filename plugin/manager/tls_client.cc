@@ -7,8 +7,10 @@
 #include <algorithm>
 #include <filesystem>
 #include <system_error>
+#include <tuple>
 
 #include "core/base/text.h"
+#include "manager/tls_files.h"
 
 namespace mailpool::manager {
 namespace {
@@ -46,30 +48,49 @@ class TlsClient::Maker {
   Maker(TlsClient& client, std::vector<std::string>& mistakes, std::vector<std::string>& warnings)
       : client_(client), mistakes_(mistakes), warnings_(warnings) {}
 
-  void add(TlsSettings const& settings, std::string const& where) {
-    auto const digest = tls::digest_of(settings);
-    if (client_.contexts_.contains(digest)) return;
-    Context context(SSL_CTX_new(TLS_client_method()));
-    if (!context) return complain(where, "OpenSSL");
-    set_modes(context.get(), settings);
-    set_ciphers(context.get(), settings, where);
-    set_certificate(context.get(), settings, where);
-    if (auto* const trust = store(settings.ca_file, settings.ca_dir, where); trust != nullptr)
-      SSL_CTX_set1_cert_store(context.get(), trust);
-    client_.contexts_.emplace(digest, std::move(context));
+  void add(TlsSettings& settings, std::string const& where) {
+    auto const [known, is_new] = read_.try_emplace(options_of(settings));
+    if (is_new) known->second = read(settings, where);
+    settings.files = known->second;
   }
 
-  X509_STORE* store(std::string const& file, std::string const& directory,
-                    std::string const& where) {
-    auto& known = client_.stores_[{file, directory}];
-    if (known) return known.get();
-    known.reset(X509_STORE_new());
-    if (known && !file.empty()) load_file(known.get(), file, where);
-    if (known && !directory.empty()) load_directory(known.get(), directory, where);
-    return known.get();
+  Trust const& trust(std::string const& file, std::string const& directory,
+                     std::string const& where) {
+    auto& known = client_.trusts_[{file, directory}];
+    if (known.store) return known;
+    known.store.reset(X509_STORE_new());
+    if (!known.store) return known;
+    if (!file.empty()) load_file(known.store.get(), file, where);
+    if (!directory.empty()) load_directory(known.store.get(), directory, where);
+    known.digest = digest_of_authorities(known.store.get());
+    return known;
   }
 
  private:
+  using Options = std::tuple<std::string, std::string, std::string, std::string, std::string,
+                             std::string, TlsVersion>;
+
+  static Options options_of(TlsSettings const& s) {
+    return {s.ca_file,     s.ca_dir, s.ciphers,        s.ciphersuites,
+            s.certificate, s.key,    s.minimum_version};
+  }
+
+  // The digests are of what OpenSSL was given, not of a second look at the files, which may be
+  // replaced at any time.
+  TlsFiles read(TlsSettings settings, std::string const& where) {
+    Context context(SSL_CTX_new(TLS_client_method()));
+    if (!context) return complain(where, "OpenSSL"), TlsFiles();
+    set_modes(context.get(), settings);
+    set_ciphers(context.get(), settings, where);
+    set_certificate(context.get(), settings, where);
+    auto const& trusted = trust(settings.ca_file, settings.ca_dir, where);
+    if (trusted.store) SSL_CTX_set1_cert_store(context.get(), trusted.store.get());
+    settings.files = {digest_of_certificate(context.get()), trusted.digest};
+    client_.contexts_.try_emplace({tls::digest_of(settings), settings.files.client_certificate},
+                                  std::move(context));
+    return settings.files;
+  }
+
   static void set_modes(SSL_CTX* context, TlsSettings const& settings) {
     SSL_CTX_set_min_proto_version(context, version_of(settings.minimum_version));
     SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
@@ -134,29 +155,30 @@ class TlsClient::Maker {
   }
 
   TlsClient& client_;
+  std::map<Options, TlsFiles> read_;
   std::vector<std::string>& mistakes_;
   std::vector<std::string>& warnings_;
 };
 
-std::shared_ptr<TlsClient const> TlsClient::make(Settings const& settings,
+std::shared_ptr<TlsClient const> TlsClient::make(Settings& settings,
                                                  std::vector<std::string>& mistakes,
                                                  std::vector<std::string>& warnings) {
   ERR_clear_error();
   auto client = std::make_shared<TlsClient>();
   Maker maker(*client, mistakes, warnings);
-  auto const& usual = settings.smtp.tls_settings;
+  auto& usual = settings.smtp.tls_settings;
   maker.add(usual, "[tls]");
-  for (auto const& [name, site] : settings.sites)
+  for (auto& [name, site] : settings.sites)
     maker.add(site.settings.tls_settings, fmt::format("[site.{}] tls:", name));
   client->sts_trust_ = settings.mta_sts.ca_file.empty()
-                           ? maker.store(usual.ca_file, usual.ca_dir, "[tls]")
-                           : maker.store(settings.mta_sts.ca_file, "", "[mta_sts]");
+                           ? maker.trust(usual.ca_file, usual.ca_dir, "[tls]").store.get()
+                           : maker.trust(settings.mta_sts.ca_file, "", "[mta_sts]").store.get();
   return client;
 }
 
 SslPtr TlsClient::connection(int fd, tls::Plan const& plan) const {
   ERR_clear_error();
-  auto const context = contexts_.find(plan.settings);
+  auto const context = contexts_.find({plan.settings, plan.client_certificate});
   if (context == contexts_.end()) return nullptr;
   SslPtr ssl(SSL_new(context->second.get()));
   if (!ssl || SSL_set_fd(ssl.get(), fd) != 1) return nullptr;

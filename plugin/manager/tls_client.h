@@ -17,9 +17,9 @@ namespace mailpool::manager {
 /// Made when a configuration is read, off the loop, since it reads files; never changes.
 class TlsClient {
  public:
-  /// For every site's options. What is wrong with a file or a list of ciphers goes to `mistakes`;
-  /// a list of authorities that is not there to `warnings`.
-  static std::shared_ptr<TlsClient const> make(Settings const& settings,
+  /// For every site's options, whose TlsFiles it fills in. What is wrong with a file or a list of
+  /// ciphers goes to `mistakes`; a list of authorities that is not there to `warnings`.
+  static std::shared_ptr<TlsClient const> make(Settings& settings,
                                                std::vector<std::string>& mistakes,
                                                std::vector<std::string>& warnings);
 
@@ -35,8 +35,13 @@ class TlsClient {
   using Context = std::unique_ptr<SSL_CTX, SslDeleter>;
   class Maker;
 
-  std::map<std::pair<std::string, std::string>, Store> stores_;  ///< by ca_file and ca_dir
-  std::map<std::string, Context> contexts_;                      ///< by tls::digest_of()
+  struct Trust {
+    Store store;
+    std::string digest;
+  };
+  std::map<std::pair<std::string, std::string>, Trust> trusts_;  ///< by ca_file and ca_dir
+  /// By tls::digest_of() and the digest of the client's certificate.
+  std::map<std::pair<std::string, std::string>, Context> contexts_;
   X509_STORE* sts_trust_ = nullptr;
 };
 

@@ -86,7 +86,9 @@ void add_tls(Table& table) {
       .for_example("\"TLS_AES_256_GCM_SHA384\"");
   table.add("certificate", &S::certificate, value::path_or_empty())
       .says("A certificate to show to servers that ask for one, with its chain, in a PEM file.")
-      .note("Few need one: some smarthosts know their clients by it.");
+      .note(
+          "Few need one: some smarthosts know their clients by it. A renewed one is taken over at a "
+          "reload; connections that were made with another are closed.");
   table.add("key", &S::key, value::path_or_empty())
       .says("The key of that certificate; \"\": it stands in the same file.");
   table.add("sni", &S::sni, server_name())

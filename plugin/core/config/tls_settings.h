@@ -30,6 +30,14 @@ enum class TlsVersion : std::uint8_t { Tls12, Tls13 };
 /// "TLSv1.2", "TLSv1.3".
 [[nodiscard]] std::string_view name_of(TlsVersion version);
 
+/// What the files of a TlsSettings held when they were read; filled in by who reads them. Digests: a
+/// file that is renewed under its old name is another one.
+struct TlsFiles {
+  std::string client_certificate;  ///< of the certificate, its chain and its key; "": none is shown
+  std::string authorities;         ///< of those that are trusted; "": none
+  bool operator==(TlsFiles const&) const = default;
+};
+
 struct TlsSettings {
   std::string ca_file = "/etc/ssl/certs/ca-certificates.crt";
   std::string ca_dir;
@@ -43,6 +51,7 @@ struct TlsSettings {
   /// ".parent". None: those of the level.
   std::vector<std::string> match;
   bool wrapper = false;  ///< TLS from the first octet, as on port 465
+  TlsFiles files;        ///< no option
 
   bool operator==(TlsSettings const&) const = default;
 };

@@ -141,6 +141,8 @@ void Site::flush(std::string_view reason, TimePoint now) {
     for (auto const& c : pool_.in(state)) all.push_back(static_cast<SmtpConnection*>(c.get()));
     for (auto* connection : all) close(*connection, reason, now);
   }
+  flushed_up_to_ = context_.last_connection_id;
+  flushed_because_ = reason;
   be_pumped_at(now);
 }
 

@@ -57,8 +57,8 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   /// Tells the store of the suspension, if there is one: it is new, or the wall clock was set.
   void keep_suspension(TimePoint now);
   void resume(TimePoint now);
-  void flush(std::string_view reason,
-             TimePoint now);  ///< closes idle connections; the others when they come back
+  /// Closes idle connections and those that are being opened; the others when they come back.
+  void flush(std::string_view reason, TimePoint now);
   void defer_waiting(Outcome const& outcome, TimePoint now);
   /// Waiting transactions of one domain.
   void defer_domain(std::string const& domain, Outcome const& outcome, TimePoint now);
@@ -220,6 +220,8 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   void set_deadline(TimePoint now);
   void be_pumped_at(TimePoint t);
   [[nodiscard]] pool::Aging aging_of(SmtpConnection const* connection) const;
+  [[nodiscard]] std::string_view reason_to_close(SmtpConnection const& connection,
+                                                 TimePoint now) const;
 
   std::string name_;
   bool is_named_;
@@ -252,6 +254,8 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   std::vector<site::ConcurrencyLimit*> offered_;  ///< room that it was told of, to be passed on
   std::size_t lacking_ = 0;  ///< waiting ones that found no connection, in this look at the queue
   bool wants_turn_ = false;
+  std::uint64_t flushed_up_to_ = 0;  ///< ids of connections that are closed when they come back
+  std::string flushed_because_;
 };
 
 }  // namespace mailpool::delivery

@@ -137,13 +137,18 @@ void Site::on_finished(SmtpConnection& connection, smtp::TransactionResult&& res
   }
   carry_out(std::move(consequences), &connection, now);
   if (connection.state() == ConnectionState::Idle) {
-    auto const reason = context_.is_draining ? "drain"
-                        : must_make_way(connection)
-                            ? "max_connections"
-                            : pool_.reason_to_close(connection, aging_of(&connection), now);
-    if (!reason.empty()) close(connection, reason, now);
+    if (auto const reason = reason_to_close(connection, now); !reason.empty())
+      close(connection, reason, now);
   }
   be_pumped_at(now);
+}
+
+// Of one that has come back.
+std::string_view Site::reason_to_close(SmtpConnection const& connection, TimePoint now) const {
+  if (context_.is_draining) return "drain";
+  if (connection.id() <= flushed_up_to_) return flushed_because_;
+  if (must_make_way(connection)) return "max_connections";
+  return pool_.reason_to_close(connection, aging_of(&connection), now);
 }
 
 bool Site::retry(Transaction& transaction, SmtpConnection const& connection,
@@ -176,6 +181,9 @@ bool Site::retry(Transaction& transaction, SmtpConnection const& connection,
         transaction.delivery->message().envelope.recipients[i].address);
   transaction.state = TransactionState::Waiting;
   transaction.wait_until = std::min(after(now, context_.max_wait), transaction.give_up_at);
+  // The options may have changed since it was begun.
+  transaction.tls =
+      tls_.policies_for(transaction.domain, *transaction.route, settings_, context_.tls);
   ++counters_.retried;
   ++context_.totals.retried;
   if (context_.log.is_on(LogLevel::Debug))

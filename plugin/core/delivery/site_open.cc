@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "core/delivery/reuse.h"
 #include "core/delivery/site.h"
 
 namespace mailpool::delivery {
@@ -231,21 +232,13 @@ std::string const& Site::ehlo_name(site::Source const* source) const {
 
 pool::ReuseKey Site::key_for(route::Target const& target, tls::Terms const& terms,
                              site::Source const* source, LoginUse const& login) const {
-  pool::ReuseKey key;
-  key.mx_host = target.host;
-  key.address = target.address;
-  key.port = target.port;
+  Origin origin;
   if (source != nullptr)
-    key.source = source->address_for(target.address.family()).value_or(IpAddress{});
-  key.ehlo_name = ehlo_name(source);
-  key.credential = context_.logins.credential(login);
-  if (settings_.tls_settings.wrapper) {
-    key.tls = pool::WireTls::Implicit;
-  } else if (terms.policy.uses_tls()) {
-    key.tls = pool::WireTls::StartTls;
-  }
-  if (key.tls != pool::WireTls::None) key.tls_settings = terms.plan.wire_identity();
-  return key;
+    origin.source = source->address_for(target.address.family()).value_or(IpAddress{});
+  origin.ehlo_name = ehlo_name(source);
+  origin.credential = context_.logins.credential(login);
+  origin.implicit_tls = settings_.tls_settings.wrapper;
+  return delivery::key_for(target, terms, std::move(origin));
 }
 
 smtp::SessionSettings Site::session_settings(route::Target const& target, tls::Terms const& terms,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/delivery/reuse.h"
 #include "core/delivery/site.h"
 #include "core/site/warm_up_record.h"
 
@@ -170,13 +171,8 @@ bool Site::can_serve(SmtpConnection const& connection, Transaction const& transa
   if (transaction.needs_fresh && connection.uses() != 0) return false;
   if (transaction.is_unfit(connection.target().host)) return false;
   auto const& targets = transaction.route->targets;
-  // The binding of this domain to this MX host holds only while the domain's own, current route
-  // names it.
-  auto const named = std::find_if(targets.begin(), targets.end(), [&](route::Target const& t) {
-    return t.address == connection.target().address && t.port == connection.target().port &&
-           t.host == connection.target().host;
-  });
-  if (named == targets.end() || connection.source() != transaction.source) return false;
+  auto const* const named = still_named(connection.target(), *transaction.route);
+  if (named == nullptr || connection.source() != transaction.source) return false;
   auto const& terms = transaction.tls->of(named->host);
   if (connection.key() != key_for(*named, terms, transaction.source, transaction.login))
     return false;

@@ -123,7 +123,9 @@ Objection requires_what(Policy const& policy, Failure failure, std::string_view 
   return {failure, fmt::format("{} requires {}", policy.because, what)};
 }
 
-std::optional<Objection> dane_objection(Policy const& policy, Facts const& facts) {
+// By a DANE-TA record the certificate is one of many, with names and dates that count; by DANE-EE
+// it is the very one, and they mean nothing (RFC 7672 3.1).
+std::optional<Objection> dane_objection(Policy const& policy, Facts const& facts, WallTime now) {
   if (policy.dane_digest.empty()) return std::nullopt;
   if (facts.dane_records != policy.dane_digest)
     return requires_what(policy, Failure::DaneRequired,
@@ -132,7 +134,11 @@ std::optional<Objection> dane_objection(Policy const& policy, Facts const& facts
     return requires_what(
         policy, Failure::ValidationFailure,
         fmt::format("DANE, and the certificate matches no TLSA record: {}", facts.dane_problem));
-  if (facts.dane_usage == 2 && !any_name_fits(facts.certificate->names, policy.dane_names))
+  if (facts.dane_usage != 2) return std::nullopt;
+  if (facts.certificate->not_after <= now)
+    return requires_what(policy, Failure::CertificateExpired,
+                         "DANE-TA, and the certificate has expired");
+  if (!any_name_fits(facts.certificate->names, policy.dane_names))
     return requires_what(
         policy, Failure::CertificateHostMismatch,
         fmt::format("DANE-TA, and the certificate is not of {}", policy.dane_names.front()));
@@ -269,7 +275,7 @@ std::optional<Objection> objection(Policy const& policy, Facts const& facts, Wal
                      fmt::format("{} forbids this host: {}", policy.because, policy.impossible)};
   if (!facts.is_encrypted())
     return requires_what(policy, Failure::StarttlsNotSupported, "TLS, and the connection has none");
-  if (auto found = dane_objection(policy, facts)) return found;
+  if (auto found = dane_objection(policy, facts, now)) return found;
   return certificate_objection(policy, facts, now);
 }
 
@@ -308,6 +314,7 @@ Plan plan_for(TlsSettings const& settings, Policy const& policy, RouteFacts cons
               std::string_view host) {
   Plan plan;
   plan.settings = digest_of(settings);
+  plan.client_certificate = settings.files.client_certificate;
   auto const* facts = route.find(host);
   bool const uses_dane =
       policy.level == TlsLevel::Dane && facts != nullptr && facts->tlsa == TlsaState::Usable;
@@ -329,8 +336,7 @@ Plan plan_for(TlsSettings const& settings, Policy const& policy, RouteFacts cons
 
 std::string digest_of(TlsSettings const& settings) {
   std::string all;
-  for (auto const* text : {&settings.ca_file, &settings.ca_dir, &settings.ciphers,
-                           &settings.ciphersuites, &settings.certificate, &settings.key})
+  for (auto const* text : {&settings.files.authorities, &settings.ciphers, &settings.ciphersuites})
     all += fmt::format("{}:{}", text->size(), *text);
   all += name_of(settings.minimum_version);
   return sha256_hex(all, 32);

@@ -111,8 +111,10 @@ struct Plan {
   std::vector<TlsaRecord> records;  ///< empty: no DANE
   std::string records_digest;
   std::vector<std::string> dane_names;
-  std::string settings;  ///< digest_of() its TlsSettings: which certificate, ciphers, trust
-  /// What of it is on the wire or decides about trust, for the reuse key: settings and SNI.
+  std::string settings;            ///< digest_of() its TlsSettings: versions, ciphers, trust
+  std::string client_certificate;  ///< digest of the one that is shown; "": none
+  /// What of it is on the wire or decides about trust, for the reuse key, which has the client's
+  /// certificate in a field of its own: settings and SNI.
   [[nodiscard]] std::string wire_identity() const { return settings + " " + server_name; }
 };
 
@@ -140,7 +142,8 @@ class Policies {
 
 [[nodiscard]] Plan plan_for(TlsSettings const& settings, Policy const& policy,
                             RouteFacts const& route, std::string_view host);
-/// Of what is on the wire or decides about trust: equal only for equal settings.
+/// Of what is on the wire or decides about trust, the client's certificate apart. Of files it is
+/// what they held that counts, not how they are called.
 [[nodiscard]] std::string digest_of(TlsSettings const& settings);
 
 }  // namespace mailpool::tls
