@@ -21,6 +21,7 @@ class TableResolver : public route::Resolver {
   using Family = IpAddress::Family;
 
   bool answers_at_once = true;
+  bool is_signed = false;     ///< what is put into the table from now on: validated by DNSSEC
   std::size_t questions = 0;  ///< asked so far
   std::size_t dropped = 0;    ///< given up before their answer
 
@@ -30,6 +31,7 @@ class TableResolver : public route::Resolver {
     answer.status = route::DnsStatus::Answer;
     answer.records = std::move(records);
     answer.ttl = ttl;
+    answer.secure = is_signed;
     mx_[domain] = std::move(answer);
   }
   void mx_answer(std::string const& domain, route::MxAnswer answer) {
@@ -51,6 +53,8 @@ class TableResolver : public route::Resolver {
       answer.status =
           answer.addresses.empty() ? route::DnsStatus::NoData : route::DnsStatus::Answer;
       answer.ttl = ttl;
+      answer.secure = is_signed;
+      answer.canonical = name;
       hosts_[{name, family}] = std::move(answer);
     }
   }
@@ -65,6 +69,23 @@ class TableResolver : public route::Resolver {
   void host_fails(std::string const& name) {
     host_fails(name, Family::V4);
     host_fails(name, Family::V6);
+  }
+
+  /// TLSA, TXT and the like, which are always answered at once.
+  void record(std::string const& name, std::uint16_t type, std::vector<std::string> rdata,
+              Duration ttl = std::chrono::minutes(5)) {
+    route::RecordAnswer answer;
+    answer.status = rdata.empty() ? route::DnsStatus::NoData : route::DnsStatus::Answer;
+    answer.records = std::move(rdata);
+    answer.ttl = ttl;
+    answer.secure = is_signed;
+    records_[{name, type}] = std::move(answer);
+  }
+  void record_fails(std::string const& name, std::uint16_t type, route::DnsStatus status) {
+    auto& answer = records_[{name, type}];
+    answer = {};
+    answer.status = status;
+    answer.why = route::name_of(status);
   }
 
   /// Answers what waits, and what is asked because of it.
@@ -104,6 +125,17 @@ class TableResolver : public route::Resolver {
       return nullptr;
     }
     return wait({host, family, nullptr, &listener, nullptr});
+  }
+  std::unique_ptr<route::Question> records(std::string const& name, std::uint16_t type,
+                                           route::RecordListener& listener) override {
+    ++questions;
+    route::RecordAnswer nothing;
+    nothing.status = route::DnsStatus::NoName;
+    nothing.secure = true;
+    nothing.ttl = std::chrono::minutes(5);
+    auto const found = records_.find({name, type});
+    listener.on_records(found == records_.end() ? nothing : found->second);
+    return nullptr;
   }
 
  private:
@@ -150,6 +182,7 @@ class TableResolver : public route::Resolver {
 
   std::map<std::string, route::MxAnswer> mx_;
   std::map<std::pair<std::string, Family>, route::AddressAnswer> hosts_;
+  std::map<std::pair<std::string, std::uint16_t>, route::RecordAnswer> records_;
   std::list<Waiting> waiting_;
 };
 
