@@ -95,7 +95,7 @@ class LevelLoader {
           reader_.complain(
               source.line,
               fmt::format("{} sources: there is no [source.{}]", title, printable(source.key, 64)),
-              nearest_source(source.key, false));
+              nearest_section("source", source.key, names_of(settings_.sources)));
     }
   }
 
@@ -133,16 +133,7 @@ class LevelLoader {
       reader_.complain(
           source->line,
           fmt::format("{} source: there is no [source.{}] and no [pool.{}]", title, name, name),
-          nearest_source(name, true));
-  }
-
-  [[nodiscard]] std::string nearest_source(std::string const& name, bool or_pool) const {
-    std::vector<std::string> names;
-    for (auto const& [known, unused] : settings_.sources) names.push_back(known);
-    if (or_pool)
-      for (auto const& [known, unused] : settings_.pools) names.push_back(known);
-    if (auto const near = nearest(name, names); !near.empty()) return std::string(near);
-    return fmt::format("a section [source.{}]", printable(name, 64));
+          nearest_section("source", name, names_of(settings_.sources, settings_.pools)));
   }
 
   Node const& root_;

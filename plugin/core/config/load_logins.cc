@@ -81,15 +81,8 @@ class LoginLoader {
       reader_.complain(
           login->line,
           fmt::format("[{}] {} login: there is no [login.{}]", section, quoted(entry.key), name),
-          nearest_login(name));
+          nearest_section("login", name, names_of(settings_.logins)));
     }
-  }
-
-  [[nodiscard]] std::string nearest_login(std::string const& name) const {
-    std::vector<std::string> names;
-    for (auto const& [known, unused] : settings_.logins) names.push_back(known);
-    if (auto const near = nearest(name, names); !near.empty()) return std::string(near);
-    return fmt::format("a section [login.{}]", printable(name, 64));
   }
 
   Node const& root_;

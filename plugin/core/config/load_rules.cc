@@ -60,7 +60,8 @@ class RuleLoader {
     if (!rule.site.empty() && rule.site != every_site && !settings_.sites.contains(rule.site))
       complain(line_of("site"),
                fmt::format("site: there is no [site.{}], so it would never match", rule.site),
-               nearest_site(rule.site));
+               nearest_section("site", rule.site, names_of(settings_.sites),
+                               ", or domain instead of site"));
     bool const sets = rule.action == RuleAction::Set;
     if (sets && rule.set.is_empty())
       complain(line_of("do"), "do = \"set\" sets nothing", R"(set = { rate = "10/min" })");
@@ -79,13 +80,6 @@ class RuleLoader {
     if (rule.scope != RuleScope::Site && !rule.domain.empty())
       complain(line_of("scope"), "scope: a rule of a domain concerns the domain",
                "site instead of domain, or no scope");
-  }
-
-  [[nodiscard]] std::string nearest_site(std::string const& name) const {
-    std::vector<std::string> names;
-    for (auto const& [known, unused] : settings_.sites) names.push_back(known);
-    if (auto const near = nearest(name, names); !near.empty()) return std::string(near);
-    return fmt::format("a section [site.{}], or domain instead of site", name);
   }
 
   SectionReader& reader_;

@@ -15,6 +15,7 @@ namespace {
 using namespace std::chrono_literals;
 using value::duration;
 using value::ListOf;
+using value::number;
 using value::OneOf;
 using value::Whole;
 using value::YesNo;
@@ -22,14 +23,6 @@ using value::YesNo;
 constexpr std::uint64_t KiB = 1ULL << 10U;
 constexpr std::uint64_t GiB = 1ULL << 30U;
 constexpr std::uint64_t TiB = 1ULL << 40U;
-
-constexpr Whole<std::uint32_t> number(std::uint64_t min, std::uint64_t max) {
-  return {min, max};
-}
-
-ListOf<value::Parsed<std::string>> users() {
-  return {value::user(), 0, 64};
-}
 
 void add_top(Table& table) {
   using S = Settings;
@@ -69,7 +62,7 @@ void add_lmtp(Table& table) {
   table.add("socket_group", &S::socket_group, value::group_or_empty())
       .says("The group of these sockets.")
       .needs_restart();
-  table.add("allow_users", &S::allow_users, users())
+  table.add("allow_users", &S::allow_users, value::users())
       .says("The users that may hand over mail; the kernel is asked on every connection.")
       .note(
           "Whoever may connect here can send mail to the world: name the MTA's user only. A name "
@@ -103,9 +96,9 @@ void add_control(Table& table) {
   table.add("listen", &S::listen, value::socket_path())
       .says("The Unix socket that poolctl talks to.")
       .needs_restart();
-  table.add("read_users", &S::read_users, users())
+  table.add("read_users", &S::read_users, value::users())
       .says("The users that may look: status, connections, explain.");
-  table.add("write_users", &S::write_users, users())
+  table.add("write_users", &S::write_users, value::users())
       .says("The users that may also change something: suspend, resume, flush, drain, reload.");
 }
 

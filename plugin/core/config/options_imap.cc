@@ -9,17 +9,9 @@ namespace {
 using namespace std::chrono_literals;
 using value::duration;
 using value::ListOf;
+using value::number;
 using value::OneOf;
-using value::Whole;
 using value::YesNo;
-
-constexpr Whole<std::uint32_t> number(std::uint64_t min, std::uint64_t max) {
-  return {min, max};
-}
-
-ListOf<value::Parsed<std::string>> users() {
-  return {value::user(), 0, 64};
-}
 
 std::string quoted(std::string_view text) {
   return value::toml_string(printable(text, 128));
@@ -64,13 +56,9 @@ Result<std::string> parse_pattern(std::string_view text) {
   return (is_any ? "*." : "") + host_port_text(*host);
 }
 
-std::string as_it_is(std::string const& text) {
-  return text;
-}
-
 value::Parsed<std::string> listen_place() {
   return {R"(the path of a Unix socket, or a loopback address and port such as "127.0.0.1:1143")",
-          parse_listen, as_it_is};
+          parse_listen};
 }
 
 value::Parsed<ImapServer> server() {
@@ -100,10 +88,9 @@ void add_server(Table& table) {
       .says("Check the server's certificate: its chain and its host name.")
       .note("Without it passwords go to whoever answers.");
   table
-      .add(
-          "tls_ca_file", &S::tls_ca_file,
-          value::Parsed<std::string>{R"(a file of certificates in PEM, or "" for the system's own)",
-                                     parse_ca_file, as_it_is})
+      .add("tls_ca_file", &S::tls_ca_file,
+           value::Parsed<std::string>{
+               R"(a file of certificates in PEM, or "" for the system's own)", parse_ca_file})
       .says("The certificate authorities that are trusted.");
 }
 
@@ -118,7 +105,7 @@ void add_clients(Table& table) {
       .note("A socket keeps the mode it was made with: rename it, or restart.");
   table.add("socket_group", &S::socket_group, value::group_or_empty())
       .says("The group of these sockets; \"\" leaves the manager's own.");
-  table.add("allow_users", &S::allow_users, users())
+  table.add("allow_users", &S::allow_users, value::users())
       .says("The users that may connect; the kernel is asked on every connection.");
   table.add("max_clients", &S::max_clients, number(1, 20000))
       .says("How many programs may be connected at once; further ones wait to be accepted.");
@@ -174,7 +161,7 @@ void add_account(Table& table) {
   table.begin(Section::ImapAccount);
   table
       .add("user", &A::user,
-           value::Parsed<std::string>{"a user's name on the IMAP server", parse_one_line, as_it_is})
+           value::Parsed<std::string>{"a user's name on the IMAP server", parse_one_line})
       .says("Whom clients of these sockets are logged in as.")
       .for_example("\"bounces@example.com\"");
   table.add("password_file", &A::password_file, value::path_or_empty())
@@ -184,7 +171,7 @@ void add_account(Table& table) {
   table.add("listen", &A::listen, ListOf{value::socket_path(), 0, 16})
       .says("Unix sockets whose clients are logged in without a password (PREAUTH).")
       .for_example("[\"/run/mailpool/imap/bounces-account.sock\"]");
-  table.add("allow_users", &A::allow_users, users())
+  table.add("allow_users", &A::allow_users, value::users())
       .says("The users that may connect there: whoever may reads that mailbox.")
       .for_example("[\"bounces\"]");
 }
@@ -198,13 +185,14 @@ void add_dynamic(Table& table) {
   table.add("socket_mode", &D::socket_mode, value::file_mode()).says("The mode of these sockets.");
   table.add("socket_group", &D::socket_group, value::group_or_empty())
       .says("The group of these sockets; \"\" leaves the manager's own.");
-  table.add("allow_users", &D::allow_users, users()).says("The users that may connect there.");
+  table.add("allow_users", &D::allow_users, value::users())
+      .says("The users that may connect there.");
   table
       .add("servers", &D::servers,
            ListOf{
                value::Parsed<std::string>{
                    R"(a host and its port, such as "imap.example.com:993" or "*.example.com:993")",
-                   parse_pattern, as_it_is},
+                   parse_pattern},
                0, 1000})
       .says("The servers that may be asked for.")
       .for_example("[\"*.example.com:993\"]");

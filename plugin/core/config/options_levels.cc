@@ -10,11 +10,7 @@ namespace mailpool {
 namespace {
 
 using value::ListOf;
-using value::Whole;
-
-constexpr Whole<std::uint32_t> number(std::uint64_t min, std::uint64_t max) {
-  return {min, max};
-}
+using value::number;
 
 Row add_max_connections(Table& table, char const* sentence) {
   return table.add("max_connections", &LevelSettings::max_connections, number(1, 100'000))

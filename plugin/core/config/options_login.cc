@@ -13,10 +13,6 @@ using value::ListOf;
 using value::OneOf;
 using value::Parsed;
 
-std::string as_it_is(std::string const& text) {
-  return text;
-}
-
 bool is_one_line(std::string_view text) {
   return std::none_of(text.begin(), text.end(),
                       [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
@@ -40,7 +36,7 @@ Result<std::string> parse_secret_file(std::string_view text) {
 
 Parsed<std::string> secret_file() {
   return {R"(a path from the root, the name of a systemd credential, or "" for none)",
-          parse_secret_file, as_it_is};
+          parse_secret_file};
 }
 
 Parsed<std::string> words_of_a_command() {
@@ -48,18 +44,15 @@ Parsed<std::string> words_of_a_command() {
           [](std::string_view text) -> Result<std::string> {
             if (text.size() > 4095 || !is_one_line(text)) return failed("not one line");
             return std::string(text);
-          },
-          as_it_is};
+          }};
 }
 
 Parsed<std::string> login_user() {
-  return {"a user name of at most 255 octets",
-          [](std::string_view text) -> Result<std::string> {
+  return {"a user name of at most 255 octets", [](std::string_view text) -> Result<std::string> {
             if (text.empty() || text.size() > 255 || !is_one_line(text))
               return failed(value::toml_string(printable(text, 128)) + " cannot be a user name");
             return std::string(text);
-          },
-          as_it_is};
+          }};
 }
 
 }  // namespace

@@ -17,10 +17,6 @@ using value::Parsed;
 using value::YesNo;
 using S = TlsSettings;
 
-std::string as_it_is(std::string const& text) {
-  return text;
-}
-
 Result<std::string> parse_ciphers(std::string_view text) {
   static constexpr std::string_view allowed =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+!@=:,. ";
@@ -50,16 +46,15 @@ Result<std::string> parse_match(std::string_view text) {
 
 Parsed<std::string> ciphers() {
   return {R"(a list in OpenSSL's language, such as "HIGH:!aNULL", or "" for OpenSSL's own)",
-          parse_ciphers, as_it_is};
+          parse_ciphers};
 }
 
 Parsed<std::string> server_name() {
-  return {R"("hostname", "nexthop", "none" or a host name)", parse_server_name, as_it_is};
+  return {R"("hostname", "nexthop", "none" or a host name)", parse_server_name};
 }
 
 Parsed<std::string> match() {
-  return {R"("hostname", "nexthop", "dot-nexthop", a host name or ".parent.example")", parse_match,
-          as_it_is};
+  return {R"("hostname", "nexthop", "dot-nexthop", a host name or ".parent.example")", parse_match};
 }
 
 OneOf<TlsVersion, 2> version() {

@@ -11,10 +11,6 @@ constexpr std::size_t longest_reason = 200;
 constexpr Whole<std::uint32_t> connections{1, 10'000};
 constexpr Whole<std::uint32_t> messages{1, 1'000'000};
 
-std::string as_it_is(std::string const& text) {
-  return text;
-}
-
 Result<std::string> parse_site(std::string_view text) {
   if (text.empty() || text == every_site || is_plain_name(text)) return std::string(text);
   return failed(toml_string(printable(text, 64)) + " is not a site's name");
@@ -41,20 +37,19 @@ Result<std::string> parse_reason(std::string_view text) {
 }  // namespace
 
 Parsed<std::string> rule_site() {
-  return {R"(the name of a [site.NAME], or "*" for every site)", parse_site, as_it_is};
+  return {R"(the name of a [site.NAME], or "*" for every site)", parse_site};
 }
 
 Parsed<std::string> rule_domain() {
-  return {R"(a domain such as "example.org", or "" in a rule of a site)", parse_domain_or_empty,
-          as_it_is};
+  return {R"(a domain such as "example.org", or "" in a rule of a site)", parse_domain_or_empty};
 }
 
 Parsed<std::string> rule_pattern() {
-  return {R"(a regular expression such as '^421 4\.7\.28')", parse_pattern, as_it_is};
+  return {R"(a regular expression such as '^421 4\.7\.28')", parse_pattern};
 }
 
 Parsed<std::string> rule_reason() {
-  return {"a few words, at most 200 octets", parse_reason, as_it_is};
+  return {"a few words, at most 200 octets", parse_reason};
 }
 
 Parsed<Threshold> threshold() {

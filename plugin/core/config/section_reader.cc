@@ -48,6 +48,12 @@ std::string quoted(std::string_view text) {
   return fmt::format("\"{}\"", printable(text, 128));
 }
 
+std::string nearest_section(std::string_view kind, std::string_view name,
+                            std::vector<std::string> const& names, std::string_view or_else) {
+  if (auto const near = nearest(name, names); !near.empty()) return std::string(near);
+  return fmt::format("a section [{}.{}]{}", kind, printable(name, 64), or_else);
+}
+
 void SectionReader::complain(unsigned line, std::string what, std::string right) {
   if (mistakes_.size() == most_mistakes) {
     line = 0;

@@ -27,6 +27,22 @@ inline constexpr std::array plain_sections{Section::Lmtp,   Section::Control,   
 /// In quotes and printable, as messages show what stands in the file.
 [[nodiscard]] std::string quoted(std::string_view text);
 
+/// The keys of each of these maps.
+template <class... Named>
+[[nodiscard]] std::vector<std::string> names_of(Named const&... named) {
+  std::vector<std::string> names;
+  auto add = [&](auto const& one) {
+    for (auto const& entry : one) names.push_back(entry.first);
+  };
+  (add(named), ...);
+  return names;
+}
+/// What would be right where no [KIND.NAME] has the name that is used: the one that was meant, or
+/// such a section (`or_else`: ", or ...").
+[[nodiscard]] std::string nearest_section(std::string_view kind, std::string_view name,
+                                          std::vector<std::string> const& names,
+                                          std::string_view or_else = {});
+
 /// The keys of one section that hold no usable value: what is compared between options leaves them
 /// out.
 using Misread = std::set<std::string, std::less<>>;

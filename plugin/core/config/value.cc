@@ -11,10 +11,6 @@ std::string quoted(std::string_view text) {
   return fmt::format("\"{}\"", printable(text, 128));
 }
 
-std::string as_it_is(std::string const& text) {
-  return text;
-}
-
 bool is_one_line(std::string_view text) {
   return std::none_of(text.begin(), text.end(),
                       [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
@@ -190,78 +186,79 @@ Parsed<RouteHost> route_host() {
 Parsed<std::string> host_name_or_empty() {
   return {
       R"(a host name such as "mail.example.com", an address in brackets, or "" for the machine's own name)",
-      parse_host_name_or_empty, as_it_is};
+      parse_host_name_or_empty};
 }
 
 Parsed<std::string> domain() {
-  return {R"(a domain such as "example.org")", parse_domain, as_it_is};
+  return {R"(a domain such as "example.org")", parse_domain};
 }
 
 Parsed<std::string> mx_suffix() {
-  return {R"(a dot and the end of the MX hosts' names, such as ".google.com")", parse_mx_suffix,
-          as_it_is};
+  return {R"(a dot and the end of the MX hosts' names, such as ".google.com")", parse_mx_suffix};
 }
 
 Parsed<std::string> user() {
-  return {R"(a user, by name such as "postfix" or by number)", parse_user, as_it_is};
+  return {R"(a user, by name such as "postfix" or by number)", parse_user};
+}
+
+ListOf<Parsed<std::string>> users() {
+  return {user(), 0, 64};
 }
 
 Parsed<std::string> group_or_empty() {
   return {R"(a group's name such as "postfix", or "" for the group mailpoold runs as)",
-          parse_group_or_empty, as_it_is};
+          parse_group_or_empty};
 }
 
 Parsed<std::string> file_name() {
-  return {"a path, or the name of a file beside this one", parse_file_name, as_it_is};
+  return {"a path, or the name of a file beside this one", parse_file_name};
 }
 
 Parsed<std::string> path() {
-  return {"a path from the root", parse_path, as_it_is};
+  return {"a path from the root", parse_path};
 }
 
 Parsed<std::string> path_or_empty() {
-  return {R"(a path from the root, or "" for none)", parse_path_or_empty, as_it_is};
+  return {R"(a path from the root, or "" for none)", parse_path_or_empty};
 }
 
 Parsed<std::string> socket_path() {
-  return {"a path from the root of at most 107 octets", parse_socket_path, as_it_is};
+  return {"a path from the root of at most 107 octets", parse_socket_path};
 }
 
 Parsed<std::string> dns_server() {
   return {R"(an IP address, with a port if it is not 53, such as "127.0.0.1:5353" or "[::1]:5353")",
-          parse_dns_server, as_it_is};
+          parse_dns_server};
 }
 
 Parsed<std::string> listen_address_or_empty() {
   return {R"(an IP address with a port, such as "127.0.0.1:9779" or "[::1]:9779", or "" for none)",
-          parse_listen_address, as_it_is};
+          parse_listen_address};
 }
 
 Parsed<std::string> log_target() {
-  return {R"("syslog", "journal", "stderr" or a file's path from the root)", parse_log_target,
-          as_it_is};
+  return {R"("syslog", "journal", "stderr" or a file's path from the root)", parse_log_target};
 }
 
 Parsed<std::string> source() {
-  return {R"(the name of a [source.NAME] or [pool.NAME], or "" for none)", parse_source, as_it_is};
+  return {R"(the name of a [source.NAME] or [pool.NAME], or "" for none)", parse_source};
 }
 
 Parsed<std::string> socket_path_or_empty() {
-  return {R"(a path from the root of at most 107 octets, or "")", parse_socket_path_or_empty,
-          as_it_is};
+  return {R"(a path from the root of at most 107 octets, or "")", parse_socket_path_or_empty};
 }
 
 Parsed<std::string> tenant_source() {
   return {R"("header:NAME" such as "header:X-Mailpool-Tenant", "login" or "client")",
-          parse_tenant_source, as_it_is};
+          parse_tenant_source};
 }
 
 Parsed<std::string> mailer() {
-  return {R"(a transport or mailer such as "mailpool")", parse_mailer, as_it_is};
+  return {R"(a transport or mailer such as "mailpool")", parse_mailer};
 }
 
 Parsed<std::string> login() {
-  return {R"(a login such as "shop@example.com")", parse_login, as_it_is};
+  return {R"(a login such as "shop@example.com")", parse_login};
 }
 
 Parsed<std::string> login_name() {
@@ -269,8 +266,7 @@ Parsed<std::string> login_name() {
           [](std::string_view text) -> Result<std::string> {
             if (text.empty() || is_plain_name(text)) return std::string(text);
             return failed(quoted(text) + " cannot be the name of a login");
-          },
-          as_it_is};
+          }};
 }
 
 }  // namespace mailpool::value

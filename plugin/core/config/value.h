@@ -60,6 +60,10 @@ struct Whole {
   }
 };
 
+constexpr Whole<std::uint32_t> number(std::uint64_t min, std::uint64_t max) {
+  return {min, max};
+}
+
 struct YesNo {
   using Value = bool;
   [[nodiscard]] std::string words() const { return "true or false"; }
@@ -138,6 +142,10 @@ struct OneOf {
 template <class Enum, std::size_t N>
 OneOf(std::array<Enum, N>) -> OneOf<Enum, N>;
 
+[[nodiscard]] inline std::string as_it_is(std::string const& text) {
+  return text;
+}
+
 /// What a string stands for, by its parser; the parser's reason says what is wrong, `right` what
 /// would not be.
 template <class T>
@@ -145,7 +153,7 @@ struct Parsed {
   using Value = T;
   std::string right;
   Result<T> (*parse)(std::string_view);
-  std::string (*text)(T const&);
+  std::string (*text)(T const&) = as_it_is;  ///< to be given where T is no string
 
   [[nodiscard]] std::string words() const { return right; }
   [[nodiscard]] std::string show(T const& value) const { return toml_string(text(value)); }
@@ -206,6 +214,7 @@ ListOf(Item, Sizes...) -> ListOf<Item>;
 [[nodiscard]] Parsed<std::string> domain();
 [[nodiscard]] Parsed<std::string> mx_suffix();
 [[nodiscard]] Parsed<std::string> user();
+[[nodiscard]] ListOf<Parsed<std::string>> users();
 [[nodiscard]] Parsed<std::string> group_or_empty();
 [[nodiscard]] Parsed<std::string> path();
 /// A path, or the name of a file beside the one it stands in.
