@@ -56,31 +56,14 @@ void compress(Words& hash, std::string_view block) {
 
 Sha256::~Sha256() {
   wipe(hash_.data(), sizeof hash_);
-  wipe(block_.data(), sizeof block_);
 }
 
 void Sha256::add(std::string_view data) {
-  while (!data.empty()) {
-    auto const filled = static_cast<std::size_t>(octets_ % block_size);
-    auto const n = std::min(block_size - filled, data.size());
-    if (n == block_size) {
-      compress(hash_, data.substr(0, n));
-    } else {
-      data.copy(block_.data() + filled, n);
-      if (filled + n == block_size) compress(hash_, {block_.data(), block_size});
-    }
-    octets_ += n;
-    data.remove_prefix(n);
-  }
+  blocks_.add(data, [this](std::string_view block) { compress(hash_, block); });
 }
 
 Sha256::Digest Sha256::finish() {
-  auto const bits = octets_ * 8;
-  add("\x80");
-  while (octets_ % block_size != block_size - 8) add({"", 1});
-  std::array<char, 8> length{};
-  for (unsigned i = 0; i < 8; ++i) length[i] = static_cast<char>(bits >> (56 - 8 * i) & 0xffU);
-  add({length.data(), length.size()});
+  blocks_.finish(std::endian::big, [this](std::string_view block) { compress(hash_, block); });
   Digest digest{};
   for (std::size_t i = 0; i < digest.size(); ++i)
     digest[i] = static_cast<std::uint8_t>(hash_[i / 4] >> (24 - i % 4 * 8));

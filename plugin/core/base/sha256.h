@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "core/base/hash_blocks.h"
+
 namespace mailpool {
 
 using Sha256Digest = std::array<std::uint8_t, 32>;
@@ -15,7 +17,7 @@ using Sha256Digest = std::array<std::uint8_t, 32>;
 /// once, however often it is continued.
 class Sha256 {
  public:
-  static constexpr std::size_t block_size = 64;
+  static constexpr std::size_t block_size = HashBlocks::size;
   using Digest = Sha256Digest;
 
   Sha256() = default;
@@ -30,8 +32,7 @@ class Sha256 {
  private:
   std::array<std::uint32_t, 8> hash_{0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                                      0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-  std::array<char, block_size> block_{};
-  std::uint64_t octets_ = 0;
+  HashBlocks blocks_;
 };
 
 [[nodiscard]] Sha256Digest sha256(std::string_view data);

@@ -1,6 +1,5 @@
 #include "core/sasl/md5.h"
 
-#include <algorithm>
 #include <bit>
 
 #include "core/base/secret.h"
@@ -56,27 +55,14 @@ void compress(Words& hash, std::string_view block) {
 
 Md5::~Md5() {
   wipe(hash_.data(), sizeof hash_);
-  wipe(block_.data(), sizeof block_);
 }
 
 void Md5::add(std::string_view data) {
-  while (!data.empty()) {
-    auto const filled = static_cast<std::size_t>(octets_ % block_size);
-    auto const n = std::min(block_size - filled, data.size());
-    data.copy(block_.data() + filled, n);
-    if (filled + n == block_size) compress(hash_, {block_.data(), block_size});
-    octets_ += n;
-    data.remove_prefix(n);
-  }
+  blocks_.add(data, [this](std::string_view block) { compress(hash_, block); });
 }
 
 Md5::Digest Md5::finish() {
-  auto const bits = octets_ * 8;
-  add("\x80");
-  while (octets_ % block_size != block_size - 8) add({"", 1});
-  std::array<char, 8> length{};
-  for (unsigned i = 0; i < 8; ++i) length[i] = static_cast<char>(bits >> (8 * i) & 0xffU);
-  add({length.data(), length.size()});
+  blocks_.finish(std::endian::little, [this](std::string_view block) { compress(hash_, block); });
   Digest digest{};
   for (std::size_t i = 0; i < digest.size(); ++i)
     digest[i] = static_cast<std::uint8_t>(hash_[i / 4] >> (i % 4 * 8));

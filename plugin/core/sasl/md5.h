@@ -6,11 +6,13 @@
 #include <cstdint>
 #include <string_view>
 
+#include "core/base/hash_blocks.h"
+
 namespace mailpool::sasl {
 
 class Md5 {
  public:
-  static constexpr std::size_t block_size = 64;
+  static constexpr std::size_t block_size = HashBlocks::size;
   using Digest = std::array<std::uint8_t, 16>;
 
   Md5() = default;
@@ -24,8 +26,7 @@ class Md5 {
 
  private:
   std::array<std::uint32_t, 4> hash_{0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476};
-  std::array<char, block_size> block_{};
-  std::uint64_t octets_ = 0;
+  HashBlocks blocks_;
 };
 
 }  // namespace mailpool::sasl
