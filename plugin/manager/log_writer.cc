@@ -13,24 +13,12 @@
 #include <cstring>
 #include <ctime>
 
+#include "posix/log_priority.h"
+
 namespace mailpool::manager {
 namespace {
 
 constexpr std::size_t most_queued = 200'000;
-
-int priority_of(LogLevel level) {
-  switch (level) {
-    case LogLevel::Debug:
-      return LOG_DEBUG;
-    case LogLevel::Info:
-      return LOG_INFO;
-    case LogLevel::Warning:
-      return LOG_WARNING;
-    case LogLevel::Error:
-      return LOG_ERR;
-  }
-  return LOG_INFO;
-}
 
 std::string_view prefix_of(LogLevel level) {
   switch (level) {
@@ -48,7 +36,7 @@ class SyslogSink final : public LogSink {
   SyslogSink() { openlog("mailpoold", LOG_PID | LOG_NDELAY, LOG_MAIL); }
   ~SyslogSink() override { closelog(); }
   void write(LogLevel level, std::string const& line) override {
-    syslog(priority_of(level) | LOG_MAIL, "%s%s", prefix_of(level).data(), line.c_str());
+    syslog(posix::priority_of(level) | LOG_MAIL, "%s%s", prefix_of(level).data(), line.c_str());
   }
 };
 
@@ -56,7 +44,7 @@ class JournalSink final : public LogSink {
  public:
   void write(LogLevel level, std::string const& line) override {
     sd_journal_send("MESSAGE=%s%s", prefix_of(level).data(), line.c_str(), "PRIORITY=%d",
-                    priority_of(level), "SYSLOG_IDENTIFIER=mailpoold", "SYSLOG_FACILITY=%d",
+                    posix::priority_of(level), "SYSLOG_IDENTIFIER=mailpoold", "SYSLOG_FACILITY=%d",
                     LOG_MAIL >> 3, nullptr);
   }
 };

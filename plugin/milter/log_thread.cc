@@ -5,24 +5,12 @@
 
 #include <iostream>
 
+#include "posix/log_priority.h"
+
 namespace mailpool::milter {
 namespace {
 
 constexpr std::size_t most_lines = 256;  // beyond it, the destination does not keep up
-
-int priority_of(LogLevel level) {
-  switch (level) {
-    case LogLevel::Debug:
-      return LOG_DEBUG;
-    case LogLevel::Info:
-      return LOG_INFO;
-    case LogLevel::Warning:
-      return LOG_WARNING;
-    case LogLevel::Error:
-      return LOG_ERR;
-  }
-  return LOG_INFO;
-}
 
 }  // namespace
 
@@ -71,7 +59,7 @@ void LogThread::work() {
 
 void LogThread::write_now(Line const& line) const {
   if (to_syslog_)
-    ::syslog(priority_of(line.level), "%s", line.text.c_str());
+    ::syslog(posix::priority_of(line.level), "%s", line.text.c_str());
   else
     std::cerr << "mailpool-milter: " + line.text + "\n" << std::flush;
 }

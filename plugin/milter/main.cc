@@ -1,12 +1,7 @@
-// mailpool-milter: arguments, the configuration file, the log, then libmilter.
+// mailpool-milter: the configuration file, the log, then libmilter.
 
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sysexits.h>
 
-#include <CLI/CLI.hpp>
-#include <csignal>
-#include <exception>
 #include <iostream>
 
 #include "core/base/text.h"
@@ -14,19 +9,10 @@
 #include "milter/log_thread.h"
 #include "milter/manager_gate.h"
 #include "milter/service.h"
+#include "posix/daemon_main.h"
 
 namespace mailpool::milter {
 namespace {
-
-void prepare_process() {
-  std::signal(SIGPIPE, SIG_IGN);
-  prctl(PR_SET_DUMPABLE, 0);  // the key is in memory
-  rlimit files{};
-  if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-    files.rlim_cur = files.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &files);
-  }
-}
 
 int check(std::string const& path) {
   auto const configuration = read_configuration(path);
@@ -59,25 +45,9 @@ int run(std::string const& path) {
 
 int main(int argc, char** argv) {
   using namespace mailpool::milter;
-  CLI::App app{
-      "mailpool-milter: asks mailpoold for room before the MTA queues mail, and seals each "
-      "message's tenant"};
-  std::string path = "/etc/mailpool/mailpool.toml";
-  bool only_check = false;
-  app.add_option("--config", path, "The configuration file")->capture_default_str();
-  app.add_flag("--check", only_check, "Read the configuration, print every mistake, exit 0 or 78");
-  app.set_version_flag("--version", MAILPOOL_VERSION);
-  try {
-    app.parse(argc, argv);
-  } catch (CLI::ParseError const& e) {
-    return app.exit(e) == 0 ? 0 : 2;
-  }
-  try {
-    if (only_check) return check(path);
-    prepare_process();
-    return run(path);
-  } catch (std::exception const& e) {
-    std::cerr << "mailpool-milter: " << e.what() << '\n';
-    return EX_SOFTWARE;
-  }
+  return mailpool::posix::daemon_main(
+      {"mailpool-milter",
+       "asks mailpoold for room before the MTA queues mail, and seals each message's tenant",
+       MAILPOOL_VERSION, check, run},
+      argc, argv);
 }
