@@ -132,7 +132,8 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   void start(Transaction& transaction, SmtpConnection& connection, TimePoint now);
   /// What holds a transaction back, its source aside.
   [[nodiscard]] site::Hold limits_of(Transaction const& transaction, TimePoint now) const;
-  FairQueue::Verdict try_sources(Transaction& transaction, TimePoint now);
+  /// False, with the wait noted, where no source of the transaction's pool may send.
+  bool choose_source(Transaction& transaction, TimePoint now);
   [[nodiscard]] site::Wait source_limits(site::Source const& source, Transaction const& transaction,
                                          TimePoint now) const;
   void note_warm_up(site::Source& source, TimePoint now);

@@ -47,7 +47,7 @@ Verdict Site::try_start(Transaction& transaction, TimePoint now) {
     note_wait(transaction, held.wait);
     return verdict_of(held.reach);
   }
-  if (transaction.sources != nullptr) return try_sources(transaction, now);
+  if (transaction.sources != nullptr && !choose_source(transaction, now)) return Verdict::SkipGroup;
   if (auto* connection = idle_for(transaction, now)) {
     start(transaction, *connection, now);
     return Verdict::Taken;
@@ -56,7 +56,7 @@ Verdict Site::try_start(Transaction& transaction, TimePoint now) {
 }
 
 // Its own source first; where that one is at a limit, the others of the pool take its part.
-Verdict Site::try_sources(Transaction& transaction, TimePoint now) {
+bool Site::choose_source(Transaction& transaction, TimePoint now) {
   if (transaction.source == nullptr) transaction.source = transaction.sources->next();
   auto* const own = transaction.source;
   site::Wait earliest{never, Limit::None};
@@ -78,15 +78,8 @@ Verdict Site::try_sources(Transaction& transaction, TimePoint now) {
   for (auto const& member : transaction.sources->members())
     if (!found && member.source != own) found = attempt(member.source);
   if (!found) transaction.source = usable != nullptr ? usable : own;
-  if (usable == nullptr) {
-    note_wait(transaction, earliest);
-    return Verdict::SkipGroup;
-  }
-  if (auto* connection = idle_for(transaction, now)) {
-    start(transaction, *connection, now);
-    return Verdict::Taken;
-  }
-  return provide_connection(transaction, now);
+  if (usable == nullptr) note_wait(transaction, earliest);
+  return usable != nullptr;
 }
 
 void Site::note_wait(Transaction& transaction, site::Wait const& wait) {
