@@ -67,19 +67,10 @@ void Explainer::add_targets(Explanation& e) const {
   auto const policies = delivery::policies_of(
       e.domain, *route_, dispatcher_.settings_for(route_->site), dispatcher_.context().tls);
   for (auto const& t : route_->targets) {
-    control::EndpointStatus target;
-    target.host = t.host;
-    target.address = t.address.to_string();
-    target.port = t.port;
+    site::EndpointName const endpoint{t.host, t.address, t.port};
+    auto target =
+        status_of(endpoint, site_ == nullptr ? nullptr : site_->health().find(endpoint), clock_);
     target.tls = tls_words(policies.of(t.host).policy);
-    auto const* record =
-        site_ == nullptr ? nullptr : site_->health().find({t.host, t.address, t.port});
-    if (record != nullptr) {
-      target.failures = record->failures;
-      target.not_before = moment_to_come(record->not_before, clock_);
-      if (target.not_before) target.state = "backing_off";
-      if (record->last_failure) target.last_error = record->last_failure->text;
-    }
     e.targets.push_back(std::move(target));
   }
 }

@@ -43,11 +43,9 @@ void count_one(control::ConnectionCounts& counts, ConnectionState state) {
 std::vector<control::EndpointStatus> endpoints_of(Site const& site, Clock const& clock) {
   std::map<site::EndpointName, control::EndpointStatus> found;
   auto row = [&](site::EndpointName const& name) -> control::EndpointStatus& {
-    auto& status = found[name];
-    status.host = name.host;
-    status.address = name.address.to_string();
-    status.port = name.port;
-    return status;
+    auto const [it, is_new] = found.try_emplace(name);
+    if (is_new) it->second = status_of(name, site.health().find(name), clock);
+    return it->second;
   };
   for (auto state : all_states)
     for (auto const& c : site.connections().in(state)) {
@@ -58,13 +56,7 @@ std::vector<control::EndpointStatus> endpoints_of(Site const& site, Clock const&
       if (connection.tls().is_encrypted())
         status.tls = tls::summary_of(connection.tls(), connection.target().host);
     }
-  for (auto const& [name, record] : site.health().records()) {
-    auto& status = row(name);
-    status.failures = record.failures;
-    status.not_before = moment_to_come(record.not_before, clock);
-    if (status.not_before) status.state = "backing_off";
-    if (record.last_failure) status.last_error = record.last_failure->text;
-  }
+  for (auto const& [name, record] : site.health().records()) row(name);
   std::vector<control::EndpointStatus> all;
   all.reserve(found.size());
   for (auto& [name, status] : found) all.push_back(std::move(status));
@@ -85,14 +77,23 @@ void add_wait(control::SiteStatus& status, Site const& site, Clock const& clock)
   status.reason = site.words_for(site.blocked(), now);
 }
 
-}  // namespace
-
-namespace {
-
 std::uint32_t days_until(WallTime end, WallTime now) {
   using Days = std::chrono::duration<std::int64_t, std::ratio<86'400>>;
   if (end <= now) return 0;
   return static_cast<std::uint32_t>(std::chrono::floor<Days>(end - now).count());
+}
+
+control::Counts counts_of(site::OutcomeCounts const& counts) {
+  return {counts.delivered + counts.deferred + counts.refused, counts.delivered, counts.deferred,
+          counts.refused};
+}
+
+std::string source_text(SmtpConnection const& connection) {
+  auto const* source = connection.source();
+  if (source == nullptr) return {};
+  auto const& address = connection.key().source;
+  return address == IpAddress{} ? source->name()
+                                : fmt::format("{}[{}]", source->name(), address.to_string());
 }
 
 }  // namespace
@@ -106,6 +107,20 @@ std::optional<control::Moment> moment_to_come(TimePoint t, Clock const& clock) {
   return moment_of(t, clock);
 }
 
+control::EndpointStatus status_of(site::EndpointName const& endpoint,
+                                  site::EndpointHealth::Record const* record, Clock const& clock) {
+  control::EndpointStatus s;
+  s.host = endpoint.host;
+  s.address = endpoint.address.to_string();
+  s.port = endpoint.port;
+  if (record == nullptr) return s;
+  s.failures = record->failures;
+  s.not_before = moment_to_come(record->not_before, clock);
+  if (s.not_before) s.state = "backing_off";
+  if (record->last_failure) s.last_error = record->last_failure->text;
+  return s;
+}
+
 control::ConnectionCounts counts_of(pool::Pool const& pool) {
   auto n = [&](ConnectionState state) { return static_cast<std::uint32_t>(pool.count(state)); };
   return {n(ConnectionState::Connecting), n(ConnectionState::Idle), n(ConnectionState::Busy),
@@ -115,15 +130,6 @@ control::ConnectionCounts counts_of(pool::Pool const& pool) {
 std::string door_of(Site const& site) {
   return map::door_of_site(site.name(), site.is_named());
 }
-
-namespace {
-
-control::Counts counts_of(site::OutcomeCounts const& counts) {
-  return {counts.delivered + counts.deferred + counts.refused, counts.delivered, counts.deferred,
-          counts.refused};
-}
-
-}  // namespace
 
 std::optional<control::AllowanceStatus> allowance_of(Site const& site) {
   auto const& reactions = site.reactions();
@@ -176,18 +182,6 @@ control::SiteStatus status_of(Site const& site, Clock const& clock, bool in_full
   if (in_full) s.endpoints = endpoints_of(site, clock);
   return s;
 }
-
-namespace {
-
-std::string source_text(SmtpConnection const& connection) {
-  auto const* source = connection.source();
-  if (source == nullptr) return {};
-  auto const& address = connection.key().source;
-  return address == IpAddress{} ? source->name()
-                                : fmt::format("{}[{}]", source->name(), address.to_string());
-}
-
-}  // namespace
 
 control::ConnectionStatus status_of(SmtpConnection const& connection, Site const& site,
                                     TimePoint now, WallTime wall) {

@@ -15,6 +15,10 @@ namespace mailpool::manager {
 /// With endpoints only if `in_full`.
 [[nodiscard]] control::SiteStatus status_of(delivery::Site const& site,
                                             delivery::Clock const& clock, bool in_full);
+/// Without its connections; `record` is null for an endpoint without a past.
+[[nodiscard]] control::EndpointStatus status_of(site::EndpointName const& endpoint,
+                                                site::EndpointHealth::Record const* record,
+                                                delivery::Clock const& clock);
 [[nodiscard]] control::ConnectionStatus status_of(delivery::SmtpConnection const& connection,
                                                   delivery::Site const& site, TimePoint now,
                                                   WallTime wall);

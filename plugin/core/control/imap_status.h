@@ -7,14 +7,9 @@
 
 #include "core/base/result.h"
 #include "core/base/time.h"
+#include "core/control/counted_reason.h"
 
 namespace mailpool::control {
-
-/// Why connections were closed instead of kept, by the words of core/imap/discard.h.
-struct ImapDiscard {
-  std::string reason;
-  std::uint64_t count = 0;
-};
 
 /// One user of one profile.
 struct ImapUserStatus {
@@ -34,7 +29,8 @@ struct ImapUserStatus {
   std::uint64_t created = 0;
   std::uint64_t reused = 0;
   std::uint64_t logins_refused = 0;
-  std::vector<ImapDiscard> discarded;
+  /// Connections that were closed instead of kept, by the words of core/imap/discard.h.
+  std::vector<CountedReason> discarded;
   std::string last_error;
 };
 

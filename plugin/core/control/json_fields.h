@@ -21,12 +21,26 @@ void fields(V& v, S& s) {
   v.field("closing", s.closing);
 }
 
-template <class V, Of<Counts> S>
-void fields(V& v, S& s) {
-  v.field("messages", s.messages);
+/// Recipients by how they ended.
+template <class V, class S>
+void outcome_fields(V& v, S& s) {
   v.field("delivered", s.delivered);
   v.field("deferred", s.deferred);
   v.field("refused", s.refused);
+}
+
+/// What holds something back.
+template <class V, class S>
+void wait_fields(V& v, S& s) {
+  v.field("blocked_by", s.blocked_by);
+  v.field("not_before", s.not_before);
+  v.field("reason", s.reason);
+}
+
+template <class V, Of<Counts> S>
+void fields(V& v, S& s) {
+  v.field("messages", s.messages);
+  outcome_fields(v, s);
 }
 
 template <class V, Of<CountedReason> S>
@@ -38,9 +52,7 @@ void fields(V& v, S& s) {
 template <class V, Of<Totals> S>
 void fields(V& v, S& s) {
   v.field("messages", s.messages);
-  v.field("delivered", s.delivered);
-  v.field("deferred", s.deferred);
-  v.field("refused", s.refused);
+  outcome_fields(v, s);
   v.field("in_flight", s.in_flight);
   v.field("waiting", s.waiting);
   v.field("connections_opened", s.connections_opened);
@@ -79,9 +91,7 @@ void fields(V& v, S& s) {
   v.field("max_connections", s.max_connections);
   v.field("in_flight", s.in_flight);
   v.field("waiting", s.waiting);
-  v.field("delivered", s.delivered);
-  v.field("deferred", s.deferred);
-  v.field("refused", s.refused);
+  outcome_fields(v, s);
   v.field("opened", s.opened);
   v.field("reused", s.reused);
   v.field("rate", s.rate);
@@ -114,14 +124,10 @@ void fields(V& v, S& s) {
   v.field("state", s.state);
   v.field("in_flight", s.in_flight);
   v.field("waiting", s.waiting);
-  v.field("delivered", s.delivered);
-  v.field("deferred", s.deferred);
-  v.field("refused", s.refused);
+  outcome_fields(v, s);
   v.field("max_connections", s.max_connections);
   v.field("rate", s.rate);
-  v.field("blocked_by", s.blocked_by);
-  v.field("not_before", s.not_before);
-  v.field("reason", s.reason);
+  wait_fields(v, s);
   v.field("route_expires", s.route_expires);
 }
 
@@ -132,14 +138,10 @@ void fields(V& v, S& s) {
   v.field("priority", s.priority);
   v.field("in_flight", s.in_flight);
   v.field("waiting", s.waiting);
-  v.field("delivered", s.delivered);
-  v.field("deferred", s.deferred);
-  v.field("refused", s.refused);
+  outcome_fields(v, s);
   v.field("max_connections", s.max_connections);
   v.field("rate", s.rate);
-  v.field("blocked_by", s.blocked_by);
-  v.field("not_before", s.not_before);
-  v.field("reason", s.reason);
+  wait_fields(v, s);
 }
 
 template <class V, Of<SourceStatus> S>
@@ -281,9 +283,7 @@ void fields(V& v, S& s) {
   v.field("targets", s.targets);
   v.field("limits", s.limits);
   v.field("no_route", s.no_route);
-  v.field("blocked_by", s.blocked_by);
-  v.field("not_before", s.not_before);
-  v.field("reason", s.reason);
+  wait_fields(v, s);
   v.field("would", s.would);
 }
 

@@ -6,12 +6,6 @@
 
 namespace mailpool::control {
 
-template <class V, Of<ImapDiscard> S>
-void fields(V& v, S& s) {
-  v.field("reason", s.reason);
-  v.field("count", s.count);
-}
-
 template <class V, Of<ImapUserStatus> S>
 void fields(V& v, S& s) {
   v.field("profile", s.profile);

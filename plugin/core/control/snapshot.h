@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/base/time.h"
+#include "core/control/counted_reason.h"
 #include "core/control/imap_status.h"
 
 namespace mailpool::control {
@@ -39,12 +40,6 @@ struct Counts {
   std::uint64_t delivered = 0;
   std::uint64_t deferred = 0;
   std::uint64_t refused = 0;
-};
-
-/// Something counted under a word: why connections were closed, why peers were turned away.
-struct CountedReason {
-  std::string reason;
-  std::uint64_t count = 0;
 };
 
 /// Where a connection is made to, and how that has been going.
