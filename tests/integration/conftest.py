@@ -14,7 +14,7 @@ from lab.dovecot import SERVER_NAME as IMAP_NAME
 from lab.dovecot import Dovecot
 from lab.postfix import Postfix
 from lab.process import Lab
-from lab.receivers import SERVER_NAME
+from lab.receivers import SERVER_NAME, SmtpSink
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -80,6 +80,12 @@ def imap_certificate(authority: Authority) -> Certificate:
 def dovecot(lab: Lab, imap_certificate: Certificate) -> Dovecot:
     """With passwords that cost nothing to check; tests of that cost start their own."""
     return Dovecot(lab, imap_certificate, scheme="PLAIN").start()
+
+
+@pytest.fixture
+def sink(lab: Lab) -> SmtpSink:
+    """Takes whatever it is given."""
+    return SmtpSink(lab)
 
 
 @pytest.fixture

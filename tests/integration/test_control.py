@@ -21,11 +21,6 @@ DONE, REFUSED, USAGE, AWAY = 0, 1, 2, 69
 
 
 @pytest.fixture
-def sink(lab: Lab) -> SmtpSink:
-    return SmtpSink(lab)
-
-
-@pytest.fixture
 def start(lab: Lab) -> Callable[..., Mailpoold]:
     def starter(receiver: SmtpSink, **settings: Value) -> Mailpoold:
         return Mailpoold(lab, {

@@ -23,16 +23,20 @@ SENDER = "sender@example.com"
 
 
 @pytest.fixture
-def sink(lab: Lab) -> SmtpSink:
-    return SmtpSink(lab)
-
-
-@pytest.fixture
 def start(lab: Lab) -> Callable[..., Mailpoold]:
     """start(receiver, **settings): a manager that sends everything there."""
     def starter(receiver: SmtpSink, **settings: Value) -> Mailpoold:
         return Mailpoold(lab, {"route": {"*": [receiver.address]}, **settings}).start()
     return starter
+
+
+def handing_over(manager: Mailpoold, content: bytes) -> Lmtp:
+    """A client that has said everything, the last dot too, and waits for its answer."""
+    client = manager.lmtp()
+    client.envelope(SENDER, [ANYONE])
+    client.command("DATA")
+    client.content(content)
+    return client
 
 
 # --- the protocol
@@ -208,10 +212,7 @@ def test_a_message_over_the_limit_is_refused_even_without_a_size(sink: SmtpSink,
 def test_bodies_beyond_the_memory_limit_are_put_off(lab: Lab, start):
     slow = SmtpSink(lab, "-w", "3")
     manager = start(slow, lmtp={"memory_limit": "1MiB", "spill_above": "1MiB"})
-    first, second = manager.lmtp(), manager.lmtp()
-    first.envelope(SENDER, [ANYONE])
-    first.command("DATA")
-    first.content(message(large(700_000)))
+    first, second = handing_over(manager, message(large(700_000))), manager.lmtp()
     time.sleep(0.5)
     reply = second.deliver(SENDER, [ANYONE], message(large(700_000), "second"))[0]
     assert (reply.code, reply.enhanced) == (452, "4.3.1")
@@ -223,10 +224,7 @@ def test_a_large_body_waits_in_an_unlinked_file(lab: Lab, start):
     slow = SmtpSink(lab, "-w", "2")
     manager = start(slow, lmtp={"spill_above": "64KiB"})
     content = message(large(2_000_000), "spilled")
-    with manager.lmtp() as client:
-        client.envelope(SENDER, [ANYONE])
-        client.command("DATA")
-        client.content(content)
+    with handing_over(manager, content) as client:
         wait_until(lambda: deleted_files(manager), 5, "an unlinked file is open")
         assert client.reply().code == 250
     assert without_trace(slow.wait_for("spilled")) == without_trace(content)
@@ -262,10 +260,7 @@ def test_a_client_gone_while_its_message_waits_cancels_it(lab: Lab, start):
     """Before the commit point: the remote has answered RCPT but not DATA when the client leaves."""
     slow = SmtpSink(lab, "-w", "2")
     manager = start(slow)
-    client = manager.lmtp()
-    client.envelope(SENDER, [ANYONE])
-    client.command("DATA")
-    client.content(message(b"not wanted any more\r\n", "cancelled"))
+    client = handing_over(manager, message(b"not wanted any more\r\n", "cancelled"))
     time.sleep(0.5)
     client.close()
     time.sleep(2.5)
@@ -276,10 +271,7 @@ def test_a_client_gone_while_its_message_waits_cancels_it(lab: Lab, start):
 def test_a_client_gone_after_the_commit_point_does_not_stop_the_delivery(lab: Lab, start):
     slow = SmtpSink(lab, "-W", ".:2")
     manager = start(slow)
-    client = manager.lmtp()
-    client.envelope(SENDER, [ANYONE])
-    client.command("DATA")
-    client.content(message(b"on its way\r\n", "committed"))
+    client = handing_over(manager, message(b"on its way\r\n", "committed"))
     time.sleep(1)
     client.close()
     slow.wait_for("committed", timeout=5)
@@ -315,10 +307,7 @@ def test_sighup_keeps_the_old_settings_on_a_bad_file_and_says_where(sink: SmtpSi
 def test_sigterm_finishes_what_is_open_and_says_goodbye(lab: Lab, start):
     slow = SmtpSink(lab, "-W", ".:2")
     manager = start(slow, drain_timeout="20s")
-    client = manager.lmtp()
-    client.envelope(SENDER, [ANYONE])
-    client.command("DATA")
-    client.content(message(b"in flight\r\n", "open"))
+    client = handing_over(manager, message(b"in flight\r\n", "open"))
     time.sleep(0.5)
     manager.terminate()
     assert client.reply().code == 250
@@ -329,10 +318,8 @@ def test_sigterm_finishes_what_is_open_and_says_goodbye(lab: Lab, start):
 def test_a_draining_manager_takes_nothing_new(lab: Lab, start):
     slow = SmtpSink(lab, "-W", ".:3")
     manager = start(slow, drain_timeout="20s")
-    busy, waiting = manager.lmtp(), manager.lmtp()
-    busy.envelope(SENDER, [ANYONE])
-    busy.command("DATA")
-    busy.content(message(b"in flight\r\n"))
+    waiting = manager.lmtp()
+    busy = handing_over(manager, message(b"in flight\r\n"))
     time.sleep(0.5)
     manager.terminate()
     time.sleep(0.3)
@@ -350,10 +337,7 @@ def test_the_second_sigterm_stops_now(lab: Lab, start):
     """Before the commit point: 451, and the remote never gets the message."""
     slow = SmtpSink(lab, "-w", "20")
     manager = start(slow, drain_timeout="60s")
-    client = manager.lmtp()
-    client.envelope(SENDER, [ANYONE])
-    client.command("DATA")
-    client.content(message(b"waits for 354\r\n"))
+    client = handing_over(manager, message(b"waits for 354\r\n"))
     time.sleep(0.5)
     manager.terminate()
     time.sleep(0.5)

@@ -13,11 +13,6 @@ SENDER = "sender@example.com"
 
 
 @pytest.fixture
-def sink(lab: Lab) -> SmtpSink:
-    return SmtpSink(lab)
-
-
-@pytest.fixture
 def manager(lab: Lab, sink: SmtpSink) -> Mailpoold:
     refusing = SmtpSink(lab, "-f", "RCPT")
     return Mailpoold(lab, {"route": {"good.example.org": [sink.address], "bad.example.org": [refusing.address],
