@@ -666,6 +666,30 @@ def test_every_flight_costs_one_round_trip(start):
     assert server.faults() == {}
 
 
+@pytest.mark.parametrize(("version", "resumed", "trips"), [
+    (ssl.TLSVersion.TLSv1_3, False, 1), (ssl.TLSVersion.TLSv1_3, True, 1),
+    (ssl.TLSVersion.TLSv1_2, False, 2), (ssl.TLSVersion.TLSv1_2, True, 1)])
+def test_a_handshake_costs_its_flights(start, version: ssl.TLSVersion, resumed: bool, trips: int):
+    rtt = 0.1
+    server = start("", "--rtt", "100ms")
+    context = careless()
+    context.minimum_version = context.maximum_version = version
+
+    def secured(session: ssl.SSLSession | None) -> tuple[ssl.SSLSocket, float]:
+        client = server.ready()
+        client.command("STARTTLS")
+        begin = time.monotonic()
+        wrapped = context.wrap_socket(client.socket, session=session)
+        took = time.monotonic() - begin
+        wrapped.sendall(b"NOOP\r\n")  # with TLS 1.3 the tickets come before its answer
+        assert wrapped.recv(100).startswith(b"250")
+        return wrapped, took
+    session = secured(None)[0].session if resumed else None
+    wrapped, took = secured(session)
+    assert wrapped.session_reused == resumed
+    assert trips * rtt <= took + 0.002 < (trips + 0.6) * rtt
+
+
 def test_flights_overlap_on_the_simulated_line(start):
     client = start("", "--rtt", "200ms").ready()
     begin = time.monotonic()

@@ -125,7 +125,7 @@ constexpr SettingRow rows[] = {
      "announced by LIMITS (RFC 9422) and enforced; none: not announced", set_limits},
     {"rtt", "DURATION",
      "simulated round-trip time of each connection: the greeting comes two of them after the "
-     "connect, every flight costs one",
+     "connect, every flight costs one, those of a TLS handshake too",
      duration<&Settings::rtt>},
     {"max-connections", "N",
      "connections open at once; one more is greeted with 421 and counted as a violation; 0: any",
