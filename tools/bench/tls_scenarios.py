@@ -1,5 +1,6 @@
 """What secure connections cost and gain: against Postfix's own smtp client on a distant server, against plain text, and by themselves."""
 
+import os
 import statistics
 import time
 
@@ -105,4 +106,64 @@ def tls_idle(lab: Lab) -> None:
     idle_connections(lab, "TLS", "", "at most 32 KiB")
 
 
-SCENARIOS: Scenarios = {scenario.__name__: scenario for scenario in (tls_queue, tls_rate, tls_idle)}
+# --- what a handshake costs
+
+def handshakes(lab: Lab) -> None:
+    """A connection for each message, mailpoold on a core of its own: handshakes per second, and their share of its CPU time."""
+    kinds = {"without TLS": Fakemx(lab, "set without STARTTLS"), "full": Fakemx(lab, flags=("--tls-tickets", "0")),
+             "resumed": Fakemx(lab)}
+    pools = {name: manager(lab, mx.address, {"max_connections": 20, "max_messages": 1}) for name, mx in kinds.items()}
+    for pool in pools.values():
+        pin(pool.process.pid, core=0)
+    for pid in (os.getpid(), *(mx.process.pid for mx in kinds.values())):  # ours hands it down to the load generator
+        pin(pid, core=max(os.sched_getaffinity(0)))
+    costs = {name: Costs() for name in kinds}
+    for turn in range(5):
+        for name, pool in pools.items():
+            costs[name].add(pool, kinds[name], messages=2000 if turn else 100, counts=turn > 0)  # the first one only warms up
+    for name in ("full", "resumed"):
+        each, plain = costs[name].cpu(), costs["without TLS"].cpu()
+        say(f"{name} handshakes per second on one core, a message on each connection", f"{costs[name].rate():.0f}",
+            costs[name].proof(kinds[name]))
+        say(f"{name} handshake: CPU time of mailpoold; its share of connection, handshake and message",
+            f"{each - plain:.0f} us; {(each - plain) / each:.0%}", "")
+        say(f"{name} handshakes alone, per second on one core", f"{1e6 / (each - plain):.0f}", "")
+
+
+class Costs:
+    """Rates and CPU times of some turns."""
+
+    def __init__(self) -> None:
+        self._rates: list[float] = []
+        self._cpu: list[float] = []
+
+    def add(self, pool: Mailpoold, mx: Fakemx, messages: int, counts: bool) -> None:
+        before = cpu_us(pool.process.pid)
+        if counts and not self._rates:
+            mx.ask("reset")
+        rate = load(str(pool.lmtp_socket), "--messages", str(messages), "--sessions", "20", "--size", "512")["messages_per_second"]
+        if counts:
+            self._rates.append(rate)
+            self._cpu.append((cpu_us(pool.process.pid) - before) / messages)
+
+    def rate(self) -> float:
+        return statistics.median(self._rates)
+
+    def cpu(self) -> float:
+        """Microseconds of each connection with its message."""
+        return statistics.median(self._cpu)
+
+    @staticmethod
+    def proof(mx: Fakemx) -> str:
+        """What the server has seen."""
+        seen = mx.stats()["tls"]
+        return f"the server saw {seen['full']} full, {seen['resumed']} resumed"
+
+
+def pin(pid: int, core: int) -> None:
+    """A process with its threads to one core."""
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        os.sched_setaffinity(int(thread), {core})
+
+
+SCENARIOS: Scenarios = {scenario.__name__: scenario for scenario in (tls_queue, tls_rate, tls_idle, handshakes)}
