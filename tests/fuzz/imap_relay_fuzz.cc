@@ -105,7 +105,10 @@ class ServerModel {
     bool const begins = command_.empty();
     command_ += line;
     if (begins) open_.push_back(line.substr(0, line.find(' ')));
-    if (auto const mark = wire::literal_at_end(line)) {
+    // The most careless server there can be: what it did not ask for is no literal, unless it is
+    // a message.
+    auto const mark = wire::literal_at_end(line);
+    if (mark && (mark->waits || is_append())) {
       literal_ = mark->octets;
       waits_for_literal_ = mark->waits;
       return true;
@@ -122,6 +125,12 @@ class ServerModel {
       done_[tag] = rest;
     }
     return true;
+  }
+
+  [[nodiscard]] bool is_append() const {
+    auto const rest = command_.substr(std::min(command_.find(' '), command_.size()));
+    return ascii_istarts_with(rest, " APPEND ") || ascii_istarts_with(rest, " REPLACE ") ||
+           ascii_istarts_with(rest, " UID REPLACE ");
   }
 
   std::string carry_out(std::string const& line, std::string_view word) {

@@ -14,6 +14,12 @@ constexpr std::string_view logged_in_already = "BAD You are logged in already";
 constexpr CommandRow pass(std::string_view name) {
   return {name, H::Pass, Discard::None, {}};
 }
+constexpr CommandRow bare(std::string_view name, Handling handling = H::Pass) {
+  return {name, handling, Discard::None, {}, true};
+}
+constexpr CommandRow with_message(std::string_view name) {
+  return {name, H::Pass, Discard::None, {}, false, true};
+}
 constexpr CommandRow refuse(std::string_view name, std::string_view answer) {
   return {name, H::Refuse, Discard::None, answer};
 }
@@ -31,17 +37,18 @@ constexpr std::array table{
     refuse("COMPRESS", "NO [CANNOT] Compression is not for pooled connections"),
     // Passed on, it would let a client log in as somebody else on a shared connection (RFC 8437 8).
     refuse("UNAUTHENTICATE", "BAD UNAUTHENTICATE is not for pooled connections"),
+    refuse("X-UNAUTHENTICATE", "BAD UNAUTHENTICATE is not for pooled connections"),
     taint("ENABLE", Discard::TaintEnable),
     taint("NOTIFY", Discard::TaintNotify),
     taint("LANGUAGE", Discard::TaintOther),
     taint("COMPARATOR", Discard::TaintOther),
     CommandRow{"SELECT", H::Selects, Discard::None, {}},
     CommandRow{"EXAMINE", H::Selects, Discard::None, {}},
-    CommandRow{"CLOSE", H::Deselects, Discard::None, {}},
-    CommandRow{"UNSELECT", H::Deselects, Discard::None, {}},
-    CommandRow{"IDLE", H::Idles, Discard::None, {}},
-    pass("NOOP"),
-    pass("CHECK"),
+    bare("CLOSE", H::Deselects),
+    bare("UNSELECT", H::Deselects),
+    bare("IDLE", H::Idles),
+    bare("NOOP"),
+    bare("CHECK"),
     pass("CREATE"),
     pass("DELETE"),
     pass("RENAME"),
@@ -50,9 +57,9 @@ constexpr std::array table{
     pass("LIST"),
     pass("LSUB"),
     pass("STATUS"),
-    pass("APPEND"),
-    pass("REPLACE"),
-    pass("EXPUNGE"),
+    with_message("APPEND"),
+    with_message("REPLACE"),
+    bare("EXPUNGE"),
     pass("SEARCH"),
     pass("ESEARCH"),
     pass("FETCH"),
@@ -69,8 +76,8 @@ constexpr std::array table{
     pass("UID EXPUNGE"),
     pass("UID SORT"),
     pass("UID THREAD"),
-    pass("UID REPLACE"),
-    pass("NAMESPACE"),
+    with_message("UID REPLACE"),
+    bare("NAMESPACE"),
     pass("GETACL"),
     pass("SETACL"),
     pass("DELETEACL"),
@@ -104,7 +111,9 @@ CommandRow const& row_of(std::string_view name) {
 }
 
 bool turns_condstore_on(std::string_view part) {
-  auto const capitals = ascii_upper(part);
+  // A server may read "MOD\\SEQ" as the word without the backslash.
+  auto capitals = ascii_upper(part);
+  std::erase(capitals, '\\');
   return std::any_of(condstore_words.begin(), condstore_words.end(), [&](std::string_view word) {
     return capitals.find(word) != std::string::npos;
   });

@@ -25,6 +25,8 @@ struct CommandRow {
   Handling handling = Handling::Pass;
   Discard taint = Discard::None;  ///< what the connection is not given back for
   std::string_view answer;        ///< of Refuse: "BAD ..." or "NO ..."
+  bool is_bare = false;           ///< it has no arguments
+  bool has_message = false;       ///< it cannot be without a literal
 };
 
 [[nodiscard]] std::span<CommandRow const> command_table();

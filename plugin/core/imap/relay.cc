@@ -4,12 +4,21 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 #include "core/base/text.h"
 
 namespace mailpool::imap {
 
 using wire::ImapPiece;
+
+namespace {
+
+bool changes_selection(CommandRow const& row) {
+  return row.handling == Handling::Selects || row.handling == Handling::Deselects;
+}
+
+}  // namespace
 
 void Relay::lend(Outbox& client) {
   assert(phase_ == Phase::Idle && "only an idle connection is lent");
@@ -51,7 +60,8 @@ void Relay::hear(std::string_view octets, bool is_whole) {
 void Relay::hear_continuation(std::string_view octets) {
   if (waits_for_go_ahead_ && phase_ == Phase::Lent) {
     waits_for_go_ahead_ = false;
-    return pass_to_client(octets);
+    if (!std::exchange(hides_go_ahead_, false)) pass_to_client(octets);
+    return;
   }
   if (idle_ != Idle::Asked) return break_off(Discard::Desync);
   idle_ = Idle::Active;
@@ -110,6 +120,10 @@ void Relay::hear_tagged(std::string_view octets) {
   auto const open =
       std::find_if(open_.begin(), open_.end(), [&](Open const& o) { return o.tag == tag; });
   if (open == open_.end()) return break_off(Discard::Desync);
+  // Which mailbox is selected follows from the order; one that was overtaken says nothing of it.
+  if (changes_selection(*open->row) &&
+      std::any_of(open_.begin(), open, [](Open const& o) { return changes_selection(*o.row); }))
+    has_doubt_ = true;
   auto const closed = std::move(*open);
   open_.erase(open);
   last_line_ = printable(rest);
@@ -153,16 +167,25 @@ void Relay::hear_result(Open const& open, std::string_view status) {
     idle_ = Idle::No;
     idle_tag_.clear();
   }
-  if (current_.is_passed_on && current_.tag == open.tag && !commands_.is_between()) {
-    current_.answered = true;
-    if (waits_for_go_ahead_) {
-      if (is_ok) has_doubt_ = true;
-      waits_for_go_ahead_ = false;
-      commands_.give_up();
-      current_ = {};
-    } else {
-      has_doubt_ = true;  // who knows what the server does with the rest of it
-    }
+  // It may not have read the literal as one.
+  if (open.was_unasked && !is_ok) has_doubt_ = true;
+  if (is_in_passed_command() && current_.tag == open.tag) hear_result_of_current(is_ok);
+}
+
+// Of a command that the client has not said to its end.
+void Relay::hear_result_of_current(bool is_ok) {
+  current_.answered = true;
+  if (!waits_for_go_ahead_) {
+    has_doubt_ = true;  // who knows what the server does with the rest of it
+    return;
+  }
+  if (is_ok) has_doubt_ = true;
+  waits_for_go_ahead_ = false;
+  if (std::exchange(hides_go_ahead_, false)) {
+    current_.is_passed_on = false;  // the client says the rest all the same: to nobody
+  } else {
+    commands_.give_up();
+    current_ = {};
   }
 }
 
@@ -188,10 +211,9 @@ void Relay::discard(Discard reason) {
 }
 
 bool Relay::may_say_logout() const {
-  bool const in_command = current_.is_passed_on && !commands_.is_between();
-  return !is_logged_out_ && !in_command && !waits_for_go_ahead_ && idle_ != Idle::Asked &&
-         reason_ != Discard::Eof && reason_ != Discard::Tls && reason_ != Discard::Bye &&
-         reason_ != Discard::Parse;
+  return !is_logged_out_ && !is_in_passed_command() && !waits_for_go_ahead_ &&
+         idle_ != Idle::Asked && reason_ != Discard::Eof && reason_ != Discard::Tls &&
+         reason_ != Discard::Bye && reason_ != Discard::Parse;
 }
 
 void Relay::say_logout() {
@@ -215,17 +237,18 @@ void Relay::take_back() {
     current_ = {};
     commands_.give_up();
     waits_for_go_ahead_ = false;
+    hides_go_ahead_ = false;
     taint_ = Discard::None;
     has_doubt_ = false;
     return become_idle();
   }
-  bool const in_command = current_.is_passed_on && !commands_.is_between();
-  if (in_command || waits_for_go_ahead_) return break_off(Discard::OpenLiteral);
+  if (is_in_passed_command() || waits_for_go_ahead_) return break_off(Discard::OpenLiteral);
   if (taint_ != Discard::None) return break_off(taint_);
   if (has_doubt_) return break_off(Discard::Desync);
   phase_ = Phase::Finishing;
   commands_.give_up();
   current_ = {};
+  scanned_.clear();
   finish();
 }
 
@@ -239,7 +262,8 @@ void Relay::finish() {
 
 void Relay::begin_reset() {
   assert(open_.empty() && "the reset comes after the last answer");
-  if (selected_ == Selected::Unknown) return break_off(Discard::Desync);
+  // The last answers may have left a doubt after the client had gone.
+  if (selected_ == Selected::Unknown || has_doubt_) return break_off(Discard::Desync);
   phase_ = Phase::Resetting;
   if (selected_ == Selected::Yes) {
     unselect_tag_ = entropy_.tag();

@@ -55,6 +55,8 @@ class Relay {
   [[nodiscard]] bool is_in_idle_command() const { return idle_ != Idle::No; }
   /// Between two commands of the client, so that it may be told something unasked for.
   [[nodiscard]] bool is_at_rest() const;
+  /// The next word is the server's: something was asked, or it has not taken what was said.
+  [[nodiscard]] bool waits_for_server() const;
   /// The client has left, by LOGOUT or without. The connection cleans itself, or is Broken.
   void take_back();
 
@@ -83,6 +85,7 @@ class Relay {
     std::string tag;
     CommandRow const* row;
     bool closed_since = false;  ///< the server said that the mailbox of before is closed
+    bool was_unasked = false;   ///< its literal did not wait for the server
   };
   /// The command that the client is in the middle of.
   struct Current {
@@ -100,9 +103,12 @@ class Relay {
   void refuse(std::string_view tag, std::string answer, bool ends);
   void answer_here(CommandRow const& row, std::string_view tag);
   void pass_on(CommandRow const& row, std::string_view tag, std::string_view line, bool ends);
-  void expect_literal();
+  void pass_on_mark(std::string_view octets, bool may_be_unasked);
   void lose_client(std::string_view why);
   [[nodiscard]] bool may_take_command() const;
+  [[nodiscard]] bool is_in_passed_command() const {
+    return current_.is_passed_on && !commands_.is_between();
+  }
   [[nodiscard]] bool is_open(std::string_view tag) const;
   void say(std::string_view line);
   void say_what_was_held();
@@ -115,6 +121,7 @@ class Relay {
   void hear_tagged(std::string_view line);
   void hear_own_tag(std::string_view status);
   void hear_result(Open const& open, std::string_view status);
+  void hear_result_of_current(bool is_ok);
   void pass_to_client(std::string_view octets);
   [[nodiscard]] bool is_client_behind() const { return client_ != nullptr && client_->is_full(); }
   void break_off(Discard reason);
@@ -140,6 +147,8 @@ class Relay {
   Idle idle_ = Idle::No;
   std::string idle_tag_;
   bool waits_for_go_ahead_ = false;  ///< a literal of the client that waits for "+"
+  bool hides_go_ahead_ = false;      ///< the client itself does not wait for it
+  std::string scanned_;              ///< of a short literal
   Discard taint_ = Discard::None;
   bool has_doubt_ = false;
   std::string logout_tag_;

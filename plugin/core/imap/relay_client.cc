@@ -1,6 +1,7 @@
 // The client's side of the relay: each command is passed on, or answered here.
 
 #include <algorithm>
+#include <utility>
 
 #include "core/base/text.h"
 #include "core/imap/relay.h"
@@ -17,6 +18,13 @@ bool Relay::may_take_command() const {
 
 bool Relay::is_at_rest() const {
   return commands_.is_between() && open_.empty() && responses_.is_between();
+}
+
+bool Relay::waits_for_server() const {
+  if (waits_for_go_ahead_ || !to_server_.is_empty()) return true;
+  // In these two it is the client's turn.
+  std::size_t const theirs = (idle_ == Idle::Active ? 1 : 0) + (is_in_passed_command() ? 1 : 0);
+  return open_.size() > theirs;
 }
 
 std::size_t Relay::from_client(std::string_view input) {
@@ -73,8 +81,9 @@ bool Relay::take_line(std::string_view octets, bool ends) {
     refuse(tag, "BAD A quote is not closed", ends);
   } else if (row.handling == Handling::Refuse) {
     refuse(tag, std::string(row.answer), ends);
-  } else if (row.handling == Handling::Idles && (!ends || !words.is_at_end())) {
-    refuse(tag, "BAD IDLE has no arguments", ends);
+  } else if (row.is_bare && (!ends || !trimmed(words.rest()).empty())) {
+    // A server may ignore what stands there, and read a literal's octets as commands.
+    refuse(tag, "BAD " + name + " has no arguments", ends);
   } else if (row.handling == Handling::Logout || row.handling == Handling::Capability ||
              (row.handling == Handling::Id && ends)) {
     if (ends)
@@ -96,11 +105,7 @@ bool Relay::is_open(std::string_view tag) const {
 
 void Relay::pass_on(CommandRow const& row, std::string_view tag, std::string_view octets,
                     bool ends) {
-  auto const& mark = commands_.literal();
-  if (!ends && !mark.waits && !capabilities_.may_send_at_once(mark.octets))
-    return lose_client("BAD The server does not take such a literal unasked");
-  to_server_.add(octets);
-  open_.push_back({std::string(tag), &row, false});
+  open_.push_back({std::string(tag), &row});
   if (taint_ == Discard::None) taint_ = row.taint;
   if (taint_ == Discard::None && turns_condstore_on(octets)) taint_ = Discard::TaintCondstore;
   if (row.handling == Handling::Idles) {
@@ -108,40 +113,50 @@ void Relay::pass_on(CommandRow const& row, std::string_view tag, std::string_vie
     idle_tag_ = tag;
   }
   current_ = {};
-  if (ends) return;
+  if (ends) return to_server_.add(octets);
   current_.tag = tag;
   current_.is_passed_on = true;
-  expect_literal();
+  pass_on_mark(octets, row.has_message);
 }
 
-void Relay::expect_literal() {
-  waits_for_go_ahead_ = commands_.literal().waits;
+// A server that does not take what ends this line for a literal would read its octets as commands,
+// of which nothing is known here. So it has to ask for each, but for the message that an APPEND
+// cannot be without: where that is not understood, the answer is not OK.
+void Relay::pass_on_mark(std::string_view octets, bool may_be_unasked) {
+  auto const& mark = commands_.literal();
+  if (!mark.waits && may_be_unasked && capabilities_.may_send_at_once(mark.octets)) {
+    open_.back().was_unasked = true;
+    return to_server_.add(octets);
+  }
+  waits_for_go_ahead_ = true;
+  hides_go_ahead_ = !mark.waits;
+  if (mark.waits) return to_server_.add(octets);
+  static constexpr std::string_view end_of_mark = "+}\r\n";
+  to_server_.add(octets.substr(0, octets.size() - end_of_mark.size()));
+  to_server_.add("}\r\n");
 }
 
 bool Relay::take_rest(std::string_view octets, bool ends) {
   if (!current_.is_passed_on) {
     if (ends) {
-      say(current_.tag + " " + current_.answer);
+      if (!current_.answer.empty()) say(current_.tag + " " + current_.answer);
       current_ = {};
     } else if (commands_.literal().waits) {
       say("+ Go on");
     }
     return true;
   }
-  auto const& mark = commands_.literal();
-  if (wire::has_open_quote(octets.substr(0, octets.size() - 2)) ||
-      (!ends && !mark.waits && !capabilities_.may_send_at_once(mark.octets))) {
+  if (wire::has_open_quote(octets.substr(0, octets.size() - 2))) {
     has_doubt_ = true;
     lose_client("BAD The command is malformed");
     return false;
   }
-  to_server_.add(octets);
   if (taint_ == Discard::None && turns_condstore_on(octets)) taint_ = Discard::TaintCondstore;
-  if (ends) {
-    current_ = {};
-  } else if (!current_.answered) {
-    expect_literal();
-  }
+  if (ends || current_.answered)
+    to_server_.add(octets);
+  else
+    pass_on_mark(octets, false);
+  if (ends) current_ = {};
   return true;
 }
 
@@ -149,9 +164,10 @@ void Relay::take_literal(std::string_view octets) {
   if (!current_.is_passed_on) return;
   to_server_.add(octets);
   // What a literal says could have been an atom; those of messages are too large to be one.
-  if (taint_ == Discard::None && commands_.literal().octets <= scanned_literal &&
-      turns_condstore_on(octets))
-    taint_ = Discard::TaintCondstore;
+  if (taint_ != Discard::None || commands_.literal().octets > scanned_literal) return;
+  scanned_ += octets;
+  if (commands_.literal_octets_left() != 0) return;
+  if (turns_condstore_on(std::exchange(scanned_, {}))) taint_ = Discard::TaintCondstore;
 }
 
 std::size_t Relay::take_done(std::string_view input) {

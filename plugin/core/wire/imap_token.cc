@@ -38,8 +38,7 @@ std::optional<LiteralMark> literal_at_end(std::string_view line) {
   if (!braces) return std::nullopt;
   LiteralMark mark;
   auto digits = braces->inside;
-  // RFC 7888, and the minus of an old draft that some clients still send.
-  if (!digits.empty() && (digits.back() == '+' || digits.back() == '-')) {
+  if (!digits.empty() && digits.back() == '+') {  // RFC 7888
     mark.waits = false;
     digits.remove_suffix(1);
   }
@@ -54,7 +53,8 @@ bool has_impossible_literal(std::string_view line) {
   auto const braces = braces_at_end(line);
   if (!braces || literal_at_end(line)) return false;
   auto digits = braces->inside;
-  if (!digits.empty() && digits.back() == '+') digits.remove_suffix(1);
+  // The minus of an old draft is a literal to some servers and none to others.
+  if (!digits.empty() && (digits.back() == '+' || digits.back() == '-')) digits.remove_suffix(1);
   return has_only_digits(digits);
 }
 

@@ -18,7 +18,7 @@ struct LiteralMark {
 
 /// What a line without its CRLF ends with. Nothing where no literal is announced.
 [[nodiscard]] std::optional<LiteralMark> literal_at_end(std::string_view line);
-/// A line that ends like a literal, but with a number that none can have.
+/// A line that ends like a literal, but with a number that none can have, or a mark of no standard.
 [[nodiscard]] bool has_impossible_literal(std::string_view line);
 
 /// 1 to 64 of the characters that a tag may have, and no "+".
