@@ -10,8 +10,8 @@ namespace mailpool::fakemx {
 namespace {
 
 constexpr std::array<std::string_view, verb_count> verb_names{
-    "EHLO", "HELO", "LHLO", "STARTTLS", "MAIL", "RCPT", "DATA", "BDAT",
-    "RSET", "NOOP", "VRFY", "EXPN",     "HELP", "QUIT", "?"};
+    "EHLO", "HELO", "LHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA",
+    "BDAT", "RSET", "NOOP", "VRFY",     "EXPN", "HELP", "QUIT", "?"};
 
 bool has_control(std::string_view text) {
   return std::any_of(text.begin(), text.end(),

@@ -14,6 +14,7 @@ enum class Verb : std::uint8_t {
   Helo,
   Lhlo,
   Starttls,
+  Auth,
   Mail,
   Rcpt,
   Data,
@@ -26,7 +27,7 @@ enum class Verb : std::uint8_t {
   Quit,
   Unknown,
 };
-inline constexpr std::size_t verb_count = 15;
+inline constexpr std::size_t verb_count = 16;
 
 [[nodiscard]] std::string_view name_of(Verb verb);
 

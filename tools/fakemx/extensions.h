@@ -17,29 +17,30 @@ enum class Extension : std::uint8_t {
   EnhancedStatusCodes,  // RFC 2034
   Starttls,             // RFC 3207
   Limits,               // RFC 9422: MAILMAX and RCPTMAX
+  Requiretls,           // RFC 8689: under TLS alone
 };
 
-inline constexpr std::array<std::string_view, 8> extension_names{
-    "PIPELINING",          "CHUNKING", "8BITMIME", "SMTPUTF8", "SIZE",
-    "ENHANCEDSTATUSCODES", "STARTTLS", "LIMITS"};
+inline constexpr std::array<std::string_view, 9> extension_names{
+    "PIPELINING",          "CHUNKING", "8BITMIME", "SMTPUTF8",  "SIZE",
+    "ENHANCEDSTATUSCODES", "STARTTLS", "LIMITS",   "REQUIRETLS"};
 
 /// Any number of them.
 class ExtensionSet {
  public:
   [[nodiscard]] static constexpr ExtensionSet all() {
     ExtensionSet set;
-    set.bits_ = 0xff;
+    set.bits_ = 0x1ff;
     return set;
   }
   [[nodiscard]] constexpr bool has(Extension e) const { return (bits_ & bit(e)) != 0; }
-  constexpr void add(Extension e) { bits_ = static_cast<std::uint8_t>(bits_ | bit(e)); }
-  constexpr void remove(Extension e) { bits_ = static_cast<std::uint8_t>(bits_ & ~bit(e)); }
+  constexpr void add(Extension e) { bits_ = static_cast<std::uint16_t>(bits_ | bit(e)); }
+  constexpr void remove(Extension e) { bits_ = static_cast<std::uint16_t>(bits_ & ~bit(e)); }
 
  private:
-  static constexpr std::uint8_t bit(Extension e) {
-    return static_cast<std::uint8_t>(1U << static_cast<unsigned>(e));
+  static constexpr std::uint16_t bit(Extension e) {
+    return static_cast<std::uint16_t>(1U << static_cast<unsigned>(e));
   }
-  std::uint8_t bits_ = 0;
+  std::uint16_t bits_ = 0;
 };
 
 [[nodiscard]] constexpr std::string_view name_of(Extension e) {

@@ -23,7 +23,8 @@ enum class Stage : std::uint8_t {
   Helo,
   Lhlo,
   Starttls,
-  Tls,  ///< the ClientHello has arrived, nothing has been answered
+  Auth,  ///< AUTH, and each line that follows a 334
+  Tls,   ///< the ClientHello has arrived, nothing has been answered
   Mail,
   Rcpt,
   Data,
@@ -36,7 +37,7 @@ enum class Stage : std::uint8_t {
   Quit,
   Idle,  ///< no command for so long, outside of a transaction
 };
-inline constexpr std::size_t stage_count = 17;
+inline constexpr std::size_t stage_count = 18;
 
 [[nodiscard]] std::string_view name_of(Stage stage);
 [[nodiscard]] std::optional<Stage> stage_named(std::string_view name);

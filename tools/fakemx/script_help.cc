@@ -13,6 +13,7 @@ STAGES
   connect              instead of the greeting
   ehlo helo lhlo starttls mail rcpt data rset noop vrfy quit
                        instead of the reply to that command, if it came in a legal place
+  auth                 the same for AUTH (see --auth), and for each line of the client that follows a 334
   tls                  the ClientHello is there and was not answered
   body                 at=N octets of the content have arrived (counted as they came; 0: before the first)
   bdat                 the octets of a chunk have arrived
@@ -62,6 +63,7 @@ EXAMPLES
   ehlo                   -> without CHUNKING; announce "X-NEW 1"
   ehlo tls=yes           -> without PIPELINING
   starttls               -> normal; send "250 injected\r\n"
+  auth nth=2-            -> 454 4.7.0 Not now
   tls                    -> send "no TLS here\r\n"
   body to=u@slow.example at=1000 -> 552 5.3.4 Too much; close
   body at=0              -> stop-reading

@@ -14,8 +14,8 @@ namespace mailpool::fakemx {
 namespace {
 
 constexpr std::string_view stage_names[stage_count] = {
-    "connect", "ehlo", "helo", "lhlo", "starttls", "tls",  "mail", "rcpt", "data",
-    "body",    "end",  "bdat", "rset", "noop",     "vrfy", "quit", "idle"};
+    "connect", "ehlo", "helo", "lhlo", "starttls", "auth", "tls",  "mail", "rcpt",
+    "data",    "body", "end",  "bdat", "rset",     "noop", "vrfy", "quit", "idle"};
 
 class Parser {
  public:

@@ -126,6 +126,11 @@ class Session final : private Link::Owner {
   void starttls(std::string_view argument);
   void begin_tls();
 
+  // session_auth.cc: AUTH
+  void auth(std::string_view argument);
+  void auth_response(std::string_view line);
+  [[nodiscard]] Answer auth_answer() const;
+
   // session_commands.cc: all other commands, and the server's own answers
   void command(std::string_view line, std::string_view& rest);
   void expect_silence(Verb verb, std::string_view line, bool more);
@@ -185,6 +190,8 @@ class Session final : private Link::Owner {
   bool claims_chunking_ = false;
   bool handshake_next_ = false;
   bool after_quit_ = false;
+  bool is_in_auth_ = false;              ///< the next line answers a 334
+  std::vector<std::string> auth_lines_;  ///< what the client said of AUTH so far
   ExtensionSet announced_;
   ExtensionSet hidden_;             ///< by `without` in this EHLO
   std::vector<std::string> extra_;  ///< by `announce`

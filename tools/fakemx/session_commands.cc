@@ -22,6 +22,7 @@ bool ends_group(Verb verb) {
     case Verb::Helo:
     case Verb::Lhlo:
     case Verb::Starttls:
+    case Verb::Auth:
     case Verb::Data:
     case Verb::Noop:
     case Verb::Vrfy:
@@ -37,8 +38,11 @@ bool ends_group(Verb verb) {
 }  // namespace
 
 void Session::command(std::string_view line, std::string_view& rest) {
-  service_.journal.trace(id_, 'C', line);
+  if (std::exchange(is_in_auth_, false)) return auth_response(line);
   auto const command = parse_command(line);
+  // A password does not belong in a transcript.
+  service_.journal.trace(id_, 'C',
+                         command.verb == Verb::Auth ? std::string_view("AUTH ...") : line);
   ++service_.stats.commands[static_cast<std::size_t>(command.verb)];
   idle_restart_ = true;
   if (command.verb == Verb::Quit) after_quit_ = true;
@@ -52,6 +56,8 @@ void Session::command(std::string_view line, std::string_view& rest) {
       starttls(trimmed(command.argument));
       rest = {};  // what was sent along in plain text must not be taken for TLS, nor for commands
       return;
+    case Verb::Auth:
+      return auth(trimmed(command.argument));
     case Verb::Mail:
       return mail(command.argument);
     case Verb::Rcpt:
@@ -160,6 +166,7 @@ std::optional<Session::Answer> Session::parameter_trouble(Parameter const& param
     tx_.utf8 = true;
     return {};
   }
+  if (is("REQUIRETLS", Extension::Requiretls)) return {};
   violation(ClientViolation::UnannouncedParameter, parameter.keyword);
   return Answer{555, "5.5.4", "Parameter not known here"};
 }
@@ -245,6 +252,11 @@ void Session::normal(Stage stage) {
       mode_ = Mode::Command;
       link_.start_tls(service_.tls.get());
       return link_.feed_tls(raw, arrived_);
+    }
+    case Stage::Auth: {
+      auto const answer = auth_answer();
+      tell(answer);
+      return effect(stage, answer.code, {});
     }
     case Stage::Mail:
       tell({250, "2.1.0", "Ok"});

@@ -18,7 +18,8 @@ void Session::answer_hello(Stage stage) {
       auto const e = static_cast<Extension>(i);
       bool const limits = settings.mail_max > 0 || settings.rcpt_max > 0;
       if (!settings.extensions.has(e) || hidden_.has(e) || (e == Extension::Limits && !limits) ||
-          (e == Extension::Starttls && (link_.is_tls() || !service_.tls)))
+          (e == Extension::Starttls && (link_.is_tls() || !service_.tls)) ||
+          (e == Extension::Requiretls && !link_.is_tls()))
         continue;
       (text += '\n') += name_of(e);
       if (e == Extension::Size) fmt::format_to(std::back_inserter(text), " {}", settings.max_size);
@@ -27,6 +28,7 @@ void Session::answer_hello(Stage stage) {
       if (e == Extension::Limits && settings.rcpt_max > 0)
         fmt::format_to(std::back_inserter(text), " RCPTMAX={}", settings.rcpt_max);
     }
+    if (!settings.user.empty()) text += "\nAUTH PLAIN LOGIN";
     for (auto const& line : extra_) (text += '\n') += line;
   }
   say_reply(250, text);

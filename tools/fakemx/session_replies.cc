@@ -42,6 +42,9 @@ void Session::effect(Stage stage, int code, std::string_view text) {
     case Stage::Starttls:
       handshake_next_ = code == 220;
       break;
+    case Stage::Auth:
+      is_in_auth_ = code == 334;
+      break;
     case Stage::Mail:
       tx_.open = ok;
       tx_.mail_refused = !ok;

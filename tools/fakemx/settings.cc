@@ -54,6 +54,13 @@ bool set_size(Settings& settings, std::string_view value) {
   return size.has_value();
 }
 
+bool set_auth(Settings& settings, std::string_view value) {
+  auto const colon = value.find(':');
+  settings.user = value.substr(0, colon);
+  settings.password = colon == std::string_view::npos ? "" : value.substr(colon + 1);
+  return value.empty() || (!settings.user.empty() && !settings.password.empty());
+}
+
 bool set_limits(Settings& settings, std::string_view value) {
   settings.mail_max = settings.rcpt_max = 0;
   if (value == "none") return true;
@@ -117,12 +124,14 @@ constexpr SettingRow rows[] = {
     {"hostname", "NAME", "the name in the greeting and in the answer to EHLO", set_hostname},
     {"without", "EXT[,EXT...]",
      "extensions not to announce (and not to accept): PIPELINING CHUNKING 8BITMIME SMTPUTF8 SIZE "
-     "ENHANCEDSTATUSCODES STARTTLS LIMITS",
+     "ENHANCEDSTATUSCODES STARTTLS LIMITS REQUIRETLS",
      without},
     {"with", "EXT[,EXT...]", "takes an earlier `without` back", with},
     {"size", "SIZE", "the largest message, announced by SIZE; 0: none", set_size},
     {"limits", "MAILMAX=N,RCPTMAX=N",
      "announced by LIMITS (RFC 9422) and enforced; none: not announced", set_limits},
+    {"auth", "USER:PASSWORD", "announces AUTH PLAIN LOGIN and lets this user in (and others too)",
+     set_auth},
     {"rtt", "DURATION",
      "simulated round-trip time of each connection: the greeting comes two of them after the "
      "connect, every flight costs one, those of a TLS handshake too",

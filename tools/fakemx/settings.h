@@ -42,6 +42,8 @@ struct Settings {
   std::uint64_t mail_max = 0;           ///< announced by LIMITS, if not 0
   std::uint64_t rcpt_max = 0;
   Duration rtt{};
+  std::string user;  ///< who may log in, by AUTH PLAIN or LOGIN; "": AUTH is not offered
+  std::string password;
 
   std::uint64_t max_connections = 0;  ///< 0: any, here and below
   std::uint64_t max_messages = 0;     ///< per connection

@@ -1,6 +1,7 @@
 """fakemx, the project's scripted server: what it was told to do, what it accepted, what it saw broken."""
 
 import json
+import re
 import socket
 
 from .certificates import Certificate
@@ -80,6 +81,13 @@ class Fakemx:
     def client_violations(self) -> dict[str, list[str]]:
         """What a client must never do, whatever is done to it: kind and examples."""
         return {kind: found["examples"] for kind, found in self.stats()["client_violations"].items()}
+
+    def commands(self, verb: str = "") -> list[str]:
+        """What clients said, of all connections: the commands that begin with `verb`."""
+        if not self.trace_file.exists():
+            return []
+        said = re.findall(r"^\S+ \d+ C (.*)$", self.trace_file.read_text(errors="replace"), re.MULTILINE)
+        return [command for command in said if command.startswith(verb)]
 
     def transcript(self) -> str:
         """The last commands and replies of all connections."""
