@@ -60,9 +60,10 @@ control::ManagerStatus ControlDesk::status(std::size_t most) {
   control::ManagerStatus s;
   sources_.fill(s);
   s.now = clock_.wall(now);
-  s.totals = {totals.messages, totals.delivered,        totals.deferred,
-              totals.refused,  dispatcher_.in_flight(), dispatcher_.waiting(),
-              totals.opened,   totals.reused,           dispatcher_.context().connections_open};
+  s.totals = {totals.messages,   totals.delivered,        totals.deferred,
+              totals.refused,    dispatcher_.in_flight(), dispatcher_.waiting(),
+              totals.opened,     totals.reused,           dispatcher_.context().connections_open,
+              totals.handshakes, totals.resumed};
   s.ambiguous = totals.ambiguous;
   s.recent = {totals.recent_messages.count(now), totals.recent_delivered.count(now),
               totals.recent_deferred.count(now), totals.recent_refused.count(now)};
@@ -79,6 +80,7 @@ control::ManagerStatus ControlDesk::status(std::size_t most) {
   if (imap_ != nullptr) s.imap = imap_->imap_status(most);
   s.tenants = tenants_of(dispatcher_, clock_);
   s.sources = sources_of(dispatcher_, clock_);
+  s.logins = logins_of(dispatcher_, clock_);
   s.sites_known = dispatcher_.sites().size();
   for (auto const* site : most_urgent(dispatcher_, most, now))
     s.sites.push_back(manager::status_of(*site, clock_, false));

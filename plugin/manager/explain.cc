@@ -25,6 +25,31 @@ std::string tls_words(tls::Policy const& policy) {
   return words;
 }
 
+// "no: ..." with what is known to stand against it, "yes: ..." where a connection proves it, else
+// what it would take.
+std::string require_tls_words(tls::Policy const& policy, route::Target const& target,
+                              delivery::Site const* site, delivery::Clock const& clock) {
+  if (auto const forbidden = tls::prohibition(policy)) return "no: " + forbidden->words;
+  auto const now = clock.now();
+  std::string against;
+  bool is_proved = false;
+  if (site != nullptr)
+    site->connections().for_each([&](pool::Connection const& c) {
+      auto const& connection = static_cast<delivery::SmtpConnection const&>(c);
+      if (connection.target() != target || !connection.is_ready()) return;
+      auto const found = connection.objection(policy, clock.wall(now));
+      is_proved = is_proved || !found;
+      if (found) against = found->words;
+    });
+  if (is_proved) return "yes: a connection there proves enough";
+  if (!against.empty()) return "no: " + against;
+  auto const& names = policy.require_tls->names.empty() ? policy.names : policy.require_tls->names;
+  return fmt::format("needs {}, and REQUIRETLS offered under TLS",
+                     names.empty()
+                         ? "a match of its TLSA records"
+                         : fmt::format("a trusted certificate of {}", fmt::join(names, " or ")));
+}
+
 }  // namespace
 
 Explanation Explainer::explain(control::Question const& question, std::string const& domain,
@@ -64,13 +89,18 @@ std::string Explainer::source_text() const {
 }
 
 void Explainer::add_targets(Explanation& e) const {
-  auto const policies = delivery::policies_of(
-      e.domain, *route_, dispatcher_.settings_for(route_->site), dispatcher_.context().tls);
+  auto const& settings = dispatcher_.settings_for(route_->site);
+  auto const& context = dispatcher_.context().tls;
+  auto const policies = delivery::policies_of(e.domain, *route_, settings, context);
+  auto const required =
+      delivery::policies_of(e.domain, *route_, settings, context, tls::SenderTls::Required);
   for (auto const& t : route_->targets) {
     site::EndpointName const endpoint{t.host, t.address, t.port};
     auto target =
         status_of(endpoint, site_ == nullptr ? nullptr : site_->health().find(endpoint), clock_);
     target.tls = tls_words(policies.of(t.host).policy);
+    target.require_tls = require_tls_words(required.of(t.host).policy, t, site_, clock_);
+    if (site_ != nullptr) target.tls_now = add_newest_tls(target, *site_, clock_);
     e.targets.push_back(std::move(target));
   }
 }

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "core/base/secret.h"
+#include "manager/tls_facts.h"
 #include "posix/socket_address.h"
 
 namespace mailpool::manager {
@@ -56,6 +57,7 @@ void ImapChannel::use_socket(int fd) {
 void ImapChannel::drop_socket() {
   read_event_.reset();
   write_event_.reset();
+  resumption_.reset();
   ssl_.reset();
   if (fd_ >= 0) ::close(std::exchange(fd_, -1));
 }
@@ -176,6 +178,8 @@ void ImapChannel::start_handshake() {
     return wake();
   }
   ssl_ = std::move(*made);
+  resumption_.emplace(channels_.tls().sessions(), ssl_.get(),
+                      session_key(*profile_, server_, peer_));
   phase_ = Phase::Handshake;
   want_read(true);
   wake();
@@ -189,6 +193,9 @@ void ImapChannel::shake_hands(TimePoint now) {
     return end(why_not_trusted(ssl_.get(), progress.why), true, now);
   phase_ = Phase::Open;
   want_write(false);
+  tls::Facts facts;
+  facts.proved_until = end_of_verified_chain(ssl_.get());
+  resumption_->keep(facts);
   if (profile_->tls == ImapTls::StartTls)
     events_->on_tls(now);
   else

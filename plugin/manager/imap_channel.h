@@ -71,6 +71,7 @@ class ImapChannel final : private route::AddressListener {
   int fd_ = -1;
   Phase phase_ = Phase::Open;
   std::unique_ptr<SSL, SslDeleter> ssl_;
+  std::optional<TlsResumption> resumption_;  ///< goes before ssl_
   EventPtr read_event_;
   EventPtr write_event_;
   EventPtr timer_;

@@ -44,6 +44,7 @@ Result<SSL_CTX*> ImapTlsContexts::context_for(ImapSettings const& profile) {
         fmt::format("{} (tls_ca_file) cannot be used: {}",
                     profile.tls_ca_file.empty() ? "the system's certificates" : profile.tls_ca_file,
                     openssl_reason()));
+  gather_sessions(made.get());
   context = std::move(made);
   return context.get();
 }
@@ -68,6 +69,20 @@ Result<std::unique_ptr<SSL, SslDeleter>> ImapTlsContexts::connection(int fd,
   }
   SSL_set_connect_state(ssl.get());
   return ssl;
+}
+
+pool::TlsSessionKey session_key(ImapSettings const& profile, ImapServer const& server,
+                                std::string const& peer) {
+  pool::TlsSessionKey key;
+  key.wire.protocol = pool::Protocol::Imap;
+  key.wire.tls =
+      profile.tls == ImapTls::Implicit ? pool::WireTls::Implicit : pool::WireTls::StartTls;
+  key.wire.mx_host = server.host;
+  key.wire.address = IpAddress::parse(peer).value_or(IpAddress{});
+  key.wire.port = server.port;
+  key.wire.tls_settings = profile.tls_ca_file;
+  key.policy = fmt::format("{} {}", profile.tls_verify ? "verify" : "encrypt", profile.name);
+  return key;
 }
 
 std::string why_not_trusted(SSL* ssl, std::string const& otherwise) {

@@ -10,6 +10,7 @@
 #include "core/base/result.h"
 #include "core/config/imap_settings.h"
 #include "manager/tls.h"
+#include "manager/tls_resumption.h"
 
 namespace mailpool::manager {
 
@@ -19,14 +20,22 @@ class ImapTlsContexts {
   [[nodiscard]] Result<std::unique_ptr<SSL, SslDeleter>> connection(int fd,
                                                                     ImapSettings const& profile,
                                                                     std::string const& host);
-  /// Certificate files are read again when they are needed next.
-  void forget() { contexts_.clear(); }
+  /// Certificate files are read again when they are needed next, and certificates are asked for.
+  void forget() {
+    contexts_.clear();
+    sessions_.forget_all();
+  }
+  [[nodiscard]] TlsSessions& sessions() { return sessions_; }
 
  private:
   [[nodiscard]] Result<SSL_CTX*> context_for(ImapSettings const& profile);
   std::map<std::string, std::unique_ptr<SSL_CTX, SslDeleter>> contexts_;  ///< by tls_ca_file
+  TlsSessions sessions_;
 };
 
+/// Whose sessions a connection to this address may resume. `peer` is the address.
+[[nodiscard]] pool::TlsSessionKey session_key(ImapSettings const& profile, ImapServer const& server,
+                                              std::string const& peer);
 /// Why a handshake failed: what was wrong with the certificate, if it was that; else `otherwise`.
 [[nodiscard]] std::string why_not_trusted(SSL* ssl, std::string const& otherwise);
 

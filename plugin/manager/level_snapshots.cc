@@ -29,6 +29,15 @@ std::unordered_map<site::Scope const*, Transactions> count_by_tenant(Dispatcher 
   return counts;
 }
 
+std::unordered_map<std::string_view, std::uint64_t> count_by_login(Dispatcher const& dispatcher) {
+  std::unordered_map<std::string_view, std::uint64_t> counts;
+  for (auto const& [name, site] : dispatcher.sites())
+    site->connections().for_each([&](pool::Connection const& c) {
+      ++counts[static_cast<SmtpConnection const&>(c).login_use().name];
+    });
+  return counts;
+}
+
 template <class Status>
 void add_wait(Status& s, site::Wait const& wait, delivery::Clock const& clock) {
   if (wait.is_over()) return;
@@ -89,6 +98,29 @@ std::vector<control::SourceStatus> sources_of(Dispatcher const& dispatcher,
     s.rate = scope.rate.rate().to_string();
     s.warm_up = source->warm_up.most(site::today_of(clock.wall(now), now).day);
     add_wait(s, later_of(scope.may_begin(1, now), scope.may_open(now)), clock);
+    rows.push_back(std::move(s));
+  }
+  return rows;
+}
+
+std::vector<control::LoginStatus> logins_of(Dispatcher const& dispatcher,
+                                            delivery::Clock const& clock) {
+  auto const now = clock.now();
+  auto const counts = count_by_login(dispatcher);
+  std::vector<control::LoginStatus> rows;
+  for (auto const& [name, entry] : dispatcher.context().logins.all()) {
+    control::LoginStatus s;
+    s.login = name;
+    s.user = entry.settings.user;
+    if (auto const it = counts.find(name); it != counts.end()) s.connections = it->second;
+    if (entry.is_refused(now)) {
+      s.state = "refused";
+      s.not_before = moment_to_come(entry.refused_until, clock);
+      s.last_error = entry.refusal->text;
+    } else if (entry.version == 0) {
+      s.state = entry.is_wanted ? "reading" : "missing";
+      s.last_error = entry.missing;
+    }
     rows.push_back(std::move(s));
   }
   return rows;

@@ -1,5 +1,5 @@
 #pragma once
-// Rows of status for what limits are counted for beside sites: tenants and sources.
+// Rows of status for what is counted beside sites: tenants, sources and logins.
 
 #include <vector>
 
@@ -13,5 +13,9 @@ namespace mailpool::manager {
                                                             delivery::Clock const& clock);
 [[nodiscard]] std::vector<control::SourceStatus> sources_of(delivery::Dispatcher const& dispatcher,
                                                             delivery::Clock const& clock);
+
+/// Those of the configuration; nothing of their secrets.
+[[nodiscard]] std::vector<control::LoginStatus> logins_of(delivery::Dispatcher const& dispatcher,
+                                                          delivery::Clock const& clock);
 
 }  // namespace mailpool::manager

@@ -73,6 +73,8 @@ class MtaSts::Lookup final : public route::Question,
         if (auto text = route::text_of(rdata)) texts.push_back(std::move(*text));
     auto const id = tls::sts_id_of(texts);
     auto const* known = owner_.in_force(domain_);
+    is_unsure_ = id || answer.status == route::DnsStatus::Failure ||
+                 answer.status == route::DnsStatus::Bogus;
     if (!id) return finish_with_known();
     id_ = *id;
     bool const is_fresh = known != nullptr && known->policy.id == id_ &&
@@ -141,7 +143,10 @@ class MtaSts::Lookup final : public route::Question,
   }
   void finish_with_known() {
     auto const* known = owner_.in_force(domain_);
-    finish(known != nullptr ? known->policy : tls::StsPolicy());
+    if (known != nullptr) return finish(known->policy);
+    tls::StsPolicy none;
+    none.is_unavailable = is_unsure_;
+    finish(std::move(none));
   }
   /// As the last thing: the listener may destroy this.
   void finish(tls::StsPolicy policy) {
@@ -153,6 +158,7 @@ class MtaSts::Lookup final : public route::Question,
   std::string const domain_;
   route::StsListener& listener_;
   std::string id_;
+  bool is_unsure_ = false;  ///< there is a policy, or nobody can say
   std::unique_ptr<route::Question> question_;
   std::array<std::unique_ptr<route::Question>, 2> address_questions_;
   std::vector<IpAddress> addresses_;

@@ -40,6 +40,12 @@ void count_one(control::ConnectionCounts& counts, ConnectionState state) {
   }
 }
 
+std::uint32_t days_until(WallTime end, WallTime now) {
+  using Days = std::chrono::duration<std::int64_t, std::ratio<86'400>>;
+  if (end <= now) return 0;
+  return static_cast<std::uint32_t>(std::chrono::floor<Days>(end - now).count());
+}
+
 std::vector<control::EndpointStatus> endpoints_of(Site const& site, Clock const& clock) {
   std::map<site::EndpointName, control::EndpointStatus> found;
   auto row = [&](site::EndpointName const& name) -> control::EndpointStatus& {
@@ -53,13 +59,14 @@ std::vector<control::EndpointStatus> endpoints_of(Site const& site, Clock const&
       auto& status = row(connection.endpoint());
       count_one(status.connections, state);
       status.max_messages = connection.session().capabilities().mail_max;
-      if (connection.tls().is_encrypted())
-        status.tls = tls::summary_of(connection.tls(), connection.target().host);
     }
   for (auto const& [name, record] : site.health().records()) row(name);
   std::vector<control::EndpointStatus> all;
   all.reserve(found.size());
-  for (auto& [name, status] : found) all.push_back(std::move(status));
+  for (auto& [name, status] : found) {
+    status.tls = add_newest_tls(status, site, clock);
+    all.push_back(std::move(status));
+  }
   return all;
 }
 
@@ -77,12 +84,6 @@ void add_wait(control::SiteStatus& status, Site const& site, Clock const& clock)
   status.reason = site.words_for(site.blocked(), now);
 }
 
-std::uint32_t days_until(WallTime end, WallTime now) {
-  using Days = std::chrono::duration<std::int64_t, std::ratio<86'400>>;
-  if (end <= now) return 0;
-  return static_cast<std::uint32_t>(std::chrono::floor<Days>(end - now).count());
-}
-
 control::Counts counts_of(site::OutcomeCounts const& counts) {
   return {counts.delivered + counts.deferred + counts.refused, counts.delivered, counts.deferred,
           counts.refused};
@@ -97,6 +98,25 @@ std::string source_text(SmtpConnection const& connection) {
 }
 
 }  // namespace
+
+std::string add_newest_tls(control::EndpointStatus& status, Site const& site, Clock const& clock) {
+  SmtpConnection const* newest = nullptr;
+  for (auto state : all_states)
+    for (auto const& c : site.connections().in(state)) {
+      auto const& connection = static_cast<SmtpConnection const&>(*c);
+      auto const& to = connection.target();
+      if (connection.tls().is_encrypted() && to.host == status.host && to.port == status.port &&
+          to.address.to_string() == status.address &&
+          (newest == nullptr || newest->id() < connection.id()))
+        newest = &connection;
+    }
+  if (newest == nullptr) return {};
+  auto const& tls = newest->tls();
+  status.tls_resumed = tls.resumed;
+  if (tls.certificate)
+    status.certificate_days = days_until(tls.certificate->not_after, clock.wall(clock.now()));
+  return tls::summary_of(tls, status.host);
+}
 
 control::Moment moment_of(TimePoint t, Clock const& clock) {
   return {std::max(t - clock.now(), Duration::zero()), clock.wall(t)};
@@ -162,6 +182,8 @@ control::SiteStatus status_of(Site const& site, Clock const& clock, bool in_full
   s.refused = counters.refused;
   s.opened = counters.opened;
   s.reused = counters.reused;
+  s.tls_handshakes = counters.handshakes;
+  s.tls_resumed = counters.resumed;
   s.recent = {counters.recent_delivered.count(now) + counters.recent_deferred.count(now) +
                   counters.recent_refused.count(now),
               counters.recent_delivered.count(now), counters.recent_deferred.count(now),
@@ -205,6 +227,9 @@ control::ConnectionStatus status_of(SmtpConnection const& connection, Site const
   auto const& tls = connection.tls();
   s.tls = tls::summary_of(tls, connection.target().host);
   s.tls_requested = name_of(connection.policy().level);
+  if (connection.policy().require_tls) s.tls_requested += " (REQUIRETLS)";
+  if (connection.policy().tls_required_no) s.tls_requested += " (TLS-Required: No)";
+  s.login = connection.login_use().name;
   if (tls.is_encrypted()) {
     s.tls_version = tls.version;
     s.tls_cipher = tls.cipher;

@@ -12,6 +12,10 @@ namespace mailpool::manager {
                                                             delivery::Clock const& clock);
 
 [[nodiscard]] control::ConnectionCounts counts_of(pool::Pool const& pool);
+/// What the newest connection to this endpoint is protected by, in words; the rest of it goes into
+/// `status`, which says which endpoint. "" where none is encrypted.
+[[nodiscard]] std::string add_newest_tls(control::EndpointStatus& status,
+                                         delivery::Site const& site, delivery::Clock const& clock);
 /// With endpoints only if `in_full`.
 [[nodiscard]] control::SiteStatus status_of(delivery::Site const& site,
                                             delivery::Clock const& clock, bool in_full);

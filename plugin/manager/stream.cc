@@ -78,6 +78,7 @@ void Stream::close() {
   read_event_.reset();
   write_event_.reset();
   if (ssl_ && phase_ == Phase::Tls) (void)SSL_shutdown(ssl_.get());
+  resumption_.reset();
   ssl_.reset();
   if (fd_ >= 0) ::close(fd_);
   fd_ = -1;
@@ -149,10 +150,11 @@ void Stream::read_tls(TimePoint now) {
   }
 }
 
-void Stream::begin_tls(tls::Plan const& plan) {
+void Stream::begin_tls(tls::Plan const& plan, std::optional<pool::TlsSessionKey> session) {
   ssl_ = streams_.tls().connection(fd_, plan);
   records_digest_ = plan.records_digest;
   if (!ssl_) return fail("the TLS options of this connection are not in force any more");
+  if (session) resumption_.emplace(streams_.sessions(), ssl_.get(), std::move(*session));
   phase_ = Phase::Handshake;
   wake();
 }
@@ -161,15 +163,7 @@ void Stream::shake_hands(TimePoint now) {
   auto const progress = tls_handshake(ssl_.get());
   switch (progress.step) {
     case TlsStep::Done:
-      phase_ = Phase::Tls;
-      wait_for_write(false);
-      events_->on_tls_established(
-          tls_facts(ssl_.get(), std::exchange(records_digest_, {}), streams_.certificates()), now);
-      wake();
-      // What arrived with the last flight of the handshake is inside OpenSSL; the socket will not
-      // say so.
-      if (!is_closed()) read_tls(now);
-      return;
+      return hands_are_shaken(now);
     case TlsStep::WantRead:
       return wait_for_write(false);
     case TlsStep::WantWrite:
@@ -178,8 +172,25 @@ void Stream::shake_hands(TimePoint now) {
     case TlsStep::Failed:
       break;
   }
-  events_->on_tls_failed(progress.why, now);
+  bool const was_resuming = resumption_ && resumption_->has_offered();
+  events_->on_tls_failed(progress.why, was_resuming, now);
   wake();
+}
+
+void Stream::hands_are_shaken(TimePoint now) {
+  phase_ = Phase::Tls;
+  wait_for_write(false);
+  auto const records = std::exchange(records_digest_, {});
+  auto const* const resumed = resumption_ ? resumption_->resumed() : nullptr;
+  auto const facts = resumed != nullptr ? resumed_facts(ssl_.get(), resumed->facts)
+                                        : tls_facts(ssl_.get(), records, streams_.certificates());
+  bool const is_enough = events_->on_tls_established(facts, now);
+  if (is_closed()) return;
+  if (resumption_ && is_enough) resumption_->keep(facts);
+  wake();
+  // What arrived with the last flight of the handshake is inside OpenSSL; the socket will not say
+  // so.
+  if (!is_closed()) read_tls(now);
 }
 
 void Stream::flush(TimePoint now) {
@@ -187,7 +198,7 @@ void Stream::flush(TimePoint now) {
   if (is_closed()) return;
   if (!failure_.empty()) {
     auto const how = std::exchange(failure_, {});
-    return phase_ == Phase::Connecting ? end(how, now) : events_->on_tls_failed(how, now);
+    return phase_ == Phase::Connecting ? end(how, now) : events_->on_tls_failed(how, false, now);
   }
   if (phase_ == Phase::Handshake) shake_hands(now);
   if (!is_closed() && phase_ == Phase::Plain) write_plain(now);
@@ -283,7 +294,9 @@ class Handle final : public delivery::Transport {
   explicit Handle(Stream& stream) : stream_(stream) {}
   ~Handle() override { stream_.close(); }
   void wake() override { stream_.wake(); }
-  void begin_tls(tls::Plan const& plan) override { stream_.begin_tls(plan); }
+  void begin_tls(tls::Plan const& plan, std::optional<pool::TlsSessionKey> session) override {
+    stream_.begin_tls(plan, std::move(session));
+  }
 
  private:
   Stream& stream_;

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "manager/tls.h"
 #include "manager/tls_client.h"
 #include "manager/tls_facts.h"
+#include "manager/tls_resumption.h"
 
 namespace mailpool::manager {
 
@@ -31,7 +33,7 @@ class Stream {
   Stream& operator=(Stream const&) = delete;
 
   void wake();
-  void begin_tls(tls::Plan const& plan);
+  void begin_tls(tls::Plan const& plan, std::optional<pool::TlsSessionKey> session);
   /// Closes the socket; no event comes any more.
   void close();
   /// Writes what there is to write and sets the timer. At the end of a turn.
@@ -50,6 +52,7 @@ class Stream {
   void read_plain(TimePoint now);
   void read_tls(TimePoint now);
   void shake_hands(TimePoint now);
+  void hands_are_shaken(TimePoint now);
   void write_plain(TimePoint now);
   void write_tls(TimePoint now);
   /// A write failed: what the server said before it hung up counts first.
@@ -67,8 +70,9 @@ class Stream {
   EventPtr timer_;
   TimePoint armed_ = never;
   SslPtr ssl_;
-  std::string records_digest_;  ///< of the TLSA records that the handshake was given
-  std::string failure_;         ///< to be told at the end of the turn
+  std::optional<TlsResumption> resumption_;  ///< goes before ssl_
+  std::string records_digest_;               ///< of the TLSA records that the handshake was given
+  std::string failure_;                      ///< to be told at the end of the turn
   bool is_dirty_ = false;
   bool write_is_wanted_ = false;
 };
@@ -94,9 +98,13 @@ class Streams final : public delivery::Network {
 
   [[nodiscard]] Loop& loop() { return loop_; }
   [[nodiscard]] TlsClient const& tls() const { return *tls_; }
-  /// For handshakes from now on.
-  void set_tls(std::shared_ptr<TlsClient const> tls) { tls_ = std::move(tls); }
+  /// For handshakes from now on. What others proved by the authorities of before is forgotten.
+  void set_tls(std::shared_ptr<TlsClient const> tls) {
+    tls_ = std::move(tls);
+    sessions_.forget_all();
+  }
   [[nodiscard]] Certificates& certificates() { return certificates_; }
+  [[nodiscard]] TlsSessions& sessions() { return sessions_; }
   void is_dirty(Stream& stream);
   void bury(Stream& stream);
   /// Shared by all reads: what is read is handed on before the next read.
@@ -109,6 +117,7 @@ class Streams final : public delivery::Network {
   Loop& loop_;
   std::shared_ptr<TlsClient const> tls_;
   Certificates certificates_;
+  TlsSessions sessions_;
   std::vector<IpAddress> own_;
   std::vector<Stream*> dirty_;
   std::vector<Stream*> buried_;

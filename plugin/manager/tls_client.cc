@@ -11,6 +11,7 @@
 
 #include "core/base/text.h"
 #include "manager/tls_files.h"
+#include "manager/tls_resumption.h"
 
 namespace mailpool::manager {
 namespace {
@@ -98,7 +99,7 @@ class TlsClient::Maker {
                                   SSL_MODE_RELEASE_BUFFERS);
     // Verified, but never refused here: what was proved is held against the policy before MAIL.
     SSL_CTX_set_verify(context, SSL_VERIFY_NONE, nullptr);
-    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    gather_sessions(context);
     SSL_CTX_dane_enable(context);
   }
 
@@ -188,6 +189,7 @@ SslPtr TlsClient::connection(int fd, tls::Plan const& plan) const {
     SSL_ctrl(ssl.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
              const_cast<char*>(plan.server_name.c_str()));
   }
+  if (!plan.may_resume) SSL_set_options(ssl.get(), SSL_OP_NO_TICKET);
   SSL_set_connect_state(ssl.get());
   return ssl;
 }

@@ -3,6 +3,7 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <array>
 #include <ctime>
 #include <string_view>
@@ -78,28 +79,45 @@ WallTime end_of(X509 const* certificate) {
   return std::chrono::system_clock::from_time_t(timegm(&t));
 }
 
+// When the first of them ends.
+WallTime end_of(STACK_OF(X509) const* chain) {
+  auto end = WallTime::max();
+  for (int i = 0; i < sk_X509_num(chain); ++i) end = std::min(end, end_of(sk_X509_value(chain, i)));
+  return end;
+}
+
+struct Verdict {
+  long result = X509_V_ERR_UNSPECIFIED;
+  WallTime until = WallTime::max();
+};
+
 // The chain once more, now to the authorities that are trusted: with DANE the handshake asked the
 // TLSA records instead.
-long verify_chain(SSL* ssl) {
+Verdict verify_chain(SSL* ssl) {
   auto* const leaf = SSL_get0_peer_certificate(ssl);
   auto* const store = SSL_CTX_get_cert_store(SSL_get_SSL_CTX(ssl));
   Owned<X509_STORE_CTX> const context(X509_STORE_CTX_new());
   if (!context || leaf == nullptr ||
       X509_STORE_CTX_init(context.get(), store, leaf, SSL_get_peer_cert_chain(ssl)) != 1)
-    return X509_V_ERR_UNSPECIFIED;
+    return {};
   X509_STORE_CTX_set_default(context.get(), "ssl_server");
   X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(context.get()),
                                    SSL_get_security_level(ssl));
-  long const result =
-      X509_verify_cert(context.get()) == 1 ? X509_V_OK : X509_STORE_CTX_get_error(context.get());
+  bool const is_good = X509_verify_cert(context.get()) == 1;
+  Verdict const verdict{is_good ? X509_V_OK : X509_STORE_CTX_get_error(context.get()),
+                        end_of(X509_STORE_CTX_get0_chain(context.get()))};
   ERR_clear_error();
-  return result;
+  return verdict;
 }
 
-void note_chain(tls::Facts& facts, long result) {
-  facts.chain_is_good = result == X509_V_OK;
-  facts.chain_has_expired = result == X509_V_ERR_CERT_HAS_EXPIRED;
-  if (!facts.chain_is_good) facts.chain_problem = X509_verify_cert_error_string(result);
+void note_chain(tls::Facts& facts, Verdict const& verdict) {
+  facts.chain_is_good = verdict.result == X509_V_OK;
+  facts.chain_has_expired = verdict.result == X509_V_ERR_CERT_HAS_EXPIRED;
+  if (facts.chain_is_good) {
+    facts.proved_until = std::min(facts.proved_until, verdict.until);
+  } else {
+    facts.chain_problem = X509_verify_cert_error_string(verdict.result);
+  }
 }
 
 void note_dane(tls::Facts& facts, SSL* ssl, std::string const& records_digest) {
@@ -111,6 +129,8 @@ void note_dane(tls::Facts& facts, SSL* ssl, std::string const& records_digest) {
                            SSL_get0_dane_tlsa(ssl, &usage, nullptr, nullptr, nullptr, nullptr) >= 0;
   facts.dane = has_matched ? tls::Dane::Matched : tls::Dane::Failed;
   facts.dane_usage = usage;
+  // RFC 7672 3.1.1: dates of a certificate that is matched itself mean nothing.
+  if (has_matched && usage == 2) facts.proved_until = end_of_verified_chain(ssl);
   if (!has_matched)
     facts.dane_problem =
         result == X509_V_OK ? "no TLSA record was of use" : X509_verify_cert_error_string(result);
@@ -148,12 +168,16 @@ tls::Facts tls_facts(SSL* ssl, std::string const& records_digest, Certificates& 
   facts.certificate = certificates.describe(SSL_get0_peer_certificate(ssl));
   if (!facts.certificate) return facts;
   if (records_digest.empty()) {
-    note_chain(facts, SSL_get_verify_result(ssl));
+    note_chain(facts, {SSL_get_verify_result(ssl), end_of_verified_chain(ssl)});
   } else {
     note_dane(facts, ssl, records_digest);
     note_chain(facts, verify_chain(ssl));
   }
   return facts;
+}
+
+WallTime end_of_verified_chain(SSL* ssl) {
+  return end_of(SSL_get0_verified_chain(ssl));
 }
 
 tls::Facts resumed_facts(SSL* ssl, tls::Facts const& original) {

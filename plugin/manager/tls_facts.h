@@ -29,6 +29,8 @@ class Certificates {
 /// serve whoever asks for either.
 [[nodiscard]] tls::Facts tls_facts(SSL* ssl, std::string const& records_digest,
                                    Certificates& certificates);
+/// When the first certificate ends of the chain that the handshake verified; later without one.
+[[nodiscard]] WallTime end_of_verified_chain(SSL* ssl);
 /// Of one that resumed a session: what the full handshake proved, then (the certificate is not
 /// shown again).
 [[nodiscard]] tls::Facts resumed_facts(SSL* ssl, tls::Facts const& original);

@@ -107,6 +107,8 @@ struct DeliveryLab {
     Message message;
     message.envelope.sender = sender;
     message.envelope.marks = marks;
+    message.envelope.require_tls = require_tls;
+    message.envelope.tls_required_no = tls_required_no;
     message.envelope.queue_id = "Q" + std::to_string(answers.size() + 1);
     for (auto const& r : recipients)
       message.envelope.recipients.push_back({r, r.substr(r.find('@') + 1)});
@@ -123,6 +125,7 @@ struct DeliveryLab {
 
   /// Until nothing more happens at this moment.
   void settle() {
+    if (!dispatcher) begin();
     do {
       dispatcher->run(clock.now_);
     } while (network.settle() || dispatcher->has_work());
@@ -156,6 +159,8 @@ struct DeliveryLab {
 
   std::string sender = "sender@mail.test";  ///< of the messages to come
   TenantMarks marks;                        ///< likewise
+  bool require_tls = false;                 ///< likewise
+  bool tls_required_no = false;             ///< likewise
   Settings settings;
   ManualClock clock;
   SimulatedNetwork network{clock};

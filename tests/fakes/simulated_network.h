@@ -48,8 +48,11 @@ class SimulatedServer {
   bool in_data = false;
   std::size_t bdat_left = 0;
   bool bdat_pending = false;
-  bool hang_up = false;                ///< after what is to be sent
-  std::optional<tls::Plan> handshake;  ///< begun and not ended
+  bool hang_up = false;                        ///< after what is to be sent
+  std::optional<tls::Plan> handshake;          ///< begun and not ended
+  std::optional<pool::TlsSessionKey> session;  ///< whose sessions the handshake may resume
+  bool may_be_resumed = false;                 ///< what the client says of its session
+  bool fails_to_resume = false;                ///< what is said of a handshake that fails
 };
 
 /// How servers behave; tests replace what they need. An empty answer means silence; "\x04" means
@@ -70,7 +73,10 @@ class SimulatedTransport final : public delivery::Transport {
       : server_(std::move(server)) {}
   ~SimulatedTransport() override { server_->events = nullptr; }
   void wake() override {}
-  void begin_tls(tls::Plan const& plan) override { server_->handshake = plan; }
+  void begin_tls(tls::Plan const& plan, std::optional<pool::TlsSessionKey> session) override {
+    server_->handshake = plan;
+    server_->session = std::move(session);
+  }
 
  private:
   std::shared_ptr<SimulatedServer> server_;
@@ -155,9 +161,9 @@ class SimulatedNetwork final : public delivery::Network {
     if (!behaviour.tls || !server.to_send.empty()) return false;
     auto const plan = *std::exchange(server.handshake, std::nullopt);
     if (auto const facts = behaviour.tls(server.address, plan)) {
-      server.events->on_tls_established(*facts, clock_.now());
+      server.may_be_resumed = server.events->on_tls_established(*facts, clock_.now());
     } else {
-      server.events->on_tls_failed("handshake failure", clock_.now());
+      server.events->on_tls_failed("handshake failure", server.fails_to_resume, clock_.now());
     }
     return true;
   }

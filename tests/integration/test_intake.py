@@ -45,7 +45,7 @@ def test_it_announces_what_it_keeps_and_nothing_else(sink: SmtpSink, start):
     with start(sink).lmtp() as client:
         assert client.greeting.code == 220
         words = {line.split()[0] for line in client.extensions}
-        assert words == {"PIPELINING", "ENHANCEDSTATUSCODES", "8BITMIME", "SMTPUTF8", "SIZE", "XFORWARD"}
+        assert words == {"PIPELINING", "ENHANCEDSTATUSCODES", "8BITMIME", "SMTPUTF8", "SIZE", "REQUIRETLS", "XFORWARD"}
         assert f"SIZE {50 << 20}" in client.extensions
 
 
@@ -54,7 +54,8 @@ def test_it_announces_what_it_keeps_and_nothing_else(sink: SmtpSink, start):
     (["LHLO c", "NOOP"], 250), (["LHLO c", "RSET"], 250), (["LHLO c", "VRFY a"], 252), (["LHLO c", "STARTTLS"], 502),
     (["LHLO c", "DATA"], 503), (["LHLO c", f"RCPT TO:<{ANYONE}>"], 503), (["MAIL FROM:<a@example.com>"], 503),
     (["LHLO c", "MAIL FROM:<a@example.com>", "MAIL FROM:<b@example.com>"], 503),
-    (["LHLO c", "MAIL FROM:<a@example.com> RET=FULL"], 555), (["LHLO c", "MAIL FROM:<a@example.com> REQUIRETLS"], 555),
+    (["LHLO c", "MAIL FROM:<a@example.com> RET=FULL"], 555), (["LHLO c", "MAIL FROM:<a@example.com> REQUIRETLS"], 250),
+    (["LHLO c", "MAIL FROM:<a@example.com> REQUIRETLS=yes"], 501),
     (["LHLO c", "MAIL FROM:a@example.com"], 501), (["LHLO c", "MAIL FROM:<a@example.com>", "RCPT TO:<nobody>"], 550),
     (["LHLO c", "MAIL FROM:<a@example.com> SIZE=99999999"], 552), (["QUIT"], 221), (["FROBNICATE"], 500)])
 def test_commands_are_answered(sink: SmtpSink, world_manager: Mailpoold, commands: list[str], code: int):

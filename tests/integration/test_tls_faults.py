@@ -1,14 +1,16 @@
-"""Servers that are wrong about TLS (F21 to F28), on fresh and on reused connections; TLS with real mail servers."""
+"""Servers that are wrong about TLS (F21 to F28), on fresh, reused and resumed connections; TLS with real mail servers.
+
+What happens before the first message of a connection (F21, F22, F24, F25, F28 and handshakes) cannot happen on a reused one.
+"""
 
 import json
-import re
 import ssl
 import subprocess
 import threading
-from collections.abc import Callable
-from pathlib import Path
+from datetime import datetime, timedelta, timezone
 
 import pytest
+from tls_line import DOMAINS, WHERE, Line, MakeLine
 
 from lab.certificates import Authority, Certificate
 from lab.dns import Dns
@@ -19,119 +21,235 @@ from lab.process import Lab, free_port, wait_until
 from lab.receivers import SERVER_NAME, Exim, OpenSmtpd, PostfixReceiver, Receiver
 from lab.sendmail import Sendmail, by_smtp
 
-DOMAINS = {"may.test": "may", "encrypt.test": "encrypt"}
-
-
-class Line:
-    """mailpoold and one fakemx; both domains lead to it."""
-
-    def __init__(self, lab: Lab, certificate: Certificate, script: str, *flags: str, settings: dict | None = None):
-        self.server = Fakemx(lab, script, certificate=certificate, flags=flags)
-        self.manager = Mailpoold(lab, {
-            "route": {domain: [self.server.address] for domain in DOMAINS},
-            "domain": {domain: {"tls": level} for domain, level in DOMAINS.items()},
-            "smtp": {"starttls_timeout": "1s", "check_after": "1h", **(settings or {})}}).start()
-        self.sent = 0
-
-    def deliver(self, domain: str, content: bytes = b"secret\r\n") -> tuple[int, str]:
-        self.sent += 1
-        with self.manager.lmtp(timeout=30) as session:
-            reply = session.deliver("sender@example.com", [f"u{self.sent}@{domain}"], message(content, f"m{self.sent}"))[-1]
-        return reply.code, str(reply)
-
-    def connections(self) -> int:
-        return self.server.connections()
+at_the_start = pytest.mark.parametrize("how", ["fresh", "resumed"])
+at_any_time = pytest.mark.parametrize("how", list(WHERE))
+both_versions = pytest.mark.parametrize("flags", [(), ("--tls12",)], ids=["TLSv1.3", "TLSv1.2"])
 
 
 @pytest.fixture
-def line(lab: Lab, certificate: Certificate) -> Callable[..., Line]:
-    return lambda script, *flags, **settings: Line(lab, certificate, script, *flags, settings=settings or None)
+def line(lab: Lab, certificate: Certificate) -> MakeLine:
+    return lambda script, *flags, how="fresh", **settings: Line(lab, certificate, script, *flags, how=how, settings=settings)
 
 
+@at_the_start
 @pytest.mark.parametrize("injected", [
     pytest.param(r"250 2.0.0 injected\r\n", id="F21-a-reply-behind-the-220"),
     pytest.param(r"250-mx\r\n250 PIPELINING\r\n250 ok\r\n250 ok\r\n354 go on\r\n250 2.0.0 forged\r\n", id="F22-a-whole-session"),
 ])
 @pytest.mark.parametrize("domain", DOMAINS)
-def test_words_behind_the_220_are_never_taken_for_the_servers(line: Callable[..., Line], domain: str, injected: str):
-    way = line(f'starttls -> send "220 2.0.0 go ahead\\r\\n{injected}"; hang')
+def test_words_behind_the_220_are_never_taken_for_the_servers(line: MakeLine, how: str, domain: str, injected: str):
+    way = line(f'starttls {{conn}} -> send "220 2.0.0 go ahead\\r\\n{injected}"; hang', how=how)
+    way.begin(domain)
+    before = len(way.server.accepted())
     code, text = way.deliver(domain)
     assert (code, "more than the reply to STARTTLS" in text) == (451, True), text
+    assert len(way.server.accepted()) == before
+
+
+@at_the_start
+def test_f24_without_starttls_mail_that_requires_tls_waits(line: MakeLine, how: str):
+    way = line("ehlo {conn} -> without STARTTLS", how=how)
+    way.begin("encrypt.test")
+    code, text = way.deliver("encrypt.test")
+    assert code == 451 and 'TLS is required (tls = "encrypt"), but was not offered' in text, text
+
+
+@at_the_start
+def test_f24_without_starttls_other_mail_goes_in_plain_text(line: MakeLine, how: str):
+    way = line("ehlo {conn} -> without STARTTLS", how=how)
+    way.begin("may.test")
+    assert way.deliver("may.test")[0] == 250
+    assert way.connections() == WHERE[how][0]
+
+
+# From this connection on, however often it is tried.
+BROKEN_HANDSHAKES = [
+    pytest.param("starttls conn=N- -> 454 4.7.0 not now", id="F25-454"),
+    pytest.param("tls conn=N- -> hang", id="F27-a-stalled-handshake"),
+    pytest.param("tls conn=N- -> alert", id="F27-an-alert"),
+    pytest.param("tls conn=N- -> close", id="F27-the-end-within-the-handshake"),
+    pytest.param('tls conn=N- -> send "no TLS here\\r\\n"', id="F27-no-TLS-at-all"),
+]
+
+
+@at_the_start
+@pytest.mark.parametrize("script", BROKEN_HANDSHAKES)
+def test_a_handshake_that_fails_is_followed_by_plain_text_where_that_is_allowed(line: MakeLine, how: str, script: str):
+    way = line(script.replace("N", str(WHERE[how][0])), how=how)
+    way.begin("may.test")
+    assert way.deliver("may.test")[0] == 250
+    opened = way.connections()
+    way.close_idle()
+    assert way.deliver("may.test")[0] == 250
+    assert way.connections() == opened + 1, "remembered"
+
+
+@at_the_start
+@pytest.mark.parametrize("script", BROKEN_HANDSHAKES)
+def test_a_handshake_that_fails_is_no_way_for_mail_that_requires_it(line: MakeLine, how: str, script: str):
+    way = line(script.replace("N", str(WHERE[how][0])), how=how)
+    way.begin("encrypt.test")
+    before = len(way.server.accepted())
+    code, text = way.deliver("encrypt.test")
+    assert code == 451 and 'tls = "encrypt"' in text, text
+    assert len(way.server.accepted()) == before
+
+
+@both_versions
+@pytest.mark.parametrize("domain", DOMAINS)
+@pytest.mark.parametrize("fault", ["alert", "close", 'send "no TLS here\\r\\n"'])
+def test_f27_a_server_that_fails_only_with_a_session_gets_full_handshakes(line: MakeLine, fault: str, domain: str,
+                                                                         flags: tuple[str, ...]):
+    way = line(f"tls {{conn}} -> {fault}", *flags, how="resumed")
+    way.begin(domain)
+    for _ in range(2):
+        assert way.deliver(domain)[0] == 250
+        way.close_idle()
+    assert way.connections() == 4, "the first, the one that failed, and two in full"
+    assert way.handshakes()["full"] == 3 and way.handshakes()["resumed"] == 0
+
+
+@both_versions
+@at_any_time
+@pytest.mark.parametrize("end", ["alert", "close-notify; drop", "reset", "close"])
+def test_f27_an_end_within_the_body_loses_nothing(line: MakeLine, end: str, how: str, flags: tuple[str, ...]):
+    way = line(f"body {{here}} nth=1 at=2000 -> {end}", *flags, how=how, chunking=False)
+    way.begin("encrypt.test")
+    before = len(way.server.accepted())
+    # The body is larger than all buffers on its way, so that the end comes within it. A reused connection may have died
+    # before: the message goes once more on a fresh one. The end of another is the answer.
+    code, text = way.deliver("encrypt.test", (b"x" * 60 + b"\r\n") * 250_000)
+    assert code == (250 if how == "reused" else 451), text
+    assert len(way.server.accepted()) == before + (1 if how == "reused" else 0)
+    assert way.server.client_violations() == {}
+    assert way.was_met()
+
+
+@at_any_time
+@pytest.mark.parametrize("noise,flags", [
+    ("ticket", ()), ("key-update", ()), ("ticket; ticket; ticket", ()), ("ticket", ("--tls12",))])
+def test_f27_what_only_tls_has_to_say_does_not_end_an_idle_connection(line: MakeLine, noise: str, how: str,
+                                                                      flags: tuple[str, ...]):
+    way = line(f"idle {{here}} after=100ms -> {noise}", *flags, how=how)
+    way.begin("encrypt.test")
+    assert way.deliver("encrypt.test")[0] == 250
+    opened = way.connections()
+    wait_until(lambda: way.server.stats()["rules_met"] > 0, 10, "the server has said it")
+    assert way.deliver("encrypt.test")[0] == 250
+    assert way.connections() == opened, way.manager.log()[-2000:]
+    assert way.was_met()
+
+
+@at_any_time
+@pytest.mark.parametrize("end", ["close-notify", "alert", "reset", "renegotiate"])
+def test_f27_what_ends_tls_ends_an_idle_connection_and_no_message_is_lost(line: MakeLine, end: str, how: str):
+    way = line(f"idle {{here}} after=100ms -> {end}", *(["--tls12"] if end == "renegotiate" else []), how=how)
+    way.begin("encrypt.test")
+    assert way.deliver("encrypt.test")[0] == 250
+    wait_until(lambda: way.server.stats()["rules_met"] > 0, 10, "the server has ended it")
+    assert way.deliver("encrypt.test")[0] == 250
+    assert len(way.server.accepted()) == (2 if how == "fresh" else 3)
+    assert way.was_met()
+
+
+@at_the_start
+@pytest.mark.parametrize("script,has", [
+    pytest.param("ehlo tls=yes {conn} -> without CHUNKING", False, id="F28-only-before"),
+    pytest.param("ehlo tls=no {conn} -> without CHUNKING", True, id="F28-only-after"),
+])
+def test_f28_only_what_is_announced_under_tls_counts(line: MakeLine, script: str, has: bool, how: str):
+    way = line(script, how=how)
+    way.begin("encrypt.test")
+    chunks = way.server.stats()["commands"]["BDAT"]
+    for _ in range(2):
+        assert way.deliver("encrypt.test")[0] == 250
+    assert (way.server.stats()["commands"]["BDAT"] > chunks) == has
+    assert way.server.client_violations() == {}
+    assert way.was_met()
+
+
+# --- F26: certificates that prove nothing
+
+
+WORDS_FOR = {"expired": "expired", "not-yet-valid": "not yet valid", "wrong-name": "elsewhere.example.com",
+             "self-signed": "self-signed"}
+any_bad_certificate = pytest.mark.parametrize("kind", WORDS_FOR)
+
+
+@pytest.fixture(scope="session")
+def bad_certificates(authority: Authority) -> dict[str, Certificate]:
+    now, day = datetime.now(timezone.utc), timedelta(days=1)
+    return {"expired": authority.issue(SERVER_NAME, stem="expired", start=now - 30 * day, end=now - day),
+            "not-yet-valid": authority.issue(SERVER_NAME, stem="to-come", start=now + day, end=now + 30 * day),
+            "wrong-name": authority.issue("elsewhere.example.com"),
+            "self-signed": authority.self_signed(SERVER_NAME)}
+
+
+class Verified:
+    """Two domains at one server: `may.test` takes anybody, `verify.test` only who proves the name."""
+
+    def __init__(self, lab: Lab, authority: Authority, dns: Dns, certificate: Certificate):
+        dns.a(SERVER_NAME, "127.0.0.1")
+        self.lab = lab
+        self.port = free_port()
+        self.start(certificate)
+        route = [f"{SERVER_NAME}:{self.port}"]
+        self.manager = Mailpoold(lab, {
+            "dns": {"servers": dns.servers}, "tls": {"ca_file": str(authority.certificate)},
+            "route": {"may.test": route, "verify.test": route},
+            "domain": {"may.test": {"tls": "may"}, "verify.test": {"tls": "verify"}}}).start()
+        self.deliver, self.close_idle, self.sent = Line.deliver.__get__(self), Line.close_idle.__get__(self), 0
+
+    def start(self, certificate: Certificate) -> None:
+        self.server = Fakemx(self.lab, certificate=certificate, port=self.port)
+
+
+@any_bad_certificate
+def test_f26_a_fresh_connection_to_a_server_that_proves_nothing_gets_no_mail(lab: Lab, authority: Authority, dns: Dns, kind: str,
+                                                                            bad_certificates: dict[str, Certificate]):
+    way = Verified(lab, authority, dns, bad_certificates[kind])
+    code, text = way.deliver("verify.test")
+    assert code == 451 and WORDS_FOR[kind] in text, text
     assert way.server.accepted() == []
 
 
-def test_f24_without_starttls_mail_that_requires_tls_waits(line: Callable[..., Line]):
-    way = line("ehlo -> without STARTTLS")
-    code, text = way.deliver("encrypt.test")
-    assert code == 451 and 'TLS is required (tls = "encrypt"), but was not offered' in text
+@any_bad_certificate
+def test_f26_a_connection_of_others_to_such_a_server_is_not_reused(lab: Lab, authority: Authority, dns: Dns, kind: str,
+                                                                       bad_certificates: dict[str, Certificate]):
+    way = Verified(lab, authority, dns, bad_certificates[kind])
     assert way.deliver("may.test")[0] == 250
-    assert [entry.recipient for entry in way.server.accepted()] == ["u2@may.test"]
-
-
-@pytest.mark.parametrize("script", [
-    pytest.param("starttls -> 454 4.7.0 not now", id="F25-454"),
-    pytest.param("starttls -> normal\ntls -> hang", id="F27-a-stalled-handshake"),
-    pytest.param("tls -> alert", id="F27-an-alert"),
-    pytest.param("tls -> close", id="F27-the-end-within-the-handshake"),
-    pytest.param('tls -> send "no TLS here\\r\\n"', id="F27-no-TLS-at-all"),
-])
-def test_a_handshake_that_fails_is_followed_by_plain_text_only_where_that_is_allowed(line: Callable[..., Line], script: str):
-    way = line(script)
+    assert way.deliver("verify.test")[0] == 451
     assert way.deliver("may.test")[0] == 250
-    code, text = way.deliver("encrypt.test")
-    assert code == 451 and 'tls = "encrypt"' in text, text
-    assert [entry.recipient for entry in way.server.accepted()] == ["u1@may.test"]
-    assert way.connections() == 3, "TLS, plain text, TLS"
+    assert [entry.recipient for entry in way.server.accepted()] == ["u1@may.test", "u3@may.test"]
+
+
+@any_bad_certificate
+def test_f26_a_session_with_such_a_server_proves_no_more_than_it_did(lab: Lab, authority: Authority, dns: Dns, kind: str,
+                                                                      bad_certificates: dict[str, Certificate]):
+    """Neither the session that others have is offered, nor does one of its own follow from a handshake that proved nothing."""
+    way = Verified(lab, authority, dns, bad_certificates[kind])
+    for _ in range(2):
+        assert way.deliver("may.test")[0] == 250
+        assert way.deliver("verify.test")[0] == 451
+        way.close_idle()
+    assert way.server.stats()["tls"]["resumed"] == 1
     assert way.deliver("may.test")[0] == 250
-    assert way.connections() == 3, "remembered"
+    connection = way.manager.poolctl.json("connections")["connections"][0]
+    assert connection["tls_resumed"] and not connection["tls_verified"].startswith("verified")
 
 
-@pytest.mark.parametrize("flags", [(), ("--tls12",)], ids=["TLSv1.3", "TLSv1.2"])
-@pytest.mark.parametrize("number", [1, 2], ids=["fresh", "reused"])
-@pytest.mark.parametrize("end", ["alert", "close-notify; drop", "reset", "close"])
-def test_f27_an_end_within_the_body_loses_nothing(line: Callable[..., Line], end: str, number: int, flags: tuple[str, ...]):
-    way = line(f"body message={number} nth=1 at=2000 -> {end}", *flags, chunking=False)
-    codes = [way.deliver("encrypt.test", b"x" * 60 + b"\r\n")[0] for _ in range(number - 1)]
-    codes.append(way.deliver("encrypt.test", (b"x" * 60 + b"\r\n") * 250_000)[0])
-    # The body is larger than all buffers on its way, so that the end comes within it. A reused connection may have died
-    # before: the message goes once more on a fresh one. A fresh one's end is the answer.
-    assert codes == ([250, 250] if number == 2 else [451]), way.server.transcript()
-    assert len(way.server.accepted()) == codes.count(250)
-    assert way.server.client_violations() == {}
-
-
-@pytest.mark.parametrize("flags", [(), ("--tls12",)], ids=["TLSv1.3", "TLSv1.2"])
-@pytest.mark.parametrize("noise", ["ticket", "key-update", "ticket; ticket; ticket"])
-def test_f27_what_only_tls_has_to_say_does_not_end_an_idle_connection(line: Callable[..., Line], noise: str, flags: tuple[str, ...]):
-    if flags and noise == "key-update":
-        pytest.skip("TLS 1.2 has none")
-    way = line(f"idle message=1 after=200ms -> {noise}", *flags)
-    assert way.deliver("encrypt.test")[0] == 250
-    wait_until(lambda: way.server.stats()["connections"]["total"] == 1, 5, "a connection")
-    threading.Event().wait(0.5)
-    assert way.deliver("encrypt.test")[0] == 250
-    assert way.connections() == 1, way.manager.log()[-2000:]
-
-
-@pytest.mark.parametrize("end", ["close-notify", "alert", "reset", "renegotiate"])
-def test_f27_what_ends_tls_ends_an_idle_connection_and_no_message_is_lost(line: Callable[..., Line], end: str):
-    way = line(f"idle conn=1 message=1 after=100ms -> {end}", *(["--tls12"] if end == "renegotiate" else []))
-    assert way.deliver("encrypt.test")[0] == 250
-    threading.Event().wait(0.4)
-    assert way.deliver("encrypt.test")[0] == 250
-    assert len(way.server.accepted()) == 2
-
-
-@pytest.mark.parametrize("script,has", [
-    pytest.param("ehlo tls=yes -> without CHUNKING", False, id="F28-only-before"),
-    pytest.param("ehlo tls=no -> without CHUNKING", True, id="F28-only-after"),
-])
-def test_f28_only_what_is_announced_under_tls_counts(line: Callable[..., Line], script: str, has: bool):
-    way = line(script)
-    assert way.deliver("encrypt.test")[0] == 250
-    assert way.deliver("encrypt.test")[0] == 250
-    assert (" C BDAT " in way.server.transcript()) == has
-    assert way.server.client_violations() == {}
+@any_bad_certificate
+def test_f26_a_server_that_forgot_the_session_has_to_prove_itself_again(lab: Lab, authority: Authority, certificate: Certificate,
+                                                                       dns: Dns, kind: str,
+                                                                       bad_certificates: dict[str, Certificate]):
+    way = Verified(lab, authority, dns, certificate)
+    assert way.deliver("verify.test")[0] == 250
+    way.close_idle()
+    way.server.stop()
+    way.start(bad_certificates[kind])
+    code, text = way.deliver("verify.test")
+    assert code == 451 and WORDS_FOR[kind] in text, text
+    assert way.server.accepted() == []
 
 
 # --- implicit TLS
@@ -140,8 +258,9 @@ def test_f28_only_what_is_announced_under_tls_counts(line: Callable[..., Line], 
 class WrappedServer:
     """SMTP under TLS from the first octet, as on port 465."""
 
-    def __init__(self, certificate: Certificate):
+    def __init__(self, certificate: Certificate, *extensions: str):
         import socket
+        self.hello = "\r\n".join([*(f"250-{line}" for line in ("wrapped", *extensions)), "250 HELP"])
         self.port = free_port()
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(certificate.certificate, certificate.key)
@@ -173,7 +292,7 @@ class WrappedServer:
                     continue
                 self.commands.append(words)
                 content = words == "DATA"
-                say("354 go on" if content else "221 bye" if words == "QUIT" else "250 2.0.0 OK")
+                say(self.hello if words.startswith("EHLO") else "354 go on" if content else "221 bye" if words == "QUIT" else "250 2.0.0 OK")
 
     def close(self) -> None:
         self.listener.close()
@@ -197,6 +316,23 @@ def test_the_wrapper_speaks_tls_from_the_first_octet_and_verifies(lab: Lab, auth
     assert "STARTTLS" not in server.commands
     assert sum(command.startswith("MAIL") for command in server.commands) == 2
     assert manager.totals()["connections_reused"] == 1
+
+
+def test_the_wrapper_carries_requiretls_where_it_is_offered(lab: Lab, authority: Authority, certificate: Certificate, dns: Dns):
+    servers = {"offers.test": WrappedServer(certificate, "REQUIRETLS"), "lacks.test": WrappedServer(certificate)}
+    dns.a(SERVER_NAME, "127.0.0.1")
+    for server in servers.values():
+        lab.at_close(server.close)
+    manager = Mailpoold(lab, {
+        "dns": {"servers": dns.servers}, "tls": {"ca_file": str(authority.certificate), "wrapper": True},
+        "route": {domain: [f"{SERVER_NAME}:{server.port}"] for domain, server in servers.items()}}).start()
+    replies = {}
+    for domain in servers:
+        with manager.lmtp() as session:
+            replies[domain] = str(session.deliver("s@example.com", [f"u@{domain}"], message(b"x\r\n", "w"), "REQUIRETLS")[-1])
+    assert replies["offers.test"].startswith("250 ") and replies["lacks.test"].startswith("550 5.7.30 "), replies
+    assert [c for c in servers["offers.test"].commands if c.startswith("MAIL")] == ["MAIL FROM:<s@example.com> REQUIRETLS"]
+    assert not any(command.startswith("MAIL") for command in servers["lacks.test"].commands)
 
 
 # --- options

@@ -46,6 +46,28 @@ EXPECTED = {
     "mx-unsigned":               "p   t    t      -      -     t      -      t",
 }
 WORDS = {"t": "under TLS", "p": "in plain text"}
+# What a sender asks (RFC 8689): REQUIRETLS at `auto`, which comes back where the way is not proved and waits where that
+# cannot be known; "TLS-Required: No" at `secure`.
+#                              REQUIRETLS TLS-Required: No
+SENDERS_EXPECTED = {
+    "plain":                     "5.7.10     p",
+    "broken":                    "5.7.10     p",
+    "right":                     "t          t",
+    "of-domain":                 "t          t",
+    "wrong-name":                "5.7.10     t",
+    "self-signed":               "5.7.10     t",
+    "expired":                   "5.7.10     t",
+    "not-yet-valid":             "5.7.10     t",
+    "tlsa-right":                "t          t",
+    "tlsa-expired":              "t          t",
+    "tlsa-authority":            "t          t",
+    "tlsa-authority-wrong-name": "5.7.10     t",
+    "tlsa-wrong":                "5.7.10     t",
+    "tlsa-unusable":             "t          t",
+    "tlsa-bogus":                "4.7.5      t",
+    "tlsa-plain":                "5.7.10     p",
+    "mx-unsigned":               "5.7.10     t",
+}
 
 
 def expected(kind: Kind, level: str) -> str:
@@ -88,10 +110,11 @@ def manager(tls_world: TlsWorld) -> Mailpoold:
     return Mailpoold(tls_world.lab, {**manager_settings(tls_world.dns, tls_world.authority), "domain": domains}).start()
 
 
-def deliver(manager: Mailpoold, recipient: str) -> tuple[int, str]:
+def deliver(manager: Mailpoold, recipient: str, parameters: str = "", header: bytes = b"") -> tuple[int, str]:
     """One message by LMTP; the reply's code and text."""
     with manager.lmtp(timeout=60) as session:
-        reply = session.deliver("sender@example.com", [recipient], message(b"secret\r\n", recipient))[-1]
+        content = header + message(b"secret\r\n", recipient)
+        reply = session.deliver("sender@example.com", [recipient], content, parameters)[-1]
     return reply.code, str(reply)
 
 
@@ -119,6 +142,21 @@ def test_every_level_gets_them_again_on_connections_that_are_there(manager: Mail
     for kind, level in cells(("may", "verify", "dane")):
         assert cell_by_manager(manager, kind, level) == expected(kind, level), f"{kind.name} {level}"
     assert manager.totals()["connections_reused"] > before["connections_reused"]
+
+
+def test_every_level_gets_them_on_resumed_connections_and_no_others(tls_world: TlsWorld):
+    """A connection a message, so that each after the first would resume a session; what proved nothing never does."""
+    some = cells(("may", "verify", "secure", "dane-only", "auto"))
+    domains = {domain_of(level, kind): {"tls": level} for kind, level in some}
+    settings = manager_settings(tls_world.dns, tls_world.authority)
+    lab = Lab(tls_world.lab.root / "resumed")
+    manager = Mailpoold(lab, {**settings, "smtp": {**settings["smtp"], "max_messages": 1}, "domain": domains}).start()
+    for _ in range(2):
+        before = manager.totals()
+        for kind, level in some:
+            assert cell_by_manager(manager, kind, level) == expected(kind, level), f"{kind.name} {level}"
+    assert manager.totals()["tls_resumed"] - before["tls_resumed"] == sum(expected(*cell) == "t" for cell in some)
+    lab.close()
 
 
 def test_a_connection_that_proves_more_serves_who_asks_for_less(tls_world: TlsWorld):
@@ -166,6 +204,23 @@ def test_postfix_agrees_with_the_table(tls_world: TlsWorld):
         delivery = sent.get(f"judged@{domain_of(level, kind)}")
         found[kind.name, level] = cell_of("sent", delivery.text) if delivery else "-"
     assert as_table(found, levels) == {name: " ".join(row.split()[:len(levels)]) for name, row in EXPECTED.items()}
+
+
+def test_a_sender_gets_the_servers_that_it_asks_for(manager: Mailpoold, tls_world: TlsWorld):
+    def cell(kind: Kind, user: str, level: str, *wish: object) -> str:
+        code, text = deliver(manager, f"{user}@{domain_of(level, kind)}", *wish)
+        return cell_of("sent", text) if code == 250 else text.split()[1]
+
+    with ThreadPoolExecutor(8) as pool:
+        required = list(pool.map(lambda kind: cell(kind, "required", "auto", "REQUIRETLS"), KINDS))
+        relaxed = list(pool.map(lambda kind: cell(kind, "relaxed", "secure", "", b"TLS-Required: No\r\n"), KINDS))
+    found = {kind.name: f"{one} {other}" for kind, one, other in zip(KINDS, required, relaxed)}
+    assert found == {name: " ".join(row.split()) for name, row in SENDERS_EXPECTED.items()}
+    for kind in KINDS:
+        receiver, cells_of_kind = tls_world.receivers[kind.name], SENDERS_EXPECTED[kind.name].split()
+        assert (f"required@{domain_of('auto', kind)}" in {e.recipient for e in receiver.accepted()}) == (cells_of_kind[0] == "t")
+        assert any(command.endswith(" REQUIRETLS") for command in receiver.commands("MAIL")) == (cells_of_kind[0] == "t")
+        assert receiver.client_violations() == {}
 
 
 def test_explain_and_the_log_say_what_was_required_and_proved(manager: Mailpoold):

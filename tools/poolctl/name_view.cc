@@ -105,7 +105,12 @@ void show(Sheet& sheet, control::SiteStatus const& s) {
                            a->max_connections, a->max_messages, a->why));
   sheet.line("tls", s.tls);
   for (auto const& e : s.endpoints)
-    if (!e.tls.empty()) sheet.line("tls", e.host + ": " + e.tls);
+    if (!e.tls.empty())
+      sheet.line("tls",
+                 endpoint_text(e.host, e.address, e.port) + ": " + handshake_words(e, e.tls));
+  if (s.tls_handshakes != 0)
+    sheet.line("handshakes", fmt::format("{} of TLS, {} of them resumed a session",
+                                         s.tls_handshakes, s.tls_resumed));
   sheet.line("last reply", s.last_reply);
   sheet.line("last error", s.last_error);
   sheet.line("closed", closes_text(s.closes));

@@ -10,14 +10,13 @@ namespace mailpool::poolctl {
 
 namespace {
 
-std::string tls_text(control::ConnectionStatus const& c) {
-  if (c.tls == "none") return "-";
-  return c.tls_resumed ? c.tls + " (resumed)" : c.tls;
+bool is_encrypted(control::ConnectionStatus const& c) {
+  return c.tls != "none";
 }
 
-std::string certificate_text(control::ConnectionStatus const& c) {
-  if (!c.certificate_days) return "";
-  return *c.certificate_days == 0 ? "ends today" : fmt::format("{}d", *c.certificate_days);
+std::string handshake_text(control::ConnectionStatus const& c) {
+  if (!is_encrypted(c)) return "";
+  return c.tls_resumed ? "resumed" : "full";
 }
 
 }  // namespace
@@ -28,15 +27,20 @@ std::string view(std::vector<control::ConnectionStatus> const& rows, Screen cons
                {"ENDPOINT", 0, false, 32, 60},
                {"STATE", 0},
                {"FOR", 2, true},
-               {"AGE", 3, true},
+               {"AGE", 4, true},
                {"MESSAGES", 0, true},
-               {"TLS", 4, false, 7, 64},
-               {"CERTIFICATE", 9},
-               {"DOING", 5, false, 20, 50},
-               {"DOMAIN", 6, false, 16, 40},
-               {"LAST REPLY", 7, false, 20, 60},
-               {"ID", 8, true},
-               {"SOURCE", 9}});
+               {"TLS", 2},
+               {"CERT", 3, true},
+               {"SERVER", 5, false, 24, 60},
+               {"HANDSHAKE", 8},
+               {"LEVEL", 9},
+               {"CIPHER", 10},
+               {"DOING", 6, false, 20, 50},
+               {"DOMAIN", 7, false, 16, 40},
+               {"LAST REPLY", 8, false, 20, 60},
+               {"ID", 9, true},
+               {"SOURCE", 10},
+               {"LOGIN", 10}});
   for (auto const& c : rows)
     table.add({{c.site},
                {endpoint_text(c.host, c.address, c.port)},
@@ -45,13 +49,18 @@ std::string view(std::vector<control::ConnectionStatus> const& rows, Screen cons
                {to_text(c.age)},
                {c.max_messages == 0 ? std::to_string(c.messages)
                                     : fmt::format("{}/{}", c.messages, c.max_messages)},
-               {tls_text(c), c.tls == "none" ? Style::Dim : Style::Plain},
-               {certificate_text(c)},
+               {is_encrypted(c) ? c.tls_version : "-", is_encrypted(c) ? Style::Plain : Style::Dim},
+               {days_text(c.certificate_days), style_of_days(c.certificate_days)},
+               {c.tls_verified},
+               {handshake_text(c)},
+               {c.tls_requested},
+               {c.tls_cipher},
                {c.doing},
                {c.domain},
                {c.last_reply, Style::Dim},
                {std::to_string(c.id)},
-               {c.source}});
+               {c.source},
+               {c.login}});
   return table.text(screen);
 }
 
@@ -132,6 +141,15 @@ std::string view(control::Explanation const& way, Screen const& screen) {
   out += line("hosts", hosts, screen);
   for (auto const& target : way.targets)
     if (!target.tls.empty()) out += line("tls", target.host + ": " + target.tls, screen);
+  for (auto const& target : way.targets)
+    if (!target.require_tls.empty())
+      out += line("requiretls", target.host + ": " + target.require_tls, screen);
+  for (auto const& target : way.targets)
+    if (!target.tls_now.empty())
+      out += line("tls now",
+                  endpoint_text(target.host, target.address, target.port) + ": " +
+                      handshake_words(target, target.tls_now),
+                  screen);
   if (!way.targets.empty()) out += "\n" + target_table(way.targets).text(screen);
   if (!way.limits.empty()) out += "\n" + limit_table(way.limits).text(screen);
   return out;

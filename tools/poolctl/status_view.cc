@@ -138,6 +138,23 @@ Table source_table(std::vector<control::SourceStatus> const& sources) {
   return table;
 }
 
+Table login_table(std::vector<control::LoginStatus> const& logins) {
+  Table table({{"LOGIN", 0, false, 12, 34},
+               {"USER", 2, false, 12, 40},
+               {"STATE", 0},
+               {"CONNS", 1, true},
+               {"NEXT TRY", 0, true},
+               {"LAST ERROR", 0, false, 24, 100}});
+  for (auto const& l : logins)
+    table.add({{l.login},
+               {l.user},
+               {l.state, l.state == "refused" || l.state == "missing" ? Style::Bad : Style::Plain},
+               number(l.connections),
+               {l.not_before ? to_text(l.not_before->in) : std::string()},
+               {l.last_error, Style::Dim}});
+  return table;
+}
+
 // A line of the summary below the table: a word, then the rest indented.
 std::string line(std::string_view word, std::string const& text, Screen const& screen,
                  Style style = Style::Plain) {
@@ -166,6 +183,11 @@ std::string summary(ManagerStatus const& status, Screen const& screen) {
               fmt::format("{} open{}, {} opened, {} reused{}", t.connections_open, states,
                           t.connections_opened, t.connections_reused, ratio),
               screen);
+  if (t.tls_handshakes != 0)
+    out += line("tls",
+                fmt::format("{}, {} of them resumed a session",
+                            counted(t.tls_handshakes, "handshake", "handshakes"), t.tls_resumed),
+                screen);
   out += line("manager",
               fmt::format("{} {}, up {}, {} from the MTA, bodies {} of {}", status.version,
                           status.state, to_text(status.uptime),
@@ -250,6 +272,7 @@ std::string view(ManagerStatus const& status, Screen const& screen) {
                    screen.width);
   if (!status.tenants.empty()) out += "\n" + tenant_table(status.tenants).text(screen);
   if (!status.sources.empty()) out += "\n" + source_table(status.sources).text(screen);
+  if (!status.logins.empty()) out += "\n" + login_table(status.logins).text(screen);
   return out + "\n" + summary(status, screen) + notices(status, screen);
 }
 

@@ -96,6 +96,24 @@ std::string waits_for(control::SiteStatus const& site) {
   return text + why;
 }
 
+std::string days_text(std::optional<std::uint32_t> days) {
+  if (!days) return "";
+  return *days == 0 ? "today" : fmt::format("{}d", *days);
+}
+
+Style style_of_days(std::optional<std::uint32_t> days) {
+  constexpr std::uint32_t soon = 7;
+  return days && *days < soon ? Style::Warning : Style::Plain;
+}
+
+std::string handshake_words(control::EndpointStatus const& endpoint, std::string const& tls) {
+  auto words = tls + (endpoint.tls_resumed ? ", resumed" : ", full handshake");
+  if (auto const& days = endpoint.certificate_days)
+    words += *days == 0 ? ", certificate ends today"
+                        : ", certificate for " + counted(*days, "day", "days");
+  return words;
+}
+
 std::string reuse_ratio(std::uint64_t opened, std::uint64_t reused) {
   return percent(reused, opened + reused);
 }

@@ -2,6 +2,7 @@
 // Numbers, times and states in the words of operators.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -28,6 +29,14 @@ namespace mailpool::poolctl {
                                         std::uint16_t port);
 /// What a site waits for, in words: "rate 100/s, next in 2s"; "" when nothing waits.
 [[nodiscard]] std::string waits_for(control::SiteStatus const& site);
+/// How long a certificate lasts: "84d", "today", or "" where there is none.
+[[nodiscard]] std::string days_text(std::optional<std::uint32_t> days);
+/// Worth a look when it ends within a week.
+[[nodiscard]] Style style_of_days(std::optional<std::uint32_t> days);
+/// What a connection there is protected by, with the rest: "TLSv1.3 ... verified by DANE-EE,
+/// resumed, certificate for 84 days".
+[[nodiscard]] std::string handshake_words(control::EndpointStatus const& endpoint,
+                                          std::string const& tls);
 /// The reused part of all transactions.
 [[nodiscard]] std::string reuse_ratio(std::uint64_t opened, std::uint64_t reused);
 

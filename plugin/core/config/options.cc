@@ -253,6 +253,8 @@ void add_site_timeouts(Table& table) {
   table.add("ehlo_timeout", &S::ehlo_timeout, reply).says("How long the reply to EHLO may take.");
   table.add("starttls_timeout", &S::starttls_timeout, reply)
       .says("How long STARTTLS and the handshake may take.");
+  table.add("auth_timeout", &S::auth_timeout, reply)
+      .says("How long each reply to AUTH may take, where a login is used.");
   table.add("mail_timeout", &S::mail_timeout, reply).says("How long the reply to MAIL may take.");
   table.add("rcpt_timeout", &S::rcpt_timeout, reply).says("How long the reply to RCPT may take.");
   table.add("data_timeout", &S::data_timeout, reply).says("How long the reply to DATA may take.");

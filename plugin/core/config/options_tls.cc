@@ -82,7 +82,8 @@ void add_tls(Table& table) {
   table.add("certificate", &S::certificate, value::path_or_empty())
       .says("A certificate to show to servers that ask for one, with its chain, in a PEM file.")
       .note(
-          "Few need one: some smarthosts know their clients by it. A renewed one is taken over at a "
+          "Few need one: some smarthosts know their clients by it. A renewed one is taken over at "
+          "a "
           "reload; connections that were made with another are closed.");
   table.add("key", &S::key, value::path_or_empty())
       .says("The key of that certificate; \"\": it stands in the same file.");
@@ -98,6 +99,16 @@ void add_tls(Table& table) {
       .for_example("[\"hostname\", \".example.com\"]");
   table.add("wrapper", &S::wrapper, YesNo{})
       .says("TLS from the first octet instead of STARTTLS, as on port 465.");
+  table.add("required_no", &S::required_no, YesNo{})
+      .says("Send a message whose header says \"TLS-Required: No\" as with tls = \"may\".")
+      .note(
+          "Its sender wants it to arrive more than it to be secret (RFC 8689), such as a report of "
+          "TLS that fails. It has connections of its own. With a login it is sent as usual.");
+  table.add("session_resumption", &S::session_resumption, YesNo{})
+      .says("Shorten handshakes with a server by the session of an earlier one.")
+      .note(
+          "Only with the same server, login, source and requirements, and for an hour after it "
+          "showed its certificate.");
 }
 
 void add_mta_sts(Table& table) {
@@ -128,6 +139,8 @@ void add_site_tls(Table& table) {
       .says(as_in_tls)
       .for_example("[\"hostname\"]");
   table.add("tls_wrapper", &S::wrapper, YesNo{}).says(as_in_tls);
+  table.add("tls_required_no", &S::required_no, YesNo{}).says(as_in_tls);
+  table.add("tls_session_resumption", &S::session_resumption, YesNo{}).says(as_in_tls);
 }
 
 void add_domain_tls(Table& table) {

@@ -62,6 +62,7 @@ struct SiteSettings {
   Duration greeting_timeout = std::chrono::minutes(5);
   Duration ehlo_timeout = std::chrono::minutes(5);
   Duration starttls_timeout = std::chrono::minutes(2);
+  Duration auth_timeout = std::chrono::minutes(2);
   Duration mail_timeout = std::chrono::minutes(5);
   Duration rcpt_timeout = std::chrono::minutes(5);
   Duration data_timeout = std::chrono::minutes(2);

@@ -30,8 +30,8 @@ enum class TlsVersion : std::uint8_t { Tls12, Tls13 };
 /// "TLSv1.2", "TLSv1.3".
 [[nodiscard]] std::string_view name_of(TlsVersion version);
 
-/// What the files of a TlsSettings held when they were read; filled in by who reads them. Digests: a
-/// file that is renewed under its old name is another one.
+/// What the files of a TlsSettings held when they were read; filled in by who reads them. Digests:
+/// a file that is renewed under its old name is another one.
 struct TlsFiles {
   std::string client_certificate;  ///< of the certificate, its chain and its key; "": none is shown
   std::string authorities;         ///< of those that are trusted; "": none
@@ -50,8 +50,10 @@ struct TlsSettings {
   /// Names that a trusted certificate may have: hostname, nexthop, dot-nexthop, a name, or
   /// ".parent". None: those of the level.
   std::vector<std::string> match;
-  bool wrapper = false;  ///< TLS from the first octet, as on port 465
-  TlsFiles files;        ///< no option
+  bool wrapper = false;     ///< TLS from the first octet, as on port 465
+  bool required_no = true;  ///< "TLS-Required: No" in a header is obeyed (RFC 8689)
+  bool session_resumption = true;
+  TlsFiles files;  ///< no option
 
   bool operator==(TlsSettings const&) const = default;
 };

@@ -58,6 +58,8 @@ void fields(V& v, S& s) {
   v.field("connections_opened", s.connections_opened);
   v.field("connections_reused", s.connections_reused);
   v.field("connections_open", s.connections_open);
+  v.field("tls_handshakes", s.tls_handshakes);
+  v.field("tls_resumed", s.tls_resumed);
 }
 
 template <class V, Of<EndpointStatus> S>
@@ -72,6 +74,10 @@ void fields(V& v, S& s) {
   v.field("last_error", s.last_error);
   v.field("max_messages", s.max_messages);
   v.field("tls", s.tls);
+  v.field("require_tls", s.require_tls);
+  v.field("tls_now", s.tls_now);
+  v.field("tls_resumed", s.tls_resumed);
+  v.field("certificate_days", s.certificate_days);
 }
 
 template <class V, Of<AllowanceStatus> S>
@@ -108,6 +114,8 @@ void fields(V& v, S& s) {
   v.field("max_messages", s.max_messages);
   v.field("max_waiting", s.max_waiting);
   v.field("tls", s.tls);
+  v.field("tls_handshakes", s.tls_handshakes);
+  v.field("tls_resumed", s.tls_resumed);
   v.field("connect_rate", s.connect_rate);
   v.field("allowed_now", s.allowed_now);
   v.field("reason", s.reason);
@@ -157,6 +165,16 @@ void fields(V& v, S& s) {
   v.field("not_before", s.not_before);
 }
 
+template <class V, Of<LoginStatus> S>
+void fields(V& v, S& s) {
+  v.field("login", s.login);
+  v.field("user", s.user);
+  v.field("state", s.state);
+  v.field("connections", s.connections);
+  v.field("not_before", s.not_before);
+  v.field("last_error", s.last_error);
+}
+
 template <class V, Of<SuspensionStatus> S>
 void fields(V& v, S& s) {
   v.field("name", s.name);
@@ -202,6 +220,7 @@ void fields(V& v, S& s) {
   v.field("suspensions", s.suspensions);
   v.field("tenants", s.tenants);
   v.field("sources", s.sources);
+  v.field("logins", s.logins);
   v.field("recent", s.recent);
   v.field("connections", s.connections);
   v.field("lmtp_connections", s.lmtp_connections);
@@ -243,6 +262,7 @@ void fields(V& v, S& s) {
   v.field("tls_resumed", s.tls_resumed);
   v.field("tls_requested", s.tls_requested);
   v.field("certificate_days", s.certificate_days);
+  v.field("login", s.login);
   v.field("doing", s.doing);
   v.field("domain", s.domain);
   v.field("last_reply", s.last_reply);

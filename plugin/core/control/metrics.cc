@@ -94,6 +94,10 @@ void write_totals(Page& page, ManagerStatus const& s) {
   page.single("connections_reused_total", "counter",
               "Transactions on a connection that had carried one before.",
               s.totals.connections_reused);
+  page.family("tls_handshakes_total", "counter",
+              "TLS handshakes with remote servers, by whether they resumed a session.");
+  page.sample(label("resumed", "no"), s.totals.tls_handshakes - s.totals.tls_resumed);
+  page.sample(label("resumed", "yes"), s.totals.tls_resumed);
   page.family("connections", "gauge", "Pooled connections by state.");
   for (auto const& [state, count] : by_state(s.connections))
     page.sample(label("state", state), count);

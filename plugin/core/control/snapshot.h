@@ -55,6 +55,12 @@ struct EndpointStatus {
   /// Of an explanation: what is required of this host, and why. Of a site: what its newest
   /// connection there is protected by.
   std::string tls;
+  /// Of an explanation: whether mail with REQUIRETLS (RFC 8689) could go there, and what that
+  /// needs.
+  std::string require_tls;
+  std::string tls_now;       ///< of an explanation: of its newest connection, "" for none
+  bool tls_resumed = false;  ///< of that connection: without a full handshake
+  std::optional<std::uint32_t> certificate_days;  ///< until that server's certificate ends
   /// Announced or shown by the server, where lower than the option.
   std::optional<std::uint32_t> max_messages;
 };
@@ -84,8 +90,10 @@ struct SiteStatus {
   std::uint64_t refused = 0;
   std::uint64_t opened = 0;  ///< connections
   std::uint64_t reused = 0;  ///< transactions on a connection that had carried one before
-  Counts recent;             ///< in the last minute
-  Counts this_hour;          ///< of UTC; these two survive a restart
+  std::uint64_t tls_handshakes = 0;
+  std::uint64_t tls_resumed = 0;  ///< of these, those that resumed a session
+  Counts recent;                  ///< in the last minute
+  Counts this_hour;               ///< of UTC; these two survive a restart
   Counts today;
   // The limits as configured, rates as the operator writes them, "" for none.
   std::uint32_t max_connections = 0;
@@ -200,6 +208,19 @@ struct Totals {
   std::uint64_t connections_opened = 0;
   std::uint64_t connections_reused = 0;
   std::uint64_t connections_open = 0;
+  std::uint64_t tls_handshakes = 0;
+  std::uint64_t tls_resumed = 0;  ///< of these, those that resumed a session
+};
+
+/// One [login.NAME]. Nothing of its secret.
+struct LoginStatus {
+  std::string login;
+  std::string user;
+  std::string state =
+      "usable";  ///< reading (its secret is on its way), missing (it has none), refused
+  std::uint64_t connections = 0;     ///< logged in with it, or about to be
+  std::optional<Moment> not_before;  ///< a refused one: when it is tried again
+  std::string last_error;            ///< why it has no secret, or what the server said
 };
 
 struct ManagerStatus {
@@ -231,6 +252,7 @@ struct ManagerStatus {
   std::vector<SuspensionStatus> suspensions;
   std::vector<TenantStatus> tenants;
   std::vector<SourceStatus> sources;
+  std::vector<LoginStatus> logins;
   /// Most urgent first (urgency.h), at most as many as were asked for.
   std::vector<SiteStatus> sites;
   std::uint64_t sites_known = 0;  ///< all of them
@@ -258,6 +280,7 @@ struct ConnectionStatus {
   bool tls_resumed = false;   ///< without a full handshake
   std::string tls_requested;  ///< what the domain requires that it was opened for
   std::optional<std::uint32_t> certificate_days;  ///< until the server's certificate ends
+  std::string login;   ///< the [login.NAME] that it is logged in with, "" for none
   std::string doing;   ///< a busy one's step: "waiting for the reply to end of data"
   std::string domain;  ///< a busy one's recipient domain
   std::string last_reply;

@@ -18,6 +18,8 @@ struct Counters {
   std::uint64_t refused = 0;
   std::uint64_t ambiguous = 0;  ///< recipients deferred after the commit point: possibly delivered
   std::uint64_t opened = 0;
+  std::uint64_t handshakes = 0;  ///< of TLS, those that resumed a session among them
+  std::uint64_t resumed = 0;
   std::uint64_t reused = 0;    ///< transactions on a connection that had carried one before
   std::uint64_t retried = 0;   ///< transactions repeated by mailpool itself
   std::uint64_t poisoned = 0;  ///< connections ended for a protocol error of the server

@@ -96,6 +96,7 @@ void Dispatcher::on_routed(Delivery& delivery, std::string const& domain,
     wire.body = &delivery.message().body;
     wire.smtputf8 = envelope.smtputf8;
     wire.eight_bit = envelope.eight_bit;
+    wire.require_tls = envelope.require_tls;
     for (auto i = from; i < to; ++i) {
       transaction.recipients.push_back(recipients[i]);
       wire.recipients.push_back(envelope.recipients[recipients[i]].address);

@@ -3,11 +3,13 @@
 // one.
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/base/time.h"
+#include "core/pool/tls_session_key.h"
 #include "core/route/router.h"
 #include "core/smtp/session.h"
 #include "core/tls/policy.h"
@@ -26,8 +28,11 @@ class TransportEvents {
   /// Could not connect, EOF, reset, or another failure, in words. The transport is of no use any
   /// more.
   virtual void on_disconnected(std::string_view how, TimePoint now) = 0;
-  virtual void on_tls_established(TlsFacts facts, TimePoint now) = 0;
-  virtual void on_tls_failed(std::string_view why, TimePoint now) = 0;
+  /// Whether the session may be resumed: a resumed one proves nothing anew, so what this handshake
+  /// proved has to be enough.
+  [[nodiscard]] virtual bool on_tls_established(TlsFacts facts, TimePoint now) = 0;
+  /// `was_resuming`: it offered a session, which the next one will not.
+  virtual void on_tls_failed(std::string_view why, bool was_resuming, TimePoint now) = 0;
   /// deadline() has passed.
   virtual void on_deadline(TimePoint now) = 0;
 
@@ -44,7 +49,8 @@ class Transport {
   virtual ~Transport() = default;
   /// There may be output, or another deadline.
   virtual void wake() = 0;
-  virtual void begin_tls(tls::Plan const& plan) = 0;
+  /// `session`: whose sessions may be resumed; nothing: none, ever.
+  virtual void begin_tls(tls::Plan const& plan, std::optional<pool::TlsSessionKey> session) = 0;
 };
 
 class Network {

@@ -13,6 +13,7 @@ pool::ReuseKey key_for(route::Target const& target, tls::Terms const& terms, Ori
   key.source = origin.source;
   key.ehlo_name = std::move(origin.ehlo_name);
   key.credential = std::move(origin.credential);
+  key.tls_required_no = terms.policy.tls_required_no;
   if (origin.implicit_tls) {
     key.tls = pool::WireTls::Implicit;
   } else if (terms.policy.uses_tls()) {

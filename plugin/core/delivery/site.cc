@@ -36,9 +36,14 @@ void Site::enqueue(Transaction& transaction, TimePoint now) {
   transaction.wait_until = std::min(after(now, context_.max_wait), transaction.give_up_at);
   last_used_ = now;
   last_route_ = transaction.route;
-  transaction.tls =
-      tls_.policies_for(transaction.domain, *transaction.route, settings_, context_.tls);
-  last_purpose_ = {transaction.domain, transaction.tls, nullptr, transaction.login};
+  settle_tls(transaction);
+  // What one sender asks of one message is no reason to keep connections for it.
+  last_purpose_ = {transaction.domain,
+                   transaction.sender_tls == tls::SenderTls::Usual
+                       ? transaction.tls
+                       : tls_.policies_for(transaction.domain, *transaction.route, settings_,
+                                           context_.tls, tls::SenderTls::Usual),
+                   nullptr, transaction.login};
   if (suspension_) return defer(transaction, suspended_outcome(), now);
   if (auto const* hold = held(transaction, now))
     return defer(transaction, suspended(name_, *hold, context_.clock), now);
@@ -49,6 +54,13 @@ void Site::enqueue(Transaction& transaction, TimePoint now) {
   }
   waiting_.push(transaction);
   be_pumped_at(now);
+}
+
+void Site::settle_tls(Transaction& transaction) {
+  transaction.sender_tls =
+      sender_tls(transaction.delivery->message().envelope, settings_, transaction.login);
+  transaction.tls = tls_.policies_for(transaction.domain, *transaction.route, settings_,
+                                      context_.tls, transaction.sender_tls);
 }
 
 void Site::cancel(Transaction& transaction, TimePoint now) {
@@ -159,12 +171,10 @@ void Site::reconfigure(SiteSettings settings, TimePoint now) {
   settings_ = std::move(settings);
   tls_.forget_policies();
   tls_.forget_failures();
-  waiting_.for_each([&](Transaction& t) {
-    t.tls = tls_.policies_for(t.domain, *t.route, settings_, context_.tls);
-  });
+  waiting_.for_each([&](Transaction& t) { settle_tls(t); });
   if (last_route_)
-    last_purpose_.tls =
-        tls_.policies_for(last_purpose_.domain, *last_route_, settings_, context_.tls);
+    last_purpose_.tls = tls_.policies_for(last_purpose_.domain, *last_route_, settings_,
+                                          context_.tls, tls::SenderTls::Usual);
   if (is_wire_change) flush("reload", now);
   be_pumped_at(now);
 }

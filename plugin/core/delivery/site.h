@@ -113,6 +113,7 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   void on_finished(SmtpConnection& connection, smtp::TransactionResult&& result,
                    TimePoint now) override;
   void on_checked(SmtpConnection& connection, TimePoint now) override;
+  void on_encrypted(SmtpConnection& connection) override;
   void on_closed(SmtpConnection& connection, smtp::Closed const& closed, TimePoint now) override;
   [[nodiscard]] WallTime wall(TimePoint now) const override { return context_.clock.wall(now); }
   // What becomes of its idle connections while something waits here is decided in its own turn.
@@ -125,6 +126,8 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   }
   // RoomWaiter
   void on_room(site::ConcurrencyLimit& limit) override;
+
+  void settle_tls(Transaction& transaction);
 
   // Starting transactions (site_start.cc).
   bool start_some(TimePoint now);
@@ -201,6 +204,8 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
              smtp::TransactionResult& result, TimePoint now);
   void defer(Transaction& transaction, Outcome const& outcome, TimePoint now);
   [[nodiscard]] Outcome unreachable(Transaction const& transaction, TimePoint now) const;
+  [[nodiscard]] std::optional<Outcome> bounce_for_tls(Transaction const& transaction,
+                                                      TimePoint now) const;
   [[nodiscard]] Outcome suspended_outcome() const {
     return suspended(name_, *suspension_, context_.clock);
   }

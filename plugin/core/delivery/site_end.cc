@@ -24,21 +24,33 @@ constexpr std::array<std::string_view, 11> own_reasons{
     "reload",       "suspended",    "cancelled",    "surplus",         "backing_off"};
 
 // What the log says of a connection's TLS.
-std::string tls_words(TlsFacts const& facts, std::string const& host) {
-  if (!facts.is_encrypted()) return " tls=none";
-  return fmt::format(" tls={} cipher={} resumed={} server=\"{}\"", facts.version, facts.cipher,
-                     facts.resumed ? "yes" : "no", printable(tls::verified_how(facts, host)));
+std::string tls_words(TlsFacts const& facts, tls::Policy const& policy, std::string const& host) {
+  if (!facts.is_encrypted()) return fmt::format(" level={} tls=none", name_of(policy.level));
+  auto const end = facts.certificate ? fmt::format(" certificate_ends={:%Y-%m-%d}",
+                                                   fmt::gmtime(std::chrono::system_clock::to_time_t(
+                                                       facts.certificate->not_after)))
+                                     : std::string();
+  return fmt::format(" level={} tls={} cipher={} resumed={} server=\"{}\"{}", name_of(policy.level),
+                     facts.version, facts.cipher, facts.resumed ? "yes" : "no",
+                     printable(tls::verified_how(facts, host)), end);
 }
 
 std::optional<Outcome> forbidden_by_policy(Transaction const& transaction) {
   for (auto const& terms : transaction.tls->all()) {
-    auto const& policy = terms.policy;
-    if (policy.impossible.empty()) continue;
-    auto const words = fmt::format("{}: {} forbids {}: {}", transaction.domain, policy.because,
-                                   terms.host, policy.impossible);
+    auto const forbidden = tls::prohibition(terms.policy);
+    if (!forbidden || forbidden->code >= 500) continue;
+    if (terms.policy.impossible.empty()) return forbidden->outcome(terms.host);
+    auto const words = fmt::format("{}: {} forbids {}: {}", transaction.domain,
+                                   terms.policy.because, terms.host, terms.policy.impossible);
     return Outcome::local(451, {4, 7, 5}, printable(words));
   }
   return std::nullopt;
+}
+
+// A host that is no way for good (REQUIRETLS) is no reason to wait.
+bool is_reason_to_wait(site::EndpointHealth::Record const* record) {
+  return record != nullptr && record->last_failure &&
+         record->last_failure->kind == OutcomeKind::Deferred;
 }
 
 bool is_own_reason(std::string_view reason) {
@@ -47,13 +59,20 @@ bool is_own_reason(std::string_view reason) {
 
 }  // namespace
 
+void Site::on_encrypted(SmtpConnection& connection) {
+  for (auto* counters : {&counters_, &context_.totals}) {
+    ++counters->handshakes;
+    if (connection.tls().resumed) ++counters->resumed;
+  }
+}
+
 void Site::on_ready(SmtpConnection& connection, TimePoint now) {
   health_.succeeded(connection.endpoint());
   if (context_.log.is_on(LogLevel::Info))
     context_.log.info(fmt::format(
         "connection site={} endpoint={} id={} state=idle connect={:.3f}{}", name_,
         connection.endpoint().to_string(), connection.id(), seconds(connection.connecting_took()),
-        tls_words(connection.tls(), connection.target().host)));
+        tls_words(connection.tls(), connection.policy(), connection.target().host)));
   pool_.enter(connection, ConnectionState::Idle);
   judge_tls(connection, now);
   be_pumped_at(now);
@@ -65,7 +84,7 @@ void Site::judge_tls(SmtpConnection& connection, TimePoint now) {
   auto const& policy = connection.policy();
   auto const against = connection.objection(policy, context_.clock.wall(now));
   connection.mark_reported(connection.opened_for());
-  report_tls(connection, connection.opened_for(), policy, against, now);
+  report_tls(connection, connection.opened_for(), policy, std::nullopt, now);
   if (connection.tls().is_encrypted())
     context_.tls.memory.handshake_succeeded(connection.endpoint().to_string());
   if (!against) return tls_.note_proven(policy, connection.endpoint());
@@ -73,7 +92,8 @@ void Site::judge_tls(SmtpConnection& connection, TimePoint now) {
   last_error_ = words;
   context_.log.warning(fmt::format("connection site={} id={} domain={}: {}", name_, connection.id(),
                                    connection.opened_for(), printable(words)));
-  tls_.note_unproven(policy, connection.endpoint(), Outcome::local(451, {4, 7, 5}, words), now);
+  tls_.note_unproven(policy, connection.endpoint(),
+                     against->outcome(connection.endpoint().to_string()), now);
   bool is_wanted = false;
   waiting_.for_each(
       [&](Transaction const& t) { is_wanted = is_wanted || can_serve(connection, t, now); });
@@ -84,7 +104,8 @@ void Site::judge_tls(SmtpConnection& connection, TimePoint now) {
 void Site::report_tls(SmtpConnection const& connection, std::string const& domain,
                       tls::Policy const& policy, std::optional<tls::Objection> const& against,
                       TimePoint now) {
-  if (!policy.uses_tls()) return;
+  // "TLS-Required: No" sets the domain's policy aside, so there is nothing to say of it.
+  if (!policy.uses_tls() || policy.tls_required_no) return;
   auto const wall = context_.clock.wall(now);
   auto const found = against ? against : tls::objection_to_report(policy, connection.tls(), wall);
   tls::SessionResult result{policy.text,
@@ -182,8 +203,7 @@ bool Site::retry(Transaction& transaction, SmtpConnection const& connection,
   transaction.state = TransactionState::Waiting;
   transaction.wait_until = std::min(after(now, context_.max_wait), transaction.give_up_at);
   // The options may have changed since it was begun.
-  transaction.tls =
-      tls_.policies_for(transaction.domain, *transaction.route, settings_, context_.tls);
+  settle_tls(transaction);
   ++counters_.retried;
   ++context_.totals.retried;
   if (context_.log.is_on(LogLevel::Debug))
@@ -280,6 +300,7 @@ Outcome Site::unreachable(Transaction const& transaction, TimePoint now) const {
   auto const& login = transaction.login.name;
   if (!login.empty() && context_.logins.is_unusable(login, now))
     return context_.logins.why_unusable(login, now);
+  if (auto bounce = bounce_for_tls(transaction, now)) return std::move(*bounce);
   // What the last host in the order said is what RFC 5321 would have reported after trying them
   // all.
   Outcome const* last = nullptr;
@@ -288,8 +309,8 @@ Outcome Site::unreachable(Transaction const& transaction, TimePoint now) const {
     site::EndpointName const endpoint{target.host, target.address, target.port};
     auto const& policy = transaction.tls->of(target.host).policy;
     auto const* record = tls_.failure_of(policy, endpoint);
-    if (record == nullptr || !record->last_failure) record = health_.find(endpoint);
-    if (record == nullptr || !record->last_failure) continue;
+    if (!is_reason_to_wait(record)) record = health_.find(endpoint);
+    if (!is_reason_to_wait(record)) continue;
     last = &*record->last_failure;
     next = std::min(next, record->not_before);
   }
@@ -310,6 +331,26 @@ Outcome Site::unreachable(Transaction const& transaction, TimePoint now) const {
     outcome.text = printable(
         fmt::format("{} (backing_off, next attempt in {})", outcome.text, to_text(next - now)));
   return outcome;
+}
+
+// RFC 8689 4.2.1: the message comes back once every host is known to be no way for it; as long as
+// one of them may be a way later, it waits.
+std::optional<Outcome> Site::bounce_for_tls(Transaction const& transaction, TimePoint now) const {
+  if (transaction.sender_tls != tls::SenderTls::Required) return std::nullopt;
+  std::optional<Outcome> last;
+  for (auto const& target : transaction.route->targets) {
+    site::EndpointName const endpoint{target.host, target.address, target.port};
+    auto const& policy = transaction.tls->of(target.host).policy;
+    if (auto const forbidden = tls::prohibition(policy)) {
+      last = forbidden->outcome(target.host);
+    } else if (tls_.may_try(policy, endpoint, now)) {
+      return std::nullopt;
+    } else {
+      last = tls_.failure_of(policy, endpoint)->last_failure;
+    }
+    if (!last || last->kind != OutcomeKind::Refused) return std::nullopt;
+  }
+  return last;
 }
 
 Outcome suspended(std::string_view name, site::Suspension const& suspension, Clock const& clock) {
@@ -375,6 +416,8 @@ void Site::note_setup_failure(SmtpConnection const& connection, smtp::Closed con
           fmt::format("login {}: refused: {}", login, printable(closed.setup_failure->text)));
     return;
   }
+  // The next one shakes hands without, at once.
+  if (connection.has_failed_to_resume()) return;
   if (closed.tls_trouble != smtp::TlsTrouble::None) {
     bool const is_absent = closed.tls_trouble == smtp::TlsTrouble::NotOffered;
     report_tls(connection, connection.opened_for(), policy,
@@ -389,7 +432,9 @@ void Site::note_setup_failure(SmtpConnection const& connection, smtp::Closed con
   } else if (closed.tls_trouble != smtp::TlsTrouble::None && policy.needs_tls()) {
     auto failure = *closed.setup_failure;
     if (closed.tls_trouble != smtp::TlsTrouble::NotOffered)
-      failure.text += fmt::format(" ({} requires TLS)", policy.because);
+      failure.text += fmt::format(" ({} requires TLS)", policy.demand());
+    if (policy.require_tls && closed.lacks_tls)
+      failure = Outcome::local(550, {5, 7, 10}, std::move(failure.text));
     tls_.note_unproven(policy, endpoint, std::move(failure), now);
   } else {
     health_.failed(endpoint, *closed.setup_failure, now);

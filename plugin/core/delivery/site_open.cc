@@ -249,7 +249,7 @@ smtp::SessionSettings Site::session_settings(route::Target const& target, tls::T
   s.relay = endpoint.to_string();
   s.ehlo_name = ehlo_name(source);
   s.tls = mode_of(terms.policy);
-  s.tls_because = terms.policy.because;
+  s.tls_because = terms.policy.demand();
   s.implicit_tls = settings_.tls_settings.wrapper;
   s.skip_starttls = s.tls == smtp::TlsMode::May && !s.implicit_tls &&
                     context_.tls.memory.is_plain(s.relay, context_.clock.wall(now));
@@ -260,7 +260,7 @@ smtp::SessionSettings Site::session_settings(route::Target const& target, tls::T
   s.timeouts = {settings_.greeting_timeout,
                 settings_.ehlo_timeout,
                 settings_.starttls_timeout,
-                settings_.starttls_timeout,
+                settings_.auth_timeout,
                 settings_.mail_timeout,
                 settings_.rcpt_timeout,
                 settings_.data_timeout,

@@ -40,13 +40,26 @@ std::shared_ptr<tls::RouteFacts const> facts_of(std::string const& domain,
 }  // namespace
 
 tls::Policies policies_of(std::string const& domain, route::Route const& route,
-                          SiteSettings const& settings, TlsContext const& context) {
+                          SiteSettings const& settings, TlsContext const& context,
+                          tls::SenderTls sender) {
   return {choice_for(domain, settings, context), settings.tls_settings, facts_of(domain, route),
-          hosts_of(route)};
+          hosts_of(route), sender};
+}
+
+tls::SenderTls sender_tls(Envelope const& envelope, SiteSettings const& settings,
+                          LoginUse const& login) {
+  if (envelope.require_tls) return tls::SenderTls::Required;
+  bool const is_relaxed =
+      envelope.tls_required_no && settings.tls_settings.required_no && login.is_none();
+  return is_relaxed ? tls::SenderTls::NotRequired : tls::SenderTls::Usual;
 }
 
 SiteTls::Shared SiteTls::policies_for(std::string const& domain, route::Route const& route,
-                                      SiteSettings const& settings, TlsContext const& context) {
+                                      SiteSettings const& settings, TlsContext const& context,
+                                      tls::SenderTls sender) {
+  if (sender != tls::SenderTls::Usual)  // rare: made anew for each
+    return std::make_shared<tls::Policies const>(
+        policies_of(domain, route, settings, context, sender));
   // Routes of one answer share their facts and name the same hosts, in an order of their own.
   auto const known = known_.find(domain);
   if (known != known_.end() && route.security && known->second.facts == route.security)
@@ -72,7 +85,7 @@ void SiteTls::note_proven(tls::Policy const& policy, site::EndpointName const& e
 
 bool SiteTls::may_try(tls::Policy const& policy, site::EndpointName const& endpoint,
                       TimePoint now) const {
-  if (!policy.impossible.empty()) return false;
+  if (!policy.is_possible()) return false;
   if (unproven_.empty()) return true;
   auto const found = unproven_.find(policy.fingerprint());
   return found == unproven_.end() || !found->second.is_backing_off(endpoint, now);

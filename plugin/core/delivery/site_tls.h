@@ -9,24 +9,34 @@
 #include <vector>
 
 #include "core/config/settings.h"
+#include "core/delivery/login_use.h"
 #include "core/delivery/tls_context.h"
+#include "core/message/message.h"
 #include "core/route/router.h"
 #include "core/site/endpoint_health.h"
 #include "core/tls/policy.h"
 
 namespace mailpool::delivery {
 
-/// What a domain requires of the hosts of its route, by these options.
+/// What mail to a domain requires of the hosts of its route, by these options and its sender's
+/// wish.
 [[nodiscard]] tls::Policies policies_of(std::string const& domain, route::Route const& route,
-                                        SiteSettings const& settings, TlsContext const& context);
+                                        SiteSettings const& settings, TlsContext const& context,
+                                        tls::SenderTls sender = tls::SenderTls::Usual);
+
+/// What the message's sender asks of its way. REQUIRETLS outweighs the header (RFC 8689 4.1); with
+/// a login the header relaxes nothing: a password is not for whoever answers.
+[[nodiscard]] tls::SenderTls sender_tls(Envelope const& envelope, SiteSettings const& settings,
+                                        LoginUse const& login);
 
 class SiteTls {
  public:
   using Shared = std::shared_ptr<tls::Policies const>;
 
-  /// What the domain requires of the hosts of its route, by the options of now.
+  /// What mail to the domain requires of the hosts of its route, by the options of now.
   [[nodiscard]] Shared policies_for(std::string const& domain, route::Route const& route,
-                                    SiteSettings const& settings, TlsContext const& context);
+                                    SiteSettings const& settings, TlsContext const& context,
+                                    tls::SenderTls sender);
   /// The options have changed.
   void forget_policies() { known_.clear(); }
 
@@ -49,7 +59,7 @@ class SiteTls {
     Shared policies;
   };
 
-  std::unordered_map<std::string, Known> known_;                    ///< by domain
+  std::unordered_map<std::string, Known> known_;  ///< by domain; of mail without a wish
   std::unordered_map<std::string, site::EndpointHealth> unproven_;  ///< by fingerprint
 };
 

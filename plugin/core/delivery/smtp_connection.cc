@@ -69,7 +69,8 @@ TimePoint SmtpConnection::last_heard() const {
 void SmtpConnection::start(Transaction& transaction, TimePoint now, WallTime wall) {
   assert(state() == pool::ConnectionState::Busy && "a transaction needs a lease");
   auto const against = objection(transaction.tls->of(target_.host).policy, wall);
-  transaction.wire.tls_objection = against ? against->words : std::string();
+  transaction.wire.tls_objection.reset();
+  if (against) transaction.wire.tls_objection = against->outcome(endpoint().to_string());
   transaction_ = &transaction;
   commit_is_noticed_ = false;
   session_.start(transaction.wire, now);
@@ -115,13 +116,25 @@ void SmtpConnection::handle(smtp::Event& event, TimePoint now) {
   } else if (std::holds_alternative<smtp::Checked>(event)) {
     owner_.on_checked(*this, now);
   } else {
-    transport_->begin_tls(terms().plan);
+    begin_tls();
   }
+}
+
+void SmtpConnection::begin_tls() {
+  auto const& plan = terms().plan;
+  if (!plan.may_resume) return transport_->begin_tls(plan, std::nullopt);
+  transport_->begin_tls(plan,
+                        pool::TlsSessionKey{key(), policy().fingerprint(), plan.records_digest});
 }
 
 std::optional<tls::Objection> SmtpConnection::objection(tls::Policy const& policy,
                                                         WallTime now) const {
-  if (is_ready_) return tls::objection(policy, tls_, now);
+  if (is_ready_) {
+    if (auto found = tls::objection(policy, tls_, now)) return found;
+    if (policy.require_tls && !session_.capabilities().require_tls)
+      return tls::offers_no_require_tls();
+    return std::nullopt;
+  }
   bool const stays_plain = policy.needs_tls() && skips_tls_;
   bool const tries_other_records =
       !policy.dane_digest.empty() && terms().plan.records_digest != policy.dane_digest;
@@ -144,7 +157,7 @@ std::string_view SmtpConnection::doing() const {
 
 void SmtpConnection::on_connected(TimePoint) {
   is_connected_ = true;
-  if (key().tls == pool::WireTls::Implicit) transport_->begin_tls(terms().plan);
+  if (key().tls == pool::WireTls::Implicit) begin_tls();
 }
 
 void SmtpConnection::on_received(std::string_view octets, TimePoint now) {
@@ -169,9 +182,12 @@ void SmtpConnection::fail_to_connect(std::string_view how, TimePoint now) {
   owner_.on_closed(*this, closed, now);
 }
 
-void SmtpConnection::on_tls_established(TlsFacts facts, TimePoint now) {
-  if (is_over_) return;
+bool SmtpConnection::on_tls_established(TlsFacts facts, TimePoint now) {
+  if (is_over_) return false;
   tls_ = std::move(facts);
+  owner_.on_encrypted(*this);
+  // What is only reported would be reported for as long as the session lives.
+  bool const is_enough = !tls::objection_to_report(policy(), tls_, owner_.wall(now));
   // A password is not for whoever answers: with a login, the server is judged before AUTH.
   auto const against = key().credential == pool::Credential{}
                            ? std::nullopt
@@ -182,10 +198,12 @@ void SmtpConnection::on_tls_established(TlsFacts facts, TimePoint now) {
     session_.tls_established(now);
   }
   settle(now);
+  return is_enough;
 }
 
-void SmtpConnection::on_tls_failed(std::string_view why, TimePoint now) {
+void SmtpConnection::on_tls_failed(std::string_view why, bool was_resuming, TimePoint now) {
   if (is_over_) return;
+  has_failed_to_resume_ = was_resuming;
   session_.tls_failed(why, now);
   settle(now);
 }

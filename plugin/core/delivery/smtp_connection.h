@@ -34,6 +34,8 @@ class ConnectionOwner {
   virtual void on_asked_to_leave(SmtpConnection& connection, std::string_view reason,
                                  TimePoint now) = 0;
   virtual void on_closed(SmtpConnection& connection, smtp::Closed const& closed, TimePoint now) = 0;
+  /// A handshake is done, and nothing is said yet under it.
+  virtual void on_encrypted(SmtpConnection& connection) = 0;
   /// For the validity of certificates.
   [[nodiscard]] virtual WallTime wall(TimePoint now) const = 0;
 };
@@ -109,6 +111,9 @@ class SmtpConnection final : public pool::Connection, private TransportEvents {
   /// It is closed on the wire.
   void give_back_permits();
   [[nodiscard]] bool is_connected() const { return is_connected_; }
+  [[nodiscard]] bool is_ready() const { return is_ready_; }
+  /// Its handshake offered a session and failed: that says nothing of one without.
+  [[nodiscard]] bool has_failed_to_resume() const { return has_failed_to_resume_; }
   [[nodiscard]] Duration connecting_took() const { return connecting_took_; }
   /// In words: "waiting for the reply to EHLO".
   [[nodiscard]] std::string_view doing() const;
@@ -117,8 +122,8 @@ class SmtpConnection final : public pool::Connection, private TransportEvents {
   void on_connected(TimePoint now) override;
   void on_received(std::string_view octets, TimePoint now) override;
   void on_disconnected(std::string_view how, TimePoint now) override;
-  void on_tls_established(TlsFacts facts, TimePoint now) override;
-  void on_tls_failed(std::string_view why, TimePoint now) override;
+  bool on_tls_established(TlsFacts facts, TimePoint now) override;
+  void on_tls_failed(std::string_view why, bool was_resuming, TimePoint now) override;
   void on_deadline(TimePoint now) override;
   [[nodiscard]] smtp::Output output(TimePoint now) override;
   void written(std::size_t n, TimePoint now) override;
@@ -127,6 +132,7 @@ class SmtpConnection final : public pool::Connection, private TransportEvents {
 
   [[nodiscard]] tls::Terms const& terms() const { return policies_->of(target_.host); }
   void handle(smtp::Event& event, TimePoint now);
+  void begin_tls();
   void notice_commit(TimePoint now);
   void fail_to_connect(std::string_view how, TimePoint now);
 
@@ -149,6 +155,7 @@ class SmtpConnection final : public pool::Connection, private TransportEvents {
   std::vector<std::size_t> reported_;  ///< hashes of domains that the session was counted for
   bool is_ready_ = false;
   bool is_connected_ = false;
+  bool has_failed_to_resume_ = false;
   bool commit_is_noticed_ = false;
   bool is_over_ = false;
 };

@@ -40,6 +40,7 @@ struct Transaction {
   std::shared_ptr<route::Route const> route;
   Site* site = nullptr;
   LoginUse login;
+  tls::SenderTls sender_tls = tls::SenderTls::Usual;
   std::shared_ptr<tls::Policies const> tls;  ///< what it requires of the hosts of its route
   site::Levels levels;                       ///< whose limits it is under, beside its site's
   std::uint32_t priority = usual_priority;

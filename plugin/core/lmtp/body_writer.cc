@@ -114,6 +114,7 @@ void BodyWriter::finish() {
   header_.finish();
   filter_.finish(static_cast<FilteredSink&>(*this));
   envelope_.marks = filter_.take_marks();
+  envelope_.tls_required_no = header_.tls_required_no();
   if (!begun_) begin();
   body_.has_leading_dot = decoder_.has_leading_dot();
   body_.has_utf8_header = body_.has_utf8_header || header_.has_eight_bit();

@@ -69,6 +69,7 @@ void Server::Conversation::lhlo(std::string_view argument) {
   say(fmt::format("250-SIZE {}", settings_.max_message_size));
   say("250-8BITMIME");
   say("250-SMTPUTF8");
+  say("250-REQUIRETLS");
   say("250 XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE");
 }
 
@@ -100,6 +101,7 @@ void Server::Conversation::mail(std::string_view argument) {
   utf8_replies_ = parameters.smtputf8;
   envelope_.smtputf8 = parameters.smtputf8;
   envelope_.eight_bit = parameters.eight_bit;
+  envelope_.require_tls = parameters.require_tls;
   if (auto const refusal = fault_of_sender(path->mailbox)) return say(*refusal);
   envelope_.sender = path->mailbox;
   envelope_.queue_id = ident_;

@@ -45,9 +45,9 @@ std::optional<Outcome> read_body(wire::Parameter const& p, MailParameters& out) 
   return ascii_iequal(p.value, "BINARYMIME") ? not_announced(p) : bad_value(p);
 }
 
-std::optional<Outcome> read_smtputf8(wire::Parameter const& p, MailParameters& out) {
+std::optional<Outcome> read_flag(wire::Parameter const& p, bool& flag) {
   if (p.has_value) return bad_value(p);
-  out.smtputf8 = true;
+  flag = true;
   return std::nullopt;
 }
 
@@ -55,7 +55,8 @@ std::optional<Outcome> read_mail_parameter(wire::Parameter const& p, std::uint64
                                            MailParameters& out) {
   if (ascii_iequal(p.name, "SIZE")) return read_size(p, max_size, out);
   if (ascii_iequal(p.name, "BODY")) return read_body(p, out);
-  if (ascii_iequal(p.name, "SMTPUTF8")) return read_smtputf8(p, out);
+  if (ascii_iequal(p.name, "SMTPUTF8")) return read_flag(p, out.smtputf8);
+  if (ascii_iequal(p.name, "REQUIRETLS")) return read_flag(p, out.require_tls);
   return not_announced(p);
 }
 

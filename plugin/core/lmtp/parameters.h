@@ -12,9 +12,10 @@
 namespace mailpool::lmtp {
 
 struct MailParameters {
-  std::uint64_t size = 0;  ///< SIZE= (RFC 1870), 0 if absent
-  bool eight_bit = false;  ///< BODY=8BITMIME (RFC 6152)
-  bool smtputf8 = false;   ///< SMTPUTF8 (RFC 6531)
+  std::uint64_t size = 0;    ///< SIZE= (RFC 1870), 0 if absent
+  bool eight_bit = false;    ///< BODY=8BITMIME (RFC 6152)
+  bool smtputf8 = false;     ///< SMTPUTF8 (RFC 6531)
+  bool require_tls = false;  ///< REQUIRETLS (RFC 8689)
 };
 
 /// The reply that refuses the first parameter that is wrong; nothing where all are good and `out`

@@ -1,6 +1,6 @@
 #pragma once
-// What the header section of a passing message tells: loops, UTF-8, and the id under which the MTA
-// knows it.
+// What the header section of a passing message tells: loops, UTF-8, the id under which the MTA
+// knows it, and whether it shall go without TLS if need be.
 
 #include <cstddef>
 #include <string>
@@ -27,17 +27,24 @@ class HeaderScan {
   [[nodiscard]] std::string const& queue_id() const { return queue_id_; }
   [[nodiscard]] std::size_t received_fields() const { return received_fields_; }
   [[nodiscard]] bool has_eight_bit() const { return has_eight_bit_; }
+  /// "TLS-Required: No" (RFC 8689 3), in any case, folded and with comments. The field may stand
+  /// once: twice, or with another value, it says nothing. Ask when it is over.
+  [[nodiscard]] bool tls_required_no() const;
 
  private:
   void take_line(std::string_view line);
   void end_newest();
+  void take_tls_required(std::string_view value);
 
   bool wants_id_;
   std::string begun_;   ///< the beginning of a line whose end has not come
   std::string newest_;  ///< the newest Received field as far as it was read
   std::string queue_id_;
+  std::string tls_required_;  ///< the value of the TLS-Required field
   std::size_t received_fields_ = 0;
+  std::size_t tls_required_fields_ = 0;
   bool in_newest_ = false;
+  bool in_tls_required_ = false;
   bool knows_newest_ = false;
   bool has_eight_bit_ = false;
   bool over_ = false;

@@ -25,10 +25,12 @@ struct TenantMarks {
 struct Envelope {
   std::string sender;  ///< without the angle brackets; empty for bounces
   std::vector<Recipient> recipients;
-  bool smtputf8 = false;   ///< the MTA said SMTPUTF8
-  bool eight_bit = false;  ///< the MTA said BODY=8BITMIME
-  std::string queue_id;    ///< the MTA's, from XFORWARD IDENT or the newest Received line; else the
-                           ///< manager's own
+  bool smtputf8 = false;         ///< the MTA said SMTPUTF8
+  bool eight_bit = false;        ///< the MTA said BODY=8BITMIME
+  bool require_tls = false;      ///< the MTA said REQUIRETLS (RFC 8689)
+  bool tls_required_no = false;  ///< the header says "TLS-Required: No", once (RFC 8689)
+  std::string queue_id;  ///< the MTA's, from XFORWARD IDENT or the newest Received line; else the
+                         ///< manager's own
   std::string sender_domain;  ///< of the sender, as `domain` of a recipient; "" for none
   TenantMarks marks;
   std::string tenant;  ///< who sends, or "": found from the marks and the sender

@@ -65,6 +65,12 @@ class Pool {
   [[nodiscard]] std::list<std::unique_ptr<Connection>> const& in(ConnectionState state) const {
     return list(state);
   }
+  /// All of them, by state; `visit` must not change the pool.
+  template <class Visit>
+  void for_each(Visit&& visit) const {
+    for (auto const& list : lists_)
+      for (auto const& connection : list) visit(static_cast<Connection const&>(*connection));
+  }
   [[nodiscard]] std::size_t count(ConnectionState state) const { return list(state).size(); }
   [[nodiscard]] std::size_t open() const;
   [[nodiscard]] bool is_empty() const { return open() == 0; }

@@ -173,6 +173,7 @@ class Session::Conversation {
   wire::Capabilities capabilities_;
   bool is_encrypted_ = false;
   TlsTrouble tls_trouble_ = TlsTrouble::None;
+  bool lacks_tls_ = false;
   bool chunking_is_broken_ = false;
   std::uint32_t transactions_ = 0;
 

@@ -18,16 +18,20 @@ Requirements::Requirements(Transaction const& transaction, wire::Capabilities co
       is_encrypted_(is_encrypted),
       charset_(server.smtputf8 ? wire::Charset::Utf8 : wire::Charset::Ascii) {}
 
-std::optional<Refusal> Requirements::refusal() const {
+std::optional<Refusal> Requirements::tls_refusal() const {
   if (settings_.tls == TlsMode::Encrypt && !is_encrypted_) {
     auto text = fmt::format("{}: TLS is required ({}) and the connection has none", settings_.relay,
                             settings_.tls_because);
     return Refusal{Outcome::local(451, {4, 7, 5}, std::move(text)), Retry::OtherHost};
   }
-  if (!transaction_.tls_objection.empty()) {
-    auto text = fmt::format("{}: {}", settings_.relay, transaction_.tls_objection);
-    return Refusal{Outcome::local(451, {4, 7, 5}, std::move(text)), Retry::OtherHost};
-  }
+  if (transaction_.tls_objection) return Refusal{*transaction_.tls_objection, Retry::OtherHost};
+  if (!transaction_.require_tls || (is_encrypted_ && server_.require_tls)) return std::nullopt;
+  auto text = fmt::format("{}: REQUIRETLS was not offered under TLS", settings_.relay);
+  return Refusal{Outcome::local(550, {5, 7, 30}, std::move(text)), Retry::OtherHost};
+}
+
+std::optional<Refusal> Requirements::refusal() const {
+  if (auto no_tls = tls_refusal()) return no_tls;
   if (auto too_big = size_refusal()) return too_big;
   if (transaction_.body->has_eight_bit && settings_.refuse_eight_bit && !server_.eight_bit_mime) {
     auto text =
@@ -94,6 +98,7 @@ std::string Requirements::mail_parameters() const {
     fmt::format_to(std::back_inserter(parameters), " SIZE={}", transaction_.body->size());
   if (server_.eight_bit_mime && transaction_.body->has_eight_bit) parameters += " BODY=8BITMIME";
   if (server_.smtputf8 && is_international()) parameters += " SMTPUTF8";
+  if (transaction_.require_tls) parameters += " REQUIRETLS";
   return parameters;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// What a message needs of a server before it may be offered to it: SIZE, 8BITMIME, SMTPUTF8, TLS
-// (RFC 1870, 6152, 6531).
+// What a message needs of a server before it may be offered to it: SIZE, 8BITMIME, SMTPUTF8, TLS,
+// REQUIRETLS (RFC 1870, 6152, 6531, 8689).
 
 #include <optional>
 #include <string>
@@ -40,6 +40,7 @@ class Requirements {
  private:
   [[nodiscard]] std::optional<Refusal> address_refusal(std::string_view address,
                                                        std::string_view role) const;
+  [[nodiscard]] std::optional<Refusal> tls_refusal() const;
   [[nodiscard]] std::optional<Refusal> size_refusal() const;
   [[nodiscard]] bool is_international() const;
   [[nodiscard]] Refusal no_smtputf8(std::string_view what) const;

@@ -109,6 +109,9 @@ struct Closed {
   std::optional<Remark>
       remark;  ///< the server's last words, where it refused or ended it with some
   TlsTrouble tls_trouble = TlsTrouble::None;
+  /// With tls_trouble: the server was asked and has no TLS for us, as against a connection that
+  /// broke and a 4xx.
+  bool lacks_tls = false;
   bool is_lost = false;         ///< EOF or reset between transactions, without a word
   bool login_refused = false;   ///< the login itself, for good: the setup failure says how
   bool protocol_error = false;  ///< garbage, mixed codes, unasked replies: counted as poisoned

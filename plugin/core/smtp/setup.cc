@@ -71,6 +71,7 @@ void Session::Conversation::on_starttls(TimePoint now) {
   auto text =
       fmt::format("{} announced STARTTLS and refused it: {}", settings_.relay, last_reply());
   bool const is_refusal = last_.code >= 400;
+  lacks_tls_ = last_.is(5);
   fail_setup(Outcome::local(451, {4, 7, 5}, std::move(text)), is_refusal && may_try_plain(),
              !is_refusal, is_refusal);
 }
@@ -91,6 +92,7 @@ void Session::Conversation::tls_established(TimePoint now) {
 
 void Session::Conversation::tls_failed(std::string_view why) {
   if (state_ != State::TlsHandshake) return;
+  lacks_tls_ = true;
   auto text = fmt::format("TLS handshake with {} failed: {}", settings_.relay, why);
   fail_setup(Outcome::local(451, {4, 7, 5}, std::move(text)), may_try_plain());
 }
@@ -101,6 +103,7 @@ void Session::Conversation::finish_setup(TimePoint now) {
     auto text = fmt::format("TLS is required ({}), but was not offered by {}",
                             settings_.tls_because, settings_.relay);
     tls_trouble_ = TlsTrouble::NotOffered;
+    lacks_tls_ = true;
     return fail_setup(Outcome::local(451, {4, 7, 5}, std::move(text)));
   }
   if (login_) return begin_login(now);
@@ -138,6 +141,7 @@ void Session::Conversation::fail_setup(Outcome outcome, bool try_plain, bool is_
   if (state_ == State::StartTls) tls_trouble_ = TlsTrouble::Refused;
   if (state_ == State::TlsHandshake) tls_trouble_ = TlsTrouble::Handshake;
   closed.tls_trouble = tls_trouble_;
+  closed.lacks_tls = lacks_tls_;
   closed.protocol_error = is_protocol_error;
   enter(State::Closed);
   events_.emplace_back(std::move(closed));

@@ -18,10 +18,12 @@ struct Transaction {
   std::string_view sender;
   std::vector<std::string_view> recipients;  ///< at least one; no two equal
   Body const* body = nullptr;
-  bool smtputf8 = false;   ///< the MTA declared it
-  bool eight_bit = false;  ///< BODY=8BITMIME was declared
-  /// Why this connection's TLS is not what the message requires; MAIL is not sent then.
-  std::string tls_objection;
+  bool smtputf8 = false;     ///< the MTA declared it
+  bool eight_bit = false;    ///< BODY=8BITMIME was declared
+  bool require_tls = false;  ///< REQUIRETLS was declared
+  /// Why this connection's TLS is not what the message requires, as the answer that it is worth;
+  /// MAIL is not sent then.
+  std::optional<Outcome> tls_objection;
 };
 
 /// What may still be done for the recipients that have no final outcome.

@@ -37,6 +37,8 @@ struct Facts {
   bool chain_is_good = false;
   std::string chain_problem;  ///< why not, in OpenSSL's words
   bool chain_has_expired = false;
+  /// When the first certificate ends of those that proved something; later if nothing did.
+  WallTime proved_until = WallTime::max();
   Dane dane = Dane::NotTried;
   std::string dane_records;     ///< digest of the TLSA records that were tried
   std::uint8_t dane_usage = 0;  ///< of the record that matched: 2 or 3

@@ -119,8 +119,16 @@ std::string joined(std::vector<std::string> const& words, std::string_view betwe
   return fmt::format("{}", fmt::join(words, between));
 }
 
-Objection requires_what(Policy const& policy, Failure failure, std::string_view what) {
-  return {failure, fmt::format("{} requires {}", policy.because, what)};
+std::string const require_tls_text = "REQUIRETLS";
+
+Objection requires_what(std::string_view who, Failure failure, std::string_view what) {
+  return {failure, fmt::format("{} requires {}", who, what)};
+}
+
+Objection for_good(Objection objection) {
+  objection.code = 550;
+  objection.enhanced = {5, 7, 10};
+  return objection;
 }
 
 // By a DANE-TA record the certificate is one of many, with names and dates that count; by DANE-EE
@@ -128,43 +136,108 @@ Objection requires_what(Policy const& policy, Failure failure, std::string_view 
 std::optional<Objection> dane_objection(Policy const& policy, Facts const& facts, WallTime now) {
   if (policy.dane_digest.empty()) return std::nullopt;
   if (facts.dane_records != policy.dane_digest)
-    return requires_what(policy, Failure::DaneRequired,
+    return requires_what(policy.because, Failure::DaneRequired,
                          "a match of the TLSA records of now, which were not tried");
   if (facts.dane != Dane::Matched || !facts.certificate)
     return requires_what(
-        policy, Failure::ValidationFailure,
+        policy.because, Failure::ValidationFailure,
         fmt::format("DANE, and the certificate matches no TLSA record: {}", facts.dane_problem));
   if (facts.dane_usage != 2) return std::nullopt;
   if (facts.certificate->not_after <= now)
-    return requires_what(policy, Failure::CertificateExpired,
+    return requires_what(policy.because, Failure::CertificateExpired,
                          "DANE-TA, and the certificate has expired");
   if (!any_name_fits(facts.certificate->names, policy.dane_names))
     return requires_what(
-        policy, Failure::CertificateHostMismatch,
+        policy.because, Failure::CertificateHostMismatch,
         fmt::format("DANE-TA, and the certificate is not of {}", policy.dane_names.front()));
   return std::nullopt;
 }
 
-std::optional<Objection> certificate_objection(Policy const& policy, Facts const& facts,
+std::optional<Objection> certificate_objection(std::string_view who,
+                                               std::vector<std::string> const& names,
+                                               bool needs_alternative_name, Facts const& facts,
                                                WallTime now) {
-  if (policy.names.empty()) return std::nullopt;
   if (!facts.certificate || !facts.chain_is_good) {
     auto const& problem = facts.chain_problem;
     return requires_what(
-        policy,
-        facts.chain_has_expired ? Failure::CertificateExpired : Failure::CertificateNotTrusted,
+        who, facts.chain_has_expired ? Failure::CertificateExpired : Failure::CertificateNotTrusted,
         fmt::format("a trusted certificate: {}", problem.empty() ? "there is none" : problem));
   }
   auto const& certificate = *facts.certificate;
   if (certificate.not_after <= now)
-    return requires_what(policy, Failure::CertificateExpired,
+    return requires_what(who, Failure::CertificateExpired,
                          "a trusted certificate: certificate has expired");
-  bool const may_be_named = certificate.names_are_alternative || !policy.needs_alternative_name;
-  if (may_be_named && any_name_fits(certificate.names, policy.names)) return std::nullopt;
+  bool const may_be_named = certificate.names_are_alternative || !needs_alternative_name;
+  if (may_be_named && any_name_fits(certificate.names, names)) return std::nullopt;
   return requires_what(
-      policy, Failure::CertificateHostMismatch,
-      fmt::format("a certificate of {}; this one is of {}", joined(policy.names, " or "),
+      who, Failure::CertificateHostMismatch,
+      fmt::format("a certificate of {}; this one is of {}", joined(names, " or "),
                   certificate.names.empty() ? std::string("no name") : certificate.names.front()));
+}
+
+std::optional<Objection> level_objection(Policy const& policy, Facts const& facts, WallTime now) {
+  if (!policy.impossible.empty()) return prohibition(policy);
+  if (policy.level <= TlsLevel::May) return std::nullopt;
+  if (!facts.is_encrypted())
+    return requires_what(policy.because, Failure::StarttlsNotSupported,
+                         "TLS, and the connection has none");
+  if (auto found = dane_objection(policy, facts, now)) return found;
+  if (policy.names.empty()) return std::nullopt;
+  return certificate_objection(policy.because, policy.names, policy.needs_alternative_name, facts,
+                               now);
+}
+
+bool is_proved_by_mx(RouteFacts const& route, std::string_view host) {
+  return route.is_configured || route.mx_is_secure ||
+         (route.sts.mode == StsMode::Enforce && lists(route.sts, host));
+}
+
+// RFC 8689 4.2.1: that this host is the domain's is known from DNSSEC or MTA-STS (a host of [route]
+// was written by the operator), and that it is this host from DANE or its certificate.
+RequireTls required_of(Policy const& policy, Choice const& choice, RouteFacts const& route,
+                       std::string_view host) {
+  RequireTls required;
+  if (policy.level == TlsLevel::None) {
+    required.impossible = policy.because + " forbids TLS";
+    return required;
+  }
+  if (!is_proved_by_mx(route, host)) {
+    required.is_only_for_now = route.sts.is_unavailable;
+    required.impossible = fmt::format(
+        "nothing proves that {} is a host of {}: its MX records are not validated by DNSSEC and {}",
+        host, route.domain,
+        route.sts.is_unavailable             ? "its MTA-STS policy cannot be had now"
+        : policy.asked != TlsLevel::Auto     ? "MTA-STS is only asked with tls = \"auto\""
+        : route.sts.mode == StsMode::Testing ? "its MTA-STS policy is only tested"
+                                             : "no MTA-STS policy is known");
+    return required;
+  }
+  if (!policy.dane_digest.empty() || (route.is_configured && !policy.names.empty()))
+    return required;
+  static std::vector<std::string> const of_host{"hostname"};
+  bool const is_told = route.is_configured && !choice.match.empty();
+  required.names = names_of(is_told ? choice.match : of_host, route, host);
+  return required;
+}
+
+std::optional<Objection> require_tls_objection(Policy const& policy, Facts const& facts,
+                                               WallTime now) {
+  if (!facts.is_encrypted())
+    return requires_what(require_tls_text, Failure::StarttlsNotSupported,
+                         "TLS, and the connection has none");
+  auto const& names = policy.require_tls->names;
+  if (names.empty()) return std::nullopt;
+  return certificate_objection(require_tls_text, names, false, facts, now);
+}
+
+// As Postfix does it: neither the recipient's records nor the options require anything any more;
+// TLS is spoken where it can be had.
+Policy relaxed(Policy policy) {
+  policy.tls_required_no = true;
+  if (policy.level <= TlsLevel::May) return policy;
+  policy.level = TlsLevel::May;
+  policy.because = "TLS-Required: No";
+  return policy;
 }
 
 PolicyText text_of(RouteFacts const& route, Policy const& policy, HostFacts const& facts) {
@@ -233,15 +306,48 @@ HostFacts const* RouteFacts::find(std::string_view host) const {
 }
 
 std::string Policy::fingerprint() const {
-  return fmt::format("{}|{}|{}|{}", name_of(level), dane_digest,
+  return fmt::format("{}|{}|{}|{}|{}", name_of(level), dane_digest,
                      dane_digest.empty() ? std::string() : joined(dane_names, ","),
-                     joined(names, ","));
+                     joined(names, ","),
+                     require_tls ? "REQUIRETLS " + joined(require_tls->names, ",") : "");
 }
 
-Policy policy_for(Choice const& choice, RouteFacts const& route, std::string_view host) {
+std::string const& Policy::demand() const {
+  return require_tls && level <= TlsLevel::May ? require_tls_text : because;
+}
+
+Outcome Objection::outcome(std::string_view relay) const {
+  return Outcome::local(code, enhanced, fmt::format("{}: {}", relay, words));
+}
+
+std::optional<Objection> prohibition(Policy const& policy) {
+  if (!policy.impossible.empty()) {
+    Objection const found{policy.why_impossible, fmt::format("{} forbids this host: {}",
+                                                             policy.because, policy.impossible)};
+    bool const is_only_for_now = policy.why_impossible == Failure::DnssecInvalid;
+    return policy.require_tls && !is_only_for_now ? for_good(found) : found;
+  }
+  if (policy.is_possible()) return std::nullopt;
+  Objection const found{
+      Failure::ValidationFailure,
+      fmt::format("{} forbids this host: {}", require_tls_text, policy.require_tls->impossible)};
+  return policy.require_tls->is_only_for_now ? found : for_good(found);
+}
+
+Objection offers_no_require_tls() {
+  return {
+      Failure::ValidationFailure,
+      fmt::format("{} requires a server that offers it, and this one does not", require_tls_text),
+      550,
+      {5, 7, 30}};
+}
+
+Policy policy_for(Choice const& choice, RouteFacts const& route, std::string_view host,
+                  SenderTls sender) {
   Policy policy;
   policy.asked = policy.level = choice.level;
   policy.because = option(choice.level);
+  if (sender == SenderTls::NotRequired) return relaxed(std::move(policy));
   HostFacts unknown;
   unknown.host = unknown.tlsa_base = host;
   auto const* known = route.find(host);
@@ -265,24 +371,24 @@ Policy policy_for(Choice const& choice, RouteFacts const& route, std::string_vie
       break;
   }
   policy.text = text_of(route, policy, facts);
+  if (sender == SenderTls::Required) policy.require_tls = required_of(policy, choice, route, host);
   return policy;
 }
 
 std::optional<Objection> objection(Policy const& policy, Facts const& facts, WallTime now) {
   if (!policy.needs_tls()) return std::nullopt;
-  if (!policy.impossible.empty())
-    return Objection{policy.why_impossible,
-                     fmt::format("{} forbids this host: {}", policy.because, policy.impossible)};
-  if (!facts.is_encrypted())
-    return requires_what(policy, Failure::StarttlsNotSupported, "TLS, and the connection has none");
-  if (auto found = dane_objection(policy, facts, now)) return found;
-  return certificate_objection(policy, facts, now);
+  auto found = level_objection(policy, facts, now);
+  if (!policy.require_tls) return found;
+  if (auto const forbidden = prohibition(policy)) return forbidden;
+  if (!found) found = require_tls_objection(policy, facts, now);
+  return found ? std::optional(for_good(*found)) : std::nullopt;
 }
 
 std::optional<Objection> objection_to_report(Policy const& policy, Facts const& facts,
                                              WallTime now) {
-  if (policy.tested_names.empty()) return objection(policy, facts, now);
   auto enforced = policy;
+  enforced.require_tls.reset();
+  if (policy.tested_names.empty()) return objection(enforced, facts, now);
   enforced.names = policy.tested_names;
   enforced.needs_alternative_name = true;
   if (enforced.level < TlsLevel::Secure) enforced.level = TlsLevel::Secure;
@@ -294,10 +400,11 @@ std::optional<Objection> objection_to_report(Policy const& policy, Facts const& 
 }
 
 Policies::Policies(Choice const& choice, TlsSettings const& settings,
-                   std::shared_ptr<RouteFacts const> route, std::vector<std::string> const& hosts)
+                   std::shared_ptr<RouteFacts const> route, std::vector<std::string> const& hosts,
+                   SenderTls sender)
     : route_(std::move(route)) {
   for (auto const& host : hosts) {
-    auto policy = policy_for(choice, *route_, host);
+    auto policy = policy_for(choice, *route_, host, sender);
     auto plan = plan_for(settings, policy, *route_, host);
     terms_.push_back({host, std::move(policy), std::move(plan)});
   }
@@ -315,6 +422,7 @@ Plan plan_for(TlsSettings const& settings, Policy const& policy, RouteFacts cons
   Plan plan;
   plan.settings = digest_of(settings);
   plan.client_certificate = settings.files.client_certificate;
+  plan.may_resume = settings.session_resumption;
   auto const* facts = route.find(host);
   bool const uses_dane =
       policy.level == TlsLevel::Dane && facts != nullptr && facts->tlsa == TlsaState::Usable;

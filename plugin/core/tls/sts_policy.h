@@ -23,7 +23,8 @@ struct StsPolicy {
   StsMode mode = StsMode::None;
   std::vector<std::string> mx;  ///< lower case; "*.example.com" stands for one label
   Duration max_age{};
-  std::string id;  ///< of the TXT record that it was fetched for
+  std::string id;               ///< of the TXT record that it was fetched for
+  bool is_unavailable = false;  ///< mode None: whether there is one could not be found out
   bool operator==(StsPolicy const&) const = default;
 };
 

@@ -35,7 +35,7 @@ inline control::ManagerStatus busy_manager() {
   status.version = "0.1.0";
   status.state = "running";
   status.uptime = 3h + 12min;
-  status.totals = {4210, 4300, 12, 3, 9, 31, 61, 4190, 17};
+  status.totals = {4210, 4300, 12, 3, 9, 31, 61, 4190, 17, 58, 40};
   status.recent = {118, 120, 2, 0};
   status.connections = {0, 8, 9, 0, 0};
   status.lmtp_connections = 14;
@@ -98,6 +98,10 @@ inline control::Explanation limited_way() {
   first.host = "aspmx.l.google.com";
   first.address = "192.0.2.26";
   first.connections.busy = 5;
+  first.tls = "verify: tls = \"verify\"";
+  first.tls_now = "TLSv1.3 TLS_AES_256_GCM_SHA384 verified by its certificate";
+  first.tls_resumed = true;
+  first.certificate_days = 84;
   auto& second = way.targets.emplace_back();
   second.host = "alt1.aspmx.l.google.com";
   second.address = "2001:db8::1a";
@@ -126,19 +130,21 @@ inline std::vector<control::ConnectionStatus> sample_connections() {
              120ms,
              41,
              50,
-             "TLSv1.3 TLS_AES_256_GCM_SHA384 unverified",
+             "TLSv1.3 TLS_AES_256_GCM_SHA384 verified by its certificate",
              "TLSv1.3",
              "TLS_AES_256_GCM_SHA384",
-             "unverified",
-             false,
-             "may",
-             std::nullopt,
+             "verified by its certificate",
+             true,
+             "verify",
+             84,
+             "",
              "waiting for the reply to end of data",
              "customer.example.com",
              "354 go ahead"};
-  rows[1] = {9,   "lab", "127.0.0.1", "127.0.0.1",  2525,   "", "idle",
-             12s, 10s,   1,           100,          "none", "", "",
-             "",  false, "may",       std::nullopt, "",     "", "250 2.0.0 OK"};
+  rows[1] = {
+      9,   "lab",         "127.0.0.1", "127.0.0.1", 2525, "",    "idle", 12s,          10s, 1,
+      100, "none",        "",          "",          "",   false, "may",  std::nullopt, "",  "",
+      "",  "250 2.0.0 OK"};
   return rows;
 }
 

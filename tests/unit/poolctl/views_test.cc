@@ -71,6 +71,9 @@ BOOST_AUTO_TEST_CASE(a_name_in_full_fits_the_screen) {
   name.sites[0].why_this_site = "mx matches .google.com";
   name.sites[0].closes = {{"idle_timeout", 3}, {"max_messages", 41}};
   name.sites[0].endpoints = limited_way().targets;
+  name.sites[0].endpoints[0].tls = name.sites[0].endpoints[0].tls_now;
+  name.sites[0].tls_handshakes = 79;
+  name.sites[0].tls_resumed = 60;
   auto& domain = name.domains.emplace_back();
   domain.domain = "customer.example.com";
   domain.site = "google";

@@ -39,7 +39,7 @@ BOOST_AUTO_TEST_SUITE(control_metrics)
 BOOST_AUTO_TEST_CASE(totals_and_states_are_there_under_the_words_of_poolctl) {
   ManagerStatus status;
   status.state = "running";
-  status.totals = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+  status.totals = {1, 2, 3, 4, 5, 6, 7, 8, 9, 30, 12};
   status.connections = {1, 2, 3, 4, 5};
   status.dns_validation = "on";
   auto const page = Metrics().text(status);
@@ -47,6 +47,8 @@ BOOST_AUTO_TEST_CASE(totals_and_states_are_there_under_the_words_of_poolctl) {
   BOOST_TEST(value(page, "mailpool_recipients_total{outcome=\"deferred\"}") == "3");
   BOOST_TEST(value(page, "mailpool_connections{state=\"busy\"}") == "3");
   BOOST_TEST(value(page, "mailpool_connections_reused_total") == "8");
+  BOOST_TEST(value(page, "mailpool_tls_handshakes_total{resumed=\"no\"}") == "18");
+  BOOST_TEST(value(page, "mailpool_tls_handshakes_total{resumed=\"yes\"}") == "12");
   BOOST_TEST(value(page, "mailpool_state{state=\"running\"}") == "1");
   BOOST_TEST(value(page, "mailpool_state{state=\"draining\"}") == "0");
   BOOST_TEST(value(page, "mailpool_dns_validation") == "1");

@@ -178,4 +178,66 @@ BOOST_AUTO_TEST_CASE(the_wrapper_shakes_hands_before_the_greeting_and_says_no_st
   BOOST_TEST(count_commands("STARTTLS") == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(sessions_are_resumed_within_one_reuse_key_and_one_policy) {
+  settings.smtp.max_messages = 1;
+  require("b.test", TlsLevel::Encrypt);
+  require("c.test", TlsLevel::Secure, {"mx.example.com"});
+  for (auto const* domain : {"u@a.test", "u@b.test", "u@c.test", "u@a.test"}) deliver(domain);
+  BOOST_REQUIRE(network.servers.size() == 4U);
+  auto session_of = [&](std::size_t i) { return network.servers[i]->session.value(); };
+  BOOST_TEST((session_of(0) == session_of(3)));
+  for (std::size_t i : {0U, 1U})
+    for (std::size_t j = i + 1; j < 3; ++j) BOOST_TEST((session_of(i) != session_of(j)));
+  BOOST_TEST(session_of(0).wire.mx_host == network.servers[0]->address.host);
+  BOOST_TEST((session_of(0).wire.address == network.servers[0]->address.address));
+  BOOST_TEST((session_of(0).wire.tls == pool::WireTls::StartTls));
+  BOOST_TEST(session_of(0).wire.tls_settings == plans[0].wire_identity());
+}
+
+BOOST_AUTO_TEST_CASE(a_site_that_resumes_no_sessions_has_none) {
+  settings.smtp.tls_settings.session_resumption = false;
+  BOOST_TEST(deliver("u@a.test").is_delivered());
+  BOOST_TEST(!network.servers[0]->session);
+}
+
+BOOST_AUTO_TEST_CASE(a_session_may_be_resumed_only_where_what_it_proved_is_enough) {
+  settings.smtp.max_messages = 1;
+  shown = facts({"mx.example.com"}, false);
+  require("c.test", TlsLevel::Secure, {"mx.example.com"});
+  deliver("u@a.test");
+  BOOST_TEST(network.servers.back()->may_be_resumed);
+  deliver("u@c.test");
+  BOOST_TEST(!network.servers.back()->may_be_resumed);
+}
+
+BOOST_AUTO_TEST_CASE(a_handshake_that_fails_to_resume_is_tried_in_full_and_held_against_nobody) {
+  auto const good = shown;
+  for (auto const* domain : {"a.test", "b.test"}) {
+    shown.reset();
+    require("b.test", TlsLevel::Encrypt);
+    settings.smtp.max_messages = 1;
+    network.behaviour.tls = [&](auto const&, auto const&) {
+      network.servers.back()->fails_to_resume = true;
+      return std::exchange(shown, good);
+    };
+    auto const before = count_commands("STARTTLS");
+    BOOST_TEST(deliver(std::string("u@") + domain).is_delivered());
+    BOOST_TEST(count_commands("STARTTLS") == before + 2);
+    BOOST_TEST(store.size(state::Kind::TlsMemory) == 0U);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(handshakes_are_counted_and_so_are_those_that_resumed) {
+  settings.smtp.max_messages = 1;
+  deliver("u@a.test");
+  shown->resumed = true;
+  deliver("u@a.test");
+  deliver("u@a.test");
+  BOOST_TEST(context->totals.handshakes == 3U);
+  BOOST_TEST(context->totals.resumed == 2U);
+  auto const& site = *dispatcher->sites().begin()->second;
+  BOOST_TEST(site.counters().handshakes == 3U);
+  BOOST_TEST(site.counters().resumed == 2U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -25,6 +25,18 @@ BOOST_AUTO_TEST_CASE(the_body_is_stored_unstuffed_with_clean_line_ends) {
              "a\r\nb\r\nc\r\n.d\r\n\r\n.\r\ne\r\n");
 }
 
+BOOST_AUTO_TEST_CASE(what_the_sender_asks_of_tls_goes_with_its_message_and_no_other) {
+  Client c;
+  c.send("LHLO me\r\nMAIL FROM:<s@example.com> REQUIRETLS\r\nRCPT TO:<u@example.org>\r\nDATA\r\n");
+  c.send("Subject: x\r\n\r\nTLS-Required: No\r\n.\r\n");
+  c.say(0, 250, "ok");
+  c.body_of("Subject: x\r\ntls-required: no\r\n\r\nx\r\n.\r\n");
+  BOOST_TEST(c.messages.at(0).envelope.require_tls);
+  BOOST_TEST(!c.messages.at(0).envelope.tls_required_no);
+  BOOST_TEST(!c.messages.at(1).envelope.require_tls);
+  BOOST_TEST(c.messages.at(1).envelope.tls_required_no);
+}
+
 BOOST_AUTO_TEST_CASE(an_empty_body_stays_empty) {
   Client c;
   BOOST_TEST(c.body_of(".\r\n") == "");

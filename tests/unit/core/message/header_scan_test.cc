@@ -44,6 +44,36 @@ BOOST_AUTO_TEST_CASE(the_id_is_known_as_soon_as_its_field_ends) {
   BOOST_TEST(s.queue_id() == "4ED10A9055E");
 }
 
+BOOST_AUTO_TEST_CASE(tls_required_no_is_found_in_every_form_that_rfc_5322_allows) {
+  for (std::string const field :
+       {"TLS-Required: No", "tls-required:no", "TLS-REQUIRED : NO", "TLS-Required:\r\n No",
+        "TLS-Required: (a (nested \\) one)) No (really)", "TLS-Required: No\r\n\t(folded)"}) {
+    auto const content = "Subject: x\r\n" + field + "\r\nFrom: y\r\n\r\n";
+    for (std::size_t piece = 1; piece <= content.size(); ++piece)
+      BOOST_TEST(scan(content, piece).tls_required_no(), field);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(any_other_value_a_second_field_or_a_place_in_the_body_says_nothing) {
+  auto const long_comment = "(" + std::string(300, 'x') + ")";
+  for (std::string const& header :
+       {std::string("TLS-Required: Yes\r\n\r\n"), std::string("TLS-Required:\r\n\r\n"),
+        std::string("TLS-Required: No no\r\n\r\n"), std::string("TLS-Required: No, No\r\n\r\n"),
+        std::string("TLS-Required: (No)\r\n\r\n"), std::string("TLS-Required: No (open\r\n\r\n"),
+        std::string("TLS-Required: No)\r\n\r\n"), std::string("TLS-Required: N(o)o\r\n\r\n"),
+        std::string("X-TLS-Required: No\r\n\r\n"), std::string("TLS-Required-X: No\r\n\r\n"),
+        std::string("TLS-Required No\r\n\r\n"),
+        std::string("Subject: x\r\n TLS-Required: No\r\n\r\n"),
+        std::string("TLS-Required: No\r\nTLS-Required: No\r\n\r\n"),
+        std::string("TLS-Required: No\r\nSubject: x\r\nTLS-Required: Yes\r\n\r\n"),
+        std::string("TLS-Required: Yes\r\nTLS-Required: No\r\n\r\n"),
+        std::string("Subject: x\r\n\r\nTLS-Required: No\r\n"),
+        "TLS-Required: No " + long_comment + "\r\n\r\n"}) {
+    for (std::size_t piece : {std::size_t{1}, std::size_t{7}, header.size()})
+      BOOST_TEST(!scan(header, piece).tls_required_no(), header);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(sendmails_form_is_understood) {
   auto const s = scan(
       "Return-Path: <s@example.com>\r\n"

@@ -371,6 +371,51 @@ BOOST_AUTO_TEST_CASE(one_international_recipient_does_not_hold_up_the_others) {
   BOOST_TEST((result.retry == Retry::OtherHost));
 }
 
+BOOST_AUTO_TEST_CASE(requiretls_is_said_to_a_server_that_offers_it_under_tls_and_to_no_other) {
+  Mail mail;
+  mail.transaction.require_tls = true;
+  auto begin = [](Talk& talk, std::vector<std::string_view> before,
+                  std::vector<std::string_view> after) {
+    talk.connected(std::move(before)).server("220 go\r\n");
+    talk.session.tls_established(talk.now);
+    talk.pump();
+    talk.server(ehlo_reply(std::move(after))).sent();
+  };
+  auto settings = plain_settings();
+  settings.tls = TlsMode::May;
+  Talk offers(settings);
+  begin(offers, {"STARTTLS"}, {"REQUIRETLS", "PIPELINING"});
+  offers.start(mail.transaction);
+  BOOST_TEST(offers.sent() ==
+             "MAIL FROM:<a@example.net> REQUIRETLS\r\nRCPT TO:<u@example.com>\r\nDATA\r\n");
+  Talk offers_before_tls_only(settings);
+  begin(offers_before_tls_only, {"STARTTLS", "REQUIRETLS"}, {"PIPELINING"});
+  Talk offers_in_plain_text(settings);
+  offers_in_plain_text.connected({"REQUIRETLS"});
+  for (auto* talk : {&offers_before_tls_only, &offers_in_plain_text}) {
+    talk->start(mail.transaction);
+    BOOST_TEST(talk->sent() == "");
+    auto const result = talk->result();
+    BOOST_TEST(starts(line_of(result), "550 5.7.30 "));
+    BOOST_TEST((result.retry == Retry::OtherHost));
+    BOOST_TEST(talk->session.is_idle());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_sender_of_nothing_is_sent_with_requiretls_too) {
+  Mail bounce;
+  bounce.transaction.sender = "";
+  bounce.transaction.require_tls = true;
+  auto settings = plain_settings();
+  settings.tls = TlsMode::May;
+  Talk talk(settings);
+  talk.connected({"STARTTLS"}).server("220 go\r\n");
+  talk.session.tls_established(talk.now);
+  talk.pump();
+  talk.server(ehlo_reply({"REQUIRETLS"})).sent();
+  BOOST_TEST(talk.start(bounce.transaction).sent() == "MAIL FROM:<> REQUIRETLS\r\n");
+}
+
 BOOST_AUTO_TEST_CASE(smtputf8_declared_and_not_needed_goes_anywhere) {
   Mail mail;
   mail.transaction.smtputf8 = true;
