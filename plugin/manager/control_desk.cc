@@ -28,13 +28,34 @@ control::Urgency urgency_of(Site const& site, TimePoint now) {
           counters.delivered + counters.deferred + counters.refused};
 }
 
-// The most urgent sites, without making a row for each of 100,000.
+// Up to so many sites a look visits them all. Beyond it the loop would notice: the busy ones are
+// looked at, and of the others those that were used last.
+constexpr std::size_t few_sites = 5000;
+
+std::vector<Site const*> by_name(std::set<Site const*> const& sites) {
+  std::vector<Site const*> sorted(sites.begin(), sites.end());
+  std::sort(sorted.begin(), sorted.end(),
+            [](auto const* a, auto const* b) { return a->name() < b->name(); });
+  return sorted;
+}
+
+std::set<Site const*> worth_a_row(delivery::Dispatcher const& dispatcher, std::size_t most) {
+  auto sites = dispatcher.busy_sites();
+  if (dispatcher.sites().size() <= few_sites)
+    for (auto const& [name, site] : dispatcher.sites()) sites.insert(site.get());
+  else
+    dispatcher.visit_recent_sites([&](Site const& site) {
+      if (sites.size() < most) sites.insert(&site);
+      return sites.size() < most;
+    });
+  return sites;
+}
+
 std::vector<Site const*> most_urgent(delivery::Dispatcher const& dispatcher, std::size_t most,
                                      TimePoint now) {
   std::vector<std::pair<control::Urgency, Site const*>> all;
-  all.reserve(dispatcher.sites().size());
-  for (auto const& [name, site] : dispatcher.sites())
-    all.emplace_back(urgency_of(*site, now), site.get());
+  for (auto const* site : worth_a_row(dispatcher, most))
+    all.emplace_back(urgency_of(*site, now), site);
   auto const end = all.begin() + static_cast<std::ptrdiff_t>(std::min(most, all.size()));
   std::partial_sort(all.begin(), end, all.end(), [](auto const& a, auto const& b) {
     return a.first != b.first ? a.first > b.first : a.second->name() < b.second->name();
@@ -67,15 +88,15 @@ control::ManagerStatus ControlDesk::status(std::size_t most) {
   s.ambiguous = totals.ambiguous;
   s.recent = {totals.recent_messages.count(now), totals.recent_delivered.count(now),
               totals.recent_deferred.count(now), totals.recent_refused.count(now)};
-  for (auto const& [name, site] : dispatcher_.sites()) {
+  for (auto const* site : dispatcher_.busy_sites()) {
     auto const c = counts_of(site->connections());
     s.connections.connecting += c.connecting;
     s.connections.idle += c.idle;
     s.connections.busy += c.busy;
     s.connections.checking += c.checking;
     s.connections.closing += c.closing;
-    s.domains_known += site->domains;
   }
+  s.domains_known = dispatcher_.domains_known();
   add_suspensions(s.suspensions);
   if (imap_ != nullptr) s.imap = imap_->imap_status(most);
   s.tenants = tenants_of(dispatcher_, clock_);
@@ -88,21 +109,28 @@ control::ManagerStatus ControlDesk::status(std::size_t most) {
 }
 
 void ControlDesk::add_suspensions(std::vector<control::SuspensionStatus>& to) const {
-  auto add = [&](std::string const& name, bool is_domain, site::Suspension const& suspension) {
-    to.push_back({name, is_domain, moment_of(suspension.until, clock_), suspension.reason,
-                  suspension.by, suspension.since, false});
+  auto const now = clock_.now();
+  auto add = [&](std::string const& name, bool is_domain,
+                 std::optional<site::Suspension> const& suspension) -> control::SuspensionStatus* {
+    if (!suspension || suspension->until <= now) return nullptr;
+    return &to.emplace_back(control::SuspensionStatus{name,
+                                                      is_domain,
+                                                      moment_of(suspension->until, clock_),
+                                                      suspension->reason,
+                                                      suspension->by,
+                                                      suspension->since,
+                                                      false,
+                                                      {}});
   };
-  for (auto const& [name, site] : dispatcher_.sites())
-    if (site->suspension()) add(name, false, *site->suspension());
-  for (auto const& [domain, limits] : dispatcher_.domain_limits())
-    if (limits.suspension && limits.suspension->until > clock_.now())
-      add(domain, true, *limits.suspension);
+  for (auto const* site : by_name(dispatcher_.busy_sites())) {
+    add(site->name(), false, site->suspension());
+    for (auto const& [scope, hold] : site->reactions().holds())
+      if (auto* const status = add(site->name(), false, hold)) status->scope = scope;
+  }
+  for (auto const& domain : dispatcher_.suspended_domains())
+    add(domain, true, dispatcher_.limits_of(domain)->suspension);
   for (auto const& [name, tenant] : dispatcher_.scopes().tenants())
-    if (auto const& suspension = tenant->scope.suspension;
-        suspension && suspension->until > clock_.now()) {
-      add(name, false, *suspension);
-      to.back().is_tenant = true;
-    }
+    if (auto* const status = add(name, false, tenant->scope.suspension)) status->is_tenant = true;
 }
 
 Result<control::NameStatus> ControlDesk::status_of(std::string const& name, std::size_t most) {
@@ -140,8 +168,8 @@ Result<control::NameStatus> ControlDesk::status_of(std::string const& name, std:
 
 std::string ControlDesk::no_such_site(std::string const& name) const {
   std::vector<std::string> names;
-  for (auto const& [site, unused] : dispatcher_.sites()) names.push_back(site);
   for (auto const& [site, unused] : settings_.sites) names.push_back(site);
+  for (auto const* site : worth_a_row(dispatcher_, few_sites)) names.push_back(site->name());
   auto const near = nearest(name, names);
   return near.empty()
              ? fmt::format("no site, domain or door is called \"{}\"", printable(name, 100))
@@ -154,8 +182,8 @@ Result<std::vector<control::ConnectionStatus>> ControlDesk::connections(std::str
   if (!site.empty() && dispatcher_.find_site(site) == nullptr) return failed(no_such_site(site));
   auto const now = clock_.now();
   std::vector<control::ConnectionStatus> rows;
-  for (auto const& [name, of_name] : dispatcher_.sites()) {
-    if (!site.empty() && name != site) continue;
+  for (auto const* of_name : by_name(dispatcher_.busy_sites())) {
+    if (!site.empty() && of_name->name() != site) continue;
     for (auto state : {ConnectionState::Busy, ConnectionState::Connecting,
                        ConnectionState::Checking, ConnectionState::Idle, ConnectionState::Closing})
       for (auto const& c : of_name->connections().in(state)) {
@@ -253,6 +281,12 @@ Result<std::string> ControlDesk::resume(control::Subject const& subject,
     if (!dispatcher_.resume_tenant(subject.name, now))
       return failed(fmt::format("tenant {} is not suspended", printable(subject.name, 100)));
     return fmt::format("tenant {}: resumed", subject.name);
+  }
+  if (!subject.scope.empty()) {
+    if (dispatcher_.find_site(subject.name) == nullptr) return failed(no_such_site(subject.name));
+    if (!dispatcher_.resume_scope(subject.name, subject.scope, now))
+      return failed(fmt::format("{}: {} is not suspended there", subject.name, subject.scope));
+    return fmt::format("{}: {} resumed", subject.name, subject.scope);
   }
   if (!dispatcher_.resume_site(subject.name, now)) return failed(no_such_site(subject.name));
   return fmt::format("{}: resumed; endpoints that were backing off are tried again at once",

@@ -17,7 +17,7 @@ struct Transactions {
 
 std::unordered_map<site::Scope const*, Transactions> count_by_tenant(Dispatcher const& dispatcher) {
   std::unordered_map<site::Scope const*, Transactions> counts;
-  for (auto const& [name, site] : dispatcher.sites()) {
+  for (auto const* site : dispatcher.busy_sites()) {
     site->waiting().for_each([&](delivery::Transaction const& t) {
       if (t.levels.tenant != nullptr) ++counts[t.levels.tenant].waiting;
     });
@@ -31,7 +31,7 @@ std::unordered_map<site::Scope const*, Transactions> count_by_tenant(Dispatcher 
 
 std::unordered_map<std::string_view, std::uint64_t> count_by_login(Dispatcher const& dispatcher) {
   std::unordered_map<std::string_view, std::uint64_t> counts;
-  for (auto const& [name, site] : dispatcher.sites())
+  for (auto const* site : dispatcher.busy_sites())
     site->connections().for_each([&](pool::Connection const& c) {
       ++counts[static_cast<SmtpConnection const&>(c).login_use().name];
     });

@@ -294,10 +294,10 @@ void Manager::note_suspended(TimePoint now) {
   auto const holds = [now](std::optional<site::Suspension> const& suspension) {
     return suspension && now < suspension->until;
   };
-  for (auto const& [name, site] : dispatcher_->sites())
-    if (holds(site->suspension())) suspended.sites.insert(name);
-  for (auto const& [domain, limits] : dispatcher_->domain_limits())
-    if (holds(limits.suspension)) suspended.domains.insert(domain);
+  for (auto const* site : dispatcher_->busy_sites())
+    if (holds(site->suspension())) suspended.sites.insert(site->name());
+  for (auto const& domain : dispatcher_->suspended_domains())
+    if (holds(dispatcher_->limits_of(domain)->suspension)) suspended.domains.insert(domain);
   // So must what needs a login: the MTA's own client has none.
   for (auto const& [domain, login] : configuration_.settings.route_logins)
     suspended.domains.insert(domain);

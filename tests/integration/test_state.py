@@ -117,6 +117,38 @@ def test_sites_suspended_by_rule_and_one_by_hand_are_all_still_so_after_a_kill(l
             assert f"{name}: suspended until" in send(manager, f"{name}.example")
 
 
+def test_what_a_rule_holds_of_a_sites_mail_is_held_after_a_kill_until_it_is_resumed(lab: Lab, receiver: Fakemx):
+    touchy = Fakemx(lab, "mail from=*@shop.example -> 451 4.7.0 not your domain now")
+    manager = manager_of(lab, receiver, route={"alpha.example": [touchy.address], "*": [receiver.address]},
+                         rule=[{"site": "alpha", "reply": "not your domain", "scope": "sender_domain", "do": "suspend", "for": "2h",
+                                "reason": "they know the shop"}]).start()
+
+    def answer(sender: str) -> str:
+        with manager.lmtp() as client:
+            return str(client.deliver(sender, ["someone@alpha.example"], message(b"hello\r\n", "state"))[0])
+
+    assert "not your domain now" in answer("news@shop.example")
+    before = manager.status()["suspensions"]
+    assert [(entry["name"], entry["scope"], entry["is_domain"]) for entry in before] == [("alpha", "sender_domain shop.example", False)]
+    manager.kill()
+    manager.start()
+    after = manager.status()["suspensions"]
+    for key in ("name", "scope", "reason", "by", "since"):
+        assert after[0][key] == before[0][key]
+    assert abs(datetime.fromisoformat(after[0]["until"]) - datetime.fromisoformat(before[0]["until"])) < timedelta(seconds=1.5)
+    assert "they know the shop" in answer("news@shop.example") and "suspended until" in answer("news@shop.example")
+    assert answer("news@other.example").startswith("250")
+    shown = manager.poolctl("status").stdout
+    assert "mail from sender domain shop.example to site alpha is suspended until" in " ".join(shown.split())
+    assert manager.poolctl("resume", "alpha", "--source", "shop.example").returncode == 1
+    assert manager.poolctl("resume", "alpha", "--sender-domain", "shop.example").returncode == 0
+    manager.kill()
+    manager.start()
+    assert manager.status()["suspensions"] == []
+    touchy_again = answer("news@shop.example")
+    assert "not your domain now" in touchy_again and "suspended until" not in touchy_again
+
+
 def test_what_poolctl_said_is_so_even_if_the_kill_comes_at_once(lab: Lab, receiver: Fakemx):
     manager = manager_of(lab, receiver).start()
     for attempt in range(10):

@@ -166,8 +166,8 @@ std::string view(control::NameStatus const& status, Screen const& screen) {
     for (auto const& domain : status.domains) show(sheet, domain);
   for (auto const& s : status.suspensions)
     sheet.line("suspended",
-               fmt::format("{} until {}, since {} by {}: {}", s.name, clock_text(s.until),
-                           clock_text({{}, s.since}), s.by, s.reason));
+               fmt::format("{}{} until {}, since {} by {}: {}", held_text(s), s.name,
+                           clock_text(s.until), clock_text({{}, s.since}), s.by, s.reason));
   for (auto const& site : status.sites) show(sheet, site);
   if (!is_domain) {
     sheet.table(domain_table(status.domains));

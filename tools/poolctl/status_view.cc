@@ -202,7 +202,7 @@ std::string notices(ManagerStatus const& status, Screen const& screen) {
   std::string out;
   auto add = [&](std::string const& text) { out += line("notice", text, screen, Style::Warning); };
   for (auto const& s : status.suspensions)
-    add(fmt::format("{} {} is suspended until {} by {}: {}",
+    add(fmt::format("{}{} {} is suspended until {} by {}: {}", held_text(s),
                     s.is_domain   ? "domain"
                     : s.is_tenant ? "tenant"
                                   : "site",

@@ -114,6 +114,14 @@ std::string handshake_words(control::EndpointStatus const& endpoint, std::string
   return words;
 }
 
+std::string held_text(control::SuspensionStatus const& suspension) {
+  if (suspension.scope.empty()) return {};
+  auto const blank = suspension.scope.find(' ');
+  auto const kind = suspension.scope.substr(0, blank);
+  return fmt::format("mail from {}{} to ", kind == "sender_domain" ? "sender domain" : kind,
+                     blank == std::string::npos ? "" : suspension.scope.substr(blank));
+}
+
 std::string reuse_ratio(std::uint64_t opened, std::uint64_t reused) {
   return percent(reused, opened + reused);
 }

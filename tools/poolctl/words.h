@@ -37,6 +37,8 @@ namespace mailpool::poolctl {
 /// resumed, certificate for 84 days".
 [[nodiscard]] std::string handshake_words(control::EndpointStatus const& endpoint,
                                           std::string const& tls);
+/// "mail from source west to " where a suspension is of a part of a site's mail; else "".
+[[nodiscard]] std::string held_text(control::SuspensionStatus const& suspension);
 /// The reused part of all transactions.
 [[nodiscard]] std::string reuse_ratio(std::uint64_t opened, std::uint64_t reused);
 

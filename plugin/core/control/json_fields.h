@@ -184,6 +184,7 @@ void fields(V& v, S& s) {
   v.field("by", s.by);
   v.field("since", s.since);
   v.field("is_tenant", s.is_tenant);
+  v.field("scope", s.scope);
 }
 
 template <class V, Of<StateFileStatus> S>

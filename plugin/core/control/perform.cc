@@ -57,7 +57,8 @@ Result<std::string> ControlActions::tls_report(std::string const&, std::string c
 }
 
 std::string perform(Request const& request, ControlActions& actions, Requester const& who) {
-  Subject const subject{ascii_lower(request.name), request.is_domain, request.is_tenant};
+  Subject const subject{ascii_lower(request.name), request.is_domain, request.is_tenant,
+                        ascii_lower(request.scope)};
   switch (request.command) {
     case Command::Status:
       if (request.name.empty()) return answer_line(to_json(actions.status(request.most)));

@@ -122,6 +122,11 @@ void read_arguments(Keys& keys, CommandRow const& row, Request& request) {
     request.is_tenant = keys.flag("tenant");
     if (request.is_domain && request.is_tenant) keys.complain("tenant", "excludes domain");
   }
+  if (row.command == Command::Resume) {
+    request.scope = keys.text("scope", longest_name);
+    if (!request.scope.empty() && (request.is_domain || request.is_tenant))
+      keys.complain("scope", "is of a site");
+  }
   if (row.command == Command::Explain) {
     request.sender = keys.text("sender", longest_name);
     request.tenant = keys.text("tenant", longest_name);
@@ -195,6 +200,7 @@ std::string to_line(Request const& request) {
     object["for"] = std::chrono::duration_cast<std::chrono::seconds>(request.how_long).count();
     object["reason"] = printable(request.reason, longest_reason);
   }
+  if (!request.scope.empty()) object["scope"] = printable(request.scope, longest_name);
   if (!request.day.empty()) object["day"] = printable(request.day, longest_day);
   if (shows_rows(request.command) && request.most != usual_rows) object["most"] = request.most;
   return object.dump() + "\n";

@@ -85,6 +85,7 @@ struct Request {
   bool is_tenant = false;
   std::string sender = {};  ///< of explain, perhaps ""
   std::string tenant = {};  ///< likewise
+  std::string scope = {};   ///< of resume: "sender_domain example.org", "source west", perhaps ""
   bool operator==(Request const&) const = default;
 };
 

@@ -161,7 +161,7 @@ struct SourceStatus {
   std::optional<Moment> not_before;
 };
 
-/// A suspension of a site or of one domain, by an operator or a rule.
+/// A suspension of a site, of one domain or tenant, by an operator or a rule.
 struct SuspensionStatus {
   std::string name;
   bool is_domain = false;
@@ -170,6 +170,8 @@ struct SuspensionStatus {
   std::string by;  ///< who asked for it, "uid 0"
   WallTime since{};
   bool is_tenant = false;
+  /// Of the site's mail only that of "sender_domain example.org" or "source west"; "" for all.
+  std::string scope = {};
 };
 
 /// What survives a restart, and how writing it goes.

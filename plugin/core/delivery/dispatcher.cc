@@ -8,7 +8,6 @@
 #include "core/message/address.h"
 #include "core/route/static_routes.h"
 #include "core/rules/book.h"
-
 #include "core/site/suspension_record.h"
 
 namespace mailpool::delivery {
@@ -175,12 +174,14 @@ void Dispatcher::run(TimePoint now) {
     scheduled_.erase(site);
     if (site->deadline() <= now) site->pump(now);
     schedule(*site);
+    note_busy(*site);
   }
   // A pump may give other sites something to do (a domain's permit given back), hence in rounds.
   while (has_work()) {
     for (auto* site : std::exchange(context_.sites_with_work, {})) {
       site->pump(now);
       schedule(*site);
+      note_busy(*site);
     }
   }
   for (auto& [domain, suspension] : std::exchange(context_.domains_to_suspend, {}))
@@ -199,6 +200,13 @@ void Dispatcher::schedule(Site& site) {
     known->second = at;
   }
   due_.insert({at, &site});
+}
+
+void Dispatcher::note_busy(Site const& site) {
+  if (site.is_quiet())
+    busy_.erase(&site);
+  else
+    busy_.insert(&site);
 }
 
 TimePoint Dispatcher::deadline() const {
@@ -278,6 +286,10 @@ void Dispatcher::remember(std::string const& domain, Site& site, TimePoint now) 
 
 void Dispatcher::forget_unused(TimePoint now) {
   next_forgetting_ = after(now, forget_every);
+  std::erase_if(suspended_domains_, [&](std::string const& domain) {
+    auto const& suspension = limits_.at(domain).suspension;
+    return !suspension || suspension->until <= now;
+  });
   // A site goes with its domains; both come back with the next message.
   for (auto it = sites_.begin(); it != sites_.end();) {
     auto& site = *it->second;
@@ -297,6 +309,7 @@ void Dispatcher::forget_unused(TimePoint now) {
       due_.erase({at->second, &site});
       scheduled_.erase(at);
     }
+    busy_.erase(&site);
     site_index_.erase(it->first);
     it = sites_.erase(it);
   }
@@ -307,6 +320,7 @@ bool Dispatcher::suspend_site(std::string const& name, site::Suspension suspensi
   if (site == nullptr && settings_.sites.contains(name)) site = &site_by_name(name);
   if (site == nullptr) return false;
   site->suspend(std::move(suspension), now);
+  note_busy(*site);
   return true;
 }
 
@@ -314,13 +328,20 @@ bool Dispatcher::resume_site(std::string const& name, TimePoint now) {
   auto* site = find(name);
   if (site == nullptr) return false;
   site->resume(now);
+  note_busy(*site);
   return true;
+}
+
+bool Dispatcher::resume_scope(std::string const& site, std::string const& scope, TimePoint now) {
+  auto* const found = find(site);
+  return found != nullptr && found->release(scope, now);
 }
 
 void Dispatcher::suspend_domain(std::string const& domain, site::Suspension suspension,
                                 TimePoint now) {
   auto& limits = domain_scope(domain);
   limits.suspension = std::move(suspension);
+  suspended_domains_.insert(domain);
   keep_suspension("domain", domain, *limits.suspension, now);
   auto const known = known_index_.find(domain);
   if (known == known_index_.end()) return;
@@ -332,6 +353,7 @@ bool Dispatcher::resume_domain(std::string const& domain, TimePoint) {
   auto const it = limits_.find(domain);
   if (it == limits_.end() || !it->second.suspension) return false;
   it->second.suspension.reset();
+  suspended_domains_.erase(domain);
   context_.store.erase(state::Kind::Suspension, site::suspension_key("domain", domain));
   return true;
 }
@@ -403,13 +425,13 @@ void Dispatcher::reconfigure(Settings const& settings, TimePoint now) {
 
 std::size_t Dispatcher::in_flight() const {
   std::size_t n = 0;
-  for (auto const& [name, site] : sites_) n += site->in_flight();
+  for (auto const* site : busy_) n += site->in_flight();
   return n;
 }
 
 std::size_t Dispatcher::waiting() const {
   std::size_t n = 0;
-  for (auto const& [name, site] : sites_) n += site->waiting().size();
+  for (auto const* site : busy_) n += site->waiting().size();
   return n;
 }
 

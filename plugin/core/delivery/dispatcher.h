@@ -48,7 +48,11 @@ class Dispatcher final : private TransactionSink {
 
   // The operator's hand. False: no such site.
   bool suspend_site(std::string const& name, site::Suspension suspension, TimePoint now);
+  /// Also what is held back of its mail.
   bool resume_site(std::string const& name, TimePoint now);
+  /// What of a site's mail is of "sender_domain example.org" or "source west", and held back by a
+  /// rule; false where it is not.
+  bool resume_scope(std::string const& site, std::string const& scope, TimePoint now);
   void suspend_domain(std::string const& domain, site::Suspension suspension, TimePoint now);
   bool resume_domain(std::string const& domain, TimePoint now);
   /// Also one that has no section of its own.
@@ -86,6 +90,13 @@ class Dispatcher final : private TransactionSink {
   [[nodiscard]] std::map<std::string, std::unique_ptr<Site>, std::less<>> const& sites() const {
     return sites_;
   }
+  /// Those where something is open, waits, backs off or is held back, as of the last run(). However
+  /// many sites there are, these are few: they bound what a look at all of delivery costs.
+  [[nodiscard]] std::set<Site const*> const& busy_sites() const { return busy_; }
+  /// Those that are suspended, and perhaps some whose suspension has ended.
+  [[nodiscard]] std::set<std::string> const& suspended_domains() const {
+    return suspended_domains_;
+  }
   [[nodiscard]] Site const* find_site(std::string_view name) const;
   /// The site that a domain was last seen at.
   [[nodiscard]] Site const* site_of_domain(std::string const& domain) const;
@@ -99,6 +110,14 @@ class Dispatcher final : private TransactionSink {
                                   Envelope const& envelope);
   /// Settings that a site of this name has or would get.
   [[nodiscard]] SiteSettings const& settings_for(std::string const& site) const;
+  [[nodiscard]] std::size_t domains_known() const { return known_.size(); }
+  /// Calls back with the site of each known domain, most recently used first, while it returns
+  /// true.
+  template <class Visitor>
+  void visit_recent_sites(Visitor&& visitor) const {
+    for (auto const& known : known_)
+      if (!visitor(*known.site)) return;
+  }
   /// Calls back with each known domain of a site, most recently used first.
   template <class Visitor>
   void visit_domains_of(Site const& site, Visitor&& visitor) const {
@@ -139,6 +158,7 @@ class Dispatcher final : private TransactionSink {
   void keep_suspension(std::string_view what, std::string const& name, site::Suspension& suspension,
                        TimePoint now);
   void schedule(Site& site);
+  void note_busy(Site const& site);
   void forget_unused(TimePoint now);
   Site* find(std::string const& name);
 
@@ -151,6 +171,8 @@ class Dispatcher final : private TransactionSink {
       limits_;  ///< only domains with limits or a suspension of their own
   std::map<std::string, std::unique_ptr<Site>, std::less<>> sites_;
   std::unordered_map<std::string, Site*> site_index_;
+  std::set<Site const*> busy_;
+  std::set<std::string> suspended_domains_;
   Known known_;  ///< most recently used first
   std::unordered_map<std::string_view, Known::iterator> known_index_;
   std::vector<KnownDomain> learned_;

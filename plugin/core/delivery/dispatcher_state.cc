@@ -30,7 +30,7 @@ std::size_t Dispatcher::restore(TimePoint now) {
   std::size_t in_force = 0;
   for (auto const& record : context_.store.take_loaded(Kind::Suspension)) {
     auto const suspension = site::suspension_of(record, wall_now, now);
-    auto const [what, name] = site::suspended_by_key(record.key);
+    auto const [what, name, scope] = site::suspended_by_key(record.key);
     if (!suspension || name.empty()) {
       context_.log.warning(
           fmt::format("state: a suspension of \"{}\" cannot be read and is dropped",
@@ -38,12 +38,15 @@ std::size_t Dispatcher::restore(TimePoint now) {
       context_.store.erase(Kind::Suspension, record.key);
       continue;
     }
-    if (what == "domain")
+    if (what == "domain") {
       suspend_domain(name, *suspension, now);
-    else if (what == "tenant")
+    } else if (what == "tenant") {
       suspend_tenant(name, *suspension, now);
-    else if (what == "site")
-      site_by_name(name).suspend(*suspension, now);
+    } else {
+      auto& site = site_by_name(name);
+      scope.empty() ? site.suspend(*suspension, now) : site.hold(scope, *suspension, now);
+      note_busy(site);
+    }
     ++in_force;
   }
   return in_force;
@@ -85,7 +88,7 @@ void Dispatcher::keep_suspension(std::string_view what, std::string const& name,
 }
 
 void Dispatcher::keep_suspensions(TimePoint now) {
-  for (auto& [name, site] : sites_) site->keep_suspension(now);
+  for (auto& [name, site] : sites_) site->keep_suspensions(now);
   for (auto& [domain, limits] : limits_)
     if (limits.suspension && limits.suspension->until > now)
       keep_suspension("domain", domain, *limits.suspension, now);

@@ -7,6 +7,7 @@
 
 #include "core/base/text.h"
 #include "core/rules/book.h"
+#include "core/site/suspension_record.h"
 #include "core/site/throttling.h"
 
 namespace mailpool::delivery {
@@ -170,9 +171,8 @@ void Reactions::act(RuleSettings const& rule, Remark const& remark, std::string 
         consequences.suspend = std::move(why);
       } else if (!rule.domain.empty()) {
         context_.domains_to_suspend.emplace_back(occasion.domain, std::move(why));
-      } else if (holds_.size() < most_holds || holds_.contains(scope)) {
-        holds_[scope] = std::move(why);
-        consequences.is_holding = true;
+      } else {
+        consequences.is_holding = hold(scope, std::move(why), now);
       }
       return;
     case RuleAction::BackOff:
@@ -234,6 +234,7 @@ Consequences Reactions::expire(TimePoint now) {
 TimePoint Reactions::deadline() const {
   auto next = never;
   for (auto const& override : overrides_) next = std::min(next, override.why.until);
+  for (auto const& [scope, why] : holds_) next = std::min(next, why.until);
   return next;
 }
 
@@ -243,8 +244,23 @@ void Reactions::forget(TimePoint now) {
   for (auto const& override : overrides_)
     context_.store.erase(state::Kind::Adaptive, site_ + " " + override.rule);
   overrides_.clear();
-  holds_.clear();
   windows_.clear();
+}
+
+bool Reactions::hold(std::string const& scope, site::Suspension why, TimePoint now) {
+  if (holds_.size() >= most_holds && !holds_.contains(scope)) return false;
+  keep_hold(scope, holds_[scope] = std::move(why), now);
+  return true;
+}
+
+bool Reactions::release(std::string const& scope) {
+  if (holds_.erase(scope) == 0) return false;
+  context_.store.erase(state::Kind::Suspension, site::suspension_key("site", site_, scope));
+  return true;
+}
+
+void Reactions::release_all() {
+  while (!holds_.empty()) release(std::string(holds_.begin()->first));
 }
 
 site::Suspension const* Reactions::held(std::string_view sender_domain, std::string_view source,

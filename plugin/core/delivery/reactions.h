@@ -62,8 +62,16 @@ class Reactions {
   /// What has expired is over.
   Consequences expire(TimePoint now);
   [[nodiscard]] TimePoint deadline() const;
-  /// The operator says that it is worth another try: all but learned caps is forgotten.
+  /// It is worth another try: all but learned caps and holds is forgotten.
   void forget(TimePoint now);
+  /// Holds back the mail of "sender_domain example.org" or "source west". False: there are too many
+  /// such holds.
+  bool hold(std::string const& scope, site::Suspension why, TimePoint now);
+  /// False where it is not held back.
+  bool release(std::string const& scope);
+  void release_all();
+  /// Tells the store of every hold: the wall clock was set.
+  void keep_holds(TimePoint now);
 
   /// What holds back the mail of a sender domain or a source to this site.
   [[nodiscard]] site::Suspension const* held(std::string_view sender_domain,
@@ -79,7 +87,7 @@ class Reactions {
     std::string rule;      ///< FILE:LINE
   };
   [[nodiscard]] std::vector<Override> const& overrides() const { return overrides_; }
-  /// By "sender_domain example.org" or "source west".
+  /// By whom hold() was given; some may be over.
   [[nodiscard]] std::map<std::string, site::Suspension, std::less<>> const& holds() const {
     return holds_;
   }
@@ -98,6 +106,7 @@ class Reactions {
   void recall();
   void keep_adaptive(TimePoint now) const;
   void keep_cap(TimePoint now) const;
+  void keep_hold(std::string const& scope, site::Suspension& why, TimePoint now);
   void keep_override(Override const& override, TimePoint now) const;
 
   std::string const site_;

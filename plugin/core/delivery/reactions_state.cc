@@ -1,5 +1,5 @@
 // What of a site's reactions survives a restart: the adaptive level, limits that a rule has set, a
-// learned cap.
+// learned cap, and whose mail is held back. The dispatcher hands back the last.
 
 #include <fmt/format.h>
 
@@ -7,6 +7,7 @@
 
 #include "core/base/text.h"
 #include "core/delivery/reactions.h"
+#include "core/site/suspension_record.h"
 #include "core/state/record.h"
 
 namespace mailpool::delivery {
@@ -62,6 +63,16 @@ void Reactions::keep_cap(TimePoint now) const {
   if (!most) return;
   context_.store.put(Kind::LearnedCap, site_, fmt::format("{}", *most),
                      context_.clock.wall(cap_.expires()));
+}
+
+void Reactions::keep_hold(std::string const& scope, site::Suspension& why, TimePoint now) {
+  site::keep(why, site::suspension_key("site", site_, scope), context_.store,
+             context_.clock.wall(now), now);
+}
+
+void Reactions::keep_holds(TimePoint now) {
+  for (auto& [scope, why] : holds_)
+    if (why.until > now) keep_hold(scope, why, now);
 }
 
 void Reactions::recall() {

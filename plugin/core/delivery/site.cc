@@ -81,7 +81,7 @@ void Site::wait_at_most_until(Transaction& transaction, TimePoint until) {
 
 void Site::pump(TimePoint now) {
   wants_turn_ = false;
-  if (suspension_ && suspension_->until <= now) resume(now);
+  if (suspension_ && suspension_->until <= now) start_anew(now);
   carry_out(reactions_.expire(now), nullptr, now);
   give_up_overdue(now);
   close_aged(now);
@@ -135,15 +135,35 @@ void Site::keep_suspension(TimePoint now) {
                context_.clock.wall(now), now);
 }
 
+void Site::keep_suspensions(TimePoint now) {
+  keep_suspension(now);
+  reactions_.keep_holds(now);
+}
+
 void Site::resume(TimePoint now) {
+  reactions_.release_all();
+  start_anew(now);
+}
+
+void Site::start_anew(TimePoint now) {
   if (suspension_)
     context_.store.erase(state::Kind::Suspension, site::suspension_key("site", name_));
   suspension_.reset();
-  health_.clear();  // the operator says that it is worth another try
+  health_.clear();
   reactions_.forget(now);
   rate_.reconfigure(reactions_.rate());
   tls_.forget_failures();
   be_pumped_at(now);
+}
+
+void Site::hold(std::string const& scope, site::Suspension why, TimePoint now) {
+  if (reactions_.hold(scope, std::move(why), now)) defer_held(now);
+  be_pumped_at(now);
+}
+
+bool Site::release(std::string const& scope, TimePoint now) {
+  be_pumped_at(now);
+  return reactions_.release(scope);
 }
 
 void Site::flush(std::string_view reason, TimePoint now) {
@@ -198,6 +218,11 @@ site::SiteState Site::state(TimePoint) const {
   bool const is_limited =
       !waiting_.is_empty() && blocked_.limit != Limit::None && blocked_.limit != Limit::Connecting;
   return is_limited ? site::SiteState::Limited : site::SiteState::Open;
+}
+
+bool Site::is_quiet() const {
+  return pool_.is_empty() && waiting_.is_empty() && !suspension_ && blocked_.is_over() &&
+         reactions_.holds().empty();
 }
 
 bool Site::is_forgettable(TimePoint now) const {

@@ -54,9 +54,14 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
 
   // The operator's hand.
   void suspend(site::Suspension suspension, TimePoint now);
-  /// Tells the store of the suspension, if there is one: it is new, or the wall clock was set.
-  void keep_suspension(TimePoint now);
+  /// Tells the store of all that is suspended here: the wall clock was set.
+  void keep_suspensions(TimePoint now);
+  /// Of all its mail; what else was lowered or backs off is tried again too.
   void resume(TimePoint now);
+  /// Holds back the mail of "sender_domain example.org" or "source west".
+  void hold(std::string const& scope, site::Suspension why, TimePoint now);
+  /// False where it is not held back.
+  bool release(std::string const& scope, TimePoint now);
   /// Closes idle connections and those that are being opened; the others when they come back.
   void flush(std::string_view reason, TimePoint now);
   void defer_waiting(Outcome const& outcome, TimePoint now);
@@ -102,6 +107,8 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   [[nodiscard]] site::Wait what_to_wait_for(Transaction const& probe, TimePoint now) const;
   /// "tenant acme: rate reached (5/s), next in 3s", for outcomes and status.
   [[nodiscard]] std::string words_for(site::Wait const& wait, TimePoint now) const;
+  /// Nothing is open, waits, backs off or is held back: status has nothing to count here.
+  [[nodiscard]] bool is_quiet() const;
   /// Nothing is open, nothing waits, and nothing needs to be remembered: it may be forgotten.
   [[nodiscard]] bool is_forgettable(TimePoint now) const;
   std::size_t domains = 0;  ///< known domains that belong here; kept by the dispatcher
@@ -188,6 +195,9 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   void carry_out(Consequences consequences, SmtpConnection const* connection, TimePoint now);
   [[nodiscard]] site::Suspension const* held(Transaction const& transaction, TimePoint now) const;
   void defer_held(TimePoint now);
+  void keep_suspension(TimePoint now);
+  /// The suspension is over, and so is the past of its servers.
+  void start_anew(TimePoint now);
   void close_left_alone(TimePoint now);
   void close_excess(TimePoint now);
   void close_surplus(TimePoint now);

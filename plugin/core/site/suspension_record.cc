@@ -10,19 +10,28 @@ namespace mailpool::site {
 namespace {
 
 constexpr std::array<std::string_view, 3> whats{"site", "domain", "tenant"};
+constexpr std::array<std::string_view, 2> scopes{"sender_domain ", "source "};
+
+bool is_scope(std::string_view text) {
+  return std::any_of(scopes.begin(), scopes.end(), [&](std::string_view kind) {
+    return text.size() > kind.size() && text.starts_with(kind);
+  });
+}
 
 }  // namespace
 
-std::string suspension_key(std::string_view what, std::string_view name) {
-  return state::join({what, name});
+std::string suspension_key(std::string_view what, std::string_view name, std::string_view scope) {
+  return scope.empty() ? state::join({what, name}) : state::join({what, name, scope});
 }
 
-std::pair<std::string, std::string> suspended_by_key(std::string_view key) {
+Suspended suspended_by_key(std::string_view key) {
   auto fields = state::fields_of(key);
-  bool const is_known = fields.size() == 2 && !fields[1].empty() &&
+  bool const is_known = (fields.size() == 2 || fields.size() == 3) && !fields[1].empty() &&
                         std::find(whats.begin(), whats.end(), fields[0]) != whats.end();
   if (!is_known) return {};
-  return {std::move(fields[0]), std::move(fields[1])};
+  if (fields.size() == 2) return {std::move(fields[0]), std::move(fields[1]), {}};
+  if (fields[0] != "site" || !is_scope(fields[2])) return {};
+  return {std::move(fields[0]), std::move(fields[1]), std::move(fields[2])};
 }
 
 void keep(Suspension& suspension, std::string key, state::Store& store, WallTime wall_now,

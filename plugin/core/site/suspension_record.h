@@ -5,17 +5,24 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "core/site/wait.h"
 #include "core/state/store.h"
 
 namespace mailpool::site {
 
-/// The record's key of what is suspended: `what` is "site", "domain" or "tenant".
-[[nodiscard]] std::string suspension_key(std::string_view what, std::string_view name);
-/// `what` and name; both empty where it is no such key.
-[[nodiscard]] std::pair<std::string, std::string> suspended_by_key(std::string_view key);
+/// Whose mail is held.
+struct Suspended {
+  std::string what;   ///< "site", "domain" or "tenant"; "" for nothing
+  std::string name;   ///< its name
+  std::string scope;  ///< of a site's mail only that of "sender_domain NAME" or "source NAME"
+};
+
+/// The record's key of what is suspended.
+[[nodiscard]] std::string suspension_key(std::string_view what, std::string_view name,
+                                         std::string_view scope = {});
+/// The other way; all empty where it is no such key.
+[[nodiscard]] Suspended suspended_by_key(std::string_view key);
 
 /// Tells the store; a suspension without `since` began now.
 void keep(Suspension& suspension, std::string key, state::Store& store, WallTime wall_now,

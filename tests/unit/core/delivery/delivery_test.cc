@@ -409,6 +409,46 @@ BOOST_AUTO_TEST_CASE(a_new_configuration_changes_limits_and_keeps_connections) {
   BOOST_TEST(!deliver("u@one.test").is_over());
 }
 
+// Whoever looks at all of delivery looks at these alone.
+BOOST_AUTO_TEST_CASE(a_site_is_busy_while_something_is_open_waits_or_is_suspended_there) {
+  settings.smtp.idle_timeout = 10s;
+  auto const is_busy = [&](std::string const& domain) {
+    return dispatcher->busy_sites().contains(&site_of(domain));
+  };
+  deliver("u@one.test");
+  deliver("u@two.test");
+  BOOST_TEST(is_busy("one.test"));  // an idle connection
+  pass(10s);
+  BOOST_TEST(dispatcher->busy_sites().empty());
+  auto const name = site_of("one.test").name();
+  dispatcher->suspend_site(name, {clock.now_ + 1h, "x", "uid 0", {}}, clock.now_);
+  BOOST_TEST(is_busy("one.test"));
+  pass(1h - 1ms);
+  BOOST_TEST(is_busy("one.test"));
+  pass(1ms);
+  BOOST_TEST(!is_busy("one.test"));
+  settings.smtp.rate = {1, 1h, 1};
+  dispatcher->reconfigure(settings, clock.now_);
+  deliver("a@two.test");
+  deliver("b@two.test");
+  pass(10s);
+  BOOST_TEST(site_of("two.test").connections().is_empty());
+  BOOST_TEST(is_busy("two.test"));  // one waits
+  pass(1min);
+  BOOST_TEST(!is_busy("two.test"));
+}
+
+BOOST_AUTO_TEST_CASE(a_suspended_domain_is_listed_until_it_is_resumed_or_its_time_is_over) {
+  begin();
+  dispatcher->suspend_domain("one.test", {clock.now_ + 1h, "x", "uid 0", {}}, clock.now_);
+  dispatcher->suspend_domain("two.test", {clock.now_ + 2h, "x", "uid 0", {}}, clock.now_);
+  BOOST_TEST(dispatcher->suspended_domains().size() == 2U);
+  dispatcher->resume_domain("two.test", clock.now_);
+  BOOST_TEST(dispatcher->suspended_domains().size() == 1U);
+  pass(61min + 10min);
+  BOOST_TEST(dispatcher->suspended_domains().empty());
+}
+
 BOOST_AUTO_TEST_CASE(sites_and_domains_are_forgotten_after_a_day) {
   deliver("u@one.test");
   pass(25h);

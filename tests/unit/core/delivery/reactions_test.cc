@@ -37,6 +37,23 @@ struct ReactionLab : DeliveryLab {
       return std::string("?");
     };
   }
+  // sender@mail.test is told to stay away from one.test, for two hours by a rule.
+  void hold_the_sender() {
+    rule(
+        "site = '*'\nreply = 'your domain'\nscope = 'sender_domain'\ndo = 'suspend'\nfor = "
+        "'2h'\n");
+    say_to("MAIL FROM:<sender@mail.test>", "451 4.7.0 not your domain now\r\n");
+    deliver("u@one.test");
+    say_to("MAIL", "");
+  }
+  void restart_after(Duration took) {
+    dispatcher.reset();
+    clock.now_ += took;
+    store.restart(clock.wall(clock.now_));
+    begin();
+    in_force = dispatcher->restore(clock.now_);
+  }
+  std::size_t in_force = 0;  ///< suspensions, after the restart
   delivery::Reactions const& reactions(std::string const& domain = "one.test") {
     return site_of(domain).reactions();
   }
@@ -122,6 +139,54 @@ BOOST_AUTO_TEST_CASE(a_rule_of_sender_domains_holds_one_back_and_lets_the_others
   say_to("MAIL", "");
   pass(1h);
   BOOST_TEST(deliver("u@one.test").is_delivered());
+}
+
+BOOST_AUTO_TEST_CASE(what_a_rule_holds_back_is_held_back_after_a_restart_until_its_end) {
+  hold_the_sender();
+  restart_after(30min);
+  BOOST_TEST(in_force == 1U);
+  BOOST_TEST(contains(deliver("u@one.test").line(), "not your domain now"));
+  sender = "sender@other.example";
+  BOOST_TEST(deliver("u@one.test").is_delivered());
+  pass(90min - 1ms);
+  sender = "sender@mail.test";
+  BOOST_TEST(contains(deliver("u@one.test").line(), "suspended until"));
+  pass(1ms);
+  BOOST_TEST(reactions().holds().empty());
+  BOOST_TEST(deliver("u@one.test").is_delivered());
+}
+
+BOOST_AUTO_TEST_CASE(an_operator_gives_back_what_a_rule_holds_alone_or_with_all_of_the_site) {
+  hold_the_sender();
+  auto const name = site_of("one.test").name();
+  dispatcher->suspend_site(name, {clock.now_ + 1h, "x", "uid 0", {}}, clock.now_);
+  BOOST_TEST(!dispatcher->resume_scope(name, "sender_domain other.example", clock.now_));
+  BOOST_TEST(!dispatcher->resume_scope("nowhere", "sender_domain mail.test", clock.now_));
+  BOOST_TEST(dispatcher->resume_scope(name, "sender_domain mail.test", clock.now_));
+  BOOST_TEST(site_of("one.test").suspension().has_value());
+  BOOST_TEST(store.size(state::Kind::Suspension) == 1U);
+  dispatcher->resume_site(name, clock.now_);
+  hold_the_sender();
+  BOOST_TEST(store.size(state::Kind::Suspension) == 1U);
+  dispatcher->resume_site(name, clock.now_);
+  BOOST_TEST(store.size(state::Kind::Suspension) == 0U);
+  BOOST_TEST(deliver("u@one.test").is_delivered());
+}
+
+BOOST_AUTO_TEST_CASE(what_a_rule_holds_back_outlives_a_shorter_suspension_of_the_site) {
+  hold_the_sender();
+  auto const name = site_of("one.test").name();
+  dispatcher->suspend_site(name, {clock.now_ + 1h, "x", "uid 0", {}}, clock.now_);
+  pass(1h);
+  BOOST_TEST(!site_of("one.test").suspension().has_value());
+  BOOST_TEST(contains(deliver("u@one.test").line(), "not your domain now"));
+}
+
+BOOST_AUTO_TEST_CASE(when_the_clock_was_set_the_end_of_what_is_held_back_is_told_anew) {
+  hold_the_sender();
+  auto const puts = store.puts;
+  dispatcher->keep_suspensions(clock.now_);
+  BOOST_TEST(store.puts == puts + 1);
 }
 
 BOOST_AUTO_TEST_CASE(a_rule_backs_off_from_the_host_that_said_it_and_the_other_takes_over) {
@@ -256,11 +321,7 @@ BOOST_AUTO_TEST_CASE(level_limits_by_rule_and_cap_survive_a_restart) {
   }
   BOOST_TEST(reactions().max_messages() == 2U);
 
-  dispatcher.reset();
-  clock.now_ += 10min;
-  store.restart(clock.wall(clock.now_));
-  begin();
-  dispatcher->restore(clock.now_);
+  restart_after(10min);
   network.behaviour.answer = nullptr;
   deliver("u@one.test");
   BOOST_TEST(reactions().adaptive().level() >= 0.5);
@@ -337,6 +398,27 @@ BOOST_AUTO_TEST_CASE(idle_connections_beyond_what_was_in_use_lately_are_closed_e
   BOOST_TEST(context->totals.closed["surplus"] == at_first - 1);
   pass(59s);
   BOOST_TEST(network.open() == 1U);  // one stays for idle_timeout
+}
+
+// One connection is enough for the traffic, but none of them can do the other's work.
+BOOST_AUTO_TEST_CASE(
+    a_connection_that_was_in_use_lately_is_no_surplus_whichever_source_it_is_from) {
+  settings.smtp.idle_timeout = 60s;
+  for (auto const* name : {"west", "east"}) {
+    settings.sources[name].ehlo_name = std::string(name) + ".test";
+    settings.sender_domains[std::string(name) + ".example"].source = name;
+  }
+  for (int i = 0; i < 20; ++i) {
+    sender = i % 2 == 0 ? "news@west.example" : "news@east.example";
+    BOOST_TEST(deliver("u@one.test").is_delivered());
+    pass(10s);
+  }
+  BOOST_TEST(opened() == 2U);  // that from west is idle for 20 s now, that from east for 10 s
+  pass(10s - 1ms);
+  BOOST_TEST(network.open() == 2U);
+  pass(1ms);
+  BOOST_TEST(network.open() == 1U);
+  BOOST_TEST(context->totals.closed["surplus"] == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(min_idle_is_never_surplus) {

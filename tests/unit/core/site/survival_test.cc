@@ -70,8 +70,19 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_a_suspension_is_not_read_as_one) {
        {"", "soon\tuid 0\twhy", "0\tuid 0", "0\tuid 0\twhy\tmore", "99999999999999\tuid 0\twhy"})
     BOOST_TEST(!suspension_of({"k", value, noon + 1h}, noon, now).has_value(), value);
   for (auto const* key : {"", "site", "site\t", "planet\tmars", "site\ta\tb"})
-    BOOST_TEST(suspended_by_key(key).second == "", key);
-  BOOST_TEST(suspended_by_key(suspension_key("domain", "a.example")).second == "a.example");
+    BOOST_TEST(suspended_by_key(key).name == "", key);
+  BOOST_TEST(suspended_by_key(suspension_key("domain", "a.example")).name == "a.example");
+}
+
+BOOST_AUTO_TEST_CASE(a_key_tells_whose_mail_of_a_site_is_held) {
+  auto const held = suspended_by_key(suspension_key("site", "google", "source west"));
+  BOOST_TEST(held.what == "site");
+  BOOST_TEST(held.name == "google");
+  BOOST_TEST(held.scope == "source west");
+  BOOST_TEST(suspended_by_key(suspension_key("site", "google")).scope == "");
+  BOOST_TEST(suspended_by_key(suspension_key("tenant", "shop", "source west")).what == "");
+  BOOST_TEST(suspended_by_key(suspension_key("site", "google", "host mx1")).what == "");
+  BOOST_TEST(suspended_by_key(suspension_key("site", "google", "source ")).what == "");
 }
 
 BOOST_AUTO_TEST_CASE(counts_are_of_the_hour_and_of_the_day) {
