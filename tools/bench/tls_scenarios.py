@@ -69,10 +69,10 @@ def tls_queue(lab: Lab) -> None:
 
 
 def through(lab: Lab, name: str, mx: Fakemx) -> Sender:
-    """The same Postfix, its mail through a manager of its own. The door takes more than there are connections, so that none waits for mail."""
+    """The same Postfix, its mail through a manager of its own, with what `poolctl postfix enable` writes."""
     sender = Sender(lab, name, {"default_transport": "mailpool:unix:mailpool/lmtp.sock",
-                                "mailpool_destination_concurrency_limit": str(2 * CONNECTIONS),
-                                "mailpool_initial_destination_concurrency": str(CONNECTIONS)})
+                                "mailpool_destination_concurrency_limit": "20",
+                                "mailpool_initial_destination_concurrency": "10"})
     Mailpoold(lab, {"smtp": {"max_connections": CONNECTIONS, "tls": "may"}, "route": {"*": [mx.address]},
                     "log": {"to": "/dev/null", "level": "info"}}, sender.postfix).start()
     return sender
