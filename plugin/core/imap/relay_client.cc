@@ -23,7 +23,7 @@ bool Relay::is_at_rest() const {
 bool Relay::waits_for_server() const {
   if (waits_for_go_ahead_ || !to_server_.is_empty()) return true;
   // In these two it is the client's turn.
-  std::size_t const theirs = (idle_ == Idle::Active ? 1 : 0) + (is_in_passed_command() ? 1 : 0);
+  std::size_t const theirs = (idle_ == Idle::Active ? 1U : 0U) + (is_in_passed_command() ? 1U : 0U);
   return open_.size() > theirs;
 }
 
