@@ -9,10 +9,10 @@ namespace mailpool::imap {
 std::size_t connections_to_begin(Demand const& demand) {
   auto waiting = demand.waiting;
   bool const is_known = demand.loan > Duration::zero() && demand.login > Duration::zero();
-  if (is_known && demand.busy > 0 && demand.longest_wait < demand.login) {
-    // What the busy ones will have served by the time that a new one is ready.
+  if (is_known && demand.returning > 0 && demand.longest_wait < demand.login) {
+    // What the others will have served by the time that a new one is ready.
     auto const rounds = static_cast<std::size_t>(demand.login / demand.loan);
-    auto const served = std::min(waiting, rounds * demand.busy);
+    auto const served = std::min(waiting, rounds * demand.returning);
     waiting -= served;
   }
   return pool::connections_to_begin({waiting, demand.connecting, demand.open, demand.most});

@@ -199,11 +199,36 @@ BOOST_AUTO_TEST_CASE(the_spike_is_served_by_connections_that_come_back) {
   BOOST_TEST(world.user("anna")->connections().open() == before);
 }
 
+BOOST_AUTO_TEST_CASE(connections_in_reset_count_among_those_that_come_back) {
+  auto settings = ImapWorld::settings();
+  settings.pool_size = 20;
+  ImapWorld world(settings);
+  world.server().login_time = 150ms;
+  auto warm = world.log_in("anna", "a-secret");
+  world.advance(2s);
+  leave(world, warm);
+  for (int i = 0; i < 60; ++i) {  // what a loan usually takes: two milliseconds
+    auto program = world.log_in("anna", "a-secret");
+    world.advance(2ms);
+    leave(world, program);
+  }
+  auto lent = world.log_in("anna", "a-secret");
+  std::vector<ImapWorld::Program> crowd;
+  for (int i = 0; i < 10; ++i) crowd.push_back(world.log_in("anna", "a-secret"));
+  world.server().answers = false;
+  leave(world, lent);
+  BOOST_TEST(world.user("anna")->count(ConnectionState::Checking) == 1U);
+  world.advance(10ms);
+  BOOST_TEST(world.user("anna")->connections().open() == 1U);
+  world.advance(150ms);  // by now somebody has waited as long as a login takes
+  BOOST_TEST(world.user("anna")->connections().open() > 1U);
+}
+
 BOOST_AUTO_TEST_CASE(demand_is_what_would_still_wait_when_a_login_is_done) {
-  auto begin = [](std::size_t waiting, std::size_t busy, std::size_t connecting, Duration loan,
+  auto begin = [](std::size_t waiting, std::size_t returning, std::size_t connecting, Duration loan,
                   Duration login, Duration longest) {
     return connections_to_begin(
-        {waiting, busy, connecting, busy + connecting, 10, loan, login, longest});
+        {waiting, returning, connecting, returning + connecting, 10, loan, login, longest});
   };
   BOOST_TEST(begin(1, 0, 0, 0s, 0s, 0s) == 1U);
   BOOST_TEST(begin(45, 5, 0, 2ms, 150ms, 0s) == 0U);     // served in 18 ms
