@@ -123,7 +123,7 @@ def providers(lab: Lab) -> None:
     """Eight strict providers, 400 domains, 50,000 messages waiting: what is used of what each allows, in one minute; 0 violations."""
     town = Town(lab, delay=0.04)
     pool = town.manager()
-    backlog = town.backlog(pool.lmtp_socket, 50000)
+    backlog = town.backlog(pool.lmtp_socket, town.in_proportion(50000))
     time.sleep(3)
     uses = town.uses(60)
     if not backlog.is_running():
@@ -134,7 +134,7 @@ def providers(lab: Lab) -> None:
     say("messages delivered in the end", str(delivered), "50000")
     say("violations from the first to the last message", str(sum(town.violations().values())), "0")
     pool.process.stop()
-    control = town.backlog(None, 50000)
+    control = town.backlog(None, town.in_proportion(50000))
     time.sleep(5)
     control.stop()
     caught = sum(1 for count in town.violations().values() if count > 0)

@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import subprocess
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -206,6 +207,19 @@ class Mailpoold:
     def resident_kib(self) -> int:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+)", status)[1])
+
+
+class Waits:
+    """What mail has waited for at each site, in the manager's words, as often as somebody looked."""
+
+    def __init__(self, manager: Mailpoold):
+        self.manager = manager
+        self.at: dict[str, set[str]] = defaultdict(set)
+
+    def look(self) -> None:
+        for site in self.manager.status()["sites"]:
+            if site["reason"]:
+                self.at[site["site"]].add(site["reason"].partition(", next")[0])
 
 
 def door_directory(postfix: Postfix) -> Path:

@@ -18,6 +18,7 @@ from .process import Lab, free_port
 
 DOMAINS_EACH = 50
 ROUND_TRIP = 0.010
+MAX_WAIT = "2m"
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,12 @@ class Provider:
         """What its section in mailpool.toml says: its MX hosts and its limits, and of no customer domain a word."""
         limits: dict[str, Value] = {"mx": [f".{self.mx_domain}"], "max_connections": self.connections,
                                     "max_messages": self.messages}
-        return {**limits, "rate": f"{self.rate}/s"} if self.rate else limits
+        return {**limits, "rate": self.rate_kept} if self.rate else limits
+
+    @property
+    def rate_kept(self) -> str:
+        """With half of the burst that the provider allows: a busy machine may be late with the first of what was sent apart."""
+        return f"{self.rate}/s, burst {self.rate // 2}"
 
     @property
     def mx_domain(self) -> str:
@@ -55,6 +61,28 @@ class Provider:
         around = (3 if self.silent else 4) * ROUND_TRIP
         carried = self.connections * self.messages / (self.messages * (delay + ROUND_TRIP) + around)
         return min(self.rate, carried) if self.rate else carried
+
+    @property
+    def rate_reached(self) -> str:
+        return f"{self.name}: rate reached ({self.rate_kept})"
+
+    def is_used_up(self, figures: "Figures", waits: set[str]) -> bool:
+        """As many connections as it allows and as many messages on one of them, or its rate: counts, on any machine the same."""
+        if self.rate_reached in waits:
+            return True
+        return (figures.most_connections, figures.most_messages) == (self.connections, self.messages)
+
+    def use(self, figures: "Figures", delay: float) -> str:
+        """What was used of it, in words; of a rate, so much goes at once, too."""
+        allowed = self.allows(delay) * figures.seconds + self.rate // 2
+        return (f"{self.name}: {figures.messages} messages in {figures.seconds:.1f} s, {figures.messages / allowed:.1%} of what it allows; "
+                f"{figures.most_connections} connections, {figures.most_messages} messages on one")
+
+    def may_wait_for(self) -> set[str]:
+        """What may hold mail for it back, in the manager's words: its own limits, and a connection that is being opened."""
+        words = {f"{self.name}: max_connections reached ({self.connections})",
+                 f"{self.name}: no connection within max_wait ({MAX_WAIT})"}
+        return words | {self.rate_reached} if self.rate else words
 
 
 PROVIDERS = (
@@ -90,6 +118,22 @@ class Use:
                 f"{self.mean_open:.1f} connections open, {self.violations} violations")
 
 
+@dataclass(frozen=True)
+class Figures:
+    """What a provider has counted; true on any machine, but for the time."""
+
+    messages: int
+    seconds: float  # from the first to the last of them
+    most_connections: int  # open at the same time
+    most_messages: int  # on one connection that was closed
+
+    @classmethod
+    def of(cls, server: Fakemx) -> "Figures":
+        stats = server.stats()
+        return cls(stats["messages"], stats["last_message"] - stats["first_message"], stats["connections"]["max"],
+                   max(map(int, stats["transactions_per_connection"]), default=0))
+
+
 class Town:
     """All of them as running servers, with a name server that knows their customers."""
 
@@ -111,11 +155,18 @@ class Town:
             "dns": {"servers": self.dns.servers, "trust_anchor": "", "timeout": "10s"},
             "smtp": {"port": self.port, "prohibited": [], "tls": "none"},
             "site": {provider.name: provider.site() for provider in PROVIDERS},
-            "lmtp": {"max_connections": 2000, "max_wait": "2m"}, "log": {"to": "/dev/null", "level": "error"}, **more}).start()
+            "lmtp": {"max_connections": 2000, "max_wait": MAX_WAIT}, "log": {"to": "/dev/null", "level": "error"}, **more}).start()
 
-    def backlog(self, to: Path | None, messages: int) -> "Backlog":
-        """Starts to hand over so many messages to an LMTP socket, for each provider in proportion to what it allows; None:
-        straight to the providers, as a load generator does that knows no limits."""
+    def in_proportion(self, total: int) -> dict[Provider, int]:
+        """So many messages, divided among the providers as what they allow in a second."""
+        allowed = {provider: provider.allows(self.delay) for provider in PROVIDERS}
+        messages = {provider: round(total * each / sum(allowed.values())) for provider, each in allowed.items()}
+        messages[PROVIDERS[-1]] += total - sum(messages.values())
+        return messages
+
+    def backlog(self, to: Path | None, messages: dict[Provider, int]) -> "Backlog":
+        """Starts to hand over so many messages for each provider to an LMTP socket; None: straight to the providers, as a load
+        generator does that knows no limits."""
         return Backlog(self, to, messages)
 
     def uses(self, seconds: float) -> list[Use]:
@@ -132,6 +183,10 @@ class Town:
                              sum(stats["violations"].values())))
         return found
 
+    def figures(self) -> dict[Provider, "Figures"]:
+        """What each has seen since its start."""
+        return {provider: Figures.of(server) for provider, server in self.servers.items()}
+
     def violations(self) -> dict[str, int]:
         """Since the start, by provider."""
         return {provider.name: server.violations() for provider, server in self.servers.items()}
@@ -140,17 +195,12 @@ class Town:
 class Backlog:
     """A load generator for each provider, all of their messages waiting."""
 
-    def __init__(self, town: Town, to: Path | None, messages: int):
-        total = sum(provider.allows(town.delay) for provider in PROVIDERS)
+    def __init__(self, town: Town, to: Path | None, messages: dict[Provider, int]):
         self.generators = []
-        given = 0
         for provider, server in town.servers.items():
-            share = round(messages * provider.allows(town.delay) / total)
-            share = messages - given if provider is PROVIDERS[-1] else share
-            given += share
             sessions = provider.connections * 2 + 10
-            argv = [program("mailpool-load"), "--to", to or server.address, *(["--lmtp"] if to else []), "--messages", share,
-                    "--sessions", sessions, "--domains", DOMAINS_EACH, "--address", f"u%d@{provider.domain('%d')}",
+            argv = [program("mailpool-load"), "--to", to or server.address, *(["--lmtp"] if to else []), "--messages",
+                    messages[provider], "--sessions", sessions, "--domains", DOMAINS_EACH, "--address", f"u%d@{provider.domain('%d')}",
                     "--size", "2048", "--timeout", "300"]
             self.generators.append(subprocess.Popen([str(word) for word in argv], stdout=subprocess.PIPE, text=True))
         town.lab.at_close(self.stop)
@@ -158,6 +208,9 @@ class Backlog:
     def is_running(self) -> bool:
         """Every provider still has messages waiting."""
         return all(generator.poll() is None for generator in self.generators)
+
+    def is_over(self) -> bool:
+        return all(generator.poll() is not None for generator in self.generators)
 
     def reports(self) -> list[dict]:
         """Waits for the end; what became of the messages, by provider."""
