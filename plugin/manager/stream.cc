@@ -172,8 +172,7 @@ void Stream::shake_hands(TimePoint now) {
     case TlsStep::Failed:
       break;
   }
-  bool const was_resuming = resumption_ && resumption_->has_offered();
-  events_->on_tls_failed(progress.why, was_resuming, now);
+  events_->on_tls_failed(progress.why, now);
   wake();
 }
 
@@ -197,8 +196,7 @@ void Stream::flush(TimePoint now) {
   is_dirty_ = false;
   if (is_closed()) return;
   if (!failure_.empty()) {
-    auto const how = std::exchange(failure_, {});
-    return phase_ == Phase::Connecting ? end(how, now) : events_->on_tls_failed(how, false, now);
+    return end(std::exchange(failure_, {}), now);
   }
   if (phase_ == Phase::Handshake) shake_hands(now);
   if (!is_closed() && phase_ == Phase::Plain) write_plain(now);
@@ -297,6 +295,7 @@ class Handle final : public delivery::Transport {
   void begin_tls(tls::Plan const& plan, std::optional<pool::TlsSessionKey> session) override {
     stream_.begin_tls(plan, std::move(session));
   }
+  [[nodiscard]] bool is_resuming() const override { return stream_.is_resuming(); }
 
  private:
   Stream& stream_;

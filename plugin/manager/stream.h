@@ -34,6 +34,9 @@ class Stream {
 
   void wake();
   void begin_tls(tls::Plan const& plan, std::optional<pool::TlsSessionKey> session);
+  [[nodiscard]] bool is_resuming() const {
+    return phase_ == Phase::Handshake && resumption_ && resumption_->has_offered();
+  }
   /// Closes the socket; no event comes any more.
   void close();
   /// Writes what there is to write and sets the timer. At the end of a turn.

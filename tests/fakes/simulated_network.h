@@ -52,7 +52,7 @@ class SimulatedServer {
   std::optional<tls::Plan> handshake;          ///< begun and not ended
   std::optional<pool::TlsSessionKey> session;  ///< whose sessions the handshake may resume
   bool may_be_resumed = false;                 ///< what the client says of its session
-  bool fails_to_resume = false;                ///< what is said of a handshake that fails
+  bool offers_session = false;                 ///< what is said of a handshake that fails
 };
 
 /// How servers behave; tests replace what they need. An empty answer means silence; "\x04" means
@@ -77,6 +77,7 @@ class SimulatedTransport final : public delivery::Transport {
     server_->handshake = plan;
     server_->session = std::move(session);
   }
+  [[nodiscard]] bool is_resuming() const override { return server_->offers_session; }
 
  private:
   std::shared_ptr<SimulatedServer> server_;
@@ -163,7 +164,7 @@ class SimulatedNetwork final : public delivery::Network {
     if (auto const facts = behaviour.tls(server.address, plan)) {
       server.may_be_resumed = server.events->on_tls_established(*facts, clock_.now());
     } else {
-      server.events->on_tls_failed("handshake failure", server.fails_to_resume, clock_.now());
+      server.events->on_tls_failed("handshake failure", clock_.now());
     }
     return true;
   }

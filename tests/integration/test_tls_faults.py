@@ -65,7 +65,6 @@ def test_f24_without_starttls_other_mail_goes_in_plain_text(line: MakeLine, how:
 # From this connection on, however often it is tried.
 BROKEN_HANDSHAKES = [
     pytest.param("starttls conn=N- -> 454 4.7.0 not now", id="F25-454"),
-    pytest.param("tls conn=N- -> hang", id="F27-a-stalled-handshake"),
     pytest.param("tls conn=N- -> alert", id="F27-an-alert"),
     pytest.param("tls conn=N- -> close", id="F27-the-end-within-the-handshake"),
     pytest.param('tls conn=N- -> send "no TLS here\\r\\n"', id="F27-no-TLS-at-all"),
@@ -95,9 +94,34 @@ def test_a_handshake_that_fails_is_no_way_for_mail_that_requires_it(line: MakeLi
     assert len(way.server.accepted()) == before
 
 
+@at_the_start
+def test_f27_a_first_stalled_handshake_may_be_the_networks_and_the_next_one_is_that_of_tls(line: MakeLine, how: str):
+    way = line(f"tls conn={WHERE[how][0]}- -> hang", how=how)
+    way.begin("may.test")
+    before = len(way.server.accepted())
+    code, text = way.deliver("may.test")
+    assert code == 451 and "timed out while shaking hands for TLS" in text, text
+    assert len(way.server.accepted()) == before, "not in plain text"
+    wait_until(lambda: way.deliver("may.test")[0] == 250, 30, "plain text")
+    opened = way.connections()
+    way.close_idle()
+    assert way.deliver("may.test")[0] == 250
+    assert way.connections() == opened + 1, "remembered"
+
+
+@at_the_start
+def test_f27_a_stalled_handshake_is_no_way_for_mail_that_requires_it(line: MakeLine, how: str):
+    way = line(f"tls conn={WHERE[how][0]}- -> hang", how=how)
+    way.begin("encrypt.test")
+    before = len(way.server.accepted())
+    assert way.deliver("encrypt.test")[0] == 451
+    wait_until(lambda: 'tls = "encrypt" requires TLS' in way.deliver("encrypt.test")[1], 30, "the second silence")
+    assert len(way.server.accepted()) == before
+
+
 @both_versions
 @pytest.mark.parametrize("domain", DOMAINS)
-@pytest.mark.parametrize("fault", ["alert", "close", 'send "no TLS here\\r\\n"'])
+@pytest.mark.parametrize("fault", ["alert", "close", "hang", 'send "no TLS here\\r\\n"'])
 def test_f27_a_server_that_fails_only_with_a_session_gets_full_handshakes(line: MakeLine, fault: str, domain: str,
                                                                          flags: tuple[str, ...]):
     way = line(f"tls {{conn}} -> {fault}", *flags, how="resumed")

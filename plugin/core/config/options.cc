@@ -252,7 +252,9 @@ void add_site_timeouts(Table& table) {
           "connections earlier; too short ones fail on servers that delay on purpose.");
   table.add("ehlo_timeout", &S::ehlo_timeout, reply).says("How long the reply to EHLO may take.");
   table.add("starttls_timeout", &S::starttls_timeout, reply)
-      .says("How long STARTTLS and the handshake may take.");
+      .says(
+          "How long STARTTLS and the handshake may take. Beyond it the host counts as unreachable; "
+          "only the second time in a row do tls = \"may\" and \"auto\" go on in plain text.");
   table.add("auth_timeout", &S::auth_timeout, reply)
       .says("How long each reply to AUTH may take, where a login is used.");
   table.add("mail_timeout", &S::mail_timeout, reply).says("How long the reply to MAIL may take.");

@@ -25,14 +25,14 @@ class TransportEvents {
   virtual ~TransportEvents() = default;
   virtual void on_connected(TimePoint now) = 0;
   virtual void on_received(std::string_view octets, TimePoint now) = 0;
-  /// Could not connect, EOF, reset, or another failure, in words. The transport is of no use any
-  /// more.
+  /// Could not connect, EOF, reset, or another failure, in words; of a handshake only that it could
+  /// not begin. The transport is of no use any more.
   virtual void on_disconnected(std::string_view how, TimePoint now) = 0;
   /// Whether the session may be resumed: a resumed one proves nothing anew, so what this handshake
   /// proved has to be enough.
   [[nodiscard]] virtual bool on_tls_established(TlsFacts facts, TimePoint now) = 0;
-  /// `was_resuming`: it offered a session, which the next one will not.
-  virtual void on_tls_failed(std::string_view why, bool was_resuming, TimePoint now) = 0;
+  /// The handshake has begun and has failed, the server's end of the connection included.
+  virtual void on_tls_failed(std::string_view why, TimePoint now) = 0;
   /// deadline() has passed.
   virtual void on_deadline(TimePoint now) = 0;
 
@@ -51,6 +51,9 @@ class Transport {
   virtual void wake() = 0;
   /// `session`: whose sessions may be resumed; nothing: none, ever.
   virtual void begin_tls(tls::Plan const& plan, std::optional<pool::TlsSessionKey> session) = 0;
+  /// Whether a handshake is under way or has just failed that offered a session. The next one, on
+  /// another connection, offers none.
+  [[nodiscard]] virtual bool is_resuming() const = 0;
 };
 
 class Network {

@@ -401,7 +401,9 @@ void Site::count_close(std::string_view reason) {
   ++context_.totals.closed[word];
 }
 
-// A failure of TLS concerns only those who require TLS: others may meet the host without.
+// A failure of TLS concerns only those who require TLS: others may meet the host without. A silence
+// is one only when it is met again: until then the network may be to blame, and the host is left
+// alone as if it could not be reached.
 void Site::note_setup_failure(SmtpConnection const& connection, smtp::Closed const& closed,
                               TimePoint now) {
   auto const endpoint = connection.endpoint();
@@ -418,6 +420,9 @@ void Site::note_setup_failure(SmtpConnection const& connection, smtp::Closed con
   }
   // The next one shakes hands without, at once.
   if (connection.has_failed_to_resume()) return;
+  if (closed.tls_trouble == smtp::TlsTrouble::Silence &&
+      !context_.tls.memory.is_silent_again(endpoint.to_string(), connection.opened_at(), now))
+    return health_.failed(endpoint, *closed.setup_failure, now);
   if (closed.tls_trouble != smtp::TlsTrouble::None) {
     bool const is_absent = closed.tls_trouble == smtp::TlsTrouble::NotOffered;
     report_tls(connection, connection.opened_for(), policy,

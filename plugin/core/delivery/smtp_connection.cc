@@ -168,7 +168,9 @@ void SmtpConnection::on_received(std::string_view octets, TimePoint now) {
 
 void SmtpConnection::on_disconnected(std::string_view how, TimePoint now) {
   if (is_over_) return;
-  if (!is_connected_) return fail_to_connect(how, now);
+  // A handshake that fails is told by on_tls_failed(): this one could not even begin.
+  bool const is_before_tls = session_.state() == smtp::State::TlsHandshake;
+  if (!is_connected_ || is_before_tls) return fail_to_connect(how, now);
   session_.disconnected(how, now);
   settle(now);
 }
@@ -201,9 +203,9 @@ bool SmtpConnection::on_tls_established(TlsFacts facts, TimePoint now) {
   return is_enough;
 }
 
-void SmtpConnection::on_tls_failed(std::string_view why, bool was_resuming, TimePoint now) {
+void SmtpConnection::on_tls_failed(std::string_view why, TimePoint now) {
   if (is_over_) return;
-  has_failed_to_resume_ = was_resuming;
+  has_failed_to_resume_ = transport_->is_resuming();
   session_.tls_failed(why, now);
   settle(now);
 }
@@ -212,6 +214,8 @@ void SmtpConnection::on_deadline(TimePoint now) {
   if (is_over_) return;
   if (!is_connected_) return fail_to_connect("Connection timed out (connect_timeout)", now);
   if (session_.deadline() <= now) {
+    has_failed_to_resume_ =
+        session_.state() == smtp::State::TlsHandshake && transport_->is_resuming();
     session_.expire(now);
   } else {
     session_.cancel("the time for everything before the end of data is over", now);

@@ -112,7 +112,7 @@ class SmtpConnection final : public pool::Connection, private TransportEvents {
   void give_back_permits();
   [[nodiscard]] bool is_connected() const { return is_connected_; }
   [[nodiscard]] bool is_ready() const { return is_ready_; }
-  /// Its handshake offered a session and failed: that says nothing of one without.
+  /// Its handshake offered a session and failed or took too long: that says nothing of one without.
   [[nodiscard]] bool has_failed_to_resume() const { return has_failed_to_resume_; }
   [[nodiscard]] Duration connecting_took() const { return connecting_took_; }
   /// In words: "waiting for the reply to EHLO".
@@ -123,7 +123,7 @@ class SmtpConnection final : public pool::Connection, private TransportEvents {
   void on_received(std::string_view octets, TimePoint now) override;
   void on_disconnected(std::string_view how, TimePoint now) override;
   bool on_tls_established(TlsFacts facts, TimePoint now) override;
-  void on_tls_failed(std::string_view why, bool was_resuming, TimePoint now) override;
+  void on_tls_failed(std::string_view why, TimePoint now) override;
   void on_deadline(TimePoint now) override;
   [[nodiscard]] smtp::Output output(TimePoint now) override;
   void written(std::size_t n, TimePoint now) override;

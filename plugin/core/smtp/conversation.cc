@@ -102,6 +102,8 @@ void Session::Conversation::trouble(Sign sign, std::string_view how, TimePoint n
     auto const details =
         login_ ? login_->authentication.redacted(std::string(how)) : std::string(how);
     auto words = failure_of(settings_.relay, sign, sentence_of(state_), details);
+    if (sign == TimedOut && (state_ == State::StartTls || state_ == State::TlsHandshake))
+      tls_trouble_ = TlsTrouble::Silence;
     return fail_setup(std::move(words), !is_nonsense && may_try_plain(), is_nonsense);
   }
   Closed closed;
@@ -125,9 +127,6 @@ void Session::Conversation::quit(std::string_view reason, TimePoint now) {
   if (is_idle()) return begin_quit(reason, now);
   if (is_committed()) return act_without_reply(Lost, reason, now);
   if (run_.is_on) return cancel(reason, now);
-  if (is_setting_up())
-    return fail_setup(
-        Outcome::local(451, {4, 3, 2}, fmt::format("{}: {}", settings_.relay, reason)));
   close(reason);
 }
 

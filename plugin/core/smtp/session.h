@@ -55,6 +55,8 @@ enum class TlsTrouble : std::uint8_t {
   NotOffered,  ///< no STARTTLS in the reply to EHLO
   Refused,     ///< STARTTLS was announced and then refused
   Handshake,   ///< it failed, or more than the 220 came before it
+  Silence,     ///< STARTTLS or the handshake went unanswered (option starttls_timeout): the network
+               ///< may be at fault as well
 };
 
 struct Timeouts {
@@ -101,8 +103,8 @@ struct Checked {};
 struct Closed {
   std::string reason;  ///< "idle_timeout", "421 4.4.2 Idle timeout", "the server closed the
                        ///< connection", ...
-  /// Where the session never became Ready: what to answer if no other host takes the message
-  /// (always 4xx).
+  /// Where the server or the network kept the session from becoming Ready: what to answer if no
+  /// other host takes the message (always 4xx).
   std::optional<Outcome> setup_failure;
   bool try_plain = false;  ///< an opportunistic handshake failed: a fresh connection without
                            ///< STARTTLS to the same host is allowed

@@ -138,8 +138,10 @@ void Session::Conversation::fail_setup(Outcome outcome, bool try_plain, bool is_
   closed.reason = outcome.text;
   closed.setup_failure = std::move(outcome);
   closed.try_plain = try_plain;
-  if (state_ == State::StartTls) tls_trouble_ = TlsTrouble::Refused;
-  if (state_ == State::TlsHandshake) tls_trouble_ = TlsTrouble::Handshake;
+  if (tls_trouble_ == TlsTrouble::None && state_ == State::StartTls)
+    tls_trouble_ = TlsTrouble::Refused;
+  if (tls_trouble_ == TlsTrouble::None && state_ == State::TlsHandshake)
+    tls_trouble_ = TlsTrouble::Handshake;
   closed.tls_trouble = tls_trouble_;
   closed.lacks_tls = lacks_tls_;
   closed.protocol_error = is_protocol_error;

@@ -20,7 +20,19 @@ void Memory::handshake_failed(std::string const& endpoint, std::string const& wh
 }
 
 void Memory::handshake_succeeded(std::string const& endpoint) {
+  silent_at_.erase(endpoint);
   if (plain_until_.erase(endpoint) != 0) store_.erase(state::Kind::TlsMemory, endpoint);
+}
+
+bool Memory::is_silent_again(std::string const& endpoint, TimePoint began, TimePoint now) {
+  auto const found = silent_at_.find(endpoint);
+  if (found != silent_at_.end() && now - found->second < silence_counts_for)
+    return found->second <= began;
+  if (silent_at_.size() >= most_endpoints_remembered)
+    std::erase_if(silent_at_,
+                  [&](auto const& entry) { return now - entry.second >= silence_counts_for; });
+  if (silent_at_.size() < most_endpoints_remembered) silent_at_[endpoint] = now;
+  return false;
 }
 
 bool Memory::is_plain(std::string const& endpoint, WallTime now) const {

@@ -46,6 +46,14 @@ struct TlsLab : DeliveryLab {
     f.certificate = certificate;
     return f;
   }
+  void silence_handshakes() {
+    network.behaviour.tls = nullptr;
+    settings.smtp.starttls_timeout = 5s;  // the mail waits for max_wait at most
+  }
+  void answer_handshakes() {
+    network.behaviour.tls = [this](auto const&, auto const&) { return shown; };
+  }
+  tls::Day today() const { return tls::day_of(clock.wall(clock.now_)); }
   std::string starttls = "220 go ahead\r\n";
   std::optional<tls::Facts> shown;
   std::vector<tls::Plan> plans;
@@ -217,7 +225,7 @@ BOOST_AUTO_TEST_CASE(a_handshake_that_fails_to_resume_is_tried_in_full_and_held_
     require("b.test", TlsLevel::Encrypt);
     settings.smtp.max_messages = 1;
     network.behaviour.tls = [&](auto const&, auto const&) {
-      network.servers.back()->fails_to_resume = true;
+      network.servers.back()->offers_session = true;
       return std::exchange(shown, good);
     };
     auto const before = count_commands("STARTTLS");
@@ -225,6 +233,74 @@ BOOST_AUTO_TEST_CASE(a_handshake_that_fails_to_resume_is_tried_in_full_and_held_
     BOOST_TEST(count_commands("STARTTLS") == before + 2);
     BOOST_TEST(store.size(state::Kind::TlsMemory) == 0U);
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_first_silent_handshake_is_the_networks_fault_and_the_next_one_that_of_tls) {
+  silence_handshakes();
+  auto& first = deliver("u@a.test");
+  pass(settings.smtp.starttls_timeout);
+  BOOST_TEST(contains(first.line(), "451 4.4.2"), first.line());
+  BOOST_TEST(contains(first.line(), "timed out while shaking hands for TLS (backing_off"));
+  BOOST_TEST(count_commands("MAIL") == 0U);
+  BOOST_TEST(store.size(state::Kind::TlsMemory) == 0U);
+  BOOST_TEST(context->tls.reports.of("a.test", today()).empty(), "not the domain's policy's fault");
+  pass(site::first_back_off);
+  auto& second = deliver("u@a.test");
+  pass(settings.smtp.starttls_timeout);
+  BOOST_TEST(second.is_delivered());
+  BOOST_TEST(count_commands("STARTTLS") == 2U);
+  BOOST_TEST(store.size(state::Kind::TlsMemory) == 1U);
+  BOOST_TEST(context->tls.reports.of("a.test", today()).at(0).failures == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_handshake_that_works_ends_what_silence_said) {
+  silence_handshakes();
+  deliver("u@a.test");
+  pass(settings.smtp.starttls_timeout + site::first_back_off);
+  answer_handshakes();
+  settings.smtp.max_messages = 1;
+  dispatcher->reconfigure(settings, clock.now_);
+  BOOST_TEST(deliver("u@a.test").is_delivered());
+  silence_handshakes();
+  deliver("u@a.test");
+  pass(settings.smtp.starttls_timeout);
+  BOOST_TEST(store.size(state::Kind::TlsMemory) == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_handshake_that_offered_a_session_and_was_not_answered_is_tried_in_full) {
+  silence_handshakes();
+  network.behaviour.answer = [this](SimulatedServer& server, std::string const& line) {
+    server.offers_session = network.servers.size() == 1;
+    if (line == "STARTTLS" && network.servers.size() == 2) answer_handshakes();
+    return line == "STARTTLS" ? starttls : std::string("?");
+  };
+  auto& mail = deliver("u@a.test");
+  pass(settings.smtp.starttls_timeout);
+  BOOST_TEST(mail.is_delivered());
+  BOOST_TEST(count_commands("STARTTLS") == 2U);
+  BOOST_TEST(store.size(state::Kind::TlsMemory) == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_handshake_that_could_not_begin_is_no_reason_for_plain_text) {
+  silence_handshakes();
+  auto& mail = deliver("u@a.test");
+  network.hang_up(*network.servers.back());
+  settle();
+  BOOST_TEST(contains(mail.line(), "451 4.4.1"), mail.line());
+  BOOST_TEST(store.size(state::Kind::TlsMemory) == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_handshake_that_we_end_is_nobodys_failure) {
+  silence_handshakes();
+  deliver("u@a.test");
+  auto const name = dispatcher->sites().begin()->first;
+  dispatcher->flush(name, "flush", clock.now_);
+  answer_handshakes();
+  settle();
+  BOOST_TEST(count_commands("MAIL") == 1U);
+  BOOST_TEST(count_commands("STARTTLS") == 2U);
+  BOOST_TEST(store.size(state::Kind::TlsMemory) == 0U);
+  BOOST_TEST(context->tls.reports.of("a.test", today()).at(0).failures == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(handshakes_are_counted_and_so_are_those_that_resumed) {

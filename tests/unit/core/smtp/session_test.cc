@@ -178,8 +178,9 @@ BOOST_AUTO_TEST_CASE(quit_in_the_middle_closes_at_once) {
   Talk early;
   early.session.quit("drain", early.now);
   early.pump();
-  BOOST_TEST(early.take<Closed>().value().setup_failure.value().reply_line() ==
-             "451 4.3.2 mx.example.com[192.0.2.1]:25: drain");
+  auto const closed = early.take<Closed>().value();
+  BOOST_TEST(closed.reason == "drain");
+  BOOST_TEST(!closed.setup_failure.has_value(), "the server is not at fault");
 }
 
 // Cancellation

@@ -109,6 +109,21 @@ BOOST_AUTO_TEST_CASE(a_failed_handshake_is_remembered_for_a_while_and_over_a_res
   BOOST_TEST(!memory.is_plain("mx[192.0.2.1]:25", noon + plain_for));
 }
 
+BOOST_AUTO_TEST_CASE(a_silence_counts_against_a_handshake_that_began_after_it_for_an_hour) {
+  state::ForgetfulStore store;
+  Memory memory(store);
+  std::string const mx = "mx[192.0.2.1]:25";
+  TimePoint const began{std::chrono::hours(1000)};
+  auto const ended = began + std::chrono::minutes(5);
+  BOOST_TEST(!memory.is_silent_again(mx, began, ended));
+  BOOST_TEST(!memory.is_silent_again(mx, began, ended), "one that began with it");
+  BOOST_TEST(!memory.is_silent_again("mx[192.0.2.2]:25", ended, ended));
+  BOOST_TEST(memory.is_silent_again(mx, ended, ended + silence_counts_for - Duration(1)));
+  BOOST_TEST(!memory.is_silent_again(mx, ended, ended + silence_counts_for));
+  memory.handshake_succeeded(mx);
+  BOOST_TEST(!memory.is_silent_again(mx, ended + silence_counts_for, never));
+}
+
 BOOST_AUTO_TEST_CASE(a_handshake_that_works_ends_the_memory) {
   fakes::MemoryStore store;
   Memory memory(store);
