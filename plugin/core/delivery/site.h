@@ -269,6 +269,7 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
       unreachable_;  ///< found to have no endpoint left while the queue was being visited
   std::vector<site::ConcurrencyLimit*> offered_;  ///< room that it was told of, to be passed on
   std::size_t lacking_ = 0;  ///< waiting ones that found no connection, in this look at the queue
+  pool::Backlog backlog_;    ///< of such ones, over the looks
   bool wants_turn_ = false;
   std::uint64_t flushed_up_to_ = 0;  ///< ids of connections that are closed when they come back
   std::string flushed_because_;

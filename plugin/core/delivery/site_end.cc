@@ -68,6 +68,7 @@ void Site::on_encrypted(SmtpConnection& connection) {
 
 void Site::on_ready(SmtpConnection& connection, TimePoint now) {
   health_.succeeded(connection.endpoint());
+  backlog_.note_ready(connection.connecting_took());
   if (context_.log.is_on(LogLevel::Info))
     context_.log.info(fmt::format(
         "connection site={} endpoint={} id={} state=idle connect={:.3f}{}", name_,

@@ -57,9 +57,10 @@ Verdict Site::provide_connection(Transaction& transaction, TimePoint now) {
     wait_for(coming != 0 ? Limit::Connecting : Limit::BackingOff, never);
     return Verdict::Keep;
   }
-  pool::Demand const demand{lacking_, coming, pool_.open(), reactions_.max_connections()};
-  bool const is_full = demand.open >= demand.most;
-  if (pool::connections_to_begin({demand.waiting, demand.connecting, 0, demand.most}) == 0) {
+  auto const most = reactions_.max_connections();
+  bool const is_full = pool_.open() >= most;
+  // As if none were open: whether there is room comes later.
+  if (pool::connections_to_begin({lacking_, coming, 0, most, backlog_.is_lasting(now)}) == 0) {
     wait_for(Limit::Connecting, never);
     return Verdict::Keep;
   }

@@ -32,8 +32,8 @@ Verdict verdict_of(site::Reach reach) {
 bool Site::start_some(TimePoint now) {
   blocked_ = {};
   lacking_ = 0;
-  if (waiting_.is_empty()) return false;
-  waiting_.visit([&](Transaction& t) { return try_start(t, now); });
+  if (!waiting_.is_empty()) waiting_.visit([&](Transaction& t) { return try_start(t, now); });
+  backlog_.note_waiting(lacking_, now);
   bool const something_happened = !started_.empty() || !unreachable_.empty();
   settle_started(now);
   fail_unreachable(now);

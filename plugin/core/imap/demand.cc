@@ -15,7 +15,7 @@ std::size_t connections_to_begin(Demand const& demand) {
     auto const served = std::min(waiting, rounds * demand.returning);
     waiting -= served;
   }
-  return pool::connections_to_begin({waiting, demand.connecting, demand.open, demand.most});
+  return pool::connections_to_begin({waiting, demand.connecting, demand.open, demand.most, false});
 }
 
 }  // namespace mailpool::imap

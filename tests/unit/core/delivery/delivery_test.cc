@@ -74,6 +74,33 @@ BOOST_AUTO_TEST_CASE(max_connections_is_never_exceeded_and_all_is_delivered) {
   BOOST_TEST(opened() == 3U);
 }
 
+// Messages that an MTA's queue hands over `at_once` at a time, until `how_long` is over.
+void hand_over(DeliveryLab& lab, std::size_t at_once, Duration how_long) {
+  for (auto const end = lab.clock.now_ + how_long; lab.clock.now_ < end; lab.pass(5ms)) {
+    auto const under_way = static_cast<std::size_t>(std::count_if(
+        lab.answers.begin(), lab.answers.end(), [](auto const& a) { return !a.is_over(); }));
+    for (auto n = under_way; n < at_once; ++n) lab.send({"u@one.test"});
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_queue_of_which_little_is_seen_gets_its_connections_while_it_lasts) {
+  settings.smtp.max_connections = 20;
+  network.latency = 50ms;
+  hand_over(*this, 20, 100ms);  // greeting and EHLO
+  BOOST_TEST(opened() < 10U);   // what twenty messages are worth, then what the rest of them is
+  hand_over(*this, 20, 150ms);
+  BOOST_TEST(opened() == 20U);
+}
+
+BOOST_AUTO_TEST_CASE(a_burst_that_is_soon_served_gets_no_more_connections_than_it_is_worth) {
+  settings.smtp.max_connections = 20;
+  network.latency = 50ms;
+  for (int i = 0; i < 20; ++i) send({"u@one.test"});
+  pass(2s);
+  for (auto const& a : answers) BOOST_TEST(a.is_delivered());
+  BOOST_TEST(opened() <= 10U);
+}
+
 BOOST_AUTO_TEST_CASE(a_rate_lets_messages_pass_one_by_one) {
   settings.smtp.rate = {10, 1s, 1};
   for (int i = 0; i < 5; ++i) send({"u@one.test"});
