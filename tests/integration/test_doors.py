@@ -47,6 +47,16 @@ class Front:
         self.postfix.submit("sender@example.com", [recipient], MESSAGE)
         return recipient
 
+    def map(self) -> bytes:
+        """What the manager has told the table."""
+        return (door_directory(self.postfix) / "map").read_bytes()
+
+    def answers(self, domains: list[str]) -> set[str]:
+        """The table's, for all of these domains; it answers to the last key that Postfix asks for."""
+        keys = "".join(f"x@{domain}\n.{domain.rpartition('.')[2]}\n" for domain in domains)
+        done = self.postfix.command("postmap", "-q", "-", TABLE, input=keys, text=True)
+        return {line.rpartition("mailpool/d/")[2] for line in done.stdout.splitlines()}
+
     def outcome(self, domain: str) -> Delivery:
         return self.postfix.wait_for_delivery(self.send(domain))
 
@@ -82,10 +92,8 @@ def test_a_domain_behind_another_door_does_not_wait_for_a_sleeping_one(front: Ca
                {"mailpool_destination_concurrency_limit": "3", "mailpool_initial_destination_concurrency": "3"}).start()
     for _ in range(6):
         it.send(slow)
-    time.sleep(1)
-    began = time.monotonic()
+    wait_until(lambda: it.manager.totals()["in_flight"] == 3, 10, "as many as Postfix hands over at once are asleep")
     ways = [it.outcome(fast) for _ in range(3)]
-    assert time.monotonic() - began < 10
     assert {door_of(one) for one in ways} == {hashed(fast)} and {one.status for one in ways} == {"sent"}
     assert not [one for one in it.postfix.deliveries() if one.recipient.endswith(slow)], "the first still sleep"
     assert hashed(slow) != hashed(fast)
@@ -112,7 +120,7 @@ def test_400_domains_of_one_provider_share_one_door_once_the_manager_has_seen_th
         return {door_of(one) for one in wait_until(all_sent, 60, f"400 of {user} are sent\n{it.postfix.log()[-2000:]}")}
 
     assert len(send_to_all("first")) > 200, "nothing is known of them yet"
-    time.sleep(7)  # the map tells what was learned at most every five seconds
+    wait_until(lambda: len(it.answers(domains)) == 1, 20, "the map tells what was learned, every five seconds at most")
     assert len(send_to_all("second")) == 1
 
 
@@ -170,6 +178,7 @@ def test_a_restart_under_load_keeps_the_doors_and_suspends_nobody(front: Callabl
                              "someone@big.example", f"127.0.0.1:{it.postfix.port}"])
     try:
         for _ in range(3):
+            wait_until(lambda: it.manager.poolctl("status").returncode == 0, 15, "the manager answers")
             time.sleep(1)
             process.send_signal(signal.SIGTERM)
             assert process.wait(20) == 0
@@ -192,7 +201,7 @@ def test_a_suspended_sites_mail_waits_even_while_the_manager_is_away(front: Call
     for words in (["suspend", "big"], ["suspend", "--domain", "unseen.example"]):
         done = it.manager.poolctl(*words, "--for", "1h", "--reason", "a test")
         assert done.returncode == 0, done.stderr
-    time.sleep(1.5)  # the map tells of it with the next heartbeat
+    wait_until(lambda: b"unseen.example" in it.map(), 10, "the map tells of it")
     it.manager.kill()
     time.sleep(AWAY)
     for domain in ("big.example", "unseen.example"):

@@ -211,10 +211,10 @@ def test_a_message_over_the_limit_is_refused_even_without_a_size(sink: SmtpSink,
 
 
 def test_bodies_beyond_the_memory_limit_are_put_off(lab: Lab, start):
-    slow = SmtpSink(lab, "-w", "3")
+    slow = SmtpSink(lab, "-w", "5")
     manager = start(slow, lmtp={"memory_limit": "1MiB", "spill_above": "1MiB"})
     first, second = handing_over(manager, message(large(700_000))), manager.lmtp()
-    time.sleep(0.5)
+    wait_until(lambda: manager.status()["bodies"] > 700_000, 10, "the first one's body is in memory")
     reply = second.deliver(SENDER, [ANYONE], message(large(700_000), "second"))[0]
     assert (reply.code, reply.enhanced) == (452, "4.3.1")
     assert first.reply().code == 250
@@ -262,7 +262,7 @@ def test_a_client_gone_while_its_message_waits_cancels_it(lab: Lab, start):
     slow = SmtpSink(lab, "-w", "2")
     manager = start(slow)
     client = handing_over(manager, message(b"not wanted any more\r\n", "cancelled"))
-    time.sleep(0.5)
+    wait_until(lambda: manager.totals()["in_flight"] == 1, 10, "it is in flight")
     client.close()
     time.sleep(2.5)
     assert not slow.messages()
@@ -270,12 +270,12 @@ def test_a_client_gone_while_its_message_waits_cancels_it(lab: Lab, start):
 
 
 def test_a_client_gone_after_the_commit_point_does_not_stop_the_delivery(lab: Lab, start):
-    slow = SmtpSink(lab, "-W", ".:2")
+    slow = SmtpSink(lab, "-W", ".:5")
     manager = start(slow)
     client = handing_over(manager, message(b"on its way\r\n", "committed"))
-    time.sleep(1)
+    wait_until(lambda: "end-of-data" in manager.poolctl.json("connections")["connections"][0]["doing"], 10, "all of it was sent")
     client.close()
-    slow.wait_for("committed", timeout=5)
+    slow.wait_for("committed", timeout=20)
     outcome = wait_until(manager.outcomes, 5, "an outcome line")[0]
     assert outcome.status == "sent"
 
@@ -309,21 +309,21 @@ def test_sigterm_finishes_what_is_open_and_says_goodbye(lab: Lab, start):
     slow = SmtpSink(lab, "-W", ".:2")
     manager = start(slow, drain_timeout="20s")
     client = handing_over(manager, message(b"in flight\r\n", "open"))
-    time.sleep(0.5)
+    wait_until(lambda: manager.totals()["in_flight"] == 1, 10, "it is in flight")
     manager.terminate()
     assert client.reply().code == 250
-    assert manager.process.wait(10) == 0
+    assert manager.process.wait() == 0
     assert re.search(r"connection site=\S+ .*state=closing reason=", manager.log())
 
 
 def test_a_draining_manager_takes_nothing_new(lab: Lab, start):
-    slow = SmtpSink(lab, "-W", ".:3")
+    slow = SmtpSink(lab, "-W", ".:5")
     manager = start(slow, drain_timeout="20s")
     waiting = manager.lmtp()
     busy = handing_over(manager, message(b"in flight\r\n"))
-    time.sleep(0.5)
+    wait_until(lambda: manager.totals()["in_flight"] == 1, 10, "it is in flight")
     manager.terminate()
-    time.sleep(0.3)
+    wait_until(lambda: manager.status()["state"] == "draining", 10, "it drains", interval=0.01)
     try:
         for reply in waiting.deliver(SENDER, [ANYONE], message(b"too late\r\n")):
             assert (reply.code // 100, reply.enhanced) == (4, "4.3.2")
@@ -331,7 +331,7 @@ def test_a_draining_manager_takes_nothing_new(lab: Lab, start):
     except (Gone, ConnectionError):
         pass  # an idle session may be closed at once
     assert busy.reply().code == 250
-    assert manager.process.wait(10) == 0
+    assert manager.process.wait() == 0
 
 
 def test_the_second_sigterm_stops_now(lab: Lab, start):
@@ -339,14 +339,14 @@ def test_the_second_sigterm_stops_now(lab: Lab, start):
     slow = SmtpSink(lab, "-w", "20")
     manager = start(slow, drain_timeout="60s")
     client = handing_over(manager, message(b"waits for 354\r\n"))
-    time.sleep(0.5)
+    wait_until(lambda: manager.totals()["in_flight"] == 1, 10, "it is in flight")
     manager.terminate()
-    time.sleep(0.5)
+    wait_until(lambda: manager.status()["state"] == "draining", 10, "it drains", interval=0.01)
     assert manager.process.is_running()
     manager.terminate()
     reply = client.reply()
     assert (reply.code, reply.enhanced) == (451, "4.3.2")
-    assert manager.process.wait(5) == 0
+    assert manager.process.wait() == 0
     assert not slow.messages()
 
 

@@ -1,7 +1,5 @@
 """What is tried again, what is not, and how often: once, elsewhere or anew, and never after the commit point."""
 
-import time
-
 import pytest
 
 import table_play
@@ -146,9 +144,8 @@ def test_a_verdict_is_not_asked_for_at_the_next_host(script: str, code: int, two
 def test_a_dead_host_does_not_hold_up_the_next_message(two_hosts):
     first, second, manager = two_hosts("connect -> hang", greeting_timeout="3s")
     assert deliver(manager).code == 250
-    began = time.monotonic()
     assert deliver(manager, "next@example.org").code == 250
-    assert time.monotonic() - began < 1, "the second message asks the dead host again"
+    assert first.connections() == 1, "the second message does not ask the dead host again"
     assert len(second.accepted()) == 2
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
+PATIENCE = 4  # how many times as slow as the machine of a test's author another may be
 _ports = itertools.count(20000)
 
 
@@ -24,14 +25,14 @@ def free_port() -> int:
 
 
 def wait_until(condition: Callable[[], T], timeout: float, what: str, interval: float = 0.02) -> T:
-    """The first true value of the condition; LabError after the timeout."""
-    end = time.monotonic() + timeout
+    """The first true value of the condition; LabError after the timeout, and more of it for a busy machine."""
+    end = time.monotonic() + timeout * PATIENCE
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > end:
-            raise LabError(f"waited {timeout:g} s in vain: {what}")
+            raise LabError(f"waited {timeout * PATIENCE:g} s in vain: {what}")
         time.sleep(interval)
 
 
