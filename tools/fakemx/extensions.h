@@ -18,18 +18,19 @@ enum class Extension : std::uint8_t {
   Starttls,             // RFC 3207
   Limits,               // RFC 9422: MAILMAX and RCPTMAX
   Requiretls,           // RFC 8689: under TLS alone
+  Auth,                 // RFC 4954: PLAIN and LOGIN
 };
 
-inline constexpr std::array<std::string_view, 9> extension_names{
-    "PIPELINING",          "CHUNKING", "8BITMIME", "SMTPUTF8",  "SIZE",
-    "ENHANCEDSTATUSCODES", "STARTTLS", "LIMITS",   "REQUIRETLS"};
+inline constexpr std::array<std::string_view, 10> extension_names{
+    "PIPELINING",          "CHUNKING", "8BITMIME", "SMTPUTF8",   "SIZE",
+    "ENHANCEDSTATUSCODES", "STARTTLS", "LIMITS",   "REQUIRETLS", "AUTH"};
 
 /// Any number of them.
 class ExtensionSet {
  public:
   [[nodiscard]] static constexpr ExtensionSet all() {
     ExtensionSet set;
-    set.bits_ = 0x1ff;
+    set.bits_ = 0x3ff;
     return set;
   }
   [[nodiscard]] constexpr bool has(Extension e) const { return (bits_ & bit(e)) != 0; }

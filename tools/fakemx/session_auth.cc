@@ -18,7 +18,7 @@ bool is_base64_of(std::string_view line, std::string_view what) {
 }  // namespace
 
 void Session::auth(std::string_view argument) {
-  if (service_.settings.user.empty()) {
+  if (service_.settings.user.empty() || !announced(Extension::Auth)) {
     violation(ClientViolation::UnannouncedCommand, "AUTH");
     return refuse({502, "5.5.1", "AUTH was not offered"});
   }

@@ -19,7 +19,8 @@ void Session::answer_hello(Stage stage) {
       bool const limits = settings.mail_max > 0 || settings.rcpt_max > 0;
       if (!settings.extensions.has(e) || hidden_.has(e) || (e == Extension::Limits && !limits) ||
           (e == Extension::Starttls && (link_.is_tls() || !service_.tls)) ||
-          (e == Extension::Requiretls && !link_.is_tls()))
+          (e == Extension::Requiretls && !link_.is_tls()) ||
+          (e == Extension::Auth && settings.user.empty()))
         continue;
       (text += '\n') += name_of(e);
       if (e == Extension::Size) fmt::format_to(std::back_inserter(text), " {}", settings.max_size);
@@ -27,8 +28,8 @@ void Session::answer_hello(Stage stage) {
         fmt::format_to(std::back_inserter(text), " MAILMAX={}", settings.mail_max);
       if (e == Extension::Limits && settings.rcpt_max > 0)
         fmt::format_to(std::back_inserter(text), " RCPTMAX={}", settings.rcpt_max);
+      if (e == Extension::Auth) text += " PLAIN LOGIN";
     }
-    if (!settings.user.empty()) text += "\nAUTH PLAIN LOGIN";
     for (auto const& line : extra_) (text += '\n') += line;
   }
   say_reply(250, text);

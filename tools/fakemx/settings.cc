@@ -124,7 +124,7 @@ constexpr SettingRow rows[] = {
     {"hostname", "NAME", "the name in the greeting and in the answer to EHLO", set_hostname},
     {"without", "EXT[,EXT...]",
      "extensions not to announce (and not to accept): PIPELINING CHUNKING 8BITMIME SMTPUTF8 SIZE "
-     "ENHANCEDSTATUSCODES STARTTLS LIMITS REQUIRETLS",
+     "ENHANCEDSTATUSCODES STARTTLS LIMITS REQUIRETLS AUTH",
      without},
     {"with", "EXT[,EXT...]", "takes an earlier `without` back", with},
     {"size", "SIZE", "the largest message, announced by SIZE; 0: none", set_size},
