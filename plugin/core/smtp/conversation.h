@@ -120,6 +120,7 @@ class Session::Conversation {
   void begin_login(TimePoint now);
   void on_auth(TimePoint now);
   void say_line(Secret const& line, std::string_view before, TimePoint now);
+  [[nodiscard]] Outcome in_our_words(std::string_view why) const;
   void refuse_login(std::string_view why);
   void fail_login(Outcome outcome, bool for_good);
 

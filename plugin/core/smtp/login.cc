@@ -16,8 +16,9 @@ void Session::Conversation::begin_login(TimePoint now) {
         settings_.relay, login_->name);
     return fail_login(Outcome::local(451, {4, 7, 8}, std::move(text)), false);
   }
+  // A server without AUTH is a fault of that host; without a mechanism we may use, of the login.
   if (auto const chosen = login_->authentication.choose(capabilities_.auth); !chosen)
-    return refuse_login(chosen.error().reason);
+    return fail_login(in_our_words(chosen.error().reason), !capabilities_.auth.empty());
   enter(State::Auth);
   say_line(login_->authentication.command(), "AUTH ", now);
 }
@@ -50,13 +51,18 @@ void Session::Conversation::on_auth(TimePoint now) {
   fail_login(std::move(outcome), last_.is(5));
 }
 
-// We do not go on with a server that offers nothing we may use, or could not prove itself.
+Outcome Session::Conversation::in_our_words(std::string_view why) const {
+  return Outcome::local(451, {4, 7, 8},
+                        fmt::format("{}: login {}: {}", settings_.relay, login_->name, why));
+}
+
+// We do not go on with a server that asks for what is not due, or could not prove itself.
 void Session::Conversation::refuse_login(std::string_view why) {
-  auto text = fmt::format("{}: login {}: {}", settings_.relay, login_->name, why);
-  fail_login(Outcome::local(451, {4, 7, 8}, std::move(text)), true);
+  fail_login(in_our_words(why), true);
 }
 
 void Session::Conversation::fail_login(Outcome outcome, bool for_good) {
+  outcome.code = 451;
   outcome.enhanced = {4, 7, 8};
   login_.reset();
   fail_setup(std::move(outcome));

@@ -114,6 +114,21 @@ BOOST_AUTO_TEST_CASE(a_wrong_password_bounces_nothing_and_is_tried_at_one_host_o
   BOOST_TEST(lab.opened() == 2U);
 }
 
+BOOST_AUTO_TEST_CASE(a_host_without_auth_hears_no_password_and_the_next_is_asked) {
+  LoginLab lab;
+  lab.network.behaviour.ehlo = "?";
+  lab.network.behaviour.answer = [&, answer = lab.network.behaviour.answer](
+                                     SimulatedServer& server, std::string const& line) {
+    if (!line.starts_with("EHLO")) return answer(server, line);
+    bool const is_first = server.address.address.to_string() == "192.0.2.3";
+    return std::string(is_first ? "250 mx\r\n" : "250-mx\r\n250 AUTH PLAIN\r\n");
+  };
+  lab.begin_with("right");
+  BOOST_TEST(lab.deliver("a@pair.test").is_delivered());
+  BOOST_TEST(lab.network.servers.back()->address.address.to_string() == "192.0.2.4");
+  BOOST_TEST(lab.logins.size() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(a_new_password_is_used_at_once_and_old_connections_are_not) {
   LoginLab lab;
   lab.begin_with("right");

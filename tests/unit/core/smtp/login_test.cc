@@ -129,16 +129,17 @@ BOOST_AUTO_TEST_CASE(a_server_in_trouble_has_not_refused_the_login) {
   greet(talk, "AUTH PLAIN");
   talk.server("454 4.7.0 no user database\r\n");
   auto const closed = closed_of(talk);
-  BOOST_TEST(closed.setup_failure->reply_line().starts_with("454 4.7.8 "));
+  BOOST_TEST(closed.setup_failure->reply_line().starts_with("451 4.7.8 "));
   BOOST_TEST(!closed.login_refused);
 }
 
-BOOST_AUTO_TEST_CASE(a_server_without_auth_is_a_refused_login) {
+BOOST_AUTO_TEST_CASE(a_server_without_auth_has_refused_nothing) {
   Talk helo(settings(), login_with({sasl::Mechanism::Plain}));
   helo.server("220 mx\r\n").server("502 no\r\n").server("250 mx\r\n");
-  fails_for_good(helo,
-                 "451 4.7.8 mx.example.com[192.0.2.1]:25: login smarthost: the server offers no "
-                 "AUTH");
+  auto const closed = closed_of(helo);
+  BOOST_TEST(closed.setup_failure->reply_line() ==
+             "451 4.7.8 mx.example.com[192.0.2.1]:25: login smarthost: the server offers no AUTH");
+  BOOST_TEST(!closed.login_refused);  // another host may offer it
 }
 
 BOOST_AUTO_TEST_CASE(a_server_that_only_pretends_to_know_the_password_gets_no_mail) {
