@@ -73,10 +73,14 @@ void add_login(Table& table) {
       .for_example("\"/etc/mailpool/smarthost.password\"");
   table.add("token_file", &S::token_file, secret_file())
       .says("The file with an OAuth 2.0 bearer token, which somebody else keeps fresh.")
-      .note("It is read again every `refresh`, and when the server refuses the token.");
+      .note(
+          "It is read again every `refresh`, and at once when the server refuses the token, but "
+          "for "
+          "that no more than once in `retry_after`.");
   table.add("token_command", &S::token_command, ListOf{words_of_a_command(), 0, 32})
       .says("The program that writes a bearer token to its standard output, and its arguments.")
-      .note("It is run as the user of mailpoold, without a shell.");
+      .note(
+          "It is run as the user of mailpoold, without a shell, as often as a token_file is read.");
   table.add("refresh", &S::refresh, value::duration(1s, 24h))
       .says("How often a token is read again.")
       .note("Shorter than the token lives.");

@@ -13,6 +13,12 @@ namespace {
 // What could not be read is looked at again this soon: somebody may be mending it.
 constexpr Duration read_again_after = std::chrono::seconds(10);
 
+// One token may have run out; when the next is refused too, it is not for its age.
+bool may_renew(Logins::Entry const& entry, TimePoint now) {
+  return entry.settings.has_token() &&
+         (!entry.renewed_at || now >= after(*entry.renewed_at, entry.settings.retry_after));
+}
+
 bool is_too_old(Logins::Entry const& entry, TimePoint now) {
   if (entry.version == 0) return now >= after(entry.read_at, read_again_after);
   return entry.settings.has_token() && now >= after(entry.read_at, entry.settings.refresh);
@@ -133,7 +139,10 @@ bool Logins::refused(std::string const& name, std::uint64_t version, Outcome out
   auto& entry = it->second;
   entry.refusal = std::move(outcome);
   entry.refused_until = after(now, entry.settings.retry_after);
-  if (entry.settings.has_token()) want(name, entry);
+  if (may_renew(entry, now)) {
+    entry.renewed_at = now;
+    want(name, entry);
+  }
   return true;
 }
 

@@ -61,7 +61,8 @@ class Logins {
   [[nodiscard]] std::unique_ptr<smtp::Login> login(std::string const& name, std::string host,
                                                    std::uint16_t port) const;
   /// A server refused the login of that version. True if it is the present one: it is not tried
-  /// again before `retry_after`, unless it changes; a token is read again at once.
+  /// again before `retry_after`, unless it changes; a token is read again at once, but not more
+  /// than once in that time, however fresh it comes.
   bool refused(std::string const& name, std::uint64_t version, Outcome outcome, TimePoint now);
 
   // For status.
@@ -74,6 +75,7 @@ class Logins {
     bool is_wanted = true;  ///< being read, or about to be
     std::optional<Outcome> refusal;
     TimePoint refused_until{};
+    std::optional<TimePoint> renewed_at;  ///< a refused token was last read again then
 
     [[nodiscard]] bool is_refused(TimePoint now) const { return refusal && now < refused_until; }
   };

@@ -125,6 +125,22 @@ BOOST_AUTO_TEST_CASE(a_token_is_read_again_when_it_is_old_and_when_it_is_refused
   BOOST_TEST(s.is_ready());
 }
 
+BOOST_AUTO_TEST_CASE(fresh_tokens_that_are_refused_too_do_not_hammer) {
+  Story s(with_token());
+  s.read("first");
+  (void)s.refuse(s.version());
+  s.read("second");
+  (void)s.refuse(s.version());
+  BOOST_TEST(!s.logins.has_wanted());
+  BOOST_CHECK((s.logins.ask("a", s.now) == Readiness::Unusable));
+  s.now += 5min - 1ms;
+  BOOST_TEST(!s.is_ready());
+  s.now += 1ms;
+  BOOST_TEST(s.is_ready());
+  (void)s.refuse(s.version());
+  BOOST_TEST(s.logins.has_wanted());
+}
+
 BOOST_AUTO_TEST_CASE(no_two_secrets_and_no_two_users_are_the_same_credential) {
   Logins logins;
   logins.reconfigure({{"a", with_password()}, {"b", with_password()}});
