@@ -3,6 +3,7 @@
 import base64
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +38,18 @@ class Smarthost:
 
     def connections(self) -> int:
         return len(re.findall(r"smtpd\[\d+\]: connect from", self.postfix.log()))
+
+    def users_and_senders(self) -> list[set[tuple[str, str]]]:
+        """Of each connection: as whom it was logged in, and for which sender's domain it brought mail."""
+        log = self.postfix.log()
+        domains = dict(re.findall(r"qmgr\[\d+\]: (\w+): from=<[^@>]*@([^>]*)>", log))
+        found: dict[str, list[set[tuple[str, str]]]] = {}
+        for process, event in re.findall(r"smtpd\[(\d+)\]: (connect from|\w+: client=.*sasl_username=\w+)", log):
+            if event == "connect from":
+                found.setdefault(process, []).append(set())
+            else:
+                found[process][-1].add((event.rsplit("=", 1)[1], domains[event.split(":")[0]]))
+        return [pairs for connections in found.values() for pairs in connections if pairs]
 
 
 @pytest.fixture
@@ -90,7 +103,7 @@ def test_each_mechanism_logs_in_once_for_many_messages(smarthost: Smarthost, mec
     manager = manager_for(smarthost, mechanisms=mechanisms)
     before = smarthost.connections()
     assert [deliver(manager).code for _ in range(3)] == [250] * 3
-    assert smarthost.logins() == [(used, "relay")] * 3
+    wait_until(lambda: smarthost.logins() == [(used, "relay")] * 3, 10, "three messages of one login")
     assert smarthost.connections() == before + 1
 
 
@@ -103,6 +116,17 @@ def test_a_sender_domain_with_a_login_of_its_own_uses_its_own_connection(smartho
     assert smarthost.connections() >= before + 2, "nothing is shared between the two"
 
 
+def test_no_connection_of_many_at_once_ever_serves_two_logins(smarthost: Smarthost):
+    manager = manager_for(smarthost)
+    senders = [f"{number}@{domain}" for number in range(12) for domain in ("example.com", "shop.example.com", "example.net")]
+    with ThreadPoolExecutor(6) as pool:
+        assert [reply.code for reply in pool.map(lambda sender: deliver(manager, sender), senders)] == [250] * len(senders)
+    wait_until(lambda: smarthost.postfix.log().count("qmgr") >= len(senders), 20, "every message is in the queue")
+    served = smarthost.users_and_senders()
+    assert {len({user for user, _ in pairs}) for pairs in served} == {1}, served
+    assert set().union(*served) == {("relay", "example.com"), ("relay", "example.net"), ("shop", "shop.example.com")}
+
+
 def test_a_wrong_password_defers_does_not_hammer_and_is_mended_by_a_reload(smarthost: Smarthost):
     manager = manager_for(smarthost, password="not-this-one", mechanisms=["PLAIN"])
     for _ in range(3):
@@ -112,7 +136,7 @@ def test_a_wrong_password_defers_does_not_hammer_and_is_mended_by_a_reload(smart
     secret(manager, "relay.password", PASSWORD)
     manager.poolctl.json("reload")
     wait_until(lambda: deliver(manager).code == 250, 10, "the new password is used")
-    assert_nowhere(manager, "not-this-one", "relay")
+    assert_nowhere(manager, {"relay": "not-this-one"})
 
 
 def test_a_password_file_that_others_can_read_is_refused_in_words(smarthost: Smarthost):
@@ -125,21 +149,52 @@ def test_a_password_file_that_others_can_read_is_refused_in_words(smarthost: Sma
 
 
 def test_the_passwords_are_in_no_log_no_answer_and_no_other_file(smarthost: Smarthost):
-    manager = manager_for(smarthost, mechanisms=["PLAIN"])
+    manager = manager_for(smarthost, mechanisms=["SCRAM-SHA-256"])
+    assert manager.settings["log"]["level"] == "debug"
+    for mechanism in ("SCRAM-SHA-256", "CRAM-MD5", "LOGIN", "PLAIN"):
+        for login in manager.settings["login"].values():
+            login["mechanisms"] = [mechanism]
+        manager.configure(manager.settings)
+        manager.poolctl.json("reload")
+        wait_until(lambda: deliver(manager).code == deliver(manager, "x@shop.example.com").code == 250, 10, mechanism)
+    wait_until(lambda: len(set(smarthost.logins())) == 8, 10, "both have used all four mechanisms")
+    assert_nowhere(manager, {"relay": PASSWORD, "shop": SHOP_PASSWORD})
+
+
+def test_the_process_leaves_no_core_and_shows_its_memory_to_nobody(smarthost: Smarthost):
+    """The kernel gives the files in /proc of a process that is not dumpable (PR_SET_DUMPABLE) to root."""
+    manager = manager_for(smarthost)
     assert deliver(manager).code == 250
-    assert deliver(manager, "x@shop.example.com").code == 250
-    assert_nowhere(manager, PASSWORD, "relay")
-    assert_nowhere(manager, SHOP_PASSWORD, "shop")
-    # A process that is not dumpable leaves no core, and its files in /proc belong to root.
-    assert Path(f"/proc/{manager.process.pid}/environ").stat().st_uid == 0
+    proc = Path(f"/proc/{manager.process.pid}")
+    assert re.search(r"^Uid:\s+(\d+)", (proc / "status").read_text(), re.MULTILINE)[1] != "0"
+    assert {name: (proc / name).stat().st_uid for name in ("environ", "mem", "maps", "fd", "auxv")} == dict.fromkeys(
+        ("environ", "mem", "maps", "fd", "auxv"), 0)
 
 
-def assert_nowhere(manager: Mailpoold, password: str, user: str) -> None:
-    forms = [password.encode(), base64.b64encode(password.encode()),
-             base64.b64encode(f"\0{user}\0{password}".encode()), base64.b64encode(f"{user}\0{password}".encode())]
-    answers = [manager.poolctl("--json", *words).stdout for words in
-               (("status",), ("status", "*"), ("connections",), ("explain", "a@example.org"), ("check",))]
-    files = [path.read_bytes() for path in manager.directory.rglob("*") if path.is_file() and path.suffix != ".password"]
-    for text in [*files, *(answer.encode() for answer in answers)]:
-        for form in forms:
-            assert form not in text, f"{form!r} stands in {text[max(0, text.find(form) - 100):text.find(form) + 100]!r}"
+def forms_of(user: str, password: str) -> set[bytes]:
+    """What would give the password away: it, and its base64 wherever it stands in what was encoded."""
+    secret = password.encode()
+    forms = {secret, secret.hex().encode()}
+    for before in range(3):  # the digits that depend on nothing but the password
+        encoded = base64.b64encode(b"\0" * before + secret)
+        forms.add(encoded[-(-before * 8 // 6):(before + len(secret)) * 8 // 6])
+    for whole in (secret, f"\0{user}\0{password}".encode(), f"{user}\0{user}\0{password}".encode(), f"{user}\0{password}".encode()):
+        forms.add(base64.b64encode(whole))
+    return forms
+
+
+SHOWN = (("status",), ("status", "example.org"), ("connections",), ("explain", "a@example.org"), ("check",))
+CHANGES = (("flush", "example.org"), ("suspend", "--domain", "example.org", "--for", "1s", "--reason", "test"), ("reload",))
+OTHERS = (("tls-report", "example.org"), ("imap",), ("imap", "connections"), ("sendmail", "check"), ("test-reply", "421 4.7.0 no"))
+
+
+def assert_nowhere(manager: Mailpoold, secrets: dict[str, str]) -> None:
+    """Not in what poolctl says, and in no file of the manager's, its logs and its state among them."""
+    commands = [*SHOWN, *(("--json", *words) for words in (*SHOWN, *CHANGES, *OTHERS))]
+    texts = {f"poolctl {' '.join(words)}": (run := manager.poolctl(*words)).stdout + run.stderr for words in commands}
+    found = {where: text.encode() for where, text in texts.items()}
+    found |= {str(path): path.read_bytes() for path in manager.directory.rglob("*") if path.is_file() and path.suffix != ".password"}
+    assert manager.log_file.name in {Path(where).name for where in found}
+    for where, text in found.items():
+        for form in set().union(*(forms_of(user, password) for user, password in secrets.items())):
+            assert form not in text, f"{where}: {form!r} in {text[max(0, text.find(form) - 100):text.find(form) + 100]!r}"
