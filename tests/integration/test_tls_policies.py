@@ -326,8 +326,12 @@ STS_EXPECTED = {
 }
 
 
-def sts_domain(mode: str, kind: str) -> str:
-    return f"{mode}.{kind}.sts.example"
+# Of a domain whose MX records nobody has signed: where its mail with REQUIRETLS goes, by policy alone (RFC 8689 2).
+STS_REQUIRED = {kind: "5.7.10 5.7.10 t 5.7.10" if kind == "right" else "5.7.10 5.7.10 5.7.10 5.7.10" for kind in STS_EXPECTED}
+
+
+def sts_domain(mode: str, kind: str, zone: str = "sts.example") -> str:
+    return f"{mode}.{kind}.{zone}"
 
 
 @pytest.fixture(scope="module")
@@ -337,8 +341,18 @@ def sts_world(world: Lab) -> Iterator[tuple[TlsWorld, PolicyHost, Lab]]:
     kinds = [kind for kind in KINDS if kind.name in STS_EXPECTED]
     made = TlsWorld.__new__(TlsWorld)
     made.lab, made.authority, made.dns, made.receivers = lab, Authority(lab.directory("authority")), SignedDns(lab, 5354), {}
-    names = [f"mta-sts.{sts_domain(mode, kind.name)}" for mode in STS_MODES for kind in kinds] + ["mta-sts.changing.example"]
+    made.dns.unsigned(UNSIGNED)
+    zones = ("sts.example", UNSIGNED)
+    names = [f"mta-sts.{sts_domain(mode, kind.name, zone)}" for mode in STS_MODES for kind in kinds for zone in zones]
+    names += ["mta-sts.changing.example", f"mta-sts.changing.{UNSIGNED}"]
     host = PolicyHost(made.authority.issue(*names, stem="policy-host"), "127.0.3.1")
+
+    def publish(domain: str, mx: str, text: str = "") -> None:
+        made.dns.mx(domain, mx)
+        made.dns.add(f"_mta-sts.{domain}", "TXT", '"v=STSv1; id=1;"')
+        made.dns.add(f"mta-sts.{domain}", "A", host.address)
+        host.policies[f"mta-sts.{domain}"] = text
+
     for number, kind in enumerate(kinds, 1):
         mx, address = f"mx-{kind.name}.sts.example", f"127.0.2.{number}"
         certificate = kind.certificate(made, kind.name, mx)
@@ -346,15 +360,11 @@ def sts_world(world: Lab) -> Iterator[tuple[TlsWorld, PolicyHost, Lab]]:
                                            tls=certificate is not None)
         made.dns.add(mx, "A", address)
         for mode in STS_MODES:
-            domain = sts_domain(mode, kind.name)
-            made.dns.mx(domain, mx)
-            made.dns.add(f"_mta-sts.{domain}", "TXT", '"v=STSv1; id=1;"')
-            made.dns.add(f"mta-sts.{domain}", "A", host.address)
-            host.policies[f"mta-sts.{domain}"] = (policy("enforce", "another.example") if mode == "unlisted"
-                                                  else policy(mode, "*.sts.example"))
-    made.dns.mx("changing.example", "mx-wrong-name.sts.example")
-    made.dns.add("_mta-sts.changing.example", "TXT", '"v=STSv1; id=1;"')
-    made.dns.add("mta-sts.changing.example", "A", host.address)
+            text = policy("enforce", "another.example") if mode == "unlisted" else policy(mode, "*.sts.example")
+            for zone in zones:
+                publish(sts_domain(mode, kind.name, zone), mx, text)
+    publish("changing.example", "mx-wrong-name.sts.example")
+    publish(f"changing.{UNSIGNED}", "mx-right.sts.example")
     made.dns.start()
     yield made, host, lab
     host.close()
@@ -381,6 +391,35 @@ def test_mta_sts_is_enforced_tested_or_absent_as_the_policy_says(sts_manager: Ma
             letters.append(cell_of("sent" if code == 250 else "deferred", text))
         found[kind] = " ".join(letters)
     assert found == {name: " ".join(row.split()) for name, row in STS_EXPECTED.items()}
+
+
+def test_requiretls_takes_a_policy_in_force_for_a_signature(sts_world: tuple[TlsWorld, PolicyHost, Lab], sts_manager: Mailpoold):
+    made, _, _ = sts_world
+    found = {}
+    for kind in STS_EXPECTED:
+        said = [deliver(sts_manager, f"user@{sts_domain(mode, kind, UNSIGNED)}", "REQUIRETLS") for mode in STS_MODES]
+        found[kind] = " ".join(cell_of("sent", text) if code == 250 else text.split()[1] for code, text in said)
+    assert found == STS_REQUIRED
+    for kind, receiver in made.receivers.items():
+        passed_on = [command for command in receiver.commands("MAIL") if command.endswith(" REQUIRETLS")]
+        assert len(passed_on) == (kind == "right"), passed_on
+        assert receiver.client_violations() == {}
+
+
+def test_requiretls_waits_for_a_policy_that_cannot_be_had_now(sts_world: tuple[TlsWorld, PolicyHost, Lab]):
+    made, host, outer = sts_world
+    lab = Lab(outer.root / "unavailable")
+    recipient = f"user@changing.{UNSIGNED}"
+    host.policies[f"mta-sts.changing.{UNSIGNED}"], host.status = policy("enforce", "*.sts.example"), 500
+    manager = Mailpoold(lab, sts_settings(sts_world)).start()
+    code, text = deliver(manager, recipient, "REQUIRETLS")
+    assert (code, "its MTA-STS policy cannot be had now" in text) == (451, True), text
+    host.status = 200
+    manager.process.stop()
+    manager.process.start()
+    manager.wait_until_ready()
+    assert deliver(manager, recipient, "REQUIRETLS")[0] == 250
+    lab.close()
 
 
 def test_failures_of_a_tested_policy_are_only_reported(sts_manager: Mailpoold):
