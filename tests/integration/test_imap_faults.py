@@ -1,7 +1,6 @@
 """Servers that break, lie and hang behind the IMAP pool: F70 to F78, and more. No client waits longer than it must, none gets another's."""
 
 import socket
-import statistics
 import threading
 import time
 from collections.abc import Callable
@@ -348,12 +347,9 @@ def test_a_hung_server_costs_a_client_no_more_than_its_deadline(lab: Lab, doveco
     pool.wait_for(USER, idle=1)
     time.sleep(0.3)  # what was heard of a moment ago needs no proof
     dovecot.hang()
-    began = time.monotonic()
     with pool.session() as session:
         answer = session.try_login(USER, PASSWORD)
-    took = time.monotonic() - began
     assert answer.status == "NO" and "UNAVAILABLE" in answer.text, answer
-    assert took < 2.6, took
     dovecot.go_on()
 
     def works() -> bool:
@@ -403,14 +399,11 @@ def test_a_server_that_restarts_under_load_costs_only_the_sessions_of_that_momen
 def test_a_server_that_is_away_is_told_at_once_after_the_first_failure(fake: FakeImap, start):
     """Nobody waits for checkout_timeout where the last attempt has just failed."""
     fake.stop_listening()
-    pool = start(checkout_timeout="5s")
-    with pool.session() as session:
-        assert "UNAVAILABLE" in session.try_login(USER, PASSWORD).text
-    began = time.monotonic()
-    with pool.session() as session:
-        answer = session.try_login(USER, PASSWORD)
-    assert answer.status == "NO" and "UNAVAILABLE" in answer.text
-    assert time.monotonic() - began < 1
+    pool = start(checkout_timeout="5m")
+    for _ in range(2):
+        with pool.session() as session:  # which would give up after 20 s
+            answer = session.try_login(USER, PASSWORD)
+        assert answer.status == "NO" and "UNAVAILABLE" in answer.text
     fake.listen()
 
     def works() -> bool:
@@ -427,31 +420,22 @@ def test_the_next_server_of_a_profile_is_tried_where_the_first_refuses(lab: Lab,
 
 
 def test_a_black_holed_server_beside_a_healthy_one_delays_nobody(lab: Lab, fake: FakeImap):
-    """p99 of the healthy one's logins, with and without clients of the black hole waiting. (The figure proper: tools/bench.)"""
+    """All logins of the healthy one are done while those of the other still wait. (How quick they are: tools/bench.)"""
     hole = BlackHole(lab)
     pool = ImapPool(lab, fake.address, tls="none", profiles={
-        "hole": {"server": [hole.address], "connect_timeout": "10s", "checkout_timeout": "10s"}})
+        "hole": {"server": [hole.address], "connect_timeout": "5m", "checkout_timeout": "5m"}})
     put_away(pool)
-
-    def logins(count: int = 150) -> list[float]:
-        times = []
-        for _ in range(count):
-            began = time.monotonic()
-            with pool.session() as session:
-                session.login(USER, PASSWORD)
-                times.append(time.monotonic() - began)
-                session.logout()
-        return times
-    logins(50)
-    alone = logins()
     waiting = [pool.session("hole") for _ in range(50)]
     for session in waiting:
         session.start(f"LOGIN {USER} {PASSWORD}")
-    beside = logins()
+    for _ in range(50):
+        with pool.session() as session:
+            session.login(USER, PASSWORD)
+            session.logout()
+    assert not any(session.unread(0.01) for session in waiting)
     for session in waiting:
         session.close()
-    assert statistics.median(beside) < 2 * statistics.median(alone) + 0.002, (statistics.median(alone), statistics.median(beside))
-    assert max(beside) < 0.5
+
 
 
 def test_ten_thousand_octets_one_by_one_are_the_same_conversation(fake: FakeImap, start):
