@@ -212,7 +212,8 @@ void Client::on_deadline(TimePoint now) {
     case Phase::Waiting:
       return listener_->on_waited(*this, now);
     case Phase::Lent:
-      if (!out_.is_empty()) return drop(now);
+      // In the middle of a command, or of an answer, nothing can be said to it.
+      if (!out_.is_empty() || !upstream_->relay().is_at_rest()) return drop(now);
       return send_away("Nothing was said for too long (client_timeout)", now);
     case Phase::Leaving:
       return drop(now);
@@ -228,11 +229,13 @@ TimePoint Client::deadline() const {
     case Phase::Waiting:
       return waits_until;
     case Phase::Lent: {
-      // One that does not read what it asked for keeps its connection no longer than one that asks
-      // for nothing.
-      if (!out_.is_empty()) return after(std::max(heard_at_, moved_at_), timeout_);
-      bool const is_working = !upstream_->relay().is_at_rest();
-      return is_working || !farewell_.empty() ? never : after(heard_at_, timeout_);
+      // One that does not read what it asked for, or does not end what it began to say, keeps its
+      // connection no longer than one that asks for nothing. IDLE is meant to last.
+      auto const silent = after(std::max(heard_at_, moved_at_), timeout_);
+      if (!out_.is_empty()) return silent;
+      auto const& relay = upstream_->relay();
+      bool const is_working = relay.waits_for_server() || relay.is_in_idle_command();
+      return is_working || !farewell_.empty() ? never : silent;
     }
     case Phase::Leaving:
       return after(heard_at_, leaving_timeout);
