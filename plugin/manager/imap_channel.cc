@@ -259,6 +259,12 @@ bool ImapChannel::read_some(TimePoint now) {
   return ssl_ != nullptr || n == buffer.size();
 }
 
+bool ImapChannel::has_unread() const {
+  if (ssl_ && SSL_pending(ssl_.get()) > 0) return true;
+  char octet = 0;
+  return fd_ >= 0 && (::recv(fd_, &octet, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN);
+}
+
 std::optional<std::size_t> ImapChannel::send_some(std::string_view octets, TimePoint now) {
   if (ssl_) {
     auto const progress = tls_write(ssl_.get(), octets.substr(0, 16384));
@@ -362,6 +368,7 @@ class Handle final : public imap::Channel {
   ~Handle() override { channel_.close(); }
   void wake() override { channel_.wake(); }
   void begin_tls() override { channel_.begin_tls(); }
+  [[nodiscard]] bool has_unread() const override { return channel_.has_unread(); }
 
  private:
   ImapChannel& channel_;

@@ -41,6 +41,7 @@ class ImapWorld final : public imap::Dialer, public imap::Entropy, public Log {
     std::vector<std::pair<TimePoint, std::string>> replies;
     bool is_open = false;
     bool ends = false;
+    bool is_unread = false;  ///< something has come that the loop has not looked at yet
   };
 
   struct Program {
@@ -137,6 +138,10 @@ class ImapWorld final : public imap::Dialer, public imap::Entropy, public Log {
       if (line->events != nullptr) line->events->on_input(octets, now);
     turn();
   }
+  /// The same, as it is before the loop has looked at it.
+  void something_has_come() {
+    for (auto const& line : dialled_) line->is_unread = true;
+  }
   void servers_hang_up() {
     for (auto const& line : dialled_)
       if (line->events != nullptr) line->events->on_end("the connection was closed", true, now);
@@ -174,6 +179,7 @@ class ImapWorld final : public imap::Dialer, public imap::Entropy, public Log {
     ~Handle() override { line_->events = nullptr; }
     void wake() override {}
     void begin_tls() override {}
+    [[nodiscard]] bool has_unread() const override { return line_->is_unread; }
 
    private:
     std::shared_ptr<Line> line_;
@@ -218,6 +224,7 @@ class ImapWorld final : public imap::Dialer, public imap::Entropy, public Log {
     while (line.events != nullptr && !line.replies.empty() && line.replies.front().first <= now) {
       auto const text = line.replies.front().second;
       line.replies.erase(line.replies.begin());
+      line.is_unread = false;
       line.events->on_input(text, now);
       has_moved = true;
     }

@@ -42,6 +42,8 @@ class Channel {
   virtual void wake() = 0;
   /// TLS on a connection that began without.
   virtual void begin_tls() = 0;
+  /// Whether something has come, or ended, that nobody was told yet.
+  [[nodiscard]] virtual bool has_unread() const = 0;
 };
 
 class Dialer {

@@ -84,7 +84,9 @@ bool Profile::lend_idle(Client& client, TimePoint now) {
       retire(upstream, reason, now);
       continue;
     }
-    if (now >= after(upstream.last_heard(), std::max(settings_.check_after, proved))) {
+    bool const was_silent =
+        now >= after(upstream.last_heard(), std::max(settings_.check_after, proved));
+    if (was_silent || upstream.has_unread()) {
       // One at a time for each who waits; when it has answered, it is the newest.
       if (pool.count(ConnectionState::Checking) >= client.user->waiting) return false;
       pool.enter(upstream, ConnectionState::Checking);

@@ -83,6 +83,8 @@ class Upstream final : public pool::Connection, public ChannelEvents {
   void note_client(TimePoint now);
   /// Nothing of the server's is unread, not even a part of a line.
   [[nodiscard]] bool is_quiet() const { return input_.empty(); }
+  /// On the wire: what it is will be known after a check.
+  [[nodiscard]] bool has_unread() const { return channel_ && channel_->has_unread(); }
   void begin_check(TimePoint now);
   /// For a reason that stands in relay().reason(); on_broken comes at once, if it is not lent.
   void discard(Discard reason, TimePoint now);

@@ -264,6 +264,22 @@ BOOST_AUTO_TEST_CASE(t15_a_server_that_does_not_answer_is_found_out_before_the_l
   BOOST_TEST(ImapWorld::is_in(second), second.line->heard);
 }
 
+BOOST_AUTO_TEST_CASE(what_came_while_a_connection_rested_is_read_before_it_is_lent) {
+  ImapWorld world(ImapWorld::settings());
+  auto first = world.log_in("anna", "a-secret");
+  leave(world, first);
+  auto const before = world.server().commands.size();
+  world.something_has_come();
+  auto second = world.log_in("anna", "a-secret");
+  BOOST_TEST(ImapWorld::is_in(second));
+  BOOST_REQUIRE(world.server().commands.size() == before + 1);
+  BOOST_TEST(world.server().commands.back() == "NOOP");
+  leave(world, second);
+  auto third = world.log_in("anna", "a-secret");
+  BOOST_TEST(ImapWorld::is_in(third));
+  BOOST_TEST(world.server().logins == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(an_idle_connection_is_kept_alive_and_ends_on_time) {
   auto settings = ImapWorld::settings();
   settings.idle_timeout = 10min;
