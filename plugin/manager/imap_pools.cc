@@ -115,7 +115,7 @@ ImapPools::~ImapPools() {
 Result<void> ImapPools::reconfigure(Configuration& configuration) {
   auto const now = loop_.now();
   auto const& wanted = configuration.settings.imap;
-  channels_.tls().forget();
+  channels_.tls().set_tls(configuration.tls);
   dynamic_ = configuration.settings.imap_dynamic;
   access_ = std::move(configuration.imap_access);
   access_[dynamic_name].users = std::move(configuration.imap_dynamic_users);
@@ -123,6 +123,7 @@ Result<void> ImapPools::reconfigure(Configuration& configuration) {
     auto const& server = it->second->settings().server.front();
     bool const is_still_allowed = it->first.starts_with(dynamic_name) &&
                                   imap::is_among(dynamic_.servers, server.host, server.port);
+    if (is_still_allowed) reconfigure(*it->second, it->second->settings());
     if (wanted.contains(it->first) || is_still_allowed) {
       ++it;
       continue;
@@ -147,9 +148,9 @@ Result<void> ImapPools::reconfigure(Configuration& configuration) {
   for (auto const& [name, settings] : wanted) {
     auto& profile = profiles_[name];
     if (profile)
-      profile->reconfigure(settings, now);
+      reconfigure(*profile, settings);
     else
-      profile = std::make_unique<imap::Profile>(settings, context_);
+      profile = make_profile(settings);
     profile->set_account_password(std::move(access_[name].account_password));
     for (auto const& place : settings.listen) note(listen(place, name, false, settings));
     for (auto const& place : settings.account.listen) note(listen(place, name, true, settings));
@@ -161,6 +162,15 @@ Result<void> ImapPools::reconfigure(Configuration& configuration) {
   set_accepting();
   loop_.end_turn_soon();
   return result;
+}
+
+std::unique_ptr<imap::Profile> ImapPools::make_profile(ImapSettings const& settings) {
+  return std::make_unique<imap::Profile>(settings, channels_.tls().authorities_of(settings),
+                                         context_);
+}
+
+void ImapPools::reconfigure(imap::Profile& profile, ImapSettings const& settings) {
+  profile.reconfigure(settings, channels_.tls().authorities_of(settings), loop_.now());
 }
 
 Result<void> ImapPools::listen(std::string const& place, std::string const& profile,
@@ -283,13 +293,13 @@ void ImapPools::end_rest() {
   set_accepting();
 }
 
-Result<imap::Profile*> ImapPools::profile_for(imap::ServerRequest const& request, TimePoint now) {
+Result<imap::Profile*> ImapPools::profile_for(imap::ServerRequest const& request, TimePoint) {
   auto settings = imap::settings_for(request, dynamic_);
   if (!settings) return tl::make_unexpected(settings.error());
   if (auto const found = profiles_.find(settings->name); found != profiles_.end()) {
     // Who asks for more connections gets them; who asks for fewer takes none from the others.
     if (settings->pool_size > found->second->settings().pool_size)
-      found->second->reconfigure(std::move(*settings), now);
+      reconfigure(*found->second, *settings);
     return found->second.get();
   }
   auto const known = std::count_if(profiles_.begin(), profiles_.end(), [](auto const& entry) {
@@ -298,7 +308,7 @@ Result<imap::Profile*> ImapPools::profile_for(imap::ServerRequest const& request
   if (known >= static_cast<std::ptrdiff_t>(dynamic_.max_profiles))
     return failed(fmt::format("[UNAVAILABLE] there are {} profiles already (max_profiles)", known));
   auto& profile = profiles_[settings->name];
-  profile = std::make_unique<imap::Profile>(*settings, context_);
+  profile = make_profile(*settings);
   return profile.get();
 }
 

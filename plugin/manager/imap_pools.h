@@ -55,6 +55,8 @@ class ImapPools final : private imap::ProfileSource {
  private:
   struct Listener;
   Result<imap::Profile*> profile_for(imap::ServerRequest const& request, TimePoint now) override;
+  [[nodiscard]] std::unique_ptr<imap::Profile> make_profile(ImapSettings const& settings);
+  void reconfigure(imap::Profile& profile, ImapSettings const& settings);
   void forget_unused(TimePoint now);
   static void on_accept(evutil_socket_t fd, short, void* self);
   Result<void> listen(std::string const& place, std::string const& profile, bool is_account,

@@ -5,16 +5,10 @@
 #include <openssl/x509v3.h>
 
 #include "core/base/ip.h"
+#include "core/imap/wire_key.h"
 
 namespace mailpool::manager {
 namespace {
-
-std::string openssl_reason() {
-  auto const code = ERR_get_error();
-  ERR_clear_error();
-  char const* reason = code == 0 ? nullptr : ERR_reason_error_string(code);
-  return reason != nullptr ? reason : "unknown TLS error";
-}
 
 bool expect_name(SSL* ssl, std::string const& host) {
   auto* const parameters = SSL_get0_param(ssl);
@@ -25,25 +19,33 @@ bool expect_name(SSL* ssl, std::string const& host) {
 
 }  // namespace
 
+void ImapTlsContexts::set_tls(std::shared_ptr<TlsClient const> tls) {
+  tls_ = std::move(tls);
+  contexts_.clear();
+  sessions_.forget_all();
+}
+
+std::string ImapTlsContexts::authorities_of(ImapSettings const& profile) const {
+  auto const* const trusted = tls_->trust_for_imap(profile.tls_ca_file);
+  return trusted == nullptr ? std::string() : trusted->digest;
+}
+
 Result<SSL_CTX*> ImapTlsContexts::context_for(ImapSettings const& profile) {
   auto& context = contexts_[profile.tls_ca_file];
   if (context) return context.get();
   ERR_clear_error();
   std::unique_ptr<SSL_CTX, SslDeleter> made(SSL_CTX_new(TLS_client_method()));
-  if (!made) return failed("OpenSSL: " + openssl_reason());
+  if (!made) return failed("OpenSSL: " + openssl_words());
   SSL_CTX_set_min_proto_version(made.get(), TLS1_2_VERSION);
   SSL_CTX_set_options(made.get(), SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
   SSL_CTX_set_mode(made.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                    SSL_MODE_RELEASE_BUFFERS);
-  bool const is_loaded =
-      profile.tls_ca_file.empty()
-          ? SSL_CTX_set_default_verify_paths(made.get()) == 1
-          : SSL_CTX_load_verify_file(made.get(), profile.tls_ca_file.c_str()) == 1;
-  if (!is_loaded)
-    return failed(
-        fmt::format("{} (tls_ca_file) cannot be used: {}",
-                    profile.tls_ca_file.empty() ? "the system's certificates" : profile.tls_ca_file,
-                    openssl_reason()));
+  // A profile that is on its way out may name authorities that are not read any more.
+  auto const* const trusted = tls_->trust_for_imap(profile.tls_ca_file);
+  if (trusted == nullptr || !trusted->store)
+    return failed(fmt::format("the authorities of {} (tls_ca_file) were not read",
+                              profile.tls_ca_file.empty() ? "[tls]" : profile.tls_ca_file));
+  SSL_CTX_set1_cert_store(made.get(), trusted->store.get());
   gather_sessions(made.get());
   context = std::move(made);
   return context.get();
@@ -75,8 +77,7 @@ pool::TlsSessionKey session_key(ImapSettings const& profile, ImapServer const& s
                                 std::string const& peer) {
   pool::TlsSessionKey key;
   key.wire.protocol = pool::Protocol::Imap;
-  key.wire.tls =
-      profile.tls == ImapTls::Implicit ? pool::WireTls::Implicit : pool::WireTls::StartTls;
+  key.wire.tls = imap::wire_tls_of(profile);
   key.wire.mx_host = server.host;
   key.wire.address = IpAddress::parse(peer).value_or(IpAddress{});
   key.wire.port = server.port;

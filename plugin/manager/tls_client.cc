@@ -55,13 +55,21 @@ class TlsClient::Maker {
     settings.files = known->second;
   }
 
+  /// "" means those of [tls], which are at hand.
+  void add_imap(std::string const& tls_ca_file, TlsSettings const& usual,
+                std::string const& where) {
+    client_.imap_[tls_ca_file] =
+        tls_ca_file.empty() ? Places(usual.ca_file, usual.ca_dir) : Places(tls_ca_file, "");
+    if (!tls_ca_file.empty()) (void)trust(tls_ca_file, "", where, "tls_ca_file");
+  }
+
   Trust const& trust(std::string const& file, std::string const& directory,
-                     std::string const& where) {
+                     std::string const& where, std::string const& option = "ca_file") {
     auto& known = client_.trusts_[{file, directory}];
     if (known.store) return known;
     known.store.reset(X509_STORE_new());
     if (!known.store) return known;
-    if (!file.empty()) load_file(known.store.get(), file, where);
+    if (!file.empty()) load_file(known.store.get(), file, where + " " + option);
     if (!directory.empty()) load_directory(known.store.get(), directory, where);
     known.digest = digest_of_authorities(known.store.get());
     return known;
@@ -121,17 +129,17 @@ class TlsClient::Maker {
       complain(where, fmt::format("key {}", key));
   }
 
-  void load_file(X509_STORE* store, std::string const& file, std::string const& where) {
+  void load_file(X509_STORE* store, std::string const& file, std::string const& option) {
     std::error_code error;
     if (!fs::exists(file, error)) {
       // The default's package is perhaps not installed: opportunistic TLS works all the same.
       auto& list = file == TlsSettings().ca_file ? warnings_ : mistakes_;
       list.push_back(
-          fmt::format("{} ca_file: {} does not exist, so no certificate can be verified "
+          fmt::format("{}: {} does not exist, so no certificate can be verified "
                       "(package ca-certificates has one)",
-                      where, file));
+                      option, file));
     } else if (X509_STORE_load_file(store, file.c_str()) != 1) {
-      complain(where, "ca_file " + file);
+      complain(option, file);
     }
   }
 
@@ -171,10 +179,19 @@ std::shared_ptr<TlsClient const> TlsClient::make(Settings& settings,
   maker.add(usual, "[tls]");
   for (auto& [name, site] : settings.sites)
     maker.add(site.settings.tls_settings, fmt::format("[site.{}] tls:", name));
+  maker.add_imap("", usual, "[tls]");
+  for (auto const& [name, profile] : settings.imap)
+    if (profile.tls != ImapTls::None)
+      maker.add_imap(profile.tls_ca_file, usual, fmt::format("[imap.{}]", name));
   client->sts_trust_ = settings.mta_sts.ca_file.empty()
                            ? maker.trust(usual.ca_file, usual.ca_dir, "[tls]").store.get()
                            : maker.trust(settings.mta_sts.ca_file, "", "[mta_sts]").store.get();
   return client;
+}
+
+TlsClient::Trust const* TlsClient::trust_for_imap(std::string const& tls_ca_file) const {
+  auto const places = imap_.find(tls_ca_file);
+  return places == imap_.end() ? nullptr : &trusts_.at(places->second);
 }
 
 SslPtr TlsClient::connection(int fd, tls::Plan const& plan) const {

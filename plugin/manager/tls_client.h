@@ -17,8 +17,15 @@ namespace mailpool::manager {
 /// Made when a configuration is read, off the loop, since it reads files; never changes.
 class TlsClient {
  public:
-  /// For every site's options, whose TlsFiles it fills in. What is wrong with a file or a list of
-  /// ciphers goes to `mistakes`; a list of authorities that is not there to `warnings`.
+  /// Authorities as they were read.
+  struct Trust {
+    std::unique_ptr<X509_STORE, SslDeleter> store;
+    std::string digest;
+  };
+
+  /// For every site's options, whose TlsFiles it fills in, and the authorities of IMAP profiles.
+  /// What is wrong with a file or a list of ciphers goes to `mistakes`; a list of authorities that
+  /// is not there to `warnings`.
   static std::shared_ptr<TlsClient const> make(Settings& settings,
                                                std::vector<std::string>& mistakes,
                                                std::vector<std::string>& warnings);
@@ -29,17 +36,16 @@ class TlsClient {
   [[nodiscard]] SslPtr connection(int fd, tls::Plan const& plan) const;
   /// The authorities of [mta_sts].
   [[nodiscard]] X509_STORE* trust_for_sts() const { return sts_trust_; }
+  /// Those of an IMAP profile with this tls_ca_file; null if no profile named it.
+  [[nodiscard]] Trust const* trust_for_imap(std::string const& tls_ca_file) const;
 
  private:
-  using Store = std::unique_ptr<X509_STORE, SslDeleter>;
   using Context = std::unique_ptr<SSL_CTX, SslDeleter>;
+  using Places = std::pair<std::string, std::string>;  ///< ca_file and ca_dir
   class Maker;
 
-  struct Trust {
-    Store store;
-    std::string digest;
-  };
-  std::map<std::pair<std::string, std::string>, Trust> trusts_;  ///< by ca_file and ca_dir
+  std::map<Places, Trust> trusts_;
+  std::map<std::string, Places> imap_;  ///< by tls_ca_file
   /// By tls::digest_of() and the digest of the client's certificate.
   std::map<std::pair<std::string, std::string>, Context> contexts_;
   X509_STORE* sts_trust_ = nullptr;

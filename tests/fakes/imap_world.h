@@ -49,9 +49,10 @@ class ImapWorld final : public imap::Dialer, public imap::Entropy, public Log {
     imap::Client* client = nullptr;
   };
 
-  explicit ImapWorld(ImapSettings settings) : context(*this, *this, *this) {
+  explicit ImapWorld(ImapSettings settings, std::string authorities = "")
+      : context(*this, *this, *this) {
     for (auto const& server : settings.server) servers[server.host];
-    profile = std::make_unique<imap::Profile>(std::move(settings), context);
+    profile = std::make_unique<imap::Profile>(std::move(settings), std::move(authorities), context);
   }
   ~ImapWorld() override { profile.reset(); }
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 from lab.certificates import Authority
 from lab.dovecot import Dovecot
 from lab.imap_pool import ImapPool
-from lab.process import Lab
+from lab.mailpool import Value
+from lab.process import Lab, wait_until
 
 TOP = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tools/python"))
@@ -43,10 +45,23 @@ Diagnostic-Code: smtp; 550 5.1.1 no such user
 
 
 @pytest.fixture
-def pool(lab: Lab, dovecot: Dovecot, authority: Authority) -> ImapPool:
-    dynamic = lab.directory("dynamic", owner="mailpool", group="mailpool") / "dynamic.sock"
-    return ImapPool(lab, f"127.0.0.1:{dovecot.port}", authority.certificate, pool_size=4, settings={
-        "imap_dynamic": {"listen": [str(dynamic)], "servers": [f"127.0.0.1:{dovecot.port}"]}})
+def start(lab: Lab, dovecot: Dovecot, authority: Authority) -> Callable[..., ImapPool]:
+    """With `servers`: those of [imap_dynamic], whose socket is beside the profile's."""
+    def start(servers: list[Value] | None = None, **settings: Value) -> ImapPool:
+        pool = ImapPool(lab, f"127.0.0.1:{dovecot.port}", authority.certificate, pool_size=4, start=False)
+        settings["imap"] = pool.profiles
+        if servers is not None:
+            settings["imap_dynamic"] = {"listen": [str(pool.socket("dynamic"))], "servers": servers}
+        pool.manager.configure(settings)
+        pool.manager.start()
+        wait_until(pool.socket().exists, 5, "the profile's socket is there")
+        return pool
+    return start
+
+
+@pytest.fixture
+def pool(start: Callable[..., ImapPool]) -> ImapPool:
+    return start()
 
 
 def test_sixteen_threads_share_four_connections(pool: ImapPool, dovecot: Dovecot):
@@ -80,18 +95,39 @@ def test_a_block_that_raises_in_the_middle_of_a_command_harms_nobody(pool: ImapP
         assert conn.select("INBOX") == ("OK", [b"0"])
 
 
-def test_a_server_that_no_profile_names_is_asked_for_where_the_operator_allows_it(pool: ImapPool, dovecot: Dovecot, lab: Lab):
-    directory = lab.root / "dynamic"
-    if not (directory / "dynamic.sock").exists():
-        pytest.skip("this mailpoold opens no sockets of [imap_dynamic]")
+def named_by_the_program(pool: ImapPool, host: str, port: int) -> mailpool.IMAPPool:
+    return mailpool.IMAPPool(host=host, port=port, ssl=True, pool_size=2, directory=pool.sockets)
+
+
+def test_a_server_that_no_profile_names_is_pooled_where_the_operator_allows_it(start, dovecot: Dovecot, authority: Authority):
+    pool = start([f"127.0.0.1:{dovecot.port}"], tls={"ca_file": str(authority.certificate)})
+    borrowed = named_by_the_program(pool, "127.0.0.1", dovecot.port)
+    with borrowed.connection(USER, PASSWORD) as first, borrowed.connection(USER, PASSWORD) as second:
+        assert first.select("INBOX")[0] == second.select("INBOX")[0] == "OK"
+    profile = f"dynamic:127.0.0.1:{dovecot.port}:implicit"
+    pool.wait_for(USER, profile, active=0, resetting=0, idle=2)
+    with borrowed.connection(USER, PASSWORD) as conn:
+        assert conn.noop()[0] == "OK"
+    assert pool.wait_for(USER, profile, active=0, resetting=0)["created"] == 2, "pool_size, and both were used again"
+
+
+def test_a_server_that_no_profile_names_is_verified_like_any_other(start, dovecot: Dovecot):
+    """The lab's authority is none that the system trusts."""
+    pool = start([f"127.0.0.1:{dovecot.port}"])
+    with pytest.raises(mailpool.PoolBusy, match="certificate"):
+        named_by_the_program(pool, "127.0.0.1", dovecot.port).get_connection(USER, PASSWORD)
+    assert dovecot.logins(USER) == 0
+
+
+def test_a_server_that_the_operator_does_not_allow_is_refused_with_the_options_name(start, dovecot: Dovecot):
+    pool = start([f"127.0.0.1:{dovecot.port}"])
     with pytest.raises(mailpool.PoolUnavailable, match="servers"):
-        mailpool.IMAPPool(host="imap.example.net", port=993, directory=directory).get_connection(USER, PASSWORD)
-    allowed = mailpool.IMAPPool(host="127.0.0.1", port=dovecot.port, ssl=True, pool_size=2, directory=directory)
-    try:
-        with allowed.connection(USER, PASSWORD) as conn:
-            assert conn.select("INBOX")[0] == "OK"
-    except mailpool.PoolBusy as trouble:  # the lab's authority is none that the system trusts
-        assert "certificate" in str(trouble), trouble
+        named_by_the_program(pool, "imap.example.net", 993).get_connection(USER, PASSWORD)
+
+
+def test_without_dynamic_profiles_a_host_is_a_clear_error(pool: ImapPool):
+    with pytest.raises(mailpool.PoolUnavailable, match=r"\[imap_dynamic\]"):
+        named_by_the_program(pool, "imap.example.net", 993).get_connection(USER, PASSWORD)
 
 
 def test_the_example_reads_every_report_once_with_several_threads(pool: ImapPool, dovecot: Dovecot, lab: Lab):

@@ -89,9 +89,12 @@ void add_server(Table& table) {
       .note("Without it passwords go to whoever answers.");
   table
       .add("tls_ca_file", &S::tls_ca_file,
-           value::Parsed<std::string>{
-               R"(a file of certificates in PEM, or "" for the system's own)", parse_ca_file})
-      .says("The certificate authorities that are trusted.");
+           value::Parsed<std::string>{R"(a file of certificates in PEM, or "" for those of [tls])",
+                                      parse_ca_file})
+      .says("The certificate authorities that are trusted; \"\": those of [tls].")
+      .note(
+          "Read again at each reload; where it holds other authorities then, connections are "
+          "replaced, those in use when they come back.");
 }
 
 void add_clients(Table& table) {
@@ -110,7 +113,8 @@ void add_clients(Table& table) {
   table.add("max_clients", &S::max_clients, number(1, 20000))
       .says("How many programs may be connected at once; further ones wait to be accepted.");
   table.add("client_timeout", &S::client_timeout, duration(1s, 24h))
-      .says("A program that says nothing for so long, outside IDLE, is logged out.");
+      .says("A program that says nothing for so long, outside IDLE, is logged out.")
+      .note("One that stops in the middle of a command is cut off, and its connection closed.");
 }
 
 void add_sizes(Table& table) {

@@ -8,13 +8,17 @@
 
 #include "core/base/text.h"
 #include "core/imap/probe.h"
+#include "core/imap/wire_key.h"
 
 namespace mailpool::imap {
 
 using pool::ConnectionState;
 
-Profile::Profile(ImapSettings settings, Context& context)
-    : settings_(std::move(settings)), context_(context), health_(settings_.server.size()) {}
+Profile::Profile(ImapSettings settings, std::string authorities, Context& context)
+    : settings_(std::move(settings)),
+      authorities_(std::move(authorities)),
+      context_(context),
+      health_(settings_.server.size()) {}
 
 Profile::~Profile() {
   // Clients first: they hold leases of the pools.
@@ -164,7 +168,8 @@ void Profile::on_logged_in(Upstream& upstream, TimePoint now) {
   user.last_error.clear();
   ++user.created;
   auto const before = user.generation();
-  user.note_success(upstream.plan().verifier, now);
+  // What was verified as a reload has just forbidden proves no password.
+  if (is_up_to_date(upstream)) user.note_success(upstream.plan().verifier, now);
   upstream.set_generation(user.generation());
   if (user.generation() != before) close_idle(user, Discard::CredChanged, now);
   offered_ = upstream.relay().capabilities();
@@ -208,10 +213,19 @@ void Profile::refuse_all_with(UserPool& user, Verifier const& verifier, std::str
   for (auto* client : refused) refuse(*client, text, now);
 }
 
+bool Profile::is_up_to_date(Upstream const& upstream) const {
+  auto const& plan = upstream.plan();
+  auto const& servers = settings_.server;
+  return plan.key.tls == wire_tls_of(settings_) &&
+         plan.key.tls_settings == tls_settings_of(settings_, authorities_) &&
+         std::find(servers.begin(), servers.end(), plan.server) != servers.end();
+}
+
 Discard Profile::reason_not_to_keep(Upstream& upstream, TimePoint now) const {
   auto const& user = upstream.user();
   if (!upstream.is_quiet()) return Discard::Desync;
   if (is_draining_) return why_draining_;
+  if (!is_up_to_date(upstream)) return Discard::Reload;
   if (upstream.plan().generation != user.generation()) return Discard::CredChanged;
   if (now >= upstream.expires_at()) return Discard::MaxLifetime;
   if (settings_.max_uses != 0 && upstream.uses() >= settings_.max_uses) return Discard::MaxUses;
@@ -286,11 +300,12 @@ void Profile::log_closed(Upstream const& upstream, TimePoint now) const {
 
 // From outside.
 
-void Profile::reconfigure(ImapSettings settings, TimePoint now) {
-  bool const is_elsewhere = settings.server != settings_.server || settings.tls != settings_.tls ||
-                            settings.tls_verify != settings_.tls_verify ||
-                            settings.tls_ca_file != settings_.tls_ca_file;
+void Profile::reconfigure(ImapSettings settings, std::string authorities, TimePoint now) {
+  bool const is_elsewhere =
+      settings.server != settings_.server || wire_tls_of(settings) != wire_tls_of(settings_) ||
+      tls_settings_of(settings, authorities) != tls_settings_of(settings_, authorities_);
   settings_ = std::move(settings);
+  authorities_ = std::move(authorities);
   if (!is_elsewhere) return due();
   health_ = ServerHealth(settings_.server.size());
   // What is connected elsewhere, or verified otherwise, serves nobody who comes from now on.

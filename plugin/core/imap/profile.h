@@ -34,7 +34,7 @@ class Probe;
 
 class Profile final : public UpstreamListener, public ClientListener {
  public:
-  Profile(ImapSettings settings, Context& context);
+  Profile(ImapSettings settings, std::string authorities, Context& context);
   ~Profile() override;
 
   /// A client that has connected. Give it its channel, then begin().
@@ -45,7 +45,8 @@ class Profile final : public UpstreamListener, public ClientListener {
   void set_account_password(Secret password) { account_password_ = std::move(password); }
   [[nodiscard]] std::optional<LoginRequest> account_login() const;
 
-  void reconfigure(ImapSettings settings, TimePoint now);
+  /// With the digest of the authorities that its tls_ca_file holds now.
+  void reconfigure(ImapSettings settings, std::string authorities, TimePoint now);
   /// Connections are closed as they become idle, clients are sent away between two commands.
   void drain(Discard why, TimePoint now);
   /// Closes what is still open.
@@ -110,6 +111,8 @@ class Profile final : public UpstreamListener, public ClientListener {
   bool open_for(Client& client, bool is_proof, TimePoint now);
   void refuse_hopeless(TimePoint now);
   void probe_servers(TimePoint now);
+  /// Whether it was made as connections are made now: to one of these servers, with this TLS.
+  [[nodiscard]] bool is_up_to_date(Upstream const& upstream) const;
   [[nodiscard]] Discard reason_not_to_keep(Upstream& upstream, TimePoint now) const;
   void retire(Upstream& upstream, Discard reason, TimePoint now);
   void close_idle(UserPool& user, Discard reason, TimePoint now);
@@ -119,6 +122,7 @@ class Profile final : public UpstreamListener, public ClientListener {
   [[nodiscard]] Duration shortened(Duration lifetime);
 
   ImapSettings settings_;
+  std::string authorities_;  ///< digest of those that verify its servers
   Context& context_;
   std::map<UserKey, std::unique_ptr<UserPool>> users_;
   std::list<std::unique_ptr<Client>> clients_;

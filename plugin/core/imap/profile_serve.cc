@@ -7,6 +7,7 @@
 #include "core/base/text.h"
 #include "core/imap/probe.h"
 #include "core/imap/profile.h"
+#include "core/imap/wire_key.h"
 
 namespace mailpool::imap {
 namespace {
@@ -171,9 +172,8 @@ bool Profile::open_for(Client& client, bool is_proof, TimePoint now) {
   plan.key.mx_host = server.host;
   plan.key.port = server.port;
   plan.key.protocol = pool::Protocol::Imap;
-  plan.key.tls = settings_.tls == ImapTls::Implicit   ? pool::WireTls::Implicit
-                 : settings_.tls == ImapTls::StartTls ? pool::WireTls::StartTls
-                                                      : pool::WireTls::None;
+  plan.key.tls = wire_tls_of(settings_);
+  plan.key.tls_settings = tls_settings_of(settings_, authorities_);
   plan.key.credential = {user.key().kind == SecretKind::Token ? "token" : "password",
                          user.key().user, user.key().authzid, user.generation()};
   plan.opened_at = now;

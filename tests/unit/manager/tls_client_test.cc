@@ -193,4 +193,31 @@ BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_read_is_one_mistake_however_many_site
   BOOST_TEST(mistakes[0].starts_with("[tls] certificate "), mistakes[0]);
 }
 
+BOOST_AUTO_TEST_CASE(an_imap_profile_trusts_its_own_authorities_or_those_of_tls) {
+  auto const own = self_signed(key, "another authority");
+  settings.imap["own"].tls_ca_file = place / "own.pem";
+  settings.imap["usual"];
+  write(place / "own.pem", {own.get()});
+  auto const usual = read().authorities;
+  BOOST_TEST(mistakes.empty());
+  BOOST_TEST(tls->trust_for_imap("")->digest == usual);
+  auto const before = tls->trust_for_imap(place / "own.pem")->digest;
+  BOOST_TEST(before != usual);
+  BOOST_TEST(!before.empty());
+  write(place / "own.pem", {own.get(), authority.get()});
+  read();
+  BOOST_TEST(tls->trust_for_imap(place / "own.pem")->digest != before);
+  BOOST_TEST(tls->trust_for_imap("/nobody/named/this.pem") == nullptr);
+}
+
+BOOST_AUTO_TEST_CASE(authorities_of_an_imap_profile_that_are_not_there_are_a_mistake) {
+  settings.imap["bounces"].tls_ca_file = place / "none.pem";
+  read();
+  BOOST_REQUIRE(mistakes.size() == 1U);
+  BOOST_TEST(mistakes[0].starts_with("[imap.bounces] tls_ca_file: "), mistakes[0]);
+  settings.imap["bounces"].tls = ImapTls::None;
+  read();
+  BOOST_TEST(mistakes.empty(), "nothing is verified there");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
