@@ -323,14 +323,8 @@ def test_what_would_change_who_a_connection_belongs_to_is_refused_here(fake: Fak
 
 # --- operators
 
-def knows_imap(pool: ImapPool) -> None:
-    if not pool.shows_rows:
-        pytest.skip("this poolctl knows nothing of IMAP")
-
-
 def test_flush_closes_what_a_user_has_idle(fake: FakeImap, start):
     pool = start()
-    knows_imap(pool)
     pool.login(USER, PASSWORD).logout()
     pool.wait_for(USER, idle=1)
     assert pool.manager.poolctl("imap", "flush", USER).returncode == 0
@@ -341,7 +335,6 @@ def test_flush_closes_what_a_user_has_idle(fake: FakeImap, start):
 
 def test_a_paused_profile_lends_nothing_until_it_is_resumed(fake: FakeImap, start):
     pool = start(checkout_timeout="1s")
-    knows_imap(pool)
     assert pool.manager.poolctl("imap", "pause", "bounces").returncode == 0
     with pool.session() as session:
         answer = session.try_login(USER, PASSWORD)
@@ -352,7 +345,6 @@ def test_a_paused_profile_lends_nothing_until_it_is_resumed(fake: FakeImap, star
 
 def test_poolctl_shows_a_row_for_each_user_and_connection_in_eighty_columns(fake: FakeImap, start):
     pool = start()
-    knows_imap(pool)
     with pool.login("anna", "anna-secret"):
         pool.login("bert", "bert-secret").logout()
         pool.wait_for("bert", idle=1)
@@ -396,3 +388,30 @@ def test_a_real_server_is_verified_by_chain_and_name(lab: Lab, dovecot: Dovecot,
     for profile in ("right", "starttls"):
         pool.login("anna", "anna-secret", profile).logout()
     assert dovecot.logins("anna") == 2
+
+
+def test_authorities_renewed_in_their_file_verify_every_connection_anew(lab: Lab, dovecot: Dovecot, authority: Authority):
+    trusted = lab.directory("trusted") / "authorities.pem"
+    trusted.write_text(authority.certificate.read_text())
+    stranger = Authority(lab.directory("stranger")).certificate.read_text()
+    pool = ImapPool(lab, f"127.0.0.1:{dovecot.port}", trusted)
+    lent = pool.login(USER, PASSWORD)
+    pool.login(USER, PASSWORD).logout()
+    pool.wait_for(USER, active=1, idle=1)
+    pool.reload()
+    assert pool.wait_for(USER, active=1, idle=1)["discarded"]["reload"] == 0, "the file holds what it held"
+
+    trusted.write_text(authority.certificate.read_text() + stranger)
+    pool.reload()
+    assert pool.wait_for(USER, active=1, idle=0)["discarded"]["reload"] == 1
+    assert lent.expect("NOOP").ok, "who has borrowed is not disturbed"
+    lent.logout()
+    assert pool.wait_for(USER, active=0, resetting=0, idle=0)["discarded"]["reload"] == 2
+    pool.login(USER, PASSWORD).logout()
+    assert pool.wait_for(USER, idle=1)["created"] == 3
+
+    trusted.write_text(stranger)
+    pool.reload()
+    with pool.session() as session:
+        answer = session.try_login(USER, PASSWORD)
+        assert answer.status == "NO" and "certificate" in answer.text, answer

@@ -1,9 +1,6 @@
 """mailpoold with IMAP profiles: their sockets, what poolctl says of them, sessions through them."""
 
-import re
-import time
 from collections import Counter
-from functools import cached_property
 from pathlib import Path
 
 from .imap import Imap
@@ -57,15 +54,8 @@ class ImapPool:
 
     def rows(self) -> list[dict]:
         """`poolctl imap`: one row for each profile and user; what was discarded, by its reason."""
-        if not self.shows_rows:
-            return rows_of_log(self.manager.log())
         rows = self.manager.poolctl.json("imap")["users"]
         return [{**row, "discarded": Counter({entry["reason"]: entry["count"] for entry in row["discarded"]})} for row in rows]
-
-    @cached_property
-    def shows_rows(self) -> bool:
-        """Whether poolctl knows IMAP; without, the log tells what was opened and closed, and time has to do for the rest."""
-        return self.manager.poolctl("--json", "imap").returncode != 2
 
     def row(self, user: str, name: str = PROFILE) -> dict:
         """Zeroes for a user nobody has heard of."""
@@ -77,9 +67,6 @@ class ImapPool:
     def wait_for(self, user: str, name: str = PROFILE, timeout: float = 10, **wanted: int) -> dict:
         """Until the row has these values."""
         row: dict = {}
-        if not self.shows_rows:
-            time.sleep(2.6 if wanted.get("idle") == 0 else 0.5)
-            return self.row(user, name)
 
         def has_come() -> bool:
             nonlocal row
@@ -92,17 +79,5 @@ class ImapPool:
         return self.row(user, name)["discarded"]
 
 
-def rows_of_log(log: str) -> list[dict]:
-    rows: dict[tuple[str, str], dict] = {}
-    for profile, user, state, reason in OPENED_OR_CLOSED.findall(log):
-        row = rows.setdefault((profile, user), {**EMPTY, "profile": profile, "user": user, "discarded": Counter()})
-        if state == "idle":
-            row["created"] += 1
-        elif re.fullmatch(r"[a-z_]+", reason):
-            row["discarded"][reason] += 1
-    return list(rows.values())
-
-
-OPENED_OR_CLOSED = re.compile(r"imap connection profile=(\S+) user=(\S+) .*?state=(\w+) (?:login=|reason=\"([^\"]*)\")")
 EMPTY: dict = {"active": 0, "waiting": 0, "idle": 0, "resetting": 0, "checking": 0, "login": 0, "created": 0, "reused": 0,
                "discarded": Counter(), "last_error": ""}
