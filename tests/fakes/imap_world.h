@@ -22,11 +22,13 @@ class ImapWorld final : public imap::Dialer, public imap::Entropy, public Log {
     std::map<std::string, std::string> passwords{{"anna", "a-secret"}, {"bert", "b-secret"}};
     std::string capabilities = "IMAP4rev1 SASL-IR LITERAL+ AUTH=PLAIN UNSELECT IDLE ENABLE";
     std::string refusal = "[AUTHENTICATIONFAILED] Authentication failed.";
+    unsigned most_logins = 1000;  ///< beyond so many connections it says [LIMIT]
     Duration login_time{};
     bool accepts = true;  ///< else connecting fails
     bool answers = true;  ///< else it is a black hole
     unsigned logins = 0;
     unsigned refused = 0;
+    unsigned put_off = 0;
     unsigned open = 0;
     unsigned most_open = 0;
     std::vector<std::string> commands;  ///< all that came after the logins, without tags
@@ -268,6 +270,11 @@ class ImapWorld final : public imap::Dialer, public imap::Entropy, public Log {
       auto const message = from_base64(words.at(3)).value();
       auto const parts = split(message, '\0');
       auto const known = server.passwords.find(std::string(parts.at(1)));
+      if (server.open > server.most_logins) {
+        ++server.put_off;
+        reply(line, tag + " NO [LIMIT] That is enough\r\n", {});
+        return true;
+      }
       bool const is_right = known != server.passwords.end() && known->second == parts.at(2);
       ++(is_right ? server.logins : server.refused);
       reply(line,

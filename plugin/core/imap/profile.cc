@@ -184,6 +184,7 @@ void Profile::on_not_logged_in(Upstream& upstream, TimePoint now) {
   auto const verifier = plan.verifier;
   user.last_error = upstream.failure();
   bool const was_refused = upstream.was_refused();
+  bool const was_put_off = upstream.was_put_off();
   context_.log.warning(fmt::format("imap connection {} state=closing reason=\"{}\"",
                                    name_of(upstream), printable(upstream.failure())));
   if (was_refused) {
@@ -195,13 +196,18 @@ void Profile::on_not_logged_in(Upstream& upstream, TimePoint now) {
       user.forget();
       close_idle(user, Discard::CredChanged, now);
     }
+  } else if (was_put_off) {
+    health_.note_success(plan.server_index);
+    user.put_off_logins(now);
   } else {
     health_.note_failure(plan.server_index, upstream.failure(), now);
   }
   auto const failure = upstream.failure();
   user.connections().enter(upstream, ConnectionState::Closing);
   upstream.close(now);
-  if (was_refused) refuse_all_with(user, verifier, failure, now);
+  // A login that is put off is worth waiting for where another connection may come back.
+  bool const has_another = user.connections().open() != user.count(ConnectionState::Closing);
+  if (was_refused || (was_put_off && !has_another)) refuse_all_with(user, verifier, failure, now);
   due();
 }
 

@@ -105,6 +105,8 @@ class Profile final : public UpstreamListener, public ClientListener {
   bool serve(Client& client, TimePoint now);
   bool lend_idle(Client& client, TimePoint now);
   void prove(Client& client, TimePoint now);
+  /// Whether no login of this user is to be tried yet; looked at again when it is.
+  bool is_put_off(UserPool const& user, TimePoint now);
   void grow(UserPool& user, std::vector<Client*> const& waiting, TimePoint now);
   bool make_room(UserPool const& user, TimePoint now);
   /// False where every server is backing off.

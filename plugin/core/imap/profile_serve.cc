@@ -102,10 +102,16 @@ bool Profile::lend_idle(Client& client, TimePoint now) {
   return false;
 }
 
+bool Profile::is_put_off(UserPool const& user, TimePoint now) {
+  if (now >= user.put_off_until()) return false;
+  next_run_ = std::min(next_run_, user.put_off_until());
+  return true;
+}
+
 // The server itself has to say yes before this client gets anything.
 void Profile::prove(Client& client, TimePoint now) {
   auto& user = *client.user;
-  if (user.is_trying(client.verifier)) return;
+  if (user.is_trying(client.verifier) || is_put_off(user, now)) return;
   bool const is_same_secret = user.remembers(client.verifier);
   auto const open = user.connections().open();
   if (is_same_secret) {
@@ -132,7 +138,7 @@ void Profile::grow(UserPool& user, std::vector<Client*> const& waiting, TimePoin
     if (client->phase() == Client::Phase::Waiting &&
         user.believes(client->verifier, settings_.reauth_interval, now))
       believed.push_back(client);
-  if (believed.empty()) return;
+  if (believed.empty() || is_put_off(user, now)) return;
   auto const checking = user.count(ConnectionState::Checking);
   auto const longest = now - believed.front()->waits_since;
   auto const wanted = connections_to_begin(

@@ -40,6 +40,10 @@ bool Upstream::was_refused() const {
   return login_ && login_->state() == UpstreamLogin::State::Refused;
 }
 
+bool Upstream::was_put_off() const {
+  return login_ && login_->state() == UpstreamLogin::State::PutOff;
+}
+
 ConnectionState Upstream::state_after_use() const {
   // Never Idle at once: the reset takes a round trip at least, and without it (tests) settle()
   // moves it on.
@@ -89,6 +93,7 @@ void Upstream::login_went_on(TimePoint now) {
       rested_since_ = now;
       return listener_.on_logged_in(*this, now);
     case UpstreamLogin::State::Refused:
+    case UpstreamLogin::State::PutOff:
       failure_ = login_->refusal();
       return listener_.on_not_logged_in(*this, now);
     case UpstreamLogin::State::Failed:

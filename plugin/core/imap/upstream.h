@@ -70,6 +70,7 @@ class Upstream final : public pool::Connection, public ChannelEvents {
   /// How the login ended when it did not: in words.
   [[nodiscard]] std::string const& failure() const { return failure_; }
   [[nodiscard]] bool was_refused() const;
+  [[nodiscard]] bool was_put_off() const;
   void set_generation(std::uint64_t generation) { plan_.generation = generation; }
 
   void lend_to(Client& client, Outbox& box, TimePoint now);

@@ -1,5 +1,6 @@
 #include "core/imap/upstream_login.h"
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 #include <utility>
@@ -15,6 +16,14 @@ using wire::ImapPiece;
 
 constexpr std::size_t most_octets = 256U << 10U;  // of a whole login
 constexpr unsigned most_challenges = 8;
+
+// RFC 5530 3: these say nothing of the user and the secret.
+bool says_not_now(std::string_view text) {
+  static constexpr std::array<std::string_view, 4> codes{"[UNAVAILABLE]", "[INUSE]", "[LIMIT]",
+                                                         "[SERVERBUG]"};
+  return std::any_of(codes.begin(), codes.end(),
+                     [&](std::string_view code) { return ascii_istarts_with(text, code); });
+}
 
 }  // namespace
 
@@ -159,7 +168,7 @@ void UpstreamLogin::hear_tagged(std::string_view status, std::string_view text) 
       }
       refusal_ = status == "BAD" ? "[AUTHENTICATIONFAILED] " + printable(text) : printable(text);
       request_.secret.clear();
-      state_ = State::Refused;
+      state_ = says_not_now(refusal_) ? State::PutOff : State::Refused;
       return;
     case Step::CapabilityAfter:
       if (!is_ok || !has_capabilities_) return fail("the server does not say what it can");

@@ -26,6 +26,7 @@ class UpstreamLogin {
     WantsTls,  ///< tls_established() is awaited
     Done,
     Refused,  ///< the server said no to user and secret: refusal()
+    PutOff,   ///< it said no for now, whatever the secret is: refusal()
     Failed,   ///< it could not be tried: why()
   };
 

@@ -6,6 +6,13 @@ namespace mailpool::imap {
 
 using pool::ConnectionState;
 
+namespace {
+
+constexpr Duration first_put_off = std::chrono::seconds(1);
+constexpr unsigned most_doublings = 5;
+
+}  // namespace
+
 bool UserPool::believes(Verifier const& verifier, Duration for_how_long, TimePoint now) const {
   return remembers(verifier) && now < after(verified_at_, for_how_long);
 }
@@ -16,6 +23,15 @@ void UserPool::note_success(Verifier const& verifier, TimePoint now) {
     verifier_ = verifier;
   }
   verified_at_ = now;
+  put_off_until_ = {};
+  put_offs_ = 0;
+}
+
+void UserPool::put_off_logins(TimePoint now) {
+  // Several that are put off together are one.
+  if (now < put_off_until_) return;
+  put_off_until_ = after(now, first_put_off * (1LL << std::min(put_offs_, most_doublings)));
+  ++put_offs_;
 }
 
 void UserPool::forget() {

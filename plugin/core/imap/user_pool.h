@@ -54,6 +54,11 @@ class UserPool {
   void forget();
   [[nodiscard]] std::uint64_t generation() const { return generation_; }
 
+  /// The server takes no more logins of this user for now: the next is tried after a while, which
+  /// grows until one succeeds.
+  void put_off_logins(TimePoint now);
+  [[nodiscard]] TimePoint put_off_until() const { return put_off_until_; }
+
   /// Whether a login with this secret is on its way.
   [[nodiscard]] bool is_trying(Verifier const& verifier) const;
   /// Logins on their way that have to prove their secret.
@@ -76,6 +81,8 @@ class UserPool {
   std::optional<Verifier> verifier_;
   TimePoint verified_at_{};
   std::uint64_t generation_ = 1;
+  TimePoint put_off_until_{};
+  unsigned put_offs_ = 0;  ///< one after another
 };
 
 }  // namespace mailpool::imap
