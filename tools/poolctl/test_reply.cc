@@ -144,7 +144,7 @@ CommandRow test_reply_command() {
       {"--site", "--domain", "--at", "--config"},
       [](CLI::App& app) -> Handler {
         auto options = std::make_shared<Options>();
-        app.add_option("reply", options->reply, "what the server says: \"421 4.7.28 ...\"")
+        app.add_option("REPLY", options->reply, "what the server says: \"421 4.7.28 ...\"")
             ->type_name("REPLY")
             ->required();
         app.add_option("--site", options->site, "the [site.NAME] that says it")->type_name("NAME");

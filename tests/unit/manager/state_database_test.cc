@@ -138,7 +138,7 @@ BOOST_AUTO_TEST_CASE(a_suspension_is_written_without_being_asked_to) {
   h.start();
   h.put(Kind::Counter, "late", "1");
   h.put(Kind::Suspension, "at once", "why");
-  for (int i = 0; i < 2000 && h.database->figures().written < 2; ++i)
+  for (int i = 0; i < 20000 && h.database->figures().written < 2; ++i)
     std::this_thread::sleep_for(1ms);
   BOOST_TEST(h.database->figures().written == 2U);
   BOOST_TEST(h.database->figures().waiting == 0U);

@@ -160,7 +160,7 @@ BOOST_AUTO_TEST_CASE(a_manager_that_is_gone_is_said_once_and_its_return_too) {
     BOOST_TEST(r.log.lines[0].find("No such file or directory") != std::string::npos);
     BOOST_TEST(r.log.lines[0].find("accepted unasked") != std::string::npos);
     FakeManager manager(r.path, room);
-    for (int i = 0; i < 100 && r.log.lines.size() < 2; ++i) {
+    for (int i = 0; i < 1000 && r.log.lines.size() < 2; ++i) {
       (void)gate.ask("a.test", "", 1);
       std::this_thread::sleep_for(20ms);
     }
