@@ -1,5 +1,6 @@
 """The pool's promises: how many connections, whose turn it is, whose password, how long; with Dovecot or a fake server behind it."""
 
+import base64
 import os
 import re
 import time
@@ -9,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from lab.certificates import Authority
+from lab.certificates import Authority, Certificate
 from lab.dovecot import Dovecot
-from lab.fakeimap import FakeImap
-from lab.imap import Imap, ImapError, capabilities
+from lab.fakeimap import Command, FakeImap, Session
+from lab.imap import Answer, Imap, ImapError, capabilities
 from lab.imap_pool import ImapPool
 from lab.process import Lab, wait_until
 
@@ -238,6 +239,54 @@ def test_every_spelling_of_a_login_is_the_same_user(fake: FakeImap, start, login
     assert len(fake.logins) == 1, "the connection that was there, not a login of its own"
 
 
+def bearer(session: Session, command: Command) -> None:
+    """XOAUTH2 as Google speaks it, OAUTHBEARER as RFC 7628 has it: an initial response, and a challenge before each refusal."""
+    mechanism, _, initial = command.arguments.partition(b" ")
+    said = base64.b64decode(initial)
+    user = re.search(rb"(?:user=|a=)([a-z]+)", said)[1].decode()
+    right = b"Bearer the-token\x01" in said
+    session.server.logins.append((user, right))
+    if not right:
+        session.say(b"+ " + base64.b64encode(b'{"status":"401"}') + b"\r\n")
+        session.read_line()
+        return session.answer(command, "NO [AUTHENTICATIONFAILED] the token is not good")
+    session.user = user
+    session.answer(command, f"OK [CAPABILITY {session.server.after_login}] {mechanism.decode()} it is")
+
+
+def token_login(session: Imap, mechanism: str, token: str) -> Answer:
+    if mechanism == "XOAUTH2":
+        response = f"user=anna\x01auth=Bearer {token}\x01\x01"
+    else:
+        response = f"n,a=anna,\x01host=h\x01port=993\x01auth=Bearer {token}\x01\x01"
+    tag = session.start(f"AUTHENTICATE {mechanism}")
+    session.wait_for_continuation()
+    session.send(base64.b64encode(response.encode()) + b"\r\n")
+    if token != "the-token":
+        session.wait_for_continuation()  # what went wrong, as JSON
+        session.send(b"AQ==\r\n" if mechanism == "OAUTHBEARER" else b"\r\n")
+    return session.finish(tag)
+
+
+@pytest.mark.parametrize("offered", ["AUTH=XOAUTH2", "AUTH=OAUTHBEARER", "AUTH=PLAIN AUTH=XOAUTH2 AUTH=OAUTHBEARER"])
+def test_a_token_opens_connections_of_its_own_in_either_mechanism(fake: FakeImap, start, offered: str):
+    fake.before_login = f"IMAP4rev1 SASL-IR {offered}"
+    fake.hooks["AUTHENTICATE"] = bearer
+    pool = start()
+    for mechanism in ("XOAUTH2", "OAUTHBEARER", "XOAUTH2"):
+        with pool.session() as session:
+            assert token_login(session, mechanism, "the-token").ok
+            session.expect("SELECT INBOX")
+            session.logout()
+        pool.wait_for(USER, idle=1, active=0, resetting=0)
+    assert fake.logins == [("anna", True)], "both mechanisms are the same token"
+    with pool.session() as session:
+        answer = token_login(session, "OAUTHBEARER", "another")
+        assert answer.status == "NO" and answer.text == "[AUTHENTICATIONFAILED] the token is not good", answer
+        assert token_login(session, "XOAUTH2", "the-token").ok, "and another try may follow"
+    assert "the-token" not in pool.manager.log()
+
+
 def test_a_cancelled_authentication_is_bad_and_forgotten(start):
     pool = start()
     with pool.session() as session:
@@ -289,6 +338,19 @@ def test_an_account_logs_in_whoever_may_connect(lab: Lab, fake: FakeImap):
         session.expect("SELECT INBOX")
         assert b"watermark of anna" in session.expect("FETCH 1 BODY[]").joined()
         session.logout()
+
+
+def test_a_user_who_may_use_the_profile_may_not_use_its_account(lab: Lab, fake: FakeImap):
+    secret = lab.directory("secrets") / "password"
+    secret.write_text("anna-secret\n")
+    account = lab.directory("account", owner="mailpool", group="mailpool") / "anna.sock"
+    ImapPool(lab, fake.address, tls="none", account={"user": "anna", "password_file": str(secret), "listen": [str(account)],
+                                                     "allow_users": ["guest"]})
+    with pytest.raises((ImapError, ConnectionError)) as caught, Imap.over_unix(account) as session:
+        assert session.greeting.startswith(b"* BYE") and b"allow_users" in session.greeting, session.greeting
+        raise ImapError("turned away")
+    assert "turned away" in str(caught.value)
+    assert not fake.sessions
 
 
 # --- what clients are told
@@ -354,6 +416,39 @@ def test_poolctl_shows_a_row_for_each_user_and_connection_in_eighty_columns(fake
             assert "anna" in shown and "bert" in shown and max(map(len, shown.splitlines())) <= 80, shown
 
 
+COLUMNS = {"profile", "user", "authzid", "state", "active", "waiting", "idle", "resetting", "checking", "login", "closing", "pool_size",
+           "longest_wait", "created", "reused", "logins_refused", "discarded", "last_error"}
+
+
+def test_scripts_find_every_column_in_json_and_the_same_rows_in_status(fake: FakeImap, start):
+    pool = start(pool_size=1)
+    put_away = pool.login("bert", "bert-secret")
+    put_away.expect("ENABLE CONDSTORE")
+    put_away.logout()
+    with pool.login(USER, PASSWORD) as lent, pool.session() as second:
+        tag = second.start(f"LOGIN {USER} {PASSWORD}")
+        pool.wait_for(USER, active=1, waiting=1)
+        lent.start("IDLE")
+        lent.wait_for_continuation()
+        pool.wait_for("bert", closing=0)
+        shown = pool.manager.poolctl.json("imap")
+        anna, bert = sorted(shown["users"], key=lambda row: row["user"])
+        assert set(anna) >= COLUMNS
+        assert (anna["profile"], anna["active"], anna["waiting"], anna["created"], anna["state"]) == ("bounces", 1, 1, 1, "open")
+        assert anna["longest_wait"] > 0
+        assert bert["discarded"] == [{"reason": "taint_enable", "count": 1}]
+        profile = shown["profiles"][0]
+        assert (profile["profile"], profile["clients"], profile["waiting"], profile["connections"]) == ("bounces", 2, 1, 1)
+        assert profile["servers"] == [{"server": fake.address, "state": "open", "last_error": ""}]
+        again = pool.manager.poolctl.json("status")["imap"]["users"]
+        assert {row["user"]: row["active"] for row in again} == {"anna": 1, "bert": 0}
+        connection, = pool.manager.poolctl.json("imap", "connections")["connections"]
+        assert (connection["user"], connection["state"], connection["pid"]) == (USER, "active", os.getpid())
+        assert connection["doing"] == "in IDLE" and connection["server"] == fake.address
+        lent.send(b"DONE\r\nz LOGOUT\r\n")
+        assert second.finish(tag).ok
+
+
 def test_a_stopped_manager_says_logout_on_every_connection(fake: FakeImap, start):
     pool = start()
     with pool.login("anna", "anna-secret") as lent:
@@ -415,3 +510,20 @@ def test_authorities_renewed_in_their_file_verify_every_connection_anew(lab: Lab
     with pool.session() as session:
         answer = session.try_login(USER, PASSWORD)
         assert answer.status == "NO" and "certificate" in answer.text, answer
+
+
+def test_a_server_that_allows_fewer_connections_than_the_pool_takes_none_away(lab: Lab, imap_certificate: Certificate,
+                                                                             authority: Authority):
+    server = Dovecot(lab, imap_certificate, scheme="PLAIN", settings="protocol imap {\n  mail_max_userip_connections = 2\n}\n").start()
+    pool = ImapPool(lab, f"127.0.0.1:{server.port}", authority.certificate, pool_size=4, checkout_timeout="30s")
+    lent = [pool.login(USER, PASSWORD), pool.login(USER, PASSWORD)]
+    third = pool.session(timeout=40)
+    tag = third.start(f"LOGIN {USER} {PASSWORD}")
+    wait_until(lambda: pool.row(USER)["last_error"], 10, "the server said that it is enough")
+    assert all(session.expect("NOOP").ok for session in lent)
+    lent[0].logout()
+    assert third.finish(tag).ok
+    third.logout()
+    lent[1].logout()
+    row = pool.wait_for(USER, active=0, resetting=0, login=0, idle=2)
+    assert row["created"] == 2 and row["logins_refused"] == 0 and row["discarded"]["cred_changed"] == 0, row
