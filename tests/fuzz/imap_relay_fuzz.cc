@@ -3,6 +3,7 @@
 // lent again only if the model, too, has nothing selected, nothing enabled and nothing open.
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -34,9 +35,17 @@ class Counter final : public Entropy {
   std::uint32_t state_ = 1;
 };
 
+// What servers offer decides how a literal is sent and how a mailbox is left.
+constexpr std::array<std::string_view, 4> offers{"IMAP4rev1 LITERAL+ UNSELECT IDLE ENABLE",
+                                                 "IMAP4rev1 LITERAL- IDLE", "IMAP4rev1 UNSELECT",
+                                                 "IMAP4rev1 IDLE ENABLE"};
+
 // What a server has understood of the octets that came to it.
 class ServerModel {
  public:
+  explicit ServerModel(Capabilities const& offered)
+      : takes_messages_unasked_(offered.may_send_at_once(1)) {}
+
   void receive(std::string_view octets) {
     input_ += octets;
     while (step()) {
@@ -106,9 +115,9 @@ class ServerModel {
     command_ += line;
     if (begins) open_.push_back(line.substr(0, line.find(' ')));
     // The most careless server there can be: what it did not ask for is no literal, unless it is
-    // a message.
+    // a message and it said that it takes that.
     auto const mark = wire::literal_at_end(line);
-    if (mark && (mark->waits || is_append())) {
+    if (mark && (mark->waits || (takes_messages_unasked_ && is_append()))) {
       literal_ = mark->octets;
       waits_for_literal_ = mark->waits;
       return true;
@@ -148,6 +157,7 @@ class ServerModel {
     return std::string(word);
   }
 
+  bool takes_messages_unasked_;
   std::string input_;
   std::string command_;
   std::size_t literal_ = 0;
@@ -163,7 +173,7 @@ class ServerModel {
 
 class Play {
  public:
-  Play() : relay_(Capabilities("IMAP4rev1 LITERAL+ UNSELECT IDLE ENABLE"), entropy_) {
+  explicit Play(Capabilities const& offered) : relay_(offered, entropy_), model_(offered) {
     relay_.lend(box_);
   }
 
@@ -230,10 +240,11 @@ class Play {
 
 }  // namespace
 
-// Steps: a letter that says who acts, a length, as many octets.
+// First what the server offers. Then steps: a letter that says who acts, a length, as many octets.
 extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
-  Play play;
-  std::string_view input(reinterpret_cast<char const*>(data), size);
+  if (size == 0) return 0;
+  Play play{Capabilities(offers[data[0] % offers.size()])};
+  std::string_view input(reinterpret_cast<char const*>(data + 1), size - 1);
   while (!input.empty()) {
     auto const who = static_cast<std::uint8_t>(input.front());
     input.remove_prefix(1);
