@@ -73,8 +73,12 @@ bool Relay::take_line(std::string_view octets, bool ends) {
   auto name = ascii_upper(words.atom());
   if (name == "UID" && words.take_blank()) name += " " + ascii_upper(words.atom());
   auto const& row = row_of(name);
+  bool const is_whole = words.is_at_end() || words.rest().front() == ' ';
   if (name.empty()) {
     refuse(tag, "BAD There is no command", ends);
+  } else if (!is_whole) {
+    // What is APPEND[ here, with a message behind it, is no APPEND to the server.
+    refuse(tag, "BAD There is no such command", ends);
   } else if (is_open(tag)) {
     refuse(tag, "BAD A command with this tag is not answered yet", ends);
   } else if (wire::has_open_quote(line)) {

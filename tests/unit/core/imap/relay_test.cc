@@ -502,6 +502,15 @@ BOOST_AUTO_TEST_CASE(what_a_server_would_not_read_as_a_literal_is_never_sent_to_
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_commands_name_ends_where_the_server_sees_its_end) {
+  for (auto name : {"APPEND[", "APPEND(", "APPEND)", "APPEND]", "UID REPLACE[", "ENABLE\"x\""}) {
+    Story story;
+    story.client("a " + std::string(name) + " x {8+}\r\nb NOOP\r\n\r\nc NOOP\r\n");
+    BOOST_TEST(story.to_server() == "c NOOP\r\n", name);
+    BOOST_TEST(contains(story.to_client(), "a BAD There is no such command"), name);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(an_unasked_message_that_was_not_taken_leaves_a_doubt) {
   for (auto answer : {"a NO over quota\r\n", "a BAD what\r\n"}) {
     Story story;
