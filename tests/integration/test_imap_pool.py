@@ -3,6 +3,7 @@
 import base64
 import os
 import re
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -483,6 +484,48 @@ def test_a_real_server_is_verified_by_chain_and_name(lab: Lab, dovecot: Dovecot,
     for profile in ("right", "starttls"):
         pool.login("anna", "anna-secret", profile).logout()
     assert dovecot.logins("anna") == 2
+
+
+def test_reloads_and_pauses_under_load_fail_no_session(lab: Lab, dovecot: Dovecot, authority: Authority):
+    trusted = lab.directory("trusted") / "authorities.pem"
+    trusted.write_text(authority.certificate.read_text())
+    stranger = Authority(lab.directory("stranger")).certificate.read_text()
+    pool = ImapPool(lab, f"127.0.0.1:{dovecot.port}", trusted, pool_size=3, checkout_timeout="30s")
+    dovecot.put(USER, b"Subject: x\r\n\r\nwatermark of anna\r\n")
+    stop, done, broken = threading.Event(), [], []
+
+    def job() -> None:
+        while not stop.is_set() and not broken:
+            try:
+                with pool.login(USER, PASSWORD, timeout=40) as session:
+                    session.expect("SELECT INBOX")
+                    assert b"watermark of anna" in session.expect("FETCH 1 BODY.PEEK[]").joined()
+                    session.logout()
+                done.append(1)
+            except (ImapError, OSError, AssertionError) as trouble:
+                broken.append(trouble)
+
+    def some_more() -> None:
+        known = len(done)
+        wait_until(lambda: len(done) > known + 10 or broken, 30, "sessions are served")
+    workers = [threading.Thread(target=job) for _ in range(6)]
+    for worker in workers:
+        worker.start()
+    for round_ in range(3):
+        some_more()
+        trusted.write_text(authority.certificate.read_text() + stranger * (round_ % 2))
+        pool.reload(pool_size=2 + round_)
+        some_more()
+        pool.manager.poolctl("imap", "pause", "bounces")
+        pool.wait_for(USER, active=0)
+        pool.manager.poolctl("imap", "resume", "bounces")
+    some_more()
+    stop.set()
+    for worker in workers:
+        worker.join(40)
+    assert not broken, broken
+    row = pool.wait_for(USER, active=0, waiting=0, resetting=0)
+    assert row["discarded"]["reload"] > 0, row
 
 
 def test_authorities_renewed_in_their_file_verify_every_connection_anew(lab: Lab, dovecot: Dovecot, authority: Authority):
