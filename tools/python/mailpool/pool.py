@@ -21,6 +21,9 @@ class IMAPPool:
     IMAPPool(host="imap.example.com", port=993, ssl=True, pool_size=5)
                                                     a server that no profile names, where [imap_dynamic] allows it
 
+    A host is spoken to in TLS from the first octet (`ssl`), or after STARTTLS (`ssl=False`); without TLS no password leaves the
+    machine. All programs that name the same server share one pool, as large as the largest `pool_size` that one has asked for.
+
     `timeout` (seconds, None for ever) bounds each wait for the manager: to get a connection, and then for each answer. It
     should be longer than the profile's checkout_timeout, so that the manager can say what it waited for.
     """
