@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <openssl/rand.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -102,6 +103,8 @@ struct ImapPools::Listener {
 
 ImapPools::ImapPools(Loop& loop, route::Resolver& resolver, Log& log, imap::Reset reset)
     : loop_(loop), log_(log), channels_(loop, resolver), context_(channels_, entropy_, log, reset) {
+  // The key of the verifiers is never written to swap space; core dumps are off for the process.
+  (void)::mlock(&context_.verifiers, sizeof context_.verifiers);
   lobby_ = std::make_unique<imap::Lobby>(static_cast<imap::ProfileSource&>(*this), context_);
 }
 
