@@ -406,6 +406,15 @@ def test_a_paused_profile_lends_nothing_until_it_is_resumed(fake: FakeImap, star
     pool.login(USER, PASSWORD).logout()
 
 
+def test_an_operator_who_mistypes_a_name_is_told_so(fake: FakeImap, start):
+    pool = start()
+    pool.login(USER, PASSWORD).logout()
+    for command, words in ((("pause", "bounce"), "bounces"), (("resume", "bounce"), "bounces"), (("flush", "nobody"), "nobody")):
+        refused = pool.manager.poolctl("imap", *command)
+        assert refused.returncode == 1 and words in refused.stdout + refused.stderr, (command, refused)
+    pool.login(USER, PASSWORD).logout()
+
+
 def test_poolctl_shows_a_row_for_each_user_and_connection_in_eighty_columns(fake: FakeImap, start):
     pool = start()
     with pool.login("anna", "anna-secret"):
