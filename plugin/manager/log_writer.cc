@@ -18,7 +18,12 @@
 namespace mailpool::manager {
 namespace {
 
+using std::chrono::system_clock;
+
 constexpr std::size_t most_queued = 200'000;
+// Waking a thread costs the loop more than a line does: lines that come close together are written
+// together.
+constexpr auto gathering = std::chrono::milliseconds(2);
 
 std::string_view prefix_of(LogLevel level) {
   switch (level) {
@@ -35,14 +40,14 @@ class SyslogSink final : public LogSink {
  public:
   SyslogSink() { openlog("mailpoold", LOG_PID | LOG_NDELAY, LOG_MAIL); }
   ~SyslogSink() override { closelog(); }
-  void write(LogLevel level, std::string const& line) override {
+  void write(LogLevel level, system_clock::time_point, std::string const& line) override {
     syslog(posix::priority_of(level) | LOG_MAIL, "%s%s", prefix_of(level).data(), line.c_str());
   }
 };
 
 class JournalSink final : public LogSink {
  public:
-  void write(LogLevel level, std::string const& line) override {
+  void write(LogLevel level, system_clock::time_point, std::string const& line) override {
     sd_journal_send("MESSAGE=%s%s", prefix_of(level).data(), line.c_str(), "PRIORITY=%d",
                     posix::priority_of(level), "SYSLOG_IDENTIFIER=mailpoold", "SYSLOG_FACILITY=%d",
                     LOG_MAIL >> 3, nullptr);
@@ -65,17 +70,16 @@ class FileSink final : public LogSink {
   FileSink(FileSink const&) = delete;
   FileSink& operator=(FileSink const&) = delete;
 
-  void write(LogLevel level, std::string const& line) override {
-    auto const now = std::chrono::system_clock::now();
+  void write(LogLevel level, system_clock::time_point at, std::string const& line) override {
     auto const us =
-        std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch()).count();
+        std::chrono::duration_cast<std::chrono::microseconds>(at.time_since_epoch()).count();
     auto const second = static_cast<std::time_t>(us / 1'000'000);
     if (second != stamp_second_) {
       stamp_second_ = second;
       stamp_ = fmt::format("{:%Y-%m-%dT%H:%M:%S}", fmt::gmtime(second));
     }
     fmt::format_to(std::back_inserter(buffer_), "{}.{:06}Z {} mailpoold[{}]: {}{}\n", stamp_,
-                   us % 1'000'000, host_, getpid(), prefix_of(level), line);
+                   us % 1'000'000, host_, pid_, prefix_of(level), line);
     if (buffer_.size() > 65536) flush();
   }
   void flush() override {
@@ -101,6 +105,7 @@ class FileSink final : public LogSink {
   std::string path_;  // empty: stderr, which is not ours to close
   int fd_;
   std::string host_;
+  pid_t pid_ = getpid();
   std::string buffer_;
   std::string stamp_;
   std::time_t stamp_second_ = -1;
@@ -138,7 +143,7 @@ void LogWriter::write(LogLevel level, std::string line) {
       dropped_.fetch_add(1, std::memory_order_relaxed);
       return;
     }
-    queue_.push_back({level, std::move(line)});
+    queue_.push_back({level, system_clock::now(), std::move(line)});
     wake = std::exchange(is_asleep_, false);
   }
   if (wake) wake_.notify_one();
@@ -166,9 +171,7 @@ void LogWriter::work() {
     bool stop = false;
     {
       std::unique_lock lock(mutex_);
-      is_asleep_ = true;
-      wake_.wait(lock, [this] { return stop_ || reopen_ || next_sink_ || !queue_.empty(); });
-      is_asleep_ = false;
+      wait_for_lines(lock);
       lines.swap(queue_);
       next = std::move(next_sink_);
       reopen = std::exchange(reopen_, false);
@@ -182,8 +185,16 @@ void LogWriter::work() {
   }
 }
 
+void LogWriter::wait_for_lines(std::unique_lock<std::mutex>& lock) {
+  auto const is_told = [this] { return stop_ || reopen_ || next_sink_; };
+  is_asleep_ = true;
+  wake_.wait(lock, [&] { return is_told() || !queue_.empty(); });
+  is_asleep_ = false;
+  wake_.wait_for(lock, gathering, is_told);
+}
+
 void LogWriter::write_batch(std::vector<Line> const& lines) {
-  for (auto const& line : lines) sink_->write(line.level, line.text);
+  for (auto const& line : lines) sink_->write(line.level, line.at, line.text);
   sink_->flush();
 }
 

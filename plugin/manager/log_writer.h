@@ -3,6 +3,7 @@
 // the loop.
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
@@ -20,7 +21,9 @@ namespace mailpool::manager {
 class LogSink {
  public:
   virtual ~LogSink() = default;
-  virtual void write(LogLevel level, std::string const& line) = 0;
+  /// `at`: when it was said, for destinations that have no clock of their own.
+  virtual void write(LogLevel level, std::chrono::system_clock::time_point at,
+                     std::string const& line) = 0;
   virtual void flush() {}
   virtual void reopen() {}
 };
@@ -47,9 +50,11 @@ class LogWriter final : public Log {
  private:
   struct Line {
     LogLevel level;
+    std::chrono::system_clock::time_point at;
     std::string text;
   };
   void work();
+  void wait_for_lines(std::unique_lock<std::mutex>& lock);
   void write_batch(std::vector<Line> const& lines);
 
   std::mutex mutex_;
