@@ -121,9 +121,16 @@ void add_sizes(Table& table) {
   using S = ImapSettings;
   table.add("pool_size", &S::pool_size, number(1, 1000))
       .says("How many connections one user may have; further logins wait for one to come back.")
-      .note("Servers have limits too: Dovecot allows 10 for each user and address.");
+      .note(
+          "Servers have limits too: Dovecot allows 10 for each user and address. A password that "
+          "is not known yet is tried within this number: where all are open, in the place of one "
+          "that nobody has used for 30s and min_idle does not keep, and until then it waits "
+          "(checkout_timeout). A wrong password closes no other.");
   table.add("max_connections", &S::max_connections, number(1, 10000))
-      .says("How many connections all users of this profile may have together.");
+      .says("How many connections all users of this profile may have together.")
+      .note(
+          "Where all are open, a login closes another user's idle one, that with a password that "
+          "is not known yet only one that was not used for half of checkout_timeout (at most 30s).");
   table.add("min_idle", &S::min_idle, number(0, 1000))
       .says("So many idle connections of a user outlive idle_timeout.");
   table.add("max_waiting", &S::max_waiting, number(0, 20000))

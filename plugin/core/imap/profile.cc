@@ -44,6 +44,13 @@ void Profile::adopt(std::unique_ptr<Client> client, TimePoint now) {
   clients_.front()->place = clients_.begin();
 }
 
+void Profile::set_account_password(Secret password) {
+  account_password_ = std::move(password);
+  auto const login = account_login();
+  account_verifier_.reset();
+  if (login) account_verifier_ = context_.verifiers.of(settings_.name, *login);
+}
+
 std::optional<LoginRequest> Profile::account_login() const {
   if (!settings_.account.is_configured() || account_password_.is_empty()) return std::nullopt;
   return LoginRequest{settings_.account.user, {}, SecretKind::Password, account_password_.copy()};
@@ -115,14 +122,17 @@ void Profile::on_waited(Client& client, TimePoint now) {
   if (!client.delayed_refusal.empty())
     return client.refuse(std::exchange(client.delayed_refusal, {}), now);
   auto const& user = *client.user;
+  // What others have proved is not closed for a guess as long as it is needed.
+  std::string_view const whose =
+      is_known(user, client.verifier) ? "in use" : "needed by those whose passwords are known";
   std::string why;
   if (is_paused_)
     why = "the profile is paused (poolctl imap resume)";
   else if (user.connections().open() >= settings_.pool_size)
-    why = fmt::format("all {} connections of this user are in use (pool_size)",
-                      user.connections().open());
+    why = fmt::format("all {} connections of this user are {} (pool_size)",
+                      user.connections().open(), whose);
   else if (open() >= settings_.max_connections)
-    why = fmt::format("all {} connections are in use (max_connections)", open());
+    why = fmt::format("all {} connections are {} (max_connections)", open(), whose);
   else
     why = user.last_error.empty() ? "the server does not answer" : user.last_error;
   refuse(client,

@@ -42,7 +42,7 @@ class Profile final : public UpstreamListener, public ClientListener {
   /// Takes over one of another listener, for a dynamic profile.
   void adopt(std::unique_ptr<Client> client, TimePoint now);
   /// Of [imap.NAME.account]; none where its file could not be read.
-  void set_account_password(Secret password) { account_password_ = std::move(password); }
+  void set_account_password(Secret password);
   [[nodiscard]] std::optional<LoginRequest> account_login() const;
 
   /// With the digest of the authorities that its tls_ca_file holds now.
@@ -101,16 +101,26 @@ class Profile final : public UpstreamListener, public ClientListener {
   void refuse(Client& client, std::string_view text, TimePoint now);
   void refuse_all_with(UserPool& user, Verifier const& verifier, std::string const& text,
                        TimePoint now);
+  void serve_all(TimePoint now);
   /// Whether it got a connection, or is being refused.
   bool serve(Client& client, TimePoint now);
   bool lend_idle(Client& client, TimePoint now);
   void prove(Client& client, TimePoint now);
   /// Whether no login of this user is to be tried yet; looked at again when it is.
   bool is_put_off(UserPool const& user, TimePoint now);
+  /// Whether a secret that nobody has proved may be tried now.
+  [[nodiscard]] bool may_try_unknown(UserPool const& user) const;
+  /// Whether the secret was good before, or is the operator's own ([imap.NAME.account]).
+  [[nodiscard]] bool is_known(UserPool const& user, Verifier const& verifier) const;
+  bool has_place(UserPool& user, bool for_known, TimePoint now);
+  /// Whether nobody needs an idle connection, so that it may be closed for a mere guess.
+  [[nodiscard]] bool has_rested(Upstream& idle, Duration for_how_long, TimePoint now);
   void grow(UserPool& user, std::vector<Client*> const& waiting, TimePoint now);
-  bool make_room(UserPool const& user, TimePoint now);
-  /// False where every server is backing off.
-  bool open_for(Client& client, bool is_proof, TimePoint now);
+  /// Begins a connection below max_connections, where need be by taking an idle one from another
+  /// user. False where there is no room yet, or every server is backing off.
+  bool connect(UserPool& user, LoginRequest const& request, Verifier const& verifier, bool is_proof,
+               TimePoint now);
+  [[nodiscard]] Upstream* longest_at_rest_but_of(UserPool const* user) const;
   void refuse_hopeless(TimePoint now);
   void probe_servers(TimePoint now);
   /// Whether it was made as connections are made now: to one of these servers, with this TLS.
@@ -136,6 +146,7 @@ class Profile final : public UpstreamListener, public ClientListener {
   ServerHealth health_;
   Capabilities offered_;  ///< after login, as the last connection saw them
   Secret account_password_;
+  std::optional<Verifier> account_verifier_;
   TimePoint next_run_ = never;
   TimePoint used_at_{};
   bool is_due_ = false;

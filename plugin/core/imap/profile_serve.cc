@@ -17,7 +17,8 @@ using pool::ConnectionState;
 // A user whose last connection is gone is remembered for so long after its last login.
 constexpr Duration remembered = std::chrono::hours(1);
 constexpr std::size_t most_remembered = 1000;
-
+// What has rested for so long is missed by nobody.
+constexpr Duration not_needed = std::chrono::seconds(30);
 // What was heard of so lately has just been proved: "0s" as check_after is one NOOP for each loan.
 constexpr Duration proved = std::chrono::milliseconds(100);
 
@@ -36,7 +37,7 @@ Upstream& last_used(pool::Pool& pool) {
   return upstream_of(**std::max_element(idle.begin(), idle.end(), rests_longer));
 }
 
-Upstream& longest_at_rest(pool::Pool& pool) {
+Upstream& longest_at_rest_of(pool::Pool& pool) {
   auto const& idle = pool.in(ConnectionState::Idle);
   return upstream_of(**std::min_element(idle.begin(), idle.end(), rests_longer));
 }
@@ -47,15 +48,7 @@ void Profile::run(TimePoint now) {
   is_due_ = false;
   next_run_ = health_.next_probe();
   probe_servers(now);
-  if (!is_paused_) {
-    std::map<UserPool*, std::vector<Client*>> unserved;
-    for (auto* client : std::vector<Client*>(waiting_.begin(), waiting_.end())) {
-      auto* const user = client->user;
-      if (!serve(*client, now)) unserved[user].push_back(client);
-    }
-    for (auto& [user, clients] : unserved) grow(*user, clients, now);
-    refuse_hopeless(now);
-  }
+  if (!is_paused_) serve_all(now);
   if (!waiting_.empty()) next_run_ = std::min(next_run_, health_.next_try(now));
   std::erase_if(users_, [&](auto const& entry) {
     auto const& user = *entry.second;
@@ -68,6 +61,23 @@ void Profile::run(TimePoint now) {
     bool const is_worth_it = user.has_verifier() || users_.size() <= most_remembered;
     return !is_used && (!is_worth_it || now >= after(user.used_at, remembered));
   });
+}
+
+void Profile::serve_all(TimePoint now) {
+  std::map<UserPool*, std::vector<Client*>> unserved;
+  std::vector<Client*> unknown;
+  for (auto* client : std::vector<Client*>(waiting_.begin(), waiting_.end())) {
+    auto* const user = client->user;
+    if (!is_known(*user, client->verifier))
+      unknown.push_back(client);
+    else if (!serve(*client, now))
+      unserved[user].push_back(client);
+  }
+  for (auto& [user, clients] : unserved) grow(*user, clients, now);
+  // After all whose secret was good once: a flood of guesses keeps nobody from a connection.
+  for (auto* client : unknown)
+    if (client->phase() == Client::Phase::Waiting) prove(*client, now);
+  refuse_hopeless(now);
 }
 
 bool Profile::serve(Client& client, TimePoint now) {
@@ -112,24 +122,46 @@ bool Profile::is_put_off(UserPool const& user, TimePoint now) {
 void Profile::prove(Client& client, TimePoint now) {
   auto& user = *client.user;
   if (user.is_trying(client.verifier) || is_put_off(user, now)) return;
-  bool const is_same_secret = user.remembers(client.verifier);
-  auto const open = user.connections().open();
-  if (is_same_secret) {
-    if (open >= settings_.pool_size) {
-      // A fresh login takes the place of the connection that has rested longest.
-      auto const& idle = user.connections().in(ConnectionState::Idle);
-      if (!idle.empty() && user.count(ConnectionState::Closing) == 0)
-        retire(longest_at_rest(user.connections()), Discard::Reauth, now);
-      return;
-    }
-  } else {
-    // A secret that is not known must not cost the others a connection: it is tried beside them,
-    // one after the other.
-    std::size_t const at_once = user.has_verifier() ? 1 : 2;
-    if (user.proofs() >= at_once || open > settings_.pool_size) return;
-  }
-  if (!make_room(user, now)) return;
-  (void)open_for(client, true, now);
+  bool const is_known_one = is_known(user, client.verifier);
+  if (!is_known_one && !may_try_unknown(user)) return;
+  if (!has_place(user, is_known_one, now)) return;
+  (void)connect(user, client.request(), client.verifier, true, now);
+}
+
+// Guesses are tried one after the other, and those of all users take a part of the room only.
+bool Profile::may_try_unknown(UserPool const& user) const {
+  std::size_t const at_once = user.has_verifier() ? 1 : 2;
+  if (user.proofs() >= at_once) return false;
+  std::size_t tried = 0;
+  for (auto const& [key, other] : users_) tried += other->proofs();
+  return tried < std::max<std::size_t>(2, settings_.max_connections / 4);
+}
+
+bool Profile::is_known(UserPool const& user, Verifier const& verifier) const {
+  if (user.remembers(verifier)) return true;
+  UserKey const account{settings_.account.user, {}, {}};
+  return user.key() == account && account_verifier_ && is_same(verifier, &*account_verifier_);
+}
+
+// Below pool_size; where all are open, the one that has rested longest makes room.
+bool Profile::has_place(UserPool& user, bool for_known, TimePoint now) {
+  auto& pool = user.connections();
+  if (pool.open() < settings_.pool_size) return true;
+  if (pool.count(ConnectionState::Idle) == 0 || pool.count(ConnectionState::Closing) != 0)
+    return false;
+  auto& oldest = longest_at_rest_of(pool);
+  if (!for_known && !has_rested(oldest, not_needed, now)) return false;
+  retire(oldest, Discard::Reauth, now);
+  return pool.open() < settings_.pool_size;
+}
+
+// A secret that nobody has proved may be wrong: it must not take a connection away from those who
+// have the right one, unless they have not needed it for a while.
+bool Profile::has_rested(Upstream& idle, Duration for_how_long, TimePoint now) {
+  if (idle.user().count(ConnectionState::Idle) <= settings_.min_idle) return false;
+  auto const from = after(idle.rested_since(), for_how_long);
+  if (now < from) next_run_ = std::min(next_run_, from);
+  return now >= from;
 }
 
 void Profile::grow(UserPool& user, std::vector<Client*> const& waiting, TimePoint now) {
@@ -146,50 +178,58 @@ void Profile::grow(UserPool& user, std::vector<Client*> const& waiting, TimePoin
        user.count(ConnectionState::Connecting) + checking, user.connections().open(),
        settings_.pool_size, user.loan.value(), user.login.value(), longest});
   for (std::size_t i = 0; i < wanted && i < believed.size(); ++i) {
-    if (!make_room(user, now) || !open_for(*believed[i], false, now)) return;
+    if (!connect(user, believed[i]->request(), believed[i]->verifier, false, now)) return;
   }
   // Those who are expected to be served by a connection that comes back are looked at again.
   if (wanted == 0 && longest < user.login.value())
     next_run_ = std::min(next_run_, after(believed.front()->waits_since, user.login.value()));
 }
 
-// Below max_connections, or after taking an idle connection from another user.
-bool Profile::make_room(UserPool const& user, TimePoint now) {
-  if (open() < settings_.max_connections) return true;
+Upstream* Profile::longest_at_rest_but_of(UserPool const* user) const {
   Upstream* oldest = nullptr;
-  for (auto& [key, other] : users_) {
-    if (other->count(ConnectionState::Closing) != 0) return false;  // its place is coming free
-    auto const& idle = other->connections().in(ConnectionState::Idle);
-    if (other.get() == &user || idle.empty()) continue;
-    auto& candidate = longest_at_rest(other->connections());
+  for (auto const& [key, other] : users_) {
+    if (other.get() == user || other->count(ConnectionState::Idle) == 0) continue;
+    auto& candidate = longest_at_rest_of(other->connections());
     if (oldest == nullptr || candidate.rested_since() < oldest->rested_since()) oldest = &candidate;
   }
-  if (oldest != nullptr) retire(*oldest, Discard::OverSize, now);
-  return open() < settings_.max_connections;
+  return oldest;
 }
 
-bool Profile::open_for(Client& client, bool is_proof, TimePoint now) {
+bool Profile::connect(UserPool& user, LoginRequest const& request, Verifier const& verifier,
+                      bool is_proof, TimePoint now) {
+  if (open() >= settings_.max_connections) {
+    bool const is_one_closing = std::any_of(users_.begin(), users_.end(), [](auto const& entry) {
+      return entry.second->count(ConnectionState::Closing) != 0;
+    });
+    if (is_one_closing) return false;  // its place is coming free
+    auto* idle = longest_at_rest_but_of(&user);
+    if (idle == nullptr) return false;
+    // A user who comes for the first time gets a turn while it waits.
+    auto const enough = std::min(not_needed, settings_.checkout_timeout / 2);
+    if (!is_known(user, verifier) && !has_rested(*idle, enough, now)) return false;
+    retire(*idle, Discard::OverSize, now);
+    if (open() >= settings_.max_connections) return false;
+  }
   auto const index = health_.choose(now);
   if (!index) return false;
-  auto& user = *client.user;
   auto const& server = settings_.server[*index];
   Upstream::Plan plan;
   plan.id = ++context_.last_id;
-  plan.key.mx_host = server.host;
-  plan.key.port = server.port;
   plan.key.protocol = pool::Protocol::Imap;
   plan.key.tls = wire_tls_of(settings_);
   plan.key.tls_settings = tls_settings_of(settings_, authorities_);
   plan.key.credential = {user.key().kind == SecretKind::Token ? "token" : "password",
                          user.key().user, user.key().authzid, user.generation()};
+  plan.key.mx_host = server.host;
+  plan.key.port = server.port;
   plan.opened_at = now;
   plan.expires_at = after(now, shortened(settings_.max_lifetime));
   plan.server = server;
   plan.server_index = *index;
-  plan.verifier = client.verifier;
+  plan.verifier = verifier;
   plan.generation = user.generation();
   plan.is_proof = is_proof;
-  auto made = std::make_unique<Upstream>(std::move(plan), user, settings_, client.request().copy(),
+  auto made = std::make_unique<Upstream>(std::move(plan), user, settings_, request.copy(),
                                          context_.entropy, context_.reset, *this);
   auto& upstream = *made;
   user.connections().add(std::move(made));

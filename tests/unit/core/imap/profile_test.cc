@@ -57,7 +57,7 @@ BOOST_AUTO_TEST_CASE(f70_another_users_password_opens_nothing) {
 
 BOOST_AUTO_TEST_CASE(t9_a_wrong_password_evicts_nothing_and_hears_the_servers_own_words) {
   auto settings = ImapWorld::settings();
-  settings.pool_size = 1;
+  settings.pool_size = 2;
   ImapWorld world(settings);
   world.server().refusal = "[AUTHENTICATIONFAILED] Not with me.";
   auto anna = world.log_in("anna", "a-secret");
@@ -71,6 +71,98 @@ BOOST_AUTO_TEST_CASE(t9_a_wrong_password_evicts_nothing_and_hears_the_servers_ow
   BOOST_TEST(ImapWorld::is_in(again));
   BOOST_TEST(world.server().logins == 1U);
   BOOST_TEST(world.server().refused == 5U);
+  BOOST_TEST(world.server().most_open == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(where_all_are_open_a_guess_waits_for_one_that_nobody_needs) {
+  auto settings = ImapWorld::settings();
+  settings.pool_size = 1;
+  settings.checkout_timeout = 20s;
+  ImapWorld world(settings);
+  auto anna = world.log_in("anna", "a-secret");
+  leave(world, anna);
+  world.advance(9s);
+  auto too_early = world.log_in("anna", "guess");
+  world.advance(20'001ms);
+  BOOST_TEST(contains(too_early.line->heard, "a NO [UNAVAILABLE]"), too_early.line->heard);
+  BOOST_TEST(contains(too_early.line->heard, "passwords are known (pool_size)"));
+  BOOST_TEST(world.user("anna")->count(ConnectionState::Idle) == 1U);
+  auto in_time = world.log_in("anna", "guess");
+  world.advance(990ms);
+  BOOST_TEST(world.discarded("anna", Discard::Reauth) == 0U);
+  world.advance(20ms);
+  BOOST_TEST(contains(in_time.line->heard, "a NO [AUTHENTICATIONFAILED]"), in_time.line->heard);
+  BOOST_TEST(world.discarded("anna", Discard::Reauth) == 1U);
+  BOOST_TEST(world.server().most_open == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(one_that_is_used_now_and_then_is_never_closed_for_a_guess) {
+  auto settings = ImapWorld::settings();
+  settings.pool_size = 1;
+  ImapWorld world(settings);
+  for (int i = 0; i < 20; ++i) {
+    auto anna = world.log_in("anna", "a-secret");
+    BOOST_TEST(ImapWorld::is_in(anna));
+    leave(world, anna);
+    auto guess = world.log_in("anna", "guess" + std::to_string(i));
+    world.advance(29s);
+    BOOST_TEST(contains(guess.line->heard, "a NO [UNAVAILABLE]"));
+  }
+  BOOST_TEST(world.server().logins == 1U);
+  BOOST_TEST(world.server().refused == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(guesses_cost_a_full_pool_one_connection_and_min_idle_none) {
+  auto settings = ImapWorld::settings();
+  settings.pool_size = 3;
+  ImapWorld world(settings);
+  std::vector<ImapWorld::Program> crowd;
+  for (int i = 0; i < 3; ++i) crowd.push_back(world.log_in("anna", "a-secret"));
+  for (auto& program : crowd) leave(world, program);
+  world.advance(40s);
+  for (int i = 0; i < 5; ++i) {
+    auto guess = world.log_in("anna", "guess" + std::to_string(i));
+    BOOST_TEST(contains(guess.line->heard, "a NO [AUTHENTICATIONFAILED]"));
+    world.advance(10s);
+  }
+  BOOST_TEST(world.user("anna")->count(ConnectionState::Idle) == 2U);
+  BOOST_TEST(world.server().most_open == 3U);
+
+  settings.min_idle = 3;
+  ImapWorld warm(settings);
+  for (auto& program : crowd) program = warm.log_in("anna", "a-secret");
+  for (auto& program : crowd) leave(warm, program);
+  warm.advance(40s);
+  warm.log_in("anna", "guess");
+  warm.advance(11s);
+  BOOST_TEST(warm.user("anna")->count(ConnectionState::Idle) == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(a_new_password_of_the_accounts_file_takes_a_place_at_once) {
+  auto settings = ImapWorld::settings();
+  settings.pool_size = 1;
+  settings.account.user = "anna";
+  ImapWorld world(settings);
+  auto old_one = world.log_in("anna", "a-secret");
+  leave(world, old_one);
+  world.server().passwords["anna"] = "new";
+  world.profile->set_account_password(Secret::from(std::string("new")));
+  auto new_one = world.log_in("anna", "new");
+  BOOST_TEST(ImapWorld::is_in(new_one), new_one.line->heard);
+  BOOST_TEST(world.server().most_open == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(guesses_are_tried_after_those_whose_password_was_good) {
+  auto settings = ImapWorld::settings();
+  settings.pool_size = 1;
+  ImapWorld world(settings);
+  auto holder = world.log_in("anna", "a-secret");
+  auto guess = world.log_in("anna", "guess");
+  auto known = world.log_in("anna", "a-secret");
+  world.servers_hang_up();
+  world.turn();
+  BOOST_TEST(ImapWorld::is_in(known), known.line->heard);
+  BOOST_TEST(world.server().refused == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(the_same_wrong_password_is_not_asked_twice_and_answered_more_slowly) {
@@ -159,10 +251,18 @@ BOOST_AUTO_TEST_CASE(a_profile_has_room_for_max_connections_of_all_users) {
   ImapWorld world(settings);
   auto anna = world.log_in("anna", "a-secret");
   leave(world, anna);
+  // Nobody has seen bert yet: it may be a guess (half of checkout_timeout).
   auto bert = world.log_in("bert", "b-secret");
+  world.advance(4999ms);
+  BOOST_TEST(!ImapWorld::is_in(bert));
+  world.advance(2ms);
   BOOST_TEST(ImapWorld::is_in(bert));
-  BOOST_TEST(world.server().most_open == 1U);
   BOOST_TEST(world.discarded("anna", Discard::OverSize) == 1U);
+  leave(world, bert);
+  // Anna's password is known, and gets the room at once.
+  auto again = world.log_in("anna", "a-secret");
+  BOOST_TEST(ImapWorld::is_in(again));
+  BOOST_TEST(world.server().most_open == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(the_spike_is_served_by_connections_that_come_back) {
