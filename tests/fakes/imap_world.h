@@ -44,6 +44,7 @@ class ImapWorld final : public imap::Dialer, public imap::Entropy, public Log {
     bool is_open = false;
     bool ends = false;
     bool is_unread = false;  ///< something has come that the loop has not looked at yet
+    bool reads = true;  ///< else what it is told stays with the pool
   };
 
   struct Program {
@@ -215,7 +216,7 @@ class ImapWorld final : public imap::Dialer, public imap::Entropy, public Log {
     bool const is_server = !line.host.empty();
     if (is_server && !line.is_open) return open(line);
     bool has_moved = false;
-    if (auto& outbox = line.events->outbox(); !outbox.is_empty()) {
+    if (auto& outbox = line.events->outbox(); line.reads && !outbox.is_empty()) {
       std::string const octets(outbox.unsent());
       outbox.taken(octets.size());
       has_moved = true;

@@ -59,6 +59,7 @@ struct ImapSettings {
   Duration keepalive = std::chrono::minutes(4);
   Duration check_after = std::chrono::seconds(30);
   Duration check_timeout = std::chrono::seconds(2);
+  Duration answer_timeout = std::chrono::minutes(5);
   Duration max_loan_time{};  ///< 0: no limit
   Duration client_timeout = std::chrono::minutes(30);
   Duration reauth_interval = std::chrono::minutes(15);

@@ -130,7 +130,8 @@ void add_sizes(Table& table) {
       .says("How many connections all users of this profile may have together.")
       .note(
           "Where all are open, a login closes another user's idle one, that with a password that "
-          "is not known yet only one that was not used for half of checkout_timeout (at most 30s).");
+          "is not known yet only one that was not used for half of checkout_timeout (at most "
+          "30s).");
   table.add("min_idle", &S::min_idle, number(0, 1000))
       .says("So many idle connections of a user outlive idle_timeout.");
   table.add("max_waiting", &S::max_waiting, number(0, 20000))
@@ -155,6 +156,9 @@ void add_times(Table& table) {
       .says("A connection that was idle for longer is proved alive by NOOP before it is lent.");
   table.add("check_timeout", &S::check_timeout, duration(10ms, 1min))
       .says("How long that proof may take; then the next connection is tried.");
+  table.add("answer_timeout", &S::answer_timeout, duration(100ms, 24h))
+      .says("How long a server that owes an answer may be silent; then its connection is closed.")
+      .note("In IDLE it owes none. A search in a large mailbox takes its time.");
   table.add("max_loan_time", &S::max_loan_time, duration(0s, 24h))
       .says("How long a program may keep a connection; \"0s\" for no limit.")
       .note("The log names the process that kept it.");

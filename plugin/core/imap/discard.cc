@@ -3,16 +3,32 @@
 namespace mailpool::imap {
 
 std::string_view name_of(Discard reason) {
-  static constexpr std::array<std::string_view, discards> names{
-      "none",          "taint_enable",  "taint_condstore",
-      "taint_notify",  "taint_other",   "desync",
-      "open_literal",  "reset_timeout", "reset_max_bytes",
-      "reset_refused", "check_failed",  "bye",
-      "eof",           "tls",           "parse",
-      "max_lifetime",  "max_uses",      "idle_timeout",
-      "max_loan_time", "over_size",     "reload",
-      "cred_changed",  "reauth",        "flush",
-      "drain"};
+  static constexpr std::array<std::string_view, discards> names{"none",
+                                                                "taint_enable",
+                                                                "taint_condstore",
+                                                                "taint_notify",
+                                                                "taint_other",
+                                                                "desync",
+                                                                "open_literal",
+                                                                "reset_timeout",
+                                                                "reset_max_bytes",
+                                                                "reset_refused",
+                                                                "check_failed",
+                                                                "bye",
+                                                                "eof",
+                                                                "tls",
+                                                                "parse",
+                                                                "max_lifetime",
+                                                                "max_uses",
+                                                                "idle_timeout",
+                                                                "max_loan_time",
+                                                                "answer_timeout",
+                                                                "over_size",
+                                                                "reload",
+                                                                "cred_changed",
+                                                                "reauth",
+                                                                "flush",
+                                                                "drain"};
   return names[static_cast<std::size_t>(reason)];
 }
 

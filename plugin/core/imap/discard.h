@@ -28,14 +28,15 @@ enum class Discard : std::uint8_t {
   MaxUses,
   IdleTimeout,
   MaxLoanTime,
-  OverSize,     ///< pool_size or max_connections is smaller now, or another user needs the room
-  Reload,       ///< the profile changed or went away
-  CredChanged,  ///< made with a password that is not the newest one
-  Reauth,       ///< made room for the login that proves a password again
-  Flush,        ///< poolctl imap flush
-  Drain,        ///< the manager is stopping
+  AnswerTimeout,  ///< the server owed an answer and was silent
+  OverSize,       ///< pool_size or max_connections is smaller now, or another user needs the room
+  Reload,         ///< the profile changed or went away
+  CredChanged,    ///< made with a password that is not the newest one
+  Reauth,         ///< made room for the login that proves a password again
+  Flush,          ///< poolctl imap flush
+  Drain,          ///< the manager is stopping
 };
-inline constexpr std::size_t discards = 25;
+inline constexpr std::size_t discards = 26;
 
 [[nodiscard]] std::string_view name_of(Discard reason);
 

@@ -2,6 +2,8 @@
 
 #include "core/imap/relay.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cassert>
 #include <utility>
@@ -201,9 +203,11 @@ void Relay::break_off(Discard reason) {
   if (!has_client) return;
   is_dismissed_ = true;
   // In the middle of a response nothing can be said any more; the end of the stream says it all.
-  if (reason != Discard::Bye && responses_.is_between())
-    client_->add("* BYE The connection to the IMAP server is lost (" +
-                 std::string(name_of(reason)) + ")\r\n");
+  if (reason == Discard::Bye || !responses_.is_between()) return;
+  std::string_view const what = reason == Discard::AnswerTimeout
+                                    ? "The IMAP server does not answer"
+                                    : "The connection to the IMAP server is lost";
+  client_->add(fmt::format("* BYE {} ({})\r\n", what, name_of(reason)));
 }
 
 void Relay::discard(Discard reason) {

@@ -31,7 +31,8 @@ Upstream::Upstream(Plan plan, UserPool& user, ImapSettings const& settings, Logi
       heard_at_(plan_.opened_at),
       rested_since_(plan_.opened_at),
       asked_at_(plan_.opened_at),
-      lent_at_(plan_.opened_at) {
+      lent_at_(plan_.opened_at),
+      spoke_at_(plan_.opened_at) {
   login_.emplace(out_, entropy_, std::move(request), settings_.tls, plan_.server.host,
                  plan_.server.port);
 }
@@ -119,7 +120,10 @@ void Upstream::on_end(std::string_view how, bool, TimePoint now) {
 void Upstream::lend_to(Client& client, Outbox& box, TimePoint now) {
   borrower_ = &client;
   lent_at_ = now;
+  spoke_at_ = now;
   logout_at_ = never;
+  is_asked_ = false;
+  is_held_up_ = false;
   relay_->lend(box);
   wake();
 }
@@ -132,8 +136,16 @@ void Upstream::take_back(TimePoint now) {
   relay_->take_back();
 }
 
+// A server that nobody reads is not silent.
+void Upstream::listen(TimePoint now) {
+  bool const is_held_up = borrower_ != nullptr && !borrower_->has_room();
+  if (is_held_up_ && !is_held_up) spoke_at_ = now;
+  is_held_up_ = is_held_up;
+}
+
 void Upstream::pump(TimePoint now) {
   if (!relay_) return;
+  listen(now);
   if (!input_.empty()) {
     input_.erase(0, relay_->from_server(input_));
     settle(now);
@@ -143,6 +155,10 @@ void Upstream::pump(TimePoint now) {
 
 void Upstream::note_client(TimePoint now) {
   if (logout_at_ == never && relay_->waits_to_log_out()) logout_at_ = now;
+  // What it is told now it could not answer before.
+  if (relay_->waits_for_server() && !is_asked_) spoke_at_ = now;
+  is_asked_ = relay_->waits_for_server();
+  listen(now);
   wake();
 }
 
@@ -197,6 +213,7 @@ void Upstream::close(TimePoint now) {
 }
 
 void Upstream::on_written(TimePoint now) {
+  spoke_at_ = now;
   if (borrower_ != nullptr) borrower_->on_room(now);
 }
 
@@ -212,11 +229,7 @@ void Upstream::on_deadline(TimePoint now) {
                 now);
   switch (relay_->phase()) {
     case Phase::Lent:
-      if (logout_at_ != never) {
-        relay_->stop_waiting_to_log_out();
-        return settle(now);
-      }
-      return borrower_->on_loan_too_long(now);
+      return on_loan_deadline(now);
     case Phase::Finishing:
     case Phase::Resetting:
       return discard(Discard::ResetTimeout, now);
@@ -229,17 +242,34 @@ void Upstream::on_deadline(TimePoint now) {
   }
 }
 
+void Upstream::on_loan_deadline(TimePoint now) {
+  if (logout_at_ != never && now >= after(logout_at_, settings_.reset_timeout)) {
+    relay_->stop_waiting_to_log_out();
+    return settle(now);
+  }
+  if (now >= answer_due()) return discard(Discard::AnswerTimeout, now);
+  borrower_->on_loan_too_long(now);
+}
+
+TimePoint Upstream::answer_due() const {
+  if (!relay_->waits_for_server() || is_held_up_) return never;
+  return after(std::max(heard_at_, spoke_at_), settings_.answer_timeout);
+}
+
+TimePoint Upstream::deadline_of_loan() const {
+  auto const loan = settings_.max_loan_time == Duration::zero()
+                        ? never
+                        : after(lent_at_, settings_.max_loan_time);
+  auto const logout = logout_at_ == never ? never : after(logout_at_, settings_.reset_timeout);
+  return std::min({loan, logout, answer_due()});
+}
+
 TimePoint Upstream::deadline() const {
   if (is_closing_) return after(asked_at_, good_bye);
   if (!relay_) return after(plan_.opened_at, settings_.connect_timeout);
   switch (relay_->phase()) {
-    case Phase::Lent: {
-      auto const loan = settings_.max_loan_time == Duration::zero()
-                            ? never
-                            : after(lent_at_, settings_.max_loan_time);
-      return std::min(loan,
-                      logout_at_ == never ? never : after(logout_at_, settings_.reset_timeout));
-    }
+    case Phase::Lent:
+      return deadline_of_loan();
     case Phase::Finishing:
     case Phase::Resetting:
       return after(asked_at_, settings_.reset_timeout);

@@ -108,6 +108,10 @@ class Upstream final : public pool::Connection, public ChannelEvents {
 
  private:
   void take_input(TimePoint now);
+  void listen(TimePoint now);
+  [[nodiscard]] TimePoint answer_due() const;
+  [[nodiscard]] TimePoint deadline_of_loan() const;
+  void on_loan_deadline(TimePoint now);
   void login_went_on(TimePoint now);
   /// Tells whoever has to know what became of the relay.
   void settle(TimePoint now);
@@ -135,8 +139,11 @@ class Upstream final : public pool::Connection, public ChannelEvents {
   TimePoint rested_since_;
   TimePoint asked_at_;  ///< when it began what it is doing: a check, a reset, its end
   TimePoint lent_at_;
+  TimePoint spoke_at_;  ///< when the server last took something, or was listened to again
   TimePoint logout_at_ = never;
-  bool is_told_ = false;  ///< on_broken was said
+  bool is_asked_ = false;    ///< the server owed an answer when this was last looked at
+  bool is_held_up_ = false;  ///< the borrower does not read: nobody listens to the server
+  bool is_told_ = false;     ///< on_broken was said
   bool is_closing_ = false;
 };
 

@@ -290,6 +290,7 @@ std::vector<Edges> imap_edges() {
       duration(I, "keepalive", "'1s'", "'29m'", {"'999ms'", "'1741s'"}),
       duration(I, "check_after", "'0s'", "'1h'", {"'3601s'"}),
       duration(I, "check_timeout", "'10ms'", "'1m'", {"'9ms'", "'61s'"}),
+      duration(I, "answer_timeout", "'100ms'", "'1d'", {"'99ms'", "'25h'"}),
       duration(I, "max_loan_time", "'0s'", "'1d'", {"'25h'"}),
       duration(I, "reauth_interval", "'1s'", "'1d'", {"'999ms'", "'25h'"}),
       duration(I, "reset_timeout", "'10ms'", "'5m'", {"'9ms'", "'301s'"}),

@@ -427,6 +427,66 @@ BOOST_AUTO_TEST_CASE(a_loan_that_lasts_too_long_is_taken_away_and_the_process_na
   }));
 }
 
+BOOST_AUTO_TEST_CASE(a_server_that_owes_an_answer_and_is_silent_is_given_up) {
+  ImapWorld world(ImapWorld::settings());
+  auto program = world.log_in("anna", "a-secret");
+  world.advance(10min);  // owing nothing it may be silent
+  world.server().answers = false;
+  world.say(program, "b SEARCH ALL\r\n");
+  world.advance(5min - 1ms);
+  world.server_says("* SEARCH 1\r\n");
+  world.advance(5min - 1ms);
+  BOOST_TEST(world.discarded("anna", Discard::AnswerTimeout) == 0U);
+  world.advance(2ms);
+  BOOST_TEST(contains(program.line->heard, "* BYE The IMAP server does not answer"));
+  BOOST_TEST(contains(program.line->heard, "answer_timeout"));
+  BOOST_TEST(world.discarded("anna", Discard::AnswerTimeout) == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_server_that_leaves_a_command_before_its_last_one_open_is_given_up_too) {
+  ImapWorld world(ImapWorld::settings());
+  auto program = world.log_in("anna", "a-secret");
+  world.server().answers = false;
+  world.say(program, "b SEARCH ALL\r\nc NOOP\r\n");
+  world.server_says("c OK done\r\n");
+  world.advance(5min + 1ms);
+  BOOST_TEST(world.discarded("anna", Discard::AnswerTimeout) == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_server_in_idle_owes_nothing_until_done) {
+  ImapWorld world(ImapWorld::settings());
+  auto program = world.log_in("anna", "a-secret");
+  BOOST_TEST(contains(world.say(program, "b IDLE\r\n"), "+ idling"));
+  world.advance(20min);
+  BOOST_TEST(world.discarded("anna", Discard::AnswerTimeout) == 0U);
+  world.say(program, "DONE\r\n");
+  world.advance(5min - 1ms);
+  BOOST_TEST(world.discarded("anna", Discard::AnswerTimeout) == 0U);
+  world.advance(2ms);
+  BOOST_TEST(world.discarded("anna", Discard::AnswerTimeout) == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_server_that_nobody_reads_is_not_silent) {
+  auto settings = ImapWorld::settings();
+  settings.answer_timeout = 1min;
+  ImapWorld world(settings);
+  auto program = world.log_in("anna", "a-secret");
+  world.server().answers = false;
+  program.line->reads = false;
+  world.say(program, "b FETCH 1 BODY[]\r\n");
+  auto const size = 2 * Outbox::full;
+  world.server_says("* 1 FETCH (BODY[] {" + std::to_string(size) + "}\r\n" +
+                    std::string(size, 'x') + ")\r\n");
+  world.advance(10min);
+  BOOST_TEST(world.discarded("anna", Discard::AnswerTimeout) == 0U);
+  program.line->reads = true;
+  world.turn();
+  world.advance(1min - 1ms);
+  BOOST_TEST(world.discarded("anna", Discard::AnswerTimeout) == 0U);
+  world.advance(2ms);
+  BOOST_TEST(world.discarded("anna", Discard::AnswerTimeout) == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(a_reset_that_lasts_too_long_ends_the_connection) {
   ImapWorld world(ImapWorld::settings());
   auto program = world.log_in("anna", "a-secret");
