@@ -171,6 +171,12 @@ void ImapChannel::begin_tls() {
   start_handshake();
 }
 
+void ImapChannel::hand_over(imap::ChannelEvents& events) {
+  if (is_closed()) return;
+  events_ = &events;
+  wake();
+}
+
 void ImapChannel::start_handshake() {
   auto made = channels_.tls().connection(fd_, *profile_, server_.host);
   if (!made) {
@@ -369,6 +375,7 @@ class Handle final : public imap::Channel {
   void wake() override { channel_.wake(); }
   void begin_tls() override { channel_.begin_tls(); }
   [[nodiscard]] bool has_unread() const override { return channel_.has_unread(); }
+  void hand_over(imap::ChannelEvents& events) override { channel_.hand_over(events); }
 
  private:
   ImapChannel& channel_;

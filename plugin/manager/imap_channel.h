@@ -33,6 +33,7 @@ class ImapChannel final : private route::AddressListener {
   void wake();
   void begin_tls();
   [[nodiscard]] bool has_unread() const;
+  void hand_over(imap::ChannelEvents& events);
   void close();
   void flush(TimePoint now);
   [[nodiscard]] bool is_closed() const { return events_ == nullptr; }

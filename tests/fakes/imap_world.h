@@ -29,9 +29,12 @@ class ImapWorld final : public imap::Dialer, public imap::Entropy, public Log {
     unsigned logins = 0;
     unsigned refused = 0;
     unsigned put_off = 0;
+    unsigned opened = 0;
     unsigned open = 0;
     unsigned most_open = 0;
     std::vector<std::string> commands;  ///< all that came after the logins, without tags
+    std::vector<std::pair<std::string, std::string>> said;  ///< the same, with whom it came from
+    std::map<std::string, std::string> answers_to;  ///< instead of the ordinary; "": silence
   };
 
   /// One end of a connection in the test's hands.
@@ -40,11 +43,12 @@ class ImapWorld final : public imap::Dialer, public imap::Entropy, public Log {
     std::string host;                       ///< of a server's
     std::string heard;                      ///< by the test's end
     std::string unread;
+    std::string user;  ///< who is logged in on a server's
     std::vector<std::pair<TimePoint, std::string>> replies;
     bool is_open = false;
     bool ends = false;
     bool is_unread = false;  ///< something has come that the loop has not looked at yet
-    bool reads = true;  ///< else what it is told stays with the pool
+    bool reads = true;       ///< else what it is told stays with the pool
   };
 
   struct Program {
@@ -184,6 +188,7 @@ class ImapWorld final : public imap::Dialer, public imap::Entropy, public Log {
     void wake() override {}
     void begin_tls() override {}
     [[nodiscard]] bool has_unread() const override { return line_->is_unread; }
+    void hand_over(imap::ChannelEvents& events) override { line_->events = &events; }
 
    private:
     std::shared_ptr<Line> line_;
@@ -247,6 +252,7 @@ class ImapWorld final : public imap::Dialer, public imap::Entropy, public Log {
     }
     if (!server.answers) return false;
     line.is_open = true;
+    ++server.opened;
     server.most_open = std::max(server.most_open, ++server.open);
     line.events->on_open("192.0.2.1", now);
     reply(line, "* OK [CAPABILITY " + server.capabilities + "] ready\r\n", {});
@@ -267,6 +273,10 @@ class ImapWorld final : public imap::Dialer, public imap::Entropy, public Log {
     auto const words = split(text, ' ');
     auto const tag = std::string(words[0]);
     auto const name = words.size() > 1 ? ascii_upper(words[1]) : std::string();
+    if (name == "AUTHENTICATE" && !line.user.empty()) {
+      reply(line, tag + " BAD already logged in\r\n", {});
+      return true;
+    }
     if (name == "AUTHENTICATE") {
       auto const message = from_base64(words.at(3)).value();
       auto const parts = split(message, '\0');
@@ -278,6 +288,7 @@ class ImapWorld final : public imap::Dialer, public imap::Entropy, public Log {
       }
       bool const is_right = known != server.passwords.end() && known->second == parts.at(2);
       ++(is_right ? server.logins : server.refused);
+      if (is_right) line.user = known->first;
       reply(line,
             is_right ? tag + " OK [CAPABILITY " + server.capabilities + "] in\r\n"
                      : tag + " NO " + server.refusal + "\r\n",
@@ -285,7 +296,15 @@ class ImapWorld final : public imap::Dialer, public imap::Entropy, public Log {
       return true;
     }
     server.commands.push_back(words.size() > 1 ? text.substr(tag.size() + 1) : text);
-    if (name == "LOGOUT") {
+    server.said.emplace_back(line.user, server.commands.back());
+    if (auto const other = server.answers_to.find(name); other != server.answers_to.end()) {
+      if (!other->second.empty()) reply(line, tag + " " + other->second + "\r\n", {});
+    } else if (name == "UNAUTHENTICATE") {
+      line.user.clear();
+      reply(line, tag + " OK done\r\n", {});
+    } else if (name == "CAPABILITY") {
+      reply(line, "* CAPABILITY " + server.capabilities + "\r\n" + tag + " OK done\r\n", {});
+    } else if (name == "LOGOUT") {
       reply(line, "* BYE\r\n" + tag + " OK\r\n", {});
       line.ends = true;
     } else if (name == "IDLE") {

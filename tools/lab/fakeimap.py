@@ -233,7 +233,14 @@ class FakeImap:
         _, user, password = base64.b64decode(initial).decode().split("\0")
         self.judge(session, command, user, password)
 
+    def do_unauthenticate(self, session: Session, command: Command) -> None:
+        session.user = session.selected = None
+        session.answer(command)
+
     def judge(self, session: Session, command: Command, user: str, password: str) -> None:
+        if session.user:
+            session.answer(command, "BAD somebody is logged in already")
+            return
         time.sleep(self.login_delay)
         right = self.users.get(user) == password
         self.logins.append((user, right))

@@ -65,6 +65,7 @@ struct ImapSettings {
   Duration reauth_interval = std::chrono::minutes(15);
   Duration reset_timeout = std::chrono::seconds(5);
   std::uint64_t reset_max_bytes = 16U << 20U;
+  bool unauthenticate = true;
   ImapAccount account;
 
   bool operator==(ImapSettings const&) const = default;

@@ -132,6 +132,13 @@ void add_sizes(Table& table) {
           "Where all are open, a login closes another user's idle one, that with a password that "
           "is not known yet only one that was not used for half of checkout_timeout (at most "
           "30s).");
+  table.add("unauthenticate", &S::unauthenticate, YesNo{})
+      .says(
+          "Where these are all open, log another user's idle one in anew instead of closing it, if "
+          "the server offers UNAUTHENTICATE (RFC 8437).")
+      .note(
+          "Only one that is proved clean, and the server promises that nothing of the user before "
+          "is left; false takes no promises.");
   table.add("min_idle", &S::min_idle, number(0, 1000))
       .says("So many idle connections of a user outlive idle_timeout.");
   table.add("max_waiting", &S::max_waiting, number(0, 20000))

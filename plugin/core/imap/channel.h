@@ -44,6 +44,8 @@ class Channel {
   virtual void begin_tls() = 0;
   /// Whether something has come, or ended, that nobody was told yet.
   [[nodiscard]] virtual bool has_unread() const = 0;
+  /// Somebody else is behind it from now on.
+  virtual void hand_over(ChannelEvents& events) = 0;
 };
 
 class Dialer {

@@ -26,6 +26,7 @@ std::string_view name_of(Discard reason) {
                                                                 "over_size",
                                                                 "reload",
                                                                 "cred_changed",
+                                                                "turned_over",
                                                                 "reauth",
                                                                 "flush",
                                                                 "drain"};

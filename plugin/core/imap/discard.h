@@ -32,11 +32,12 @@ enum class Discard : std::uint8_t {
   OverSize,       ///< pool_size or max_connections is smaller now, or another user needs the room
   Reload,         ///< the profile changed or went away
   CredChanged,    ///< made with a password that is not the newest one
+  TurnedOver,     ///< another user is logged in on it now (UNAUTHENTICATE)
   Reauth,         ///< made room for the login that proves a password again
   Flush,          ///< poolctl imap flush
   Drain,          ///< the manager is stopping
 };
-inline constexpr std::size_t discards = 26;
+inline constexpr std::size_t discards = 27;
 
 [[nodiscard]] std::string_view name_of(Discard reason);
 

@@ -209,6 +209,9 @@ void Profile::on_not_logged_in(Upstream& upstream, TimePoint now) {
   } else if (was_put_off) {
     health_.note_success(plan.server_index);
     user.put_off_logins(now);
+  } else if (plan.is_turned_over) {
+    // No fault of the server's health: only connections that it has greeted tell of that.
+    if (upstream.login().has_refused_to_unauthenticate()) may_turn_over_ = false;
   } else {
     health_.note_failure(plan.server_index, upstream.failure(), now);
   }
@@ -324,6 +327,7 @@ void Profile::reconfigure(ImapSettings settings, std::string authorities, TimePo
   authorities_ = std::move(authorities);
   if (!is_elsewhere) return due();
   health_ = ServerHealth(settings_.server.size());
+  may_turn_over_ = true;
   // What is connected elsewhere, or verified otherwise, serves nobody who comes from now on.
   for (auto& [key, user] : users_) {
     user->forget();

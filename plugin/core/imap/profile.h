@@ -116,10 +116,15 @@ class Profile final : public UpstreamListener, public ClientListener {
   /// Whether nobody needs an idle connection, so that it may be closed for a mere guess.
   [[nodiscard]] bool has_rested(Upstream& idle, Duration for_how_long, TimePoint now);
   void grow(UserPool& user, std::vector<Client*> const& waiting, TimePoint now);
-  /// Begins a connection below max_connections, where need be by taking an idle one from another
-  /// user. False where there is no room yet, or every server is backing off.
+  /// Begins a connection below max_connections, where need be in the place of another user's idle
+  /// one, or on it (UNAUTHENTICATE). False where there is no room yet, or every server is backing
+  /// off.
   bool connect(UserPool& user, LoginRequest const& request, Verifier const& verifier, bool is_proof,
                TimePoint now);
+  [[nodiscard]] Upstream::Plan plan_for(UserPool const& user, Verifier const& verifier,
+                                        bool is_proof, TimePoint now);
+  void turn_over(Upstream& idle, UserPool& user, LoginRequest const& request, Upstream::Plan plan,
+                 TimePoint now);
   [[nodiscard]] Upstream* longest_at_rest_but_of(UserPool const* user) const;
   void refuse_hopeless(TimePoint now);
   void probe_servers(TimePoint now);
@@ -148,6 +153,7 @@ class Profile final : public UpstreamListener, public ClientListener {
   Secret account_password_;
   std::optional<Verifier> account_verifier_;
   TimePoint next_run_ = never;
+  bool may_turn_over_ = true;  ///< no server has refused that yet
   TimePoint used_at_{};
   bool is_due_ = false;
   bool is_paused_ = false;

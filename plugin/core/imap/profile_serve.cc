@@ -207,12 +207,34 @@ bool Profile::connect(UserPool& user, LoginRequest const& request, Verifier cons
     // A user who comes for the first time gets a turn while it waits.
     auto const enough = std::min(not_needed, settings_.checkout_timeout / 2);
     if (!is_known(user, verifier) && !has_rested(*idle, enough, now)) return false;
+    bool const may_turn_over = settings_.unauthenticate && may_turn_over_ &&
+                               idle->may_be_turned_over() &&
+                               reason_not_to_keep(*idle, now) == Discard::None;
+    if (may_turn_over) {
+      turn_over(*idle, user, request, plan_for(user, verifier, is_proof, now), now);
+      return true;
+    }
     retire(*idle, Discard::OverSize, now);
     if (open() >= settings_.max_connections) return false;
   }
   auto const index = health_.choose(now);
   if (!index) return false;
-  auto const& server = settings_.server[*index];
+  auto plan = plan_for(user, verifier, is_proof, now);
+  plan.server = settings_.server[*index];
+  plan.server_index = *index;
+  plan.key.mx_host = plan.server.host;
+  plan.key.port = plan.server.port;
+  auto made = std::make_unique<Upstream>(std::move(plan), user, settings_, request.copy(),
+                                         context_.entropy, context_.reset, *this);
+  auto& upstream = *made;
+  user.connections().add(std::move(made));
+  upstream.attach(context_.dialer.dial(settings_, upstream.plan().server, upstream));
+  return true;
+}
+
+// Everything but the server and where it was reached.
+Upstream::Plan Profile::plan_for(UserPool const& user, Verifier const& verifier, bool is_proof,
+                                 TimePoint now) {
   Upstream::Plan plan;
   plan.id = ++context_.last_id;
   plan.key.protocol = pool::Protocol::Imap;
@@ -220,21 +242,32 @@ bool Profile::connect(UserPool& user, LoginRequest const& request, Verifier cons
   plan.key.tls_settings = tls_settings_of(settings_, authorities_);
   plan.key.credential = {user.key().kind == SecretKind::Token ? "token" : "password",
                          user.key().user, user.key().authzid, user.generation()};
-  plan.key.mx_host = server.host;
-  plan.key.port = server.port;
   plan.opened_at = now;
   plan.expires_at = after(now, shortened(settings_.max_lifetime));
-  plan.server = server;
-  plan.server_index = *index;
   plan.verifier = verifier;
   plan.generation = user.generation();
   plan.is_proof = is_proof;
+  return plan;
+}
+
+// Of what was known of the connection nothing is kept but where it leads and when it ends: it has a
+// ledger, capabilities and tags of its own, and is not lent before its new user is logged in.
+void Profile::turn_over(Upstream& idle, UserPool& user, LoginRequest const& request,
+                        Upstream::Plan plan, TimePoint now) {
+  auto const& before = idle.plan();
+  plan.server = before.server;
+  plan.server_index = before.server_index;
+  plan.key.tls = before.key.tls;
+  plan.key.tls_settings = before.key.tls_settings;
+  plan.key.mx_host = before.key.mx_host;
+  plan.key.port = before.key.port;
+  plan.expires_at = before.expires_at;
+  plan.is_turned_over = true;
   auto made = std::make_unique<Upstream>(std::move(plan), user, settings_, request.copy(),
                                          context_.entropy, context_.reset, *this);
-  auto& upstream = *made;
+  made->take_over(idle, now);
   user.connections().add(std::move(made));
-  upstream.attach(context_.dialer.dial(settings_, server, upstream));
-  return true;
+  idle.discard(Discard::TurnedOver, now);
 }
 
 // Who needs a new connection while no server can be asked is told so, and not kept waiting.

@@ -45,6 +45,21 @@ bool Upstream::was_put_off() const {
   return login_ && login_->state() == UpstreamLogin::State::PutOff;
 }
 
+bool Upstream::may_be_turned_over() const {
+  return state() == ConnectionState::Idle && relay_->phase() == Phase::Idle && is_quiet() &&
+         channel_ && !channel_->has_unread() && relay_->capabilities().has("UNAUTHENTICATE");
+}
+
+void Upstream::take_over(Upstream& other, TimePoint now) {
+  assert(other.may_be_turned_over() && "only what is clean becomes somebody else's");
+  channel_ = std::move(other.channel_);
+  peer_ = other.peer_;
+  heard_at_ = now;
+  login_->unauthenticate();
+  channel_->hand_over(*this);
+  wake();
+}
+
 ConnectionState Upstream::state_after_use() const {
   // Never Idle at once: the reset takes a round trip at least, and without it (tests) settle()
   // moves it on.
@@ -203,12 +218,16 @@ void Upstream::close(TimePoint now) {
   asked_at_ = now;
   is_closing_ = true;
   input_.clear();
-  bool const says_logout = channel_ && relay_ && relay_->may_say_logout();
+  bool const says_logout =
+      channel_ && (relay_ ? relay_->may_say_logout() : login_->may_say_logout());
   if (!says_logout) {
     channel_.reset();
     return listener_.on_closed(*this, now);
   }
-  relay_->say_logout();
+  if (relay_)
+    relay_->say_logout();
+  else
+    login_->say_logout();
   wake();
 }
 
@@ -222,11 +241,14 @@ void Upstream::on_deadline(TimePoint now) {
     channel_.reset();
     return listener_.on_closed(*this, now);
   }
-  if (!relay_)
-    return fail(fmt::format("no answer within {} (connect_timeout) while {}",
-                            to_text(settings_.connect_timeout),
+  if (!relay_) {
+    bool const is_check = login_->is_unauthenticating();
+    return fail(fmt::format("no answer within {} ({}) while {}",
+                            to_text(is_check ? settings_.check_timeout : settings_.connect_timeout),
+                            is_check ? "check_timeout" : "connect_timeout",
                             peer_.empty() ? "connecting" : login_->doing()),
                 now);
+  }
   switch (relay_->phase()) {
     case Phase::Lent:
       return on_loan_deadline(now);
@@ -256,6 +278,12 @@ TimePoint Upstream::answer_due() const {
   return after(std::max(heard_at_, spoke_at_), settings_.answer_timeout);
 }
 
+TimePoint Upstream::deadline_of_login() const {
+  // To be turned over takes an answer, as a check does.
+  if (login_->is_unauthenticating()) return after(plan_.opened_at, settings_.check_timeout);
+  return after(plan_.opened_at, settings_.connect_timeout);
+}
+
 TimePoint Upstream::deadline_of_loan() const {
   auto const loan = settings_.max_loan_time == Duration::zero()
                         ? never
@@ -266,7 +294,7 @@ TimePoint Upstream::deadline_of_loan() const {
 
 TimePoint Upstream::deadline() const {
   if (is_closing_) return after(asked_at_, good_bye);
-  if (!relay_) return after(plan_.opened_at, settings_.connect_timeout);
+  if (!relay_) return deadline_of_login();
   switch (relay_->phase()) {
     case Phase::Lent:
       return deadline_of_loan();

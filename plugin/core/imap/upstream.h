@@ -46,11 +46,15 @@ class Upstream final : public pool::Connection, public ChannelEvents {
     Verifier verifier{};
     std::uint64_t generation = 0;  ///< of the user's password
     bool is_proof = false;         ///< its login decides whether the secret is right
+    bool is_turned_over = false;   ///< it was another user's before
   };
 
   Upstream(Plan plan, UserPool& user, ImapSettings const& settings, LoginRequest request,
            Entropy& entropy, Reset reset, UpstreamListener& listener);
   void attach(std::unique_ptr<Channel> channel) { channel_ = std::move(channel); }
+  /// Instead of attach(): goes on with what `other` is connected to, and logs in there anew. The
+  /// other one, idle and clean, is over with that.
+  void take_over(Upstream& other, TimePoint now);
 
   // pool::Connection
   [[nodiscard]] pool::ConnectionState state_after_use() const override;
@@ -71,6 +75,8 @@ class Upstream final : public pool::Connection, public ChannelEvents {
   [[nodiscard]] std::string const& failure() const { return failure_; }
   [[nodiscard]] bool was_refused() const;
   [[nodiscard]] bool was_put_off() const;
+  /// Clean, idle, and the server can make it another user's.
+  [[nodiscard]] bool may_be_turned_over() const;
   void set_generation(std::uint64_t generation) { plan_.generation = generation; }
 
   void lend_to(Client& client, Outbox& box, TimePoint now);
@@ -111,6 +117,7 @@ class Upstream final : public pool::Connection, public ChannelEvents {
   void listen(TimePoint now);
   [[nodiscard]] TimePoint answer_due() const;
   [[nodiscard]] TimePoint deadline_of_loan() const;
+  [[nodiscard]] TimePoint deadline_of_login() const;
   void on_loan_deadline(TimePoint now);
   void login_went_on(TimePoint now);
   /// Tells whoever has to know what became of the relay.

@@ -41,6 +41,8 @@ std::string_view UpstreamLogin::doing() const {
   switch (step_) {
     case Step::Greeting:
       return "waiting for the greeting";
+    case Step::Unauthenticate:
+      return "waiting for the answer to UNAUTHENTICATE";
     case Step::StartTls:
       return "waiting for TLS";
     case Step::Capability:
@@ -73,6 +75,8 @@ std::size_t UpstreamLogin::receive(std::string_view input) {
     auto const octets = rest.substr(0, piece.octets);
     bool const is_whole = piece.kind == ImapPiece::Kind::First && octets.ends_with("\r\n");
     if (is_whole) hear(octets.substr(0, octets.size() - 2));
+    if (std::exchange(begins_anew_, false) && taken != input.size())
+      fail("the server said more after UNAUTHENTICATE");
   }
   // Whatever follows "OK" to STARTTLS in plain text was not said by the server (CVE-2021-33515).
   if (state_ == State::WantsTls && taken != input.size())
@@ -140,6 +144,16 @@ void UpstreamLogin::tls_established() {
   ask(Step::Capability, "CAPABILITY");
 }
 
+void UpstreamLogin::unauthenticate() {
+  is_turned_over_ = true;
+  is_in_tls_ = tls_ != ImapTls::None;
+  ask(Step::Unauthenticate, "UNAUTHENTICATE");
+}
+
+void UpstreamLogin::say_logout() {
+  out_.add(entropy_.tag() + " LOGOUT\r\n");
+}
+
 void UpstreamLogin::ask(Step step, std::string_view command) {
   step_ = step;
   tag_ = entropy_.tag();
@@ -152,6 +166,14 @@ void UpstreamLogin::hear_tagged(std::string_view status, std::string_view text) 
   switch (step_) {
     case Step::Greeting:
       return;
+    case Step::Unauthenticate:
+      refuses_unauthenticate_ = !is_ok;
+      if (!is_ok) return fail("UNAUTHENTICATE was refused: " + printable(text));
+      // What the server offers may depend on who asks, and nothing of before is believed.
+      begins_anew_ = true;
+      capabilities_ = {};
+      has_capabilities_ = false;
+      return ask(Step::Capability, "CAPABILITY");
     case Step::StartTls:
       if (!is_ok) return fail("STARTTLS was refused: " + printable(text));
       state_ = State::WantsTls;
@@ -165,6 +187,11 @@ void UpstreamLogin::hear_tagged(std::string_view status, std::string_view text) 
           if (auto const believed = exchange_->accept(); !believed)
             return fail(believed.error().reason);
         return logged_in();
+      }
+      if (status == "BAD" && is_turned_over_) {
+        // "Already authenticated": what it was told says nothing of the secret.
+        refuses_unauthenticate_ = true;
+        return fail("UNAUTHENTICATE did not end the login before: " + printable(text));
       }
       refusal_ = status == "BAD" ? "[AUTHENTICATIONFAILED] " + printable(text) : printable(text);
       request_.secret.clear();

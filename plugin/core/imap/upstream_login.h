@@ -38,6 +38,16 @@ class UpstreamLogin {
   std::size_t receive(std::string_view input);
   /// A new conversation in TLS begins; what was heard before is forgotten (RFC 9051 6.2.1).
   void tls_established();
+  /// Instead of a greeting: the connection is another user's, and has to forget that first (RFC
+  /// 8437).
+  void unauthenticate();
+  [[nodiscard]] bool is_unauthenticating() const { return step_ == Step::Unauthenticate; }
+  [[nodiscard]] bool has_refused_to_unauthenticate() const { return refuses_unauthenticate_; }
+  /// Nothing is open, so that the server may be left politely although it refused.
+  [[nodiscard]] bool may_say_logout() const {
+    return state_ == State::Refused || state_ == State::PutOff || refuses_unauthenticate_;
+  }
+  void say_logout();
 
   [[nodiscard]] State state() const { return state_; }
   /// The server's own text: "[AUTHENTICATIONFAILED] Authentication failed."
@@ -51,6 +61,7 @@ class UpstreamLogin {
  private:
   enum class Step : std::uint8_t {
     Greeting,
+    Unauthenticate,
     StartTls,
     Capability,
     Authenticate,
@@ -92,6 +103,9 @@ class UpstreamLogin {
   std::vector<std::string> pending_;  ///< what each further "+" asks for; wiped
   std::size_t heard_ = 0;             ///< octets, against a server that never comes to the point
   unsigned challenges_ = 0;
+  bool is_turned_over_ = false;  ///< began with unauthenticate()
+  bool begins_anew_ = false;     ///< nothing that was said so far counts any more
+  bool refuses_unauthenticate_ = false;
   std::string refusal_;
   std::string why_;
 };

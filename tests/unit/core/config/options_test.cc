@@ -280,6 +280,7 @@ std::vector<Edges> imap_edges() {
       duration(I, "client_timeout", "'1s'", "'1d'", {"'999ms'", "'25h'"}),
       number(I, "pool_size", "1", "0", "1000", "1001"),
       number(I, "max_connections", "1", "0", "10000", "10001"),
+      {I, "unauthenticate", {"true", "false"}, {"'yes'", "1"}},
       number(I, "min_idle", "0", "-1", "8", "9"),
       number(I, "max_waiting", "0", "-1", "20000", "20001"),
       number(I, "max_uses", "0", "-1", "1000000", "1000001"),

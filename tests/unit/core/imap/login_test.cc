@@ -269,6 +269,32 @@ BOOST_AUTO_TEST_CASE(nothing_of_the_login_is_said_before_tls_and_nothing_heard_b
   BOOST_TEST((refused.login.state() == UpstreamLogin::State::Failed));
 }
 
+BOOST_AUTO_TEST_CASE(on_another_users_connection_nothing_heard_before_counts) {
+  ServerSide side(password("u", "pw"));
+  side.login.unauthenticate();
+  auto line = take(side.out);
+  BOOST_TEST(line.ends_with(" UNAUTHENTICATE\r\n"));
+  line = side.says("* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n* 1 EXISTS\r\n" + tag_of(line) +
+                   " OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] done\r\n");
+  BOOST_TEST(line.ends_with(" CAPABILITY\r\n"));
+  line = side.says("* CAPABILITY IMAP4rev1 AUTH=LOGIN\r\n" + tag_of(line) + " OK done\r\n");
+  BOOST_TEST(contains(line, "AUTHENTICATE LOGIN"));
+
+  for (auto const* more : {"* CAPABILITY IMAP4rev1\r\n", "* ", "+ go on\r\n"}) {
+    ServerSide talkative(password("u", "pw"));
+    talkative.login.unauthenticate();
+    line = take(talkative.out);
+    talkative.says(tag_of(line) + " OK done\r\n" + more);
+    BOOST_TEST((talkative.login.state() == UpstreamLogin::State::Failed), more);
+  }
+  for (auto const* said : {"x OK done\r\n", "* BYE\r\n", "* PREAUTH hi\r\n", "+ \r\n"}) {
+    ServerSide odd(password("u", "pw"));
+    odd.login.unauthenticate();
+    odd.says(said);
+    BOOST_TEST((odd.login.state() == UpstreamLogin::State::Failed), said);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(the_servers_no_is_kept_in_its_own_words) {
   ServerSide side(password("u", "pw"));
   auto const line = side.says("* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hi\r\n");
