@@ -13,8 +13,9 @@ std::string verified_how(Facts const& facts, std::string const& host) {
   if (facts.dane == Dane::Failed) return "untrusted: " + facts.dane_problem;
   if (!facts.chain_is_good)
     return facts.chain_problem.empty() ? "untrusted" : "untrusted: " + facts.chain_problem;
-  return any_name_fits(facts.certificate->names, {host}) ? "verified by its certificate"
-                                                         : "trusted, of another name";
+  auto const& names = facts.certificate->names;
+  if (any_name_fits(names, {host})) return "verified by its certificate";
+  return "trusted, of " + (names.empty() ? std::string("no name") : names.front());
 }
 
 std::string summary_of(Facts const& facts, std::string const& host) {

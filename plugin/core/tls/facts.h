@@ -47,8 +47,8 @@ struct Facts {
   [[nodiscard]] bool is_encrypted() const { return !version.empty(); }
 };
 
-/// For status and logs: "verified by DANE-EE", "verified by its certificate", "trusted", ...:
-/// `host` is the MX host that was connected to.
+/// For status and logs: "verified by DANE-EE", "verified by its certificate", "trusted, of NAME",
+/// ...: `host` is the MX host that was connected to.
 [[nodiscard]] std::string verified_how(Facts const& facts, std::string const& host);
 /// "none", or "TLSv1.3 TLS_AES_256_GCM_SHA384 verified by DANE-EE".
 [[nodiscard]] std::string summary_of(Facts const& facts, std::string const& host);
