@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "manager/certificate_findings.h"
 #include "manager/manager.h"
 #include "manager/snapshots.h"
 
@@ -99,6 +100,9 @@ std::vector<Finding> Manager::check() const {
       validation == "on"
           ? ""
           : "let [dns] servers name a resolver that passes DNSSEC on, such as a local unbound");
+  for (auto& of_certificate :
+       certificate_findings(configuration_.tls->shown(), loop_.clock().wall(loop_.now())))
+    findings.push_back(std::move(of_certificate));
   if (bodies_->figures().disk_failures != 0)
     add(Level::Mistake, "manager",
         fmt::format("large messages could not be kept on disk: {}", bodies_->last_error()),

@@ -10,6 +10,7 @@
 #include <tuple>
 
 #include "core/base/text.h"
+#include "manager/tls_facts.h"
 #include "manager/tls_files.h"
 #include "manager/tls_resumption.h"
 
@@ -126,7 +127,11 @@ class TlsClient::Maker {
     if (SSL_CTX_use_certificate_chain_file(context, settings.certificate.c_str()) != 1)
       return complain(where, fmt::format("certificate {}", settings.certificate));
     if (SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) != 1)
-      complain(where, fmt::format("key {}", key));
+      return complain(where, fmt::format("key {}", key));
+    auto const is_this = [&](Shown const& s) { return s.file == settings.certificate; };
+    if (std::none_of(client_.shown_.begin(), client_.shown_.end(), is_this))
+      client_.shown_.push_back(
+          {where, settings.certificate, end_of(SSL_CTX_get0_certificate(context))});
   }
 
   void load_file(X509_STORE* store, std::string const& file, std::string const& option) {

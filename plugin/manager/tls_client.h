@@ -34,6 +34,14 @@ class TlsClient {
   /// that this client was not made for. No certificate makes the handshake fail: what it proved is
   /// asked for afterwards.
   [[nodiscard]] SslPtr connection(int fd, tls::Plan const& plan) const;
+  /// A certificate that servers are shown.
+  struct Shown {
+    std::string section;  ///< "[tls]", "[site.NAME] tls:"
+    std::string file;
+    WallTime end;
+  };
+  /// Each once, under the first section that has it.
+  [[nodiscard]] std::vector<Shown> const& shown() const { return shown_; }
   /// The authorities of [mta_sts].
   [[nodiscard]] X509_STORE* trust_for_sts() const { return sts_trust_; }
   /// Those of an IMAP profile with this tls_ca_file; null if no profile named it.
@@ -48,6 +56,7 @@ class TlsClient {
   std::map<std::string, Places> imap_;  ///< by tls_ca_file
   /// By tls::digest_of() and the digest of the client's certificate.
   std::map<std::pair<std::string, std::string>, Context> contexts_;
+  std::vector<Shown> shown_;
   X509_STORE* sts_trust_ = nullptr;
 };
 

@@ -12,6 +12,13 @@
 #include "core/base/text.h"
 
 namespace mailpool::manager {
+
+WallTime end_of(X509 const* certificate) {
+  std::tm t{};
+  if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &t) != 1) return {};
+  return std::chrono::system_clock::from_time_t(timegm(&t));
+}
+
 namespace {
 
 constexpr std::size_t most_names = 1000;
@@ -73,14 +80,8 @@ std::string fingerprint_of(X509 const* certificate) {
   return text;
 }
 
-WallTime end_of(X509 const* certificate) {
-  std::tm t{};
-  if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &t) != 1) return {};
-  return std::chrono::system_clock::from_time_t(timegm(&t));
-}
-
 // When the first of them ends.
-WallTime end_of(STACK_OF(X509) const* chain) {
+WallTime first_end_of(STACK_OF(X509) const* chain) {
   auto end = WallTime::max();
   for (int i = 0; i < sk_X509_num(chain); ++i) end = std::min(end, end_of(sk_X509_value(chain, i)));
   return end;
@@ -105,7 +106,7 @@ Verdict verify_chain(SSL* ssl) {
                                    SSL_get_security_level(ssl));
   bool const is_good = X509_verify_cert(context.get()) == 1;
   Verdict const verdict{is_good ? X509_V_OK : X509_STORE_CTX_get_error(context.get()),
-                        end_of(X509_STORE_CTX_get0_chain(context.get()))};
+                        first_end_of(X509_STORE_CTX_get0_chain(context.get()))};
   ERR_clear_error();
   return verdict;
 }
@@ -177,7 +178,7 @@ tls::Facts tls_facts(SSL* ssl, std::string const& records_digest, Certificates& 
 }
 
 WallTime end_of_verified_chain(SSL* ssl) {
-  return end_of(SSL_get0_verified_chain(ssl));
+  return first_end_of(SSL_get0_verified_chain(ssl));
 }
 
 tls::Facts resumed_facts(SSL* ssl, tls::Facts const& original) {

@@ -24,6 +24,8 @@ class Certificates {
   std::unordered_map<std::string, std::weak_ptr<tls::Certificate const>> known_;  ///< fingerprint
 };
 
+/// Until when it is valid; the epoch if it does not say so.
+[[nodiscard]] WallTime end_of(X509 const* certificate);
 /// Of a full handshake. `records_digest`: of the TLSA records that it was given, "" for none. The
 /// chain to the public authorities is verified at any rate, DANE or not, so that a connection can
 /// serve whoever asks for either.

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
+from lab.certificates import Authority
 from lab.dns import Dns
 from lab.mailpool import Mailpoold, Poolctl, Value, program
 from lab.messages import message
@@ -186,6 +187,14 @@ def test_check_is_content_with_the_lab_or_says_what_to_do(manager: Mailpoold):
     assert done.stdout.strip()
     assert manager.poolctl("--json", "check").returncode == done.returncode
     assert json.loads(manager.poolctl("--json", "check").stdout)
+
+
+@pytest.mark.parametrize(("days", "level"), [(5, "warning"), (30, "good")])
+def test_check_warns_of_a_certificate_of_ours_that_ends_soon(lab: Lab, authority: Authority, days: int, level: str):
+    made = authority.issue("client.example.com", days=days, stem=f"client-{days}")
+    manager = Mailpoold(lab, {"tls": {"certificate": str(made.certificate), "key": str(made.key)}}).start()
+    (found,) = [finding for finding in manager.poolctl.json("check")["findings"] if finding["area"] == "tls"]
+    assert found["level"] == level and str(made.certificate) in found["text"], found
 
 
 def test_the_daemon_checks_a_file_by_itself(lab: Lab):

@@ -183,6 +183,18 @@ BOOST_AUTO_TEST_CASE(each_site_has_its_own_files_or_those_of_all) {
   BOOST_TEST(sites["own"].authorities == usual.authorities);
 }
 
+BOOST_AUTO_TEST_CASE(each_certificate_that_is_shown_is_listed_once_with_its_end) {
+  show_a_certificate();
+  settings.sites["same"].settings.tls_settings = settings.smtp.tls_settings;
+  settings.sites["same"].settings.tls_settings.ciphers = "HIGH";
+  (void)read();
+  BOOST_REQUIRE(tls->shown().size() == 1U);
+  BOOST_TEST(tls->shown()[0].section == "[tls]");
+  BOOST_TEST(tls->shown()[0].file == settings.smtp.tls_settings.certificate);
+  auto const left = tls->shown()[0].end - std::chrono::system_clock::now();
+  BOOST_CHECK((left > std::chrono::minutes(0) && left <= std::chrono::hours(1)));
+}
+
 BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_read_is_one_mistake_however_many_sites_use_it) {
   settings.smtp.tls_settings.certificate = place / "missing.pem";
   for (auto const* site : {"a", "b"})
