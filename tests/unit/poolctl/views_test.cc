@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <fstream>
+#include <iterator>
 
 #include "core/base/text.h"
 #include "unit/poolctl/golden.h"
@@ -56,6 +58,27 @@ BOOST_AUTO_TEST_CASE(status_fits_the_screen_and_shows_more_on_a_wider_one) {
 
 BOOST_AUTO_TEST_CASE(connections_fit_the_screen) {
   check_at_all_widths("connections", sample_connections());
+}
+
+BOOST_AUTO_TEST_CASE(the_man_page_says_what_each_column_of_a_connection_is) {
+  auto rows = sample_connections();
+  rows[0].login = "relay";
+  rows[0].source = "west";
+  auto const shown = view(rows, wide(1000));
+  std::ifstream file(MAILPOOL_SOURCE_DIR "/tools/poolctl/poolctl.1");
+  std::string const page{std::istreambuf_iterator<char>(file), {}};
+  auto const from = page.find(".SS connections\n");
+  auto const section = page.substr(from, page.find(".SH", from) - from);
+  std::vector<std::string> const plain{"SITE", "ENDPOINT", "AGE", "LAST REPLY", "ID"};
+  std::size_t columns = 0;
+  for (auto rest = std::string_view(shown).substr(0, shown.find('\n')); !rest.empty(); ++columns) {
+    auto const end = std::min(rest.find("  "), rest.size());
+    auto const name = std::string(rest.substr(0, end));
+    rest.remove_prefix(std::min(rest.find_first_not_of(' ', end), rest.size()));
+    if (std::find(plain.begin(), plain.end(), name) == plain.end())
+      BOOST_TEST(section.find(".B " + name + "\n") != std::string::npos, name);
+  }
+  BOOST_TEST(columns == 18U);
 }
 
 BOOST_AUTO_TEST_CASE(an_explanation_fits_the_screen) {
