@@ -1,8 +1,11 @@
 """Logins to a smarthost: Postfix with Dovecot's SASL behind it; and all the places where the password is not."""
 
 import base64
+import hmac
+import json
 import re
 import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +55,29 @@ class Smarthost:
         return [pairs for connections in found.values() for pairs in connections if pairs]
 
 
+KEY_OF_TOKENS = b"a key that the issuer of tokens and Dovecot share"
+
+
+def token_settings(lab: Lab) -> Path:
+    """For tokens that Dovecot validates by itself: a JSON Web Token, signed with HMAC-SHA-256 (RFC 7519)."""
+    keys = lab.directory("keys", mode=0o755)
+    (keys / "default" / "HS256").mkdir(parents=True)
+    (keys / "default" / "HS256" / "default").write_bytes(base64.b64encode(KEY_OF_TOKENS))
+    settings = keys / "oauth2.conf"
+    settings.write_text(f"introspection_mode = local\nlocal_validation_key_dict = fs:posix:prefix={keys}/\nusername_attribute = sub\n")
+    return settings
+
+
+def token(user: str, lives: int = 3600) -> str:
+    def part(octets: bytes) -> bytes:
+        return base64.urlsafe_b64encode(octets).rstrip(b"=")
+
+    now = int(time.time())
+    claims = {"sub": user, "iat": now - 7200, "exp": now + lives}
+    signed = part(json.dumps({"alg": "HS256", "typ": "JWT"}).encode()) + b"." + part(json.dumps(claims).encode())
+    return (signed + b"." + part(hmac.digest(KEY_OF_TOKENS, signed, "sha256"))).decode()
+
+
 @pytest.fixture
 def smarthost(lab: Lab, imap_certificate: Certificate, certificate: Certificate) -> Smarthost:
     postfix = Postfix(lab, "smarthost", {
@@ -62,7 +88,12 @@ def smarthost(lab: Lab, imap_certificate: Certificate, certificate: Certificate)
         "smtpd_recipient_restrictions": "permit_sasl_authenticated, reject", "mynetworks": "192.0.2.1/32"})
     (postfix.queue / "private").chmod(0o755)
     dovecot = Dovecot(lab, imap_certificate, {"relay": PASSWORD, "shop": SHOP_PASSWORD}, scheme="PLAIN", settings=f"""
-auth_mechanisms = plain login cram-md5 scram-sha-256
+auth_mechanisms = plain login cram-md5 scram-sha-256 xoauth2 oauthbearer
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = {token_settings(lab)}
+}}
 service auth {{
   unix_listener {postfix.queue}/private/auth {{
     mode = 0666
@@ -107,6 +138,23 @@ def test_each_mechanism_logs_in_once_for_many_messages(smarthost: Smarthost, mec
     assert smarthost.connections() == before + 1
 
 
+@pytest.mark.parametrize("mechanism", ["OAUTHBEARER", "XOAUTH2"])
+def test_a_token_logs_in_and_one_that_has_run_out_waits_for_its_successor(smarthost: Smarthost, mechanism: str):
+    manager = Mailpoold(smarthost.lab, {})
+    run_out, good = token("relay", -60), token("relay")
+    file = secret(manager, "relay.password", run_out)
+    manager.configure({"login": {"relay": {"user": "relay", "token_file": str(file), "mechanisms": [mechanism]}},
+                       "route": {"*": {"hosts": [f"127.0.0.1:{smarthost.postfix.port}"], "login": "relay"}}})
+    manager.start()
+    reply = deliver(manager)
+    assert (reply.code, "4.7.8" in reply.text) == (451, True), reply
+    secret(manager, "relay.password", good)
+    manager.reload_and_wait()
+    wait_until(lambda: deliver(manager).code == 250, 10, "the new token is used")
+    wait_until(lambda: smarthost.logins() == [(mechanism, "relay")], 10, "Postfix's log")
+    assert_nowhere(manager, ("relay", run_out), ("relay", good))
+
+
 def test_a_sender_domain_with_a_login_of_its_own_uses_its_own_connection(smarthost: Smarthost):
     manager = manager_for(smarthost)
     before = smarthost.connections()
@@ -134,15 +182,15 @@ def test_a_wrong_password_defers_does_not_hammer_and_is_mended_by_a_reload(smart
         assert (reply.code, "4.7.8" in reply.text) == (451, True), reply
     assert smarthost.refusals() == 1
     secret(manager, "relay.password", PASSWORD)
-    manager.poolctl.json("reload")
+    manager.reload_and_wait()
     wait_until(lambda: deliver(manager).code == 250, 10, "the new password is used")
-    assert_nowhere(manager, {"relay": "not-this-one"})
+    assert_nowhere(manager, ("relay", "not-this-one"))
 
 
 def test_a_password_file_that_others_can_read_is_refused_in_words(smarthost: Smarthost):
     manager = manager_for(smarthost)
     (manager.directory / "relay.password").chmod(0o644)
-    manager.poolctl.json("reload")
+    manager.reload_and_wait()
     reply = wait_until(lambda: (r := deliver(manager)).code == 451 and r, 10, "the file is refused")
     assert "its mode is 0644" in reply.text
     assert PASSWORD not in reply.text
@@ -155,10 +203,10 @@ def test_the_passwords_are_in_no_log_no_answer_and_no_other_file(smarthost: Smar
         for login in manager.settings["login"].values():
             login["mechanisms"] = [mechanism]
         manager.configure(manager.settings)
-        manager.poolctl.json("reload")
+        manager.reload_and_wait()
         wait_until(lambda: deliver(manager).code == deliver(manager, "x@shop.example.com").code == 250, 10, mechanism)
     wait_until(lambda: len(set(smarthost.logins())) == 8, 10, "both have used all four mechanisms")
-    assert_nowhere(manager, {"relay": PASSWORD, "shop": SHOP_PASSWORD})
+    assert_nowhere(manager, ("relay", PASSWORD), ("shop", SHOP_PASSWORD))
 
 
 def test_the_process_leaves_no_core_and_shows_its_memory_to_nobody(smarthost: Smarthost):
@@ -188,7 +236,7 @@ CHANGES = (("flush", "example.org"), ("suspend", "--domain", "example.org", "--f
 OTHERS = (("tls-report", "example.org"), ("imap",), ("imap", "connections"), ("sendmail", "check"), ("test-reply", "421 4.7.0 no"))
 
 
-def assert_nowhere(manager: Mailpoold, secrets: dict[str, str]) -> None:
+def assert_nowhere(manager: Mailpoold, *secrets: tuple[str, str]) -> None:
     """Not in what poolctl says, and in no file of the manager's, its logs and its state among them."""
     commands = [*SHOWN, *(("--json", *words) for words in (*SHOWN, *CHANGES, *OTHERS))]
     texts = {f"poolctl {' '.join(words)}": (run := manager.poolctl(*words)).stdout + run.stderr for words in commands}
@@ -196,5 +244,5 @@ def assert_nowhere(manager: Mailpoold, secrets: dict[str, str]) -> None:
     found |= {str(path): path.read_bytes() for path in manager.directory.rglob("*") if path.is_file() and path.suffix != ".password"}
     assert manager.log_file.name in {Path(where).name for where in found}
     for where, text in found.items():
-        for form in set().union(*(forms_of(user, password) for user, password in secrets.items())):
+        for form in set().union(*(forms_of(user, password) for user, password in secrets)):
             assert form not in text, f"{where}: {form!r} in {text[max(0, text.find(form) - 100):text.find(form) + 100]!r}"

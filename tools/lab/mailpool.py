@@ -164,6 +164,12 @@ class Mailpoold:
     def reload(self) -> None:
         self.process.signal(signal.SIGHUP)
 
+    def reload_and_wait(self) -> None:
+        """Until the settings are in force: poolctl reload says "soon" where a machine is slow."""
+        before = self.log().count(" was applied")
+        self.reload()
+        wait_until(lambda: self.log().count(" was applied") > before, 30, "the configuration is applied")
+
     def end(self) -> None:
         """At the end of a lab: a sanitizer's finding fails the test that caused it."""
         if self.process.is_running():

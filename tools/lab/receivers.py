@@ -170,8 +170,9 @@ keep:
 class OpenSmtpd(Receiver):
     """OpenSMTPD; its maildir delivery writes the messages.
 
-    Debian 12's OpenSMTPD (6.8.0p2) loses its private key with OpenSSL 3 ("rsae_priv_dec: missing private key"), so every
-    handshake fails: with a certificate it is a server whose STARTTLS never works, without one it speaks plain text.
+    Debian 12's OpenSMTPD (6.8.0p2) loses its private key with OpenSSL 3, be it of RSA or of an elliptic curve, in TLS 1.2 and
+    1.3 ("missing private key"; OpenSMTPD's issues 1171 and 1239), so every handshake fails: with a certificate it is a server
+    whose STARTTLS never works, without one it speaks plain text.
     """
 
     speaks_tls = False
