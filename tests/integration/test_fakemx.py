@@ -1,5 +1,6 @@
 """fakemx by itself and from outside, by raw sockets: it must be right before anything is judged by it."""
 
+import base64
 import json
 import re
 import signal
@@ -25,6 +26,19 @@ def test_all_extensions_are_announced_and_each_can_be_left_out(start):
     assert announced(start("", "--limits", "MAILMAX=5,RCPTMAX=2")) == names
     for name in names - {"LIMITS"}:
         assert announced(start("", "--without", name)) == names - {"LIMITS", name}
+
+
+def test_auth_lets_its_user_in_and_can_be_taken_away(start):
+    server = start("ehlo conn=3 -> without AUTH", "--auth", "user:secret")
+    login = "AUTH PLAIN " + base64.b64encode(b"\0user\0secret").decode()
+    assert server.ready().command(login).startswith("235 ")
+    client = server.ready()
+    assert client.command("AUTH LOGIN").startswith("334 ")
+    assert client.command(base64.b64encode(b"user").decode()).startswith("334 ")
+    assert client.command(base64.b64encode(b"guess").decode()).startswith("535 ")
+    assert server.faults() == {}
+    assert server.ready().command(login).startswith("502 ")
+    assert set(server.faults()) == {"unannounced_command"}
 
 
 def test_a_message_arrives_as_it_was_sent_and_is_logged_before_the_reply(start):
