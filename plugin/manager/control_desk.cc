@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
+#include <tuple>
 
 #include "core/base/text.h"
 #include "core/control/urgency.h"
@@ -12,6 +14,7 @@
 #include "manager/explain.h"
 #include "manager/level_snapshots.h"
 #include "manager/snapshots.h"
+#include "manager/suspension_snapshots.h"
 
 namespace mailpool::manager {
 
@@ -32,22 +35,20 @@ control::Urgency urgency_of(Site const& site, TimePoint now) {
 // looked at, and of the others those that were used last.
 constexpr std::size_t few_sites = 5000;
 
-std::vector<Site const*> by_name(std::set<Site const*> const& sites) {
-  std::vector<Site const*> sorted(sites.begin(), sites.end());
-  std::sort(sorted.begin(), sorted.end(),
-            [](auto const* a, auto const* b) { return a->name() < b->name(); });
-  return sorted;
-}
-
-std::set<Site const*> worth_a_row(delivery::Dispatcher const& dispatcher, std::size_t most) {
-  auto sites = dispatcher.busy_sites();
-  if (dispatcher.sites().size() <= few_sites)
-    for (auto const& [name, site] : dispatcher.sites()) sites.insert(site.get());
-  else
-    dispatcher.visit_recent_sites([&](Site const& site) {
-      if (sites.size() < most) sites.insert(&site);
-      return sites.size() < most;
-    });
+std::vector<Site const*> worth_a_row(delivery::Dispatcher const& dispatcher, std::size_t most) {
+  std::vector<Site const*> sites;
+  if (dispatcher.sites().size() <= few_sites) {
+    for (auto const& [name, site] : dispatcher.sites()) sites.push_back(site.get());
+    return sites;
+  }
+  auto const& busy = dispatcher.busy_sites();
+  sites.assign(busy.begin(), busy.end());
+  std::set<Site const*> recent;
+  dispatcher.visit_recent_sites([&](Site const& site) {
+    if (sites.size() >= most) return false;
+    if (!busy.contains(&site) && recent.insert(&site).second) sites.push_back(&site);
+    return true;
+  });
   return sites;
 }
 
@@ -97,7 +98,7 @@ control::ManagerStatus ControlDesk::status(std::size_t most) {
     s.connections.closing += c.closing;
   }
   s.domains_known = dispatcher_.domains_known();
-  add_suspensions(s.suspensions);
+  std::tie(s.suspensions, s.suspensions_known) = suspensions_of(dispatcher_, clock_, most);
   if (imap_ != nullptr) s.imap = imap_->imap_status(most);
   s.tenants = tenants_of(dispatcher_, clock_);
   s.sources = sources_of(dispatcher_, clock_);
@@ -106,31 +107,6 @@ control::ManagerStatus ControlDesk::status(std::size_t most) {
   for (auto const* site : most_urgent(dispatcher_, most, now))
     s.sites.push_back(manager::status_of(*site, clock_, false));
   return s;
-}
-
-void ControlDesk::add_suspensions(std::vector<control::SuspensionStatus>& to) const {
-  auto const now = clock_.now();
-  auto add = [&](std::string const& name, bool is_domain,
-                 std::optional<site::Suspension> const& suspension) -> control::SuspensionStatus* {
-    if (!suspension || suspension->until <= now) return nullptr;
-    return &to.emplace_back(control::SuspensionStatus{name,
-                                                      is_domain,
-                                                      moment_of(suspension->until, clock_),
-                                                      suspension->reason,
-                                                      suspension->by,
-                                                      suspension->since,
-                                                      false,
-                                                      {}});
-  };
-  for (auto const* site : by_name(dispatcher_.busy_sites())) {
-    add(site->name(), false, site->suspension());
-    for (auto const& [scope, hold] : site->reactions().holds())
-      if (auto* const status = add(site->name(), false, hold)) status->scope = scope;
-  }
-  for (auto const& domain : dispatcher_.suspended_domains())
-    add(domain, true, dispatcher_.limits_of(domain)->suspension);
-  for (auto const& [name, tenant] : dispatcher_.scopes().tenants())
-    if (auto* const status = add(name, false, tenant->scope.suspension)) status->is_tenant = true;
 }
 
 Result<control::NameStatus> ControlDesk::status_of(std::string const& name, std::size_t most) {
@@ -159,10 +135,7 @@ Result<control::NameStatus> ControlDesk::status_of(std::string const& name, std:
     if (s.sites.empty()) return failed(no_such_site(name));
     s.kind = "door";
   }
-  std::vector<control::SuspensionStatus> all;
-  add_suspensions(all);
-  for (auto& suspension : all)
-    if (suspension.name == name) s.suspensions.push_back(std::move(suspension));
+  s.suspensions = suspensions_named(name, dispatcher_, clock_);
   return s;
 }
 
@@ -182,8 +155,13 @@ Result<std::vector<control::ConnectionStatus>> ControlDesk::connections(std::str
   if (!site.empty() && dispatcher_.find_site(site) == nullptr) return failed(no_such_site(site));
   auto const now = clock_.now();
   std::vector<control::ConnectionStatus> rows;
-  for (auto const* of_name : by_name(dispatcher_.busy_sites())) {
-    if (!site.empty() && of_name->name() != site) continue;
+  std::vector<Site const*> with_some;
+  for (auto const* busy : dispatcher_.busy_sites())
+    if ((site.empty() || busy->name() == site) && !busy->connections().is_empty())
+      with_some.push_back(busy);
+  std::sort(with_some.begin(), with_some.end(),
+            [](auto const* a, auto const* b) { return a->name() < b->name(); });
+  for (auto const* of_name : with_some) {
     for (auto state : {ConnectionState::Busy, ConnectionState::Connecting,
                        ConnectionState::Checking, ConnectionState::Idle, ConnectionState::Closing})
       for (auto const& c : of_name->connections().in(state)) {

@@ -56,7 +56,6 @@ class ControlDesk final : public control::ControlActions {
  private:
   friend class Explaining;
   [[nodiscard]] std::string no_such_site(std::string const& name) const;
-  void add_suspensions(std::vector<control::SuspensionStatus>& to) const;
 
   delivery::Dispatcher& dispatcher_;
   route::Router& router_;

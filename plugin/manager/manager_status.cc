@@ -31,6 +31,8 @@ void Manager::fill(control::ManagerStatus& s) const {
   s.log_dropped = log_.dropped();
   s.loop_worst_us = static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::microseconds>(worst_turn_).count());
+  auto const& admission = admission_->counts();
+  s.admission = {admission.asked, admission.full, admission.suspended};
   s.map_file = map_ ? settings.postfix.map : std::string();
   auto state = store_->figures();
   s.state_file = {std::move(state.file),

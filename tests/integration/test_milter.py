@@ -87,6 +87,8 @@ def test_recipients_beyond_a_domains_rate_are_deferred_before_anything_is_queued
         assert talk.mail().startswith("250")
         assert talk.rcpt("u4@limited.example").startswith("451 4.7.1 ")
     assert "u3@limited.example" not in str(front.postfix.queued())
+    assert front.manager.status()["admission"] == {"asked": 5, "full": 2, "suspended": 0}
+    assert "asked about 5 recipients: 2 beyond an accept_rate, 0 suspended" in front.manager.poolctl("status").stdout
 
 
 def test_domains_of_a_site_share_its_rate(front: Front):

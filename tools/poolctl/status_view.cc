@@ -188,6 +188,11 @@ std::string summary(ManagerStatus const& status, Screen const& screen) {
                 fmt::format("{}, {} of them resumed a session",
                             counted(t.tls_handshakes, "handshake", "handshakes"), t.tls_resumed),
                 screen);
+  if (auto const& a = status.admission; a.asked != 0)
+    out += line("milter",
+                fmt::format("asked about {}: {} beyond an accept_rate, {} suspended",
+                            counted(a.asked, "recipient", "recipients"), a.full, a.suspended),
+                screen);
   out += line("manager",
               fmt::format("{} {}, up {}, {} from the MTA, bodies {} of {}", status.version,
                           status.state, to_text(status.uptime),
@@ -207,6 +212,9 @@ std::string notices(ManagerStatus const& status, Screen const& screen) {
                     : s.is_tenant ? "tenant"
                                   : "site",
                     s.name, clock_text(s.until), s.by, s.reason));
+  if (status.suspensions_known > status.suspensions.size())
+    add(counted(status.suspensions_known - status.suspensions.size(),
+                "more suspension (--rows N shows more)", "more suspensions (--rows N shows more)"));
   if (!status.configuration.mistakes.empty())
     add(fmt::format(
         "the configuration was not reloaded: {}; the settings before are in force (poolctl check)",

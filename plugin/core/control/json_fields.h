@@ -208,6 +208,13 @@ void fields(V& v, S& s) {
   v.field("warnings", s.warnings);
 }
 
+template <class V, Of<AdmissionStatus> S>
+void fields(V& v, S& s) {
+  v.field("asked", s.asked);
+  v.field("full", s.full);
+  v.field("suspended", s.suspended);
+}
+
 template <class V, Of<ManagerStatus> S>
 void fields(V& v, S& s) {
   v.field("version", s.version);
@@ -219,6 +226,7 @@ void fields(V& v, S& s) {
   v.field("sites_known", s.sites_known);
   v.field("domains_known", s.domains_known);
   v.field("suspensions", s.suspensions);
+  v.field("suspensions_known", s.suspensions_known);
   v.field("tenants", s.tenants);
   v.field("sources", s.sources);
   v.field("logins", s.logins);
@@ -234,6 +242,7 @@ void fields(V& v, S& s) {
   v.field("cancelled", s.cancelled);
   v.field("bypassed", s.bypassed);
   v.field("dns_validation", s.dns_validation);
+  v.field("admission", s.admission);
   v.field("log_dropped", s.log_dropped);
   v.field("loop_worst_us", s.loop_worst_us);
   v.field("map_file", s.map_file);

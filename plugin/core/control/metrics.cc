@@ -162,6 +162,12 @@ void write_process(Page& page, ManagerStatus const& s) {
   page.single("bodies_bytes", "gauge", "Message bodies in memory.", s.bodies);
   page.single("bodies_limit_bytes", "gauge", "[lmtp] memory_limit.", s.memory_limit);
   page.single("spilled_bytes", "gauge", "Message bodies in temporary files.", s.spilled);
+  page.single("admission_asked_total", "counter", "Recipients that the milter asked about.",
+              s.admission.asked);
+  page.single("admission_full_total", "counter", "Of these, those beyond an accept_rate.",
+              s.admission.full);
+  page.single("admission_suspended_total", "counter",
+              "Of these, those whose domain or site is suspended.", s.admission.suspended);
   page.single("log_dropped_total", "counter",
               "Log lines that the destination did not take in time.", s.log_dropped);
   page.single("dns_validation", "gauge", "1 while DNSSEC validation works.",
@@ -174,7 +180,7 @@ void write_process(Page& page, ManagerStatus const& s) {
   page.single("sites", "gauge", "Known sites.", s.sites_known);
   page.single("domains", "gauge", "Known domains.", s.domains_known);
   page.single("suspensions", "gauge", "Sites and domains that an operator suspended.",
-              s.suspensions.size());
+              s.suspensions_known);
   page.family("sites_by_state", "gauge", "Sites that are not open, among those looked at.");
   for (auto state : {"limited", "backing_off", "suspended"})
     page.sample(label("state", state),

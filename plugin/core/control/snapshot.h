@@ -214,6 +214,14 @@ struct Totals {
   std::uint64_t tls_resumed = 0;  ///< of these, those that resumed a session
 };
 
+/// Recipients that the milter has asked about since the start; what it remembers by itself is not
+/// among them.
+struct AdmissionStatus {
+  std::uint64_t asked = 0;
+  std::uint64_t full = 0;       ///< answered "beyond an accept_rate"
+  std::uint64_t suspended = 0;  ///< answered "suspended"
+};
+
 /// One [login.NAME]. Nothing of its secret.
 struct LoginStatus {
   std::string login;
@@ -251,7 +259,9 @@ struct ManagerStatus {
   std::uint64_t map_generation = 0;
   ConfigurationStatus configuration;
   StateFileStatus state_file;
-  std::vector<SuspensionStatus> suspensions;
+  AdmissionStatus admission;
+  std::vector<SuspensionStatus> suspensions;  ///< at most as many as were asked for
+  std::uint64_t suspensions_known = 0;        ///< all of them
   std::vector<TenantStatus> tenants;
   std::vector<SourceStatus> sources;
   std::vector<LoginStatus> logins;

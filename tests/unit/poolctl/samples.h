@@ -80,6 +80,8 @@ inline control::ManagerStatus busy_manager() {
   status.domains_known = 230;
   status.suspensions = {{"microsoft", false, in(1h + 58min), "they asked us to wait", "uid 0"},
                         {"list.example.com", true, in(30h), "list bombing", "uid 0"}};
+  status.suspensions_known = 14;
+  status.admission = {1200, 17, 3};
   return status;
 }
 
