@@ -198,8 +198,8 @@ class Play {
   }
   void lend() {
     if (relay_.phase() != Relay::Phase::Idle) return;
-    // A part of a line is unread: the pool does not lend such a connection.
-    if (!server_input_.empty()) return;
+    // A part of a line is unread, or of a response: the pool does not lend such a connection.
+    if (!server_input_.empty() || !relay_.is_at_rest()) return;
     if (!has_lied_) require(model_.is_clean());
     relay_.lend(box_);
   }

@@ -88,8 +88,8 @@ class Upstream final : public pool::Connection, public ChannelEvents {
   void pump(TimePoint now);
   /// The client has said something, which is to go out.
   void note_client(TimePoint now);
-  /// Nothing of the server's is unread, not even a part of a line.
-  [[nodiscard]] bool is_quiet() const { return input_.empty(); }
+  /// Nothing of the server's is unread, and it is not in the middle of a response.
+  [[nodiscard]] bool is_quiet() const { return input_.empty() && relay_->is_at_rest(); }
   /// On the wire: what it is will be known after a check.
   [[nodiscard]] bool has_unread() const { return channel_ && channel_->has_unread(); }
   void begin_check(TimePoint now);

@@ -380,6 +380,19 @@ BOOST_AUTO_TEST_CASE(what_came_while_a_connection_rested_is_read_before_it_is_le
   BOOST_TEST(world.server().logins == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(a_connection_whose_server_is_in_the_middle_of_a_response_is_not_lent) {
+  for (auto begun : {"* OK half a line", "* CAPABILITY {100}\r\n", "* CAPABILITY {9}\r\nhalf of"}) {
+    ImapWorld world(ImapWorld::settings());
+    auto first = world.log_in("anna", "a-secret");
+    leave(world, first);
+    world.server_says(begun);
+    auto second = world.log_in("anna", "a-secret");
+    BOOST_TEST(ImapWorld::is_in(second), begun);
+    BOOST_TEST(world.server().logins == 2U, begun);
+    BOOST_TEST(world.discarded("anna", Discard::Desync) == 1U, begun);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(an_idle_connection_is_kept_alive_and_ends_on_time) {
   auto settings = ImapWorld::settings();
   settings.idle_timeout = 10min;
