@@ -2,18 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <functional>
 #include <nlohmann/json.hpp>
 
-#include "poolctl/postfix_commands.h"
+#include "poolctl/postfix_answer.h"
 #include "poolctl/postfix_undo.h"
-#include "poolctl/postfix_wiring.h"
 
 namespace mailpool::poolctl {
 
 namespace {
-
-constexpr int refused = 1;
-constexpr int no_postfix = 69;
 
 std::string joined(std::vector<std::string> const& elements) {
   std::string list;
@@ -118,32 +115,22 @@ Result<void> disable(PostfixConfig& postfix, bool is_forced, Outcome& outcome) {
 }  // namespace
 
 int postfix_disable(PostfixOptions const& options, CommandRunner& runner, Printer const& print) {
-  auto commands = nlohmann::ordered_json::array();
-  auto const say = [&](std::string const& line) {
-    options.is_json ? commands.push_back(line) : print.line(line);
-  };
-  PostfixConfig postfix(runner, options.config_directory, options.is_dry, say);
-  if (!postfix.is_installed()) {
-    print.complaint("there is no Postfix here (postconf does not answer)");
-    return no_postfix;
-  }
+  ToldCommands commands(options, print);
+  PostfixConfig postfix(runner, options.config_directory, options.is_dry, std::ref(commands));
+  if (!is_there(postfix, print)) return no_postfix;
   Outcome outcome;
   auto const done = disable(postfix, options.is_forced, outcome);
   if (!done) outcome.conflicts.push_back({done.error().reason, "poolctl postfix status"});
   bool const is_done = outcome.conflicts.empty();
   if (options.is_json) {
-    auto refusals = nlohmann::ordered_json::array();
-    for (auto const& [what, mend] : outcome.conflicts)
-      refusals.push_back({{"what", what}, {"mend", mend}});
     nlohmann::ordered_json const answer{
         {"changed", is_done && outcome.is_changed && !options.is_dry},
-        {"commands", commands},
-        {"refusals", refusals}};
-    print.line(answer.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+        {"commands", commands.kept()},
+        {"refusals", as_json(outcome.conflicts)}};
+    print.line(text_of(answer));
     return is_done ? 0 : refused;
   }
-  for (auto const& [what, mend] : outcome.conflicts)
-    print.complaint(fmt::format("refused: {}\n  mend: {}", what, mend));
+  tell(outcome.conflicts, "refused", print);
   if (!is_done) return refused;
   if (!outcome.is_changed)
     print.line("not enabled: nothing to do");

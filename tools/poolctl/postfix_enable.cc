@@ -3,29 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <nlohmann/json.hpp>
 
-#include "poolctl/postfix_commands.h"
+#include "poolctl/postfix_answer.h"
 #include "poolctl/postfix_undo.h"
-#include "poolctl/postfix_wiring.h"
 
 namespace mailpool::poolctl {
 
 namespace {
-
-constexpr int refused = 1;
-constexpr int no_postfix = 69;
-
-void tell(std::vector<Obstacle> const& findings, char const* kind, Printer const& print) {
-  for (auto const& [what, mend] : findings)
-    print.complaint(fmt::format("{}: {}\n  mend: {}", kind, what, mend));
-}
-
-nlohmann::ordered_json as_json(std::vector<Obstacle> const& findings) {
-  auto list = nlohmann::ordered_json::array();
-  for (auto const& [what, mend] : findings) list.push_back({{"what", what}, {"mend", mend}});
-  return list;
-}
 
 // The values before, for parameters that an earlier enable did not touch.
 UndoRecord record_of(PostfixConfig& postfix, WiringPlan const& plan, UndoRecord record) {
@@ -83,15 +69,9 @@ Result<void> enable(PostfixConfig& postfix, WiringPlan const& plan, PostfixOptio
 }  // namespace
 
 int postfix_enable(PostfixOptions const& options, CommandRunner& runner, Printer const& print) {
-  auto commands = nlohmann::ordered_json::array();
-  auto const say = [&](std::string const& line) {
-    options.is_json ? commands.push_back(line) : print.line(line);
-  };
-  PostfixConfig postfix(runner, options.config_directory, options.is_dry, say);
-  if (!postfix.is_installed()) {
-    print.complaint("there is no Postfix here (postconf does not answer)");
-    return no_postfix;
-  }
+  ToldCommands commands(options, print);
+  PostfixConfig postfix(runner, options.config_directory, options.is_dry, std::ref(commands));
+  if (!is_there(postfix, print)) return no_postfix;
   auto const plan =
       plan_wiring(postfix, options.is_simple ? WiringMode::Simple : WiringMode::Table);
   auto trouble = plan.refusals;
@@ -105,10 +85,10 @@ int postfix_enable(PostfixOptions const& options, CommandRunner& runner, Printer
     nlohmann::ordered_json const answer{
         {"enabled", is_enabled && !options.is_dry},
         {"changed", is_enabled && !plan.is_done_already() && !options.is_dry},
-        {"commands", commands},
+        {"commands", commands.kept()},
         {"refusals", as_json(trouble)},
         {"warnings", as_json(plan.warnings)}};
-    print.line(answer.dump(2));
+    print.line(text_of(answer));
     return is_enabled ? 0 : refused;
   }
   tell(plan.warnings, "note", print);

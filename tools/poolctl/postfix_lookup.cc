@@ -6,16 +6,11 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/text.h"
-#include "poolctl/postfix_commands.h"
-#include "poolctl/postfix_wiring.h"
+#include "poolctl/postfix_answer.h"
 
 namespace mailpool::poolctl {
 
 namespace {
-
-constexpr int refused = 1;
-constexpr int wrong_usage = 2;
-constexpr int no_postfix = 69;
 
 /// One table's answers to the keys of an address.
 struct Asked {
@@ -98,10 +93,7 @@ int postfix_lookup(std::string const& address, PostfixOptions const& options, Co
     return wrong_usage;
   }
   PostfixConfig postfix(runner, options.config_directory, true, [](std::string const&) {});
-  if (!postfix.is_installed()) {
-    print.complaint("there is no Postfix here (postconf does not answer)");
-    return no_postfix;
-  }
+  if (!is_there(postfix, print)) return no_postfix;
   auto const keys = keys_of(address, postfix.value("recipient_delimiter"));
   std::vector<Asked> asked;
   bool is_wired = false;
@@ -131,7 +123,7 @@ int postfix_lookup(std::string const& address, PostfixOptions const& options, Co
         {"wired", is_wired},
         {"answered_by", winner != nullptr ? or_null(winner->table) : or_null("")},
         {"transport", winner != nullptr ? or_null(winner->answer) : or_null("")}};
-    print.line(answer.dump(2));
+    print.line(text_of(answer));
     return is_fatal ? refused : 0;
   }
   if (is_fatal) {

@@ -16,16 +16,14 @@
 
 #include "core/base/text.h"
 #include "core/map/reader.h"
-#include "poolctl/postfix_commands.h"
+#include "poolctl/postfix_answer.h"
 #include "poolctl/postfix_undo.h"
-#include "poolctl/postfix_wiring.h"
 
 namespace mailpool::poolctl {
 
 namespace {
 
 constexpr int not_well = 1;
-constexpr int no_postfix = 69;
 constexpr std::streamoff most_log_octets = 32 << 20;
 
 /// The map, read as the table reads it.
@@ -191,10 +189,7 @@ std::vector<Obstacle> findings_of(PostfixConfig& postfix, std::string const& mod
 
 int postfix_status(PostfixOptions const& options, CommandRunner& runner, Printer const& print) {
   PostfixConfig postfix(runner, options.config_directory, true, [](std::string const&) {});
-  if (!postfix.is_installed()) {
-    print.complaint("there is no Postfix here (postconf does not answer)");
-    return no_postfix;
-  }
+  if (!is_there(postfix, print)) return no_postfix;
   auto const mode = wired_mode(postfix);
   auto const map_path = postfix.value("queue_directory") + "/mailpool/map";
   MapState state;
@@ -224,7 +219,7 @@ int postfix_status(PostfixOptions const& options, CommandRunner& runner, Printer
           {"pooled", counts.pooled},
           {"bypassed", counts.bypassed}}},
         {"findings", list}};
-    print.line(answer.dump(2));
+    print.line(text_of(answer));
     return findings.empty() ? 0 : not_well;
   }
   print.line(
