@@ -1,37 +1,20 @@
 #include "manager/https_fetcher.h"
 
 #include <fmt/format.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cstring>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
 
 #include "core/base/text.h"
 #include "core/route/router.h"
+#include "posix/socket_address.h"
 
 namespace mailpool::manager {
 namespace {
-
-IpAddress address_of(curl_sockaddr const& address) {
-  if (address.family == AF_INET) {
-    sockaddr_in v4{};
-    std::memcpy(&v4, &address.addr, sizeof v4);
-    std::array<std::uint8_t, 4> octets{};
-    std::memcpy(octets.data(), &v4.sin_addr, octets.size());
-    return IpAddress::v4(octets);
-  }
-  sockaddr_in6 v6{};
-  std::memcpy(&v6, &address.addr, std::min<std::size_t>(sizeof v6, address.addrlen));
-  std::array<std::uint8_t, 16> octets{};
-  std::memcpy(octets.data(), &v6.sin6_addr, octets.size());
-  return IpAddress::v6(octets, v6.sin6_scope_id);
-}
 
 // "host:443:192.0.2.1,[2001:db8::1]"
 std::string resolve_line(HttpsRequest const& request) {
@@ -117,9 +100,9 @@ class HttpsFetcher::Transfer final : public Fetch {
   // Asked with the address that is really connected to.
   static curl_socket_t on_open(void* self, curlsocktype, curl_sockaddr* address) {
     auto& transfer = *static_cast<Transfer*>(self);
-    auto const ip = address_of(*address);
-    if (route::is_prohibited(ip, transfer.request_.prohibited, transfer.request_.own)) {
-      transfer.prohibited_ = ip.to_string();
+    auto const ip = posix::to_ip(&address->addr);
+    if (!ip || route::is_prohibited(*ip, transfer.request_.prohibited, transfer.request_.own)) {
+      transfer.prohibited_ = ip ? ip->to_string() : "an address of a strange family";
       return CURL_SOCKET_BAD;
     }
     return ::socket(address->family, address->socktype | SOCK_NONBLOCK | SOCK_CLOEXEC,

@@ -215,7 +215,7 @@ void MtaSts::note_failure(std::string const& domain, tls::Failure failure, std::
   tls::SessionResult result;
   result.policy.type = "sts";
   result.failure = failure;
-  result.host = "mta-sts." + domain;
+  result.ends.host = "mta-sts." + domain;
   result.details = why;
   reports_->note(domain, result, wall());
 }

@@ -2,41 +2,15 @@
 
 #include <ifaddrs.h>
 #include <net/if.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
-#include <cstring>
 #include <memory>
 #include <optional>
 
+#include "posix/socket_address.h"
+
 namespace mailpool::manager {
 namespace {
-
-template <class T>
-T copy_of(sockaddr const* address) {
-  T copy;
-  std::memcpy(&copy, address, sizeof copy);  // a sockaddr need not be aligned for T
-  return copy;
-}
-
-std::optional<IpAddress> ip_of(sockaddr const* address) {
-  if (address == nullptr) return std::nullopt;
-  if (address->sa_family == AF_INET) {
-    std::array<std::uint8_t, 4> octets{};
-    auto const in = copy_of<sockaddr_in>(address);
-    std::memcpy(octets.data(), &in.sin_addr, octets.size());
-    return IpAddress::v4(octets);
-  }
-  if (address->sa_family == AF_INET6) {
-    std::array<std::uint8_t, 16> octets{};
-    auto const in = copy_of<sockaddr_in6>(address);
-    std::memcpy(octets.data(), &in.sin6_addr, octets.size());
-    return IpAddress::v6(octets, in.sin6_scope_id);
-  }
-  return std::nullopt;
-}
 
 bool is_loopback(IpAddress const& address) {
   static auto const v4 = IpNetwork::parse("127.0.0.0/8").value();
@@ -56,7 +30,7 @@ std::vector<IpAddress> own_addresses() {
   std::unique_ptr<ifaddrs, FreeInterfaces> const list(raw);
   std::vector<IpAddress> own;
   for (auto const* i = list.get(); i != nullptr; i = i->ifa_next) {
-    auto const address = (i->ifa_flags & IFF_UP) != 0 ? ip_of(i->ifa_addr) : std::nullopt;
+    auto const address = (i->ifa_flags & IFF_UP) != 0 ? posix::to_ip(i->ifa_addr) : std::nullopt;
     if (address && !is_loopback(*address)) own.push_back(*address);
   }
   std::sort(own.begin(), own.end());

@@ -61,6 +61,14 @@ void Stream::connect(route::Target const& target, IpAddress const* source) {
   wait_for_write(true);
 }
 
+IpAddress Stream::local_address() const {
+  sockaddr_storage address{};
+  auto* const generic = reinterpret_cast<sockaddr*>(&address);
+  socklen_t length = sizeof address;
+  if (fd_ < 0 || ::getsockname(fd_, generic, &length) != 0) return {};
+  return posix::to_ip(generic).value_or(IpAddress{});
+}
+
 void Stream::fail(std::string how) {
   failure_ = std::move(how);
 }
@@ -296,6 +304,7 @@ class Handle final : public delivery::Transport {
     stream_.begin_tls(plan, std::move(session));
   }
   [[nodiscard]] bool is_resuming() const override { return stream_.is_resuming(); }
+  [[nodiscard]] IpAddress local_address() const override { return stream_.local_address(); }
 
  private:
   Stream& stream_;

@@ -34,6 +34,7 @@ class Stream {
 
   void wake();
   void begin_tls(tls::Plan const& plan, std::optional<pool::TlsSessionKey> session);
+  [[nodiscard]] IpAddress local_address() const;
   [[nodiscard]] bool is_resuming() const {
     return phase_ == Phase::Handshake && resumption_ && resumption_->has_offered();
   }

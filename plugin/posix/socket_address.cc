@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
+#include <array>
 #include <cstring>
 
 namespace mailpool::posix {
@@ -24,6 +25,34 @@ socklen_t to_sockaddr(IpAddress const& address, std::uint16_t port, sockaddr_sto
   std::memcpy(&v6.sin6_addr, octets.data(), 16);
   std::memcpy(&out, &v6, sizeof v6);
   return sizeof v6;
+}
+
+namespace {
+
+template <class T>
+T copy_of(sockaddr const* address) {
+  T copy;
+  std::memcpy(&copy, address, sizeof copy);
+  return copy;
+}
+
+}  // namespace
+
+std::optional<IpAddress> to_ip(sockaddr const* address) {
+  if (address == nullptr) return std::nullopt;
+  if (address->sa_family == AF_INET) {
+    std::array<std::uint8_t, 4> octets{};
+    auto const in = copy_of<sockaddr_in>(address);
+    std::memcpy(octets.data(), &in.sin_addr, octets.size());
+    return IpAddress::v4(octets);
+  }
+  if (address->sa_family == AF_INET6) {
+    std::array<std::uint8_t, 16> octets{};
+    auto const in = copy_of<sockaddr_in6>(address);
+    std::memcpy(octets.data(), &in.sin6_addr, octets.size());
+    return IpAddress::v6(octets, in.sin6_scope_id);
+  }
+  return std::nullopt;
 }
 
 namespace {

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <cstdint>
+#include <optional>
 
 #include "core/base/ip.h"
 
@@ -11,6 +12,9 @@ namespace mailpool::posix {
 
 /// Fills `out`; returns how much of it the kernel is to look at.
 socklen_t to_sockaddr(IpAddress const& address, std::uint16_t port, sockaddr_storage& out);
+
+/// Nothing for null and for other families than IPv4 and IPv6. It need not be aligned.
+[[nodiscard]] std::optional<IpAddress> to_ip(sockaddr const* address);
 
 /// For mail's connections: small writes leave at once (TCP_NODELAY), and what is not acknowledged
 /// for a minute means that the path is gone; TCP alone would wait a quarter of an hour.

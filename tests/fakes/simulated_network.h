@@ -78,6 +78,7 @@ class SimulatedTransport final : public delivery::Transport {
     server_->session = std::move(session);
   }
   [[nodiscard]] bool is_resuming() const override { return server_->offers_session; }
+  [[nodiscard]] IpAddress local_address() const override { return IpAddress::v4({192, 0, 2, 99}); }
 
  private:
   std::shared_ptr<SimulatedServer> server_;

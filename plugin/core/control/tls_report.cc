@@ -14,10 +14,16 @@ using Json = nlohmann::ordered_json;
 Json details_of(tls::FailureCount const& count) {
   Json details = Json::object();
   details["result-type"] = name_of(count.failure);
-  if (!count.host.empty()) details["receiving-mx-hostname"] = printable(count.host, 255);
-  if (!count.address.empty()) details["receiving-ip"] = printable(count.address, 64);
+  auto const& ends = count.ends;
+  auto const add = [&](char const* name, std::string const& value, std::size_t longest) {
+    if (!value.empty()) details[name] = printable(value, longest);
+  };
+  add("sending-mta-ip", ends.sender, 64);
+  add("receiving-mx-hostname", ends.host, 255);
+  add("receiving-mx-helo", ends.host_says, 255);
+  add("receiving-ip", ends.address, 64);
   details["failed-session-count"] = count.sessions;
-  if (!count.details.empty()) details["failure-reason-code"] = printable(count.details, 200);
+  add("failure-reason-code", count.details, 200);
   return details;
 }
 
@@ -37,7 +43,7 @@ Json policy_of(std::string const& domain, tls::PolicyCount const& count) {
     for (auto const& line : count.policy.lines)
       policy["policy-string"].push_back(printable(line, 1024));
   }
-  policy["policy-domain"] = domain;
+  policy["policy-domain"] = count.policy.domain.empty() ? domain : count.policy.domain;
   if (auto hosts = mx_hosts_of(count.policy); !hosts.empty()) policy["mx-host"] = std::move(hosts);
   Json whole = Json::object();
   whole["policy"] = std::move(policy);

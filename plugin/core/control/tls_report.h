@@ -15,7 +15,8 @@ struct TlsReportHead {
   tls::Day day = 0;
 };
 
-/// JSON in one line. A day without sessions has no policies.
+/// JSON in one line. A day without sessions has no policies. Of the optional fields,
+/// additional-information is never there: it is for a page on the Web.
 [[nodiscard]] std::string tls_report_json(TlsReportHead const& head,
                                           std::vector<tls::PolicyCount> const& counts);
 

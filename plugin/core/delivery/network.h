@@ -54,6 +54,8 @@ class Transport {
   /// Whether a handshake is under way or has just failed that offered a session. The next one, on
   /// another connection, offers none.
   [[nodiscard]] virtual bool is_resuming() const = 0;
+  /// Where it was connected from; 0.0.0.0 as long as it is not connected.
+  [[nodiscard]] virtual IpAddress local_address() const = 0;
 };
 
 class Network {

@@ -109,13 +109,10 @@ void Site::report_tls(SmtpConnection const& connection, std::string const& domai
   if (!policy.uses_tls() || policy.tls_required_no) return;
   auto const wall = context_.clock.wall(now);
   auto const found = against ? against : tls::objection_to_report(policy, connection.tls(), wall);
-  tls::SessionResult result{policy.text,
-                            std::nullopt,
-                            connection.target().host,
-                            connection.target().address.to_string(),
-                            {}};
+  tls::SessionResult result{policy.text, std::nullopt, {}, {}};
   if (found) {
     result.failure = found->failure;
+    result.ends = connection.ends();
     result.details = found->words;
   }
   context_.tls.reports.note(domain, result, wall);

@@ -143,6 +143,11 @@ std::optional<tls::Objection> SmtpConnection::objection(tls::Policy const& polic
                         "the handshake does not try what it needs"};
 }
 
+tls::SessionEnds SmtpConnection::ends() const {
+  auto const sender = local_address_ == IpAddress{} ? std::string() : local_address_.to_string();
+  return {sender, target_.host, target_.address.to_string(), std::string(session_.server_name())};
+}
+
 bool SmtpConnection::mark_reported(std::string const& domain) {
   constexpr std::size_t most = 256;
   auto const hash = std::hash<std::string>{}(domain);
@@ -157,6 +162,7 @@ std::string_view SmtpConnection::doing() const {
 
 void SmtpConnection::on_connected(TimePoint) {
   is_connected_ = true;
+  local_address_ = transport_->local_address();
   if (key().tls == pool::WireTls::Implicit) begin_tls();
 }
 

@@ -13,6 +13,7 @@
 #include "core/delivery/transaction.h"
 #include "core/pool/connection.h"
 #include "core/smtp/session.h"
+#include "core/tls/reports.h"
 
 namespace mailpool::delivery {
 
@@ -88,6 +89,8 @@ class SmtpConnection final : public pool::Connection, private TransportEvents {
     return {target_.host, target_.address, target_.port};
   }
   [[nodiscard]] TlsFacts const& tls() const { return tls_; }
+  /// Between whom it is, for reports.
+  [[nodiscard]] tls::SessionEnds ends() const;
   /// What the domain that it was opened for requires of it.
   [[nodiscard]] tls::Policy const& policy() const { return terms().policy; }
   [[nodiscard]] std::string const& opened_for() const { return domain_; }
@@ -147,6 +150,7 @@ class SmtpConnection final : public pool::Connection, private TransportEvents {
   Scopes& scopes_;
   std::optional<std::list<SmtpConnection*>::iterator> idle_place_;  ///< among Scopes::idle
   TimePoint connect_by_;
+  IpAddress local_address_;  ///< once it is connected
   smtp::Session session_;
   std::unique_ptr<Transport> transport_;
   TlsFacts tls_;

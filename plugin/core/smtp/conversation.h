@@ -50,6 +50,7 @@ class Session::Conversation {
   [[nodiscard]] TimePoint last_reply_at() const { return last_reply_at_; }
   [[nodiscard]] std::string_view last_reply() const;
   [[nodiscard]] wire::Capabilities const& capabilities() const { return capabilities_; }
+  [[nodiscard]] std::string_view server_name() const { return server_name_; }
   [[nodiscard]] bool is_encrypted() const { return is_encrypted_; }
   [[nodiscard]] bool chunking_is_broken() const { return chunking_is_broken_; }
 
@@ -172,6 +173,7 @@ class Session::Conversation {
   std::string scratch_;  // for an address in A-labels
 
   wire::Capabilities capabilities_;
+  std::string server_name_;
   bool is_encrypted_ = false;
   TlsTrouble tls_trouble_ = TlsTrouble::None;
   bool lacks_tls_ = false;

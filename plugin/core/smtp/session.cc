@@ -150,6 +150,9 @@ std::string_view Session::last_reply() const {
 wire::Capabilities const& Session::capabilities() const {
   return conversation_->capabilities();
 }
+std::string_view Session::server_name() const {
+  return conversation_->server_name();
+}
 bool Session::is_encrypted() const {
   return conversation_->is_encrypted();
 }

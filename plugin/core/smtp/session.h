@@ -178,6 +178,8 @@ class Session {
   [[nodiscard]] TimePoint last_reply_at() const;
   [[nodiscard]] std::string_view last_reply() const;  ///< printable, "250 2.0.0 OK"
   [[nodiscard]] wire::Capabilities const& capabilities() const;
+  /// What the server called itself in its last reply to EHLO, printable; "" before there was one.
+  [[nodiscard]] std::string_view server_name() const;
   [[nodiscard]] bool is_encrypted() const;
   [[nodiscard]] bool chunking_is_broken()
       const;  ///< BDAT was refused although CHUNKING was announced

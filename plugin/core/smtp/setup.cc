@@ -7,6 +7,11 @@
 #include "core/smtp/conversation.h"
 
 namespace mailpool::smtp {
+namespace {
+
+constexpr std::size_t longest_server_name = 255;
+
+}  // namespace
 
 void Session::Conversation::on_setup_reply(Command command, TimePoint now) {
   switch (command) {
@@ -43,6 +48,7 @@ void Session::Conversation::on_ehlo(TimePoint now) {
   capabilities_ = {};
   capabilities_.esmtp = true;
   std::string_view lines = last_.lines;
+  server_name_ = printable(lines.substr(0, lines.find_first_of(" \n")), longest_server_name);
   for (auto end = lines.find('\n'); end != std::string_view::npos; end = lines.find('\n')) {
     lines.remove_prefix(end + 1);
     capabilities_.learn(lines.substr(0, lines.find('\n')));

@@ -242,14 +242,14 @@ Policy relaxed(Policy policy) {
 
 PolicyText text_of(RouteFacts const& route, Policy const& policy, HostFacts const& facts) {
   if (policy.level == TlsLevel::Dane && !facts.records.empty()) {
-    PolicyText text{"tlsa", {}};
+    PolicyText text{"tlsa", {}, facts.tlsa_base};
     for (auto const& record : facts.records)
       text.lines.push_back(fmt::format("_25._tcp.{}. IN TLSA {} {}", facts.tlsa_base,
                                        summary_of(record), hexadecimal(record.data)));
     return text;
   }
   if (policy.asked != TlsLevel::Auto || route.sts.mode == StsMode::None) return {};
-  PolicyText text{"sts", {"version: STSv1", fmt::format("mode: {}", name_of(route.sts.mode))}};
+  PolicyText text{"sts", {"version: STSv1", fmt::format("mode: {}", name_of(route.sts.mode))}, {}};
   for (auto const& mx : route.sts.mx) text.lines.push_back("mx: " + mx);
   text.lines.push_back(fmt::format(
       "max_age: {}", std::chrono::duration_cast<std::chrono::seconds>(route.sts.max_age).count()));

@@ -78,6 +78,9 @@ struct RequireTls {
 struct PolicyText {
   std::string type = "no-policy-found";  ///< or tlsa, sts
   std::vector<std::string> lines;        ///< TLSA records, or the lines of an MTA-STS policy
+  /// The policy domain, where it is not the recipient's: of TLSA records their base domain (RFC
+  /// 8460 1.1).
+  std::string domain;
   bool operator==(PolicyText const&) const = default;
 };
 

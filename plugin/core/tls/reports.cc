@@ -32,12 +32,12 @@ PolicyCount* place_for(std::vector<PolicyCount>& counts, PolicyText const& polic
 void add_failure(PolicyCount& count, SessionResult const& result) {
   ++count.failures;
   auto const same = [&](FailureCount const& f) {
-    return f.failure == *result.failure && f.host == result.host && f.address == result.address;
+    return f.failure == *result.failure && f.ends == result.ends;
   };
   auto found = std::find_if(count.details.begin(), count.details.end(), same);
   if (found == count.details.end()) {
     if (count.details.size() == most_details) return;
-    count.details.push_back({*result.failure, result.host, result.address, {}, 0});
+    count.details.push_back({*result.failure, result.ends, {}, 0});
     found = std::prev(count.details.end());
   }
   ++found->sessions;
@@ -46,30 +46,32 @@ void add_failure(PolicyCount& count, SessionResult const& result) {
 
 // A record is one line of fields for each policy and each of its failures.
 std::string line_of(PolicyCount const& count) {
-  std::string text = state::join(
-      {"P", count.policy.type, std::to_string(count.successes), std::to_string(count.failures)});
+  std::string text = state::join({"P", count.policy.type, count.policy.domain,
+                                  std::to_string(count.successes), std::to_string(count.failures)});
   for (auto const& line : count.policy.lines) text += "\t" + state::join({line});
   return text;
 }
 
 std::string line_of(FailureCount const& f) {
-  return state::join(
-      {"F", name_of(f.failure), f.host, f.address, std::to_string(f.sessions), f.details});
+  return state::join({"F", name_of(f.failure), f.ends.sender, f.ends.host, f.ends.address,
+                      f.ends.host_says, std::to_string(f.sessions), f.details});
 }
 
 bool read_policy(std::vector<std::string> const& fields, std::vector<PolicyCount>& counts) {
-  auto const successes = to_number(fields[2]);
-  auto const failures = to_number(fields[3]);
+  auto const successes = to_number(fields[3]);
+  auto const failures = to_number(fields[4]);
   if (!successes || !failures) return false;
-  counts.push_back({{fields[1], {fields.begin() + 4, fields.end()}}, *successes, *failures, {}});
+  PolicyText policy{fields[1], {fields.begin() + 5, fields.end()}, fields[2]};
+  counts.push_back({std::move(policy), *successes, *failures, {}});
   return true;
 }
 
 bool read_failure(std::vector<std::string> const& fields, std::vector<PolicyCount>& counts) {
   auto const failure = failure_of_name(fields[1]);
-  auto const sessions = to_number(fields[4]);
+  auto const sessions = to_number(fields[6]);
   if (counts.empty() || !failure || !sessions) return false;
-  counts.back().details.push_back({*failure, fields[2], fields[3], fields[5], *sessions});
+  SessionEnds ends{fields[2], fields[3], fields[4], fields[5]};
+  counts.back().details.push_back({*failure, std::move(ends), fields[7], *sessions});
   return true;
 }
 
@@ -112,8 +114,8 @@ std::vector<PolicyCount> read_counts(std::string_view text) {
     if (line.empty()) continue;
     auto const fields = state::fields_of(line);
     bool is_read = false;
-    if (fields.size() >= 4 && fields[0] == "P") is_read = read_policy(fields, counts);
-    if (fields.size() == 6 && fields[0] == "F") is_read = read_failure(fields, counts);
+    if (fields.size() >= 5 && fields[0] == "P") is_read = read_policy(fields, counts);
+    if (fields.size() == 8 && fields[0] == "F") is_read = read_failure(fields, counts);
     if (!is_read) return {};
   }
   return counts;

@@ -22,19 +22,26 @@ using Day = std::int64_t;
 [[nodiscard]] std::string text_of_day(Day day);
 [[nodiscard]] std::optional<Day> day_of_text(std::string_view text);
 
+/// Between whom a session was; "" for what is not known.
+struct SessionEnds {
+  std::string sender;     ///< our address
+  std::string host;       ///< the MX host
+  std::string address;    ///< its address
+  std::string host_says;  ///< what it called itself in its reply to EHLO
+  bool operator==(SessionEnds const&) const = default;
+};
+
 /// How one session ended, as far as TLS is concerned.
 struct SessionResult {
   PolicyText policy;
   std::optional<Failure> failure;
-  std::string host;     ///< the MX host
-  std::string address;  ///< its address
+  SessionEnds ends;
   std::string details;  ///< of a failure, in words
 };
 
 struct FailureCount {
   Failure failure{};
-  std::string host;
-  std::string address;
+  SessionEnds ends;
   std::string details;  ///< of the last one
   std::uint64_t sessions = 0;
 };

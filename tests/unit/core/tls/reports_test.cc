@@ -13,13 +13,14 @@ namespace {
 
 WallTime const noon = WallTime{} + std::chrono::hours(24 * 20'000 + 12);
 constexpr Day today = 20'000;
-PolicyText const dane{"tlsa", {"_25._tcp.mx.example.com. IN TLSA 3 1 1 00"}};
+PolicyText const dane{"tlsa", {"_25._tcp.mx.example.com. IN TLSA 3 1 1 00"}, "mx.example.com"};
+SessionEnds const ends{"198.51.100.1", "mx.example.com", "192.0.2.1", "mx1.example.com"};
 
 SessionResult good() {
-  return {dane, std::nullopt, "mx.example.com", "192.0.2.1", ""};
+  return {dane, std::nullopt, {}, ""};
 }
 SessionResult bad(std::string details = "no match") {
-  return {dane, Failure::ValidationFailure, "mx.example.com", "192.0.2.1", std::move(details)};
+  return {dane, Failure::ValidationFailure, ends, std::move(details)};
 }
 
 }  // namespace
@@ -32,7 +33,7 @@ BOOST_AUTO_TEST_CASE(sessions_are_counted_by_domain_and_day_and_policy) {
   reports.note("example.com", good(), noon);
   reports.note("example.com", good(), noon + std::chrono::hours(11));
   reports.note("example.com", good(), noon + std::chrono::hours(12));
-  reports.note("example.org", {{}, std::nullopt, "mx", "192.0.2.1", ""}, noon);
+  reports.note("example.org", {{}, std::nullopt, {}, ""}, noon);
   BOOST_TEST(reports.of("example.com", today).at(0).successes == 2U);
   BOOST_TEST(reports.of("example.com", today + 1).at(0).successes == 1U);
   BOOST_TEST(reports.of("example.org", today).at(0).policy.type == "no-policy-found");
@@ -50,6 +51,11 @@ BOOST_AUTO_TEST_CASE(failures_of_one_kind_at_one_host_are_one_line) {
   auto const counts = reports.of("example.com", today);
   BOOST_REQUIRE(counts.size() == 1U);
   BOOST_TEST(counts[0].failures == 3U);
+  auto elsewhere = bad();
+  elsewhere.ends.sender = "198.51.100.2";
+  reports.note("example.net", bad(), noon);
+  reports.note("example.net", elsewhere, noon);
+  BOOST_TEST(reports.of("example.net", today).at(0).details.size() == 2U, "from two addresses");
   BOOST_REQUIRE(counts[0].details.size() == 2U);
   BOOST_TEST(counts[0].details[0].sessions == 2U);
   BOOST_TEST(counts[0].details[0].details == "second");
@@ -70,15 +76,15 @@ BOOST_AUTO_TEST_CASE(counts_survive_a_restart_and_not_their_days) {
   BOOST_TEST(counts[0].successes == 1U);
   BOOST_TEST(counts[0].failures == 1U);
   BOOST_REQUIRE(counts[0].details.size() == 1U);
-  BOOST_TEST(counts[0].details[0].host == "mx.example.com");
+  BOOST_TEST((counts[0].details[0].ends == ends));
   reports.note("example.com", good(), noon + std::chrono::hours(24 * days_kept));
   BOOST_TEST(reports.of("example.com", today).empty());
 }
 
 BOOST_AUTO_TEST_CASE(what_was_kept_and_is_damaged_is_passed_over) {
   BOOST_TEST(read_counts("nonsense").empty());
-  BOOST_TEST(read_counts("P\tsts\tmany\t1\n").empty());
-  BOOST_TEST(read_counts("F\tvalidation-failure\ta\tb\t1\tc\n").empty());
+  BOOST_TEST(read_counts("P\tsts\t\tmany\t1\n").empty());
+  BOOST_TEST(read_counts("F\tvalidation-failure\ts\ta\tb\th\t1\tc\n").empty());
   BOOST_TEST(read_counts("").empty());
 }
 
