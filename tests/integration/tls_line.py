@@ -13,6 +13,14 @@ DOMAINS = {"may.test": "may", "encrypt.test": "encrypt"}
 WHERE = {"fresh": (1, 1), "reused": (1, 2), "resumed": (2, 1)}
 
 
+def deliver(manager: Mailpoold, recipient: str, parameters: str = "", header: bytes = b"") -> tuple[int, str]:
+    """One message by LMTP; the reply's code and text."""
+    with manager.lmtp(timeout=60) as session:
+        content = header + message(b"secret\r\n", recipient)
+        reply = session.deliver("sender@example.com", [recipient], content, parameters)[-1]
+    return reply.code, str(reply)
+
+
 class Line:
     """Both domains lead to the server. In its script `{conn}` is the connection of the kind, `{here}` that and its message."""
 

@@ -17,6 +17,7 @@ LEVELS = ("none", "may", "encrypt", "verify", "secure", "dane", "dane-only", "au
 UNSIGNED = "unsigned.example"
 # The reply says how the message came.
 SCRIPT = "end tls=yes -> 250 2.0.0 under TLS {tok}\nend tls=no -> 250 2.0.0 in plain text {tok}\n"
+WORDS = {"t": "under TLS", "p": "in plain text"}
 
 Make = Callable[["TlsWorld", str, str], Certificate | None]
 Record = Callable[["TlsWorld", Certificate], str]
@@ -108,31 +109,49 @@ KINDS = (
 
 
 class TlsWorld:
-    """All receivers of KINDS, and the zone that leads to them."""
+    """An authority, a signed zone, and receivers of KINDS."""
 
-    def __init__(self, lab: Lab):
+    def __init__(self, lab: Lab, resolver_port: int = 53):
         self.lab = lab
         self.authority = Authority(lab.directory("authority"))
-        self.dns = SignedDns(lab)
-        self.dns.unsigned(UNSIGNED)
+        self.dns = SignedDns(lab, resolver_port)
         self.receivers: dict[str, Fakemx] = {}
-        for number, kind in enumerate(KINDS, 1):
-            self._add(kind, f"127.0.1.{number}")
 
-    def _add(self, kind: Kind, address: str) -> None:
-        host = f"mx-{kind.name}.example.com"
+    def receiver(self, kind: Kind, host: str, address: str) -> None:
+        """Starts it; `host` leads there, and has its TLSA record."""
         certificate = kind.certificate(self, kind.name, host)
         self.receivers[kind.name] = Fakemx(self.lab, kind.script + SCRIPT, host=address, port=25, certificate=certificate,
                                            tls=certificate is not None)
         self.dns.add(host, "A", address)
-        for level in LEVELS:
-            self.dns.mx(domain_of(level, kind), host)
         if kind.record:
             owner = f"_25._tcp.{host}"
             self.dns.add(owner, "TLSA", kind.record(self, certificate))
             if kind.spoiled:
                 self.dns.spoil(owner, "TLSA")
 
+    def of_all_levels(self) -> "TlsWorld":
+        """With all KINDS, and domains that lead to them."""
+        self.dns.unsigned(UNSIGNED)
+        for number, kind in enumerate(KINDS, 1):
+            host = f"mx-{kind.name}.example.com"
+            self.receiver(kind, host, f"127.0.1.{number}")
+            for level in LEVELS:
+                self.dns.mx(domain_of(level, kind), host)
+        return self
+
+    def manager_settings(self) -> dict:
+        return {"dns": {"servers": self.dns.servers, "trust_anchor": str(self.dns.anchor)},
+                "tls": {"ca_file": str(self.authority.certificate)},
+                "smtp": {"prohibited": [], "connect_timeout": "5s"},
+                "lmtp": {"max_wait": "10s"}}
+
 
 def domain_of(level: str, kind: Kind) -> str:
     return f"{level}.{kind.name}.{UNSIGNED if kind.mx_is_unsigned else 'example.com'}"
+
+
+def cell_of(status: str, text: str) -> str:
+    """How the message arrived: "t" under TLS, "p" in plain text, "-" not at all."""
+    if status != "sent":
+        return "-"
+    return next(letter for letter, words in WORDS.items() if words in text)
