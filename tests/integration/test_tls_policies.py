@@ -37,6 +37,10 @@ EXPECTED = {
     "tlsa-bogus":                "p   t    t      t      -     -      -      -",
     "tlsa-plain":                "p   p    -      -      -     -      -      -",
     "mx-unsigned":               "p   t    t      -      -     t      -      t",
+    "alias":                     "p   t    t      -      -     t      t      t",
+    "alias-own":                 "p   t    t      -      -     t      t      t",
+    "alias-both":                "p   t    t      t      -     -      -      -",
+    "alias-unsigned":            "p   t    t      -      -     t      t      t",
 }
 # What a sender asks (RFC 8689): REQUIRETLS at `auto`, which comes back where the way is not proved and waits where that
 # cannot be known; "TLS-Required: No" at `secure`.
@@ -59,6 +63,10 @@ SENDERS_EXPECTED = {
     "tlsa-bogus":                "4.7.5      t",
     "tlsa-plain":                "5.7.10     p",
     "mx-unsigned":               "5.7.10     t",
+    "alias":                     "t          t",
+    "alias-own":                 "t          t",
+    "alias-both":                "5.7.10     t",
+    "alias-unsigned":            "t          t",
 }
 
 

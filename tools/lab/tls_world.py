@@ -33,6 +33,19 @@ class Kind:
     spoiled: bool = False
     script: str = ""
     mx_is_unsigned: bool = False
+    alias: "Alias | None" = None
+
+
+@dataclass(frozen=True)
+class Alias:
+    """The MX host is a CNAME of the host that has the address. Either may have TLSA records (none: none)."""
+
+    own: Record | None = None
+    of_target: Record | None = None
+    target_is_unsigned: bool = False
+
+    def target(self, name: str) -> str:
+        return f"real-{name}.{UNSIGNED if self.target_is_unsigned else 'example.com'}"
 
 
 def nothing(world: "TlsWorld", name: str, host: str) -> None:
@@ -105,6 +118,11 @@ KINDS = (
     Kind("tlsa-bogus", right, matching(), spoiled=True),
     Kind("tlsa-plain", nothing, of_another),
     Kind("mx-unsigned", self_signed, matching(), mx_is_unsigned=True),
+    # RFC 7672 2.2.2: records of the name at the end of a signed chain, else those of the MX host itself.
+    Kind("alias", self_signed, alias=Alias(of_target=matching())),
+    Kind("alias-own", self_signed, alias=Alias(own=matching())),
+    Kind("alias-both", right, alias=Alias(own=matching(), of_target=of_another)),
+    Kind("alias-unsigned", self_signed, alias=Alias(own=matching(), target_is_unsigned=True)),
 )
 
 
@@ -122,12 +140,20 @@ class TlsWorld:
         certificate = kind.certificate(self, kind.name, host)
         self.receivers[kind.name] = Fakemx(self.lab, kind.script + SCRIPT, host=address, port=25, certificate=certificate,
                                            tls=certificate is not None)
-        self.dns.add(host, "A", address)
-        if kind.record:
-            owner = f"_25._tcp.{host}"
-            self.dns.add(owner, "TLSA", kind.record(self, certificate))
-            if kind.spoiled:
-                self.dns.spoil(owner, "TLSA")
+        self._publish(host, kind.record, certificate)
+        if kind.spoiled:
+            self.dns.spoil(f"_25._tcp.{host}", "TLSA")
+        if not kind.alias:
+            return self.dns.add(host, "A", address)
+        target = kind.alias.target(kind.name)
+        self.dns.add(host, "CNAME", f"{target}.")
+        self.dns.add(target, "A", address)
+        self._publish(host, kind.alias.own, certificate)
+        self._publish(target, kind.alias.of_target, certificate)
+
+    def _publish(self, host: str, record: Record | None, certificate: Certificate | None) -> None:
+        if record:
+            self.dns.add(f"_25._tcp.{host}", "TLSA", record(self, certificate))
 
     def of_all_levels(self) -> "TlsWorld":
         """With all KINDS, and domains that lead to them."""
