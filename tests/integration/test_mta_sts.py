@@ -101,6 +101,23 @@ def test_failures_of_a_tested_policy_are_only_reported(sts_manager: Mailpoold):
     assert counted["failure-details"][0]["result-type"] == "certificate-expired"
 
 
+def test_domains_of_one_mx_share_a_connection_where_each_policy_names_it_and_its_certificate_is_verified(sts_world: TlsWorld):
+    lab = Lab(sts_world.lab.root / "shared-mx")
+    manager = Mailpoold(lab, {**sts_world.manager_settings(), "mta_sts": {"timeout": "5s"}}).start()
+    for mode in ("none", "enforce", "testing", "enforce"):
+        assert deliver(manager, f"shared@{sts_domain(mode, 'right')}")[0] == 250
+    assert manager.totals()["connections_opened"] == 1
+    code, text = deliver(manager, f"shared@{sts_domain('unlisted', 'right')}")
+    assert code == 451 and "it does not list mx-right.sts.example" in text
+    for kind in ("wrong-name", "self-signed", "expired", "plain"):
+        assert deliver(manager, f"shared@{sts_domain('none', kind)}")[0] == 250
+        code, text = deliver(manager, f"shared@{sts_domain('enforce', kind)}")
+        assert code == 451 and "MTA-STS policy" in text, "not on the connection of the domain that asks for nothing"
+        strict = {entry.recipient for entry in sts_world.receivers[kind].accepted() if entry.recipient.startswith("shared@")}
+        assert strict == {f"shared@{sts_domain('none', kind)}"}
+    lab.close()
+
+
 # --- The life of a policy
 
 

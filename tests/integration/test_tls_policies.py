@@ -202,6 +202,25 @@ def test_a_sender_gets_the_servers_that_it_asks_for(manager: Mailpoold, tls_worl
         assert receiver.client_violations() == {}
 
 
+def test_domains_of_one_mx_share_a_connection_where_it_proves_what_each_of_them_requires(tls_world: TlsWorld):
+    kind = next(kind for kind in KINDS if kind.name == "tlsa-right")
+    domains = {domain_of(level, kind): {"tls": level} for level in LEVELS}
+    lab = Lab(tls_world.lab.root / "shared-mx")
+    manager = Mailpoold(lab, {**tls_world.manager_settings(), "domain": domains}).start()
+
+    def connections_after(level: str) -> int:
+        assert deliver(manager, f"shared@{domain_of(level, kind)}")[0] == 250
+        return manager.totals()["connections_opened"]
+
+    assert [connections_after(level) for level in ("may", "encrypt")] == [1, 1]
+    assert connections_after("dane") == 2, "no TLSA record was tried on the one that is there"
+    assert [connections_after(level) for level in ("dane-only", "auto", "may", "encrypt")] == [2, 2, 2, 2]
+    code, text = deliver(manager, f"shared@{domain_of('verify', kind)}")
+    assert code == 451 and 'tls = "verify" requires a trusted certificate' in text, "DANE proves another thing"
+    assert not any(entry.recipient == f"shared@{domain_of('verify', kind)}" for entry in tls_world.receivers[kind.name].accepted())
+    lab.close()
+
+
 def test_explain_and_the_log_say_what_was_required_and_proved(manager: Mailpoold):
     kind = next(kind for kind in KINDS if kind.name == "tlsa-right")
     way = manager.poolctl.json("explain", f"user@{domain_of('auto', kind)}")
@@ -212,7 +231,7 @@ def test_explain_and_the_log_say_what_was_required_and_proved(manager: Mailpoold
     assert "could not be validated" in deliver(manager, f"user@{domain_of('auto', bogus)}")[1]
 
 
-def test_the_report_of_a_day_counts_sessions_as_rfc_8460_writes_them(manager: Mailpoold):
+def test_the_report_of_a_day_counts_sessions_as_rfc_8460_writes_them(manager: Mailpoold, tls_world: TlsWorld):
     right = next(kind for kind in KINDS if kind.name == "tlsa-right")
     wrong = next(kind for kind in KINDS if kind.name == "tlsa-wrong")
     for kind in (right, wrong):
@@ -221,10 +240,17 @@ def test_the_report_of_a_day_counts_sessions_as_rfc_8460_writes_them(manager: Ma
     assert report["organization-name"] == "mail.example.com"
     policy = report["policies"][0]
     assert policy["policy"]["policy-type"] == "tlsa"
+    assert policy["policy"]["policy-domain"] == "mx-tlsa-wrong.example.com"
     assert policy["policy"]["policy-string"][0].startswith("_25._tcp.mx-tlsa-wrong.example.com. IN TLSA 3 1 1 ")
     assert policy["summary"]["total-failure-session-count"] >= 1
-    assert policy["failure-details"][0]["result-type"] == "validation-failure"
-    assert policy["failure-details"][0]["receiving-mx-hostname"] == "mx-tlsa-wrong.example.com"
+    failure = policy["failure-details"][0]
+    assert failure["result-type"] == "validation-failure"
+    assert failure["sending-mta-ip"] == "127.0.0.1"
+    assert failure["receiving-mx-hostname"] == "mx-tlsa-wrong.example.com"
+    assert failure["receiving-mx-helo"]
+    assert failure["receiving-ip"] == tls_world.receivers["tlsa-wrong"].host
+    assert failure["failed-session-count"] >= 1
+    assert "matches no TLSA record" in failure["failure-reason-code"]
     nobody = manager.poolctl("tls-report", "nobody.example.com")
     assert (nobody.returncode, "no session" in nobody.stderr) == (1, True)
 
