@@ -4,13 +4,12 @@ What happens before the first message of a connection (F21, F22, F24, F25, F28 a
 """
 
 import json
-import ssl
 import subprocess
-import threading
 from datetime import datetime, timedelta, timezone
 
 import pytest
 from tls_line import DOMAINS, WHERE, Line, MakeLine
+from wrapped_server import WrappedServer
 
 from lab.certificates import Authority, Certificate
 from lab.dns import Dns
@@ -277,49 +276,6 @@ def test_f26_a_server_that_forgot_the_session_has_to_prove_itself_again(lab: Lab
 
 
 # --- implicit TLS
-
-
-class WrappedServer:
-    """SMTP under TLS from the first octet, as on port 465."""
-
-    def __init__(self, certificate: Certificate, *extensions: str):
-        import socket
-        self.hello = "\r\n".join([*(f"250-{line}" for line in ("wrapped", *extensions)), "250 HELP"])
-        self.port = free_port()
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(certificate.certificate, certificate.key)
-        self.listener = socket.create_server(("127.0.0.1", self.port))
-        self.commands: list[str] = []
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                plain, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(plain,), daemon=True).start()
-
-    def _serve(self, plain: object) -> None:
-        with self.context.wrap_socket(plain, server_side=True) as connection, connection.makefile("rwb") as stream:
-            def say(text: str) -> None:
-                stream.write(text.encode() + b"\r\n")
-                stream.flush()
-            say("220 wrapped ESMTP")
-            content = False
-            for octets in stream:
-                words = octets.decode().rstrip("\r\n")
-                if content:
-                    if words == ".":
-                        content = False
-                        say("250 2.0.0 kept")
-                    continue
-                self.commands.append(words)
-                content = words == "DATA"
-                say(self.hello if words.startswith("EHLO") else "354 go on" if content else "221 bye" if words == "QUIT" else "250 2.0.0 OK")
-
-    def close(self) -> None:
-        self.listener.close()
 
 
 def test_the_wrapper_speaks_tls_from_the_first_octet_and_verifies(lab: Lab, authority: Authority, certificate: Certificate, dns: Dns):

@@ -1,9 +1,13 @@
-"""TLS sessions that are resumed, and those that are not: with fakemx and with real mail servers."""
+"""TLS sessions that are resumed, and those that are not: with fakemx and with real mail servers. And what a renewed
+certificate of the client ends."""
 
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from tls_line import Line
+from tls_line import Line, deliver
+from wrapped_server import WrappedServer
 
 from lab.certificates import Authority, Certificate
 from lab.dns import Dns
@@ -130,3 +134,82 @@ def test_real_servers_are_resumed_where_they_know_sessions(lab: Lab, authority: 
             reply = session.deliver("sender@example.com", [f"u{number}@verify.test"], message(b"x\r\n", f"r{number}"))[-1]
         assert reply.code == 250, reply
     assert handshakes(manager) == (3, 1 if name == "postfix" else 0)
+
+
+# --- the client's certificate
+
+
+class Renewable:
+    """mailpoold shows a certificate to a server that asks for one; `renew` puts another under the same names."""
+
+    def __init__(self, lab: Lab, authority: Authority, certificate: Certificate):
+        self.authority, self.directory = authority, lab.directory("client")
+        self.server = WrappedServer(certificate, client_authority=authority.certificate)
+        lab.at_close(self.server.close)
+        self.renew("first.example.com")
+        self.manager = Mailpoold(lab, {
+            "smtp": {"tls": "encrypt"}, "route": {"partner.test": [f"127.0.0.1:{self.server.port}"]},
+            "tls": {"wrapper": True, "certificate": str(self.directory / "client.pem"), "key": str(self.directory / "client.key")},
+        }).start()
+
+    def renew(self, name: str) -> None:
+        made = self.authority.issue(name)
+        shutil.copy(made.certificate, self.directory / "client.pem")
+        shutil.copy(made.key, self.directory / "client.key")
+
+    def deliver(self) -> int:
+        return deliver(self.manager, "u@partner.test")[0]
+
+    def ends(self) -> list[str]:
+        return [line for line in self.manager.log().splitlines() if "state=closing" in line]
+
+
+@pytest.fixture
+def renewable(lab: Lab, authority: Authority, certificate: Certificate) -> Renewable:
+    return Renewable(lab, authority, certificate)
+
+
+def test_a_renewed_client_certificate_is_shown_after_a_reload_and_idle_connections_end(renewable: Renewable):
+    assert [renewable.deliver(), renewable.deliver()] == [250, 250]
+    renewable.renew("second.example.com")
+    assert renewable.deliver() == 250
+    assert renewable.server.clients == ["first.example.com"], "files are looked at when the options are read"
+    renewable.manager.reload()
+    wait_until(lambda: renewable.ends(), 10, "the end of the connection")
+    assert 'reason="reload"' in renewable.ends()[0]
+    assert renewable.deliver() == 250
+    assert renewable.server.clients == ["first.example.com", "second.example.com"]
+    assert renewable.manager.totals()["tls_resumed"] == 0, "a session of the first one would show it still"
+
+
+def test_a_connection_in_use_at_the_reload_ends_after_its_message(renewable: Renewable):
+    renewable.server.may_answer.clear()
+    with ThreadPoolExecutor(1) as pool:
+        message_in_between = pool.submit(renewable.deliver)
+        wait_until(lambda: "DATA" in renewable.server.commands, 10, "the content")
+        renewable.renew("second.example.com")
+        renewable.manager.reload()
+        assert renewable.ends() == []
+        renewable.server.may_answer.set()
+        assert message_in_between.result() == 250
+    wait_until(lambda: renewable.ends(), 10, "the end of the connection")
+    assert 'reason="reload"' in renewable.ends()[0] and "messages=1" in renewable.ends()[0]
+    assert renewable.deliver() == 250
+    assert renewable.server.clients == ["first.example.com", "second.example.com"]
+
+
+def test_a_reload_with_the_same_certificate_under_the_same_names_ends_nothing(renewable: Renewable):
+    assert renewable.deliver() == 250
+    renewable.manager.reload()
+    assert renewable.deliver() == 250
+    assert renewable.server.clients == ["first.example.com"]
+
+
+def test_a_certificate_that_does_not_fit_its_key_is_not_taken_over(renewable: Renewable):
+    assert renewable.deliver() == 250
+    other = renewable.authority.issue("third.example.com")
+    shutil.copy(other.certificate, renewable.directory / "client.pem")
+    renewable.manager.poolctl("reload")
+    assert "was not applied: the settings of before stay" in renewable.manager.log()
+    assert renewable.deliver() == 250
+    assert renewable.server.clients == ["first.example.com"]
