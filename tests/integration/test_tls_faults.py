@@ -8,12 +8,16 @@ import subprocess
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from tls_line import DOMAINS, WHERE, Line, MakeLine
+from empty_records import EmptyRecords
+from tls_line import DOMAINS, WHERE, Line, MakeLine, deliver
 from wrapped_server import WrappedServer
 
 from lab.certificates import Authority, Certificate
 from lab.dns import Dns
+from lab.fakeimap import FakeImap
 from lab.fakemx import Fakemx
+from lab.imap_pool import ImapPool
+from lab.lmtp import Lmtp
 from lab.mailpool import Mailpoold
 from lab.messages import message
 from lab.process import Lab, free_port, wait_until
@@ -43,6 +47,38 @@ def test_words_behind_the_220_are_never_taken_for_the_servers(line: MakeLine, ho
     code, text = way.deliver(domain)
     assert (code, "more than the reply to STARTTLS" in text) == (451, True), text
     assert len(way.server.accepted()) == before
+
+
+# F23: neither of mailpoold's own sockets has STARTTLS, so nothing can be smuggled in front of a handshake.
+
+
+@pytest.mark.parametrize("state", ["before LHLO", "idle", "in a transaction"])
+def test_f23_starttls_over_lmtp_is_refused_and_what_follows_is_just_the_next_command(lab: Lab, state: str):
+    manager = Mailpoold(lab).start()
+    with Lmtp(manager.lmtp_socket, greet=state != "before LHLO") as session:
+        if state == "before LHLO":
+            session.reply()
+        assert not any("STARTTLS" in line for line in session.extensions)
+        if state == "in a transaction":
+            assert session.command("MAIL FROM:<s@example.com>").code == 250
+        session.send(b"STARTTLS\r\nNOOP\r\nVRFY x\r\n")
+        assert [session.reply().code // 100 for _ in range(2)] == [5, 2]
+        assert session.reply().code != 220, "no handshake is waited for"
+
+
+@pytest.mark.parametrize("state", ["not authenticated", "authenticated", "selected"])
+def test_f23_starttls_over_imap_is_refused_and_what_follows_is_just_the_next_command(lab: Lab, state: str):
+    fake = FakeImap(lab)
+    with ImapPool(lab, fake.address, tls="none").session() as session:
+        if state != "not authenticated":
+            session.login("anna", "anna-secret")
+        if state == "selected":
+            session.expect("SELECT INBOX")
+        assert b"STARTTLS" not in b" ".join(session.expect("CAPABILITY").untagged)
+        session.send(b"x1 STARTTLS\r\nx2 NOOP\r\n")
+        assert session.finish(b"x1").status == "BAD"
+        assert session.finish(b"x2").ok
+    assert not any(command.name == "STARTTLS" for seen in fake.sessions for command in seen.commands)
 
 
 @at_the_start
@@ -173,6 +209,30 @@ def test_f27_what_ends_tls_ends_an_idle_connection_and_no_message_is_lost(line: 
     assert way.deliver("encrypt.test")[0] == 250
     assert len(way.server.accepted()) == (2 if how == "fresh" else 3)
     assert way.was_met()
+
+
+@pytest.mark.parametrize("priority", ["NORMAL:-VERS-ALL:+VERS-TLS1.3", "NORMAL:-VERS-ALL:+VERS-TLS1.2"], ids=["TLSv1.3", "TLSv1.2"])
+@pytest.mark.parametrize("at_rest", [3, 1000])
+def test_f27_records_without_content_within_replies_and_at_rest_are_nothing(lab: Lab, certificate: Certificate, priority: str,
+                                                                           at_rest: int):
+    """On a fresh, a reused and a resumed connection."""
+    server = EmptyRecords(certificate, priority, at_rest)
+    lab.at_close(server.close)
+    manager = Mailpoold(lab, {"tls": {"wrapper": True}, "smtp": {"tls": "encrypt", "check_after": "1h"},
+                              "route": {"empty.test": [f"127.0.0.1:{server.port}"]}}).start()
+
+    def deliver_and_rest() -> None:
+        assert deliver(manager, "u@empty.test")[0] == 250
+        wait_until(lambda: server.rests == server.messages, 10, "the records without content")
+
+    deliver_and_rest()
+    deliver_and_rest()
+    assert server.connections == 1
+    manager.poolctl("flush", manager.status()["sites"][0]["site"])
+    wait_until(lambda: manager.totals()["connections_open"] == 0, 10, "no connection is open")
+    deliver_and_rest()
+    deliver_and_rest()
+    assert (server.connections, server.resumed) == (2, 1)
 
 
 @at_the_start
