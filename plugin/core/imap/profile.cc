@@ -242,7 +242,8 @@ bool Profile::is_up_to_date(Upstream const& upstream) const {
 
 Discard Profile::reason_not_to_keep(Upstream& upstream, TimePoint now) const {
   auto const& user = upstream.user();
-  if (!upstream.is_quiet()) return Discard::Desync;
+  // Off, everything leaks that could: the harness has to find it.
+  if (context_.reset == Reset::On && !upstream.is_quiet()) return Discard::Desync;
   if (is_draining_) return why_draining_;
   if (!is_up_to_date(upstream)) return Discard::Reload;
   if (upstream.plan().generation != user.generation()) return Discard::CredChanged;
