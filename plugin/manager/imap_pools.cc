@@ -101,8 +101,13 @@ struct ImapPools::Listener {
   [[nodiscard]] int fd() const { return tcp >= 0 ? tcp : unix_socket.fd(); }
 };
 
-ImapPools::ImapPools(Loop& loop, route::Resolver& resolver, Log& log, imap::Reset reset)
-    : loop_(loop), log_(log), channels_(loop, resolver), context_(channels_, entropy_, log, reset) {
+ImapPools::ImapPools(Loop& loop, route::Resolver& resolver, Log& log, state::Store& store,
+                     imap::Reset reset)
+    : loop_(loop),
+      log_(log),
+      channels_(loop, resolver),
+      memory_(store),
+      context_(channels_, entropy_, log, memory_, reset) {
   // The key of the verifiers is never written to swap space; core dumps are off for the process.
   (void)::mlock(&context_.verifiers, sizeof context_.verifiers);
   lobby_ = std::make_unique<imap::Lobby>(static_cast<imap::ProfileSource&>(*this), context_);

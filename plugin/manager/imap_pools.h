@@ -11,6 +11,7 @@
 #include "core/imap/profile.h"
 #include "manager/configuration.h"
 #include "manager/imap_channel.h"
+#include "manager/imap_memory.h"
 #include "manager/loop.h"
 #include "manager/unix_listener.h"
 
@@ -24,7 +25,8 @@ class SystemEntropy final : public imap::Entropy {
 
 class ImapPools final : private imap::ProfileSource {
  public:
-  ImapPools(Loop& loop, route::Resolver& resolver, Log& log, imap::Reset reset = imap::Reset::On);
+  ImapPools(Loop& loop, route::Resolver& resolver, Log& log, state::Store& store,
+            imap::Reset reset = imap::Reset::On);
   ~ImapPools() override;
   ImapPools(ImapPools const&) = delete;
   ImapPools& operator=(ImapPools const&) = delete;
@@ -71,6 +73,7 @@ class ImapPools final : private imap::ProfileSource {
   Log& log_;
   SystemEntropy entropy_;
   ImapChannels channels_;
+  ImapMemory memory_;
   imap::Context context_;
   std::map<std::string, std::unique_ptr<imap::Profile>> profiles_;
   std::vector<std::unique_ptr<imap::Profile>> leaving_;  ///< gone from the settings, not yet empty

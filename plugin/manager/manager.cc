@@ -103,7 +103,7 @@ Result<void> Manager::start() {
   login_reader_ = std::make_unique<LoginReader>(
       loop_, context_->logins, log_, [this] { dispatcher_->logins_changed(loop_.now()); });
 
-  imap_ = std::make_unique<ImapPools>(loop_, *resolver_, log_, testing_.imap_reset);
+  imap_ = std::make_unique<ImapPools>(loop_, *resolver_, log_, *store_, testing_.imap_reset);
   imap_desk_ = std::make_unique<ImapDesk>(*imap_, loop_.clock());
   desk_->set_imap(imap_desk_.get());
   timer_ = loop_.make_event(-1, EV_TIMEOUT, &Manager::on_timer, this);

@@ -15,7 +15,7 @@
 
 namespace mailpool::tests {
 
-class ImapWorld final : public imap::Dialer, public imap::Entropy, public Log {
+class ImapWorld final : public imap::Dialer, public imap::Entropy, public imap::Memory, public Log {
  public:
   /// What a server says and does; tests change it as they go.
   struct Server {
@@ -57,7 +57,7 @@ class ImapWorld final : public imap::Dialer, public imap::Entropy, public Log {
   };
 
   explicit ImapWorld(ImapSettings settings, std::string authorities = "")
-      : context(*this, *this, *this) {
+      : context(*this, *this, *this, *this) {
     for (auto const& server : settings.server) servers[server.host];
     profile = std::make_unique<imap::Profile>(std::move(settings), std::move(authorities), context);
   }
@@ -170,6 +170,14 @@ class ImapWorld final : public imap::Dialer, public imap::Entropy, public Log {
     for (auto& octet : octets)
       octet = static_cast<std::uint8_t>((state_ = state_ * 69069 + 1) >> 16U);
   }
+  // imap::Memory
+  std::optional<std::string> capabilities(std::string const& place) override {
+    auto const found = kept_capabilities.find(place);
+    return found == kept_capabilities.end() ? std::nullopt : std::optional(found->second);
+  }
+  void keep_capabilities(std::string const& place, std::string record) override {
+    kept_capabilities[place] = std::move(record);
+  }
   // Log
   void write(LogLevel, std::string line) override { log.push_back(std::move(line)); }
   [[nodiscard]] bool is_on(LogLevel) const override { return true; }
@@ -177,6 +185,7 @@ class ImapWorld final : public imap::Dialer, public imap::Entropy, public Log {
   TimePoint now{std::chrono::hours(1)};
   std::map<std::string, Server> servers;
   std::vector<std::string> log;
+  std::map<std::string, std::string> kept_capabilities;
   imap::Context context;
   std::unique_ptr<imap::Profile> profile;
 

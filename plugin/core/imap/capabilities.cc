@@ -13,6 +13,15 @@ constexpr std::size_t longest_name = 100;
 constexpr std::uint64_t literal_minus_octets = 4096;  // RFC 7888 5
 constexpr std::string_view logins = "SASL-IR AUTH=PLAIN AUTH=LOGIN AUTH=XOAUTH2 AUTH=OAUTHBEARER";
 
+// RFC 3501 9: a capability is an atom. Brackets would end a response code.
+bool is_name(std::string_view word) {
+  return !word.empty() && word.size() <= longest_name &&
+         std::all_of(word.begin(), word.end(), [](char c) {
+           return c > ' ' && c < 0x7f &&
+                  std::string_view("(){}%*\"\\[]").find(c) == std::string_view::npos;
+         });
+}
+
 // Compressed streams cannot be relayed, the others belong to the login that the pool has done.
 bool is_withheld(std::string_view name) {
   static constexpr std::array<std::string_view, 8> names{
@@ -39,8 +48,8 @@ std::size_t text_of_status(std::string_view line) {
 
 Capabilities::Capabilities(std::string_view words) {
   for (auto word : split(words, ' ')) {
-    if (word.empty() || word.size() > longest_name || names_.size() == most_names) continue;
-    auto name = ascii_upper(printable(word));
+    if (!is_name(word) || names_.size() == most_names) continue;
+    auto name = ascii_upper(word);
     if (!has(name)) names_.push_back(std::move(name));
   }
 }
@@ -63,6 +72,19 @@ std::string Capabilities::for_client() const {
     list += name == "IMAP4REV1" ? "IMAP4rev1" : name == "IMAP4REV2" ? "IMAP4rev2" : name;
   }
   return list.empty() ? "IMAP4rev1" : list;
+}
+
+std::string Capabilities::to_record() const {
+  std::string record;
+  for (auto const& name : names_) record += (record.empty() ? "" : " ") + name;
+  return record;
+}
+
+std::optional<Capabilities> Capabilities::from_record(std::string_view record) {
+  Capabilities read(record);
+  bool const is_imap = read.has("IMAP4REV1") || read.has("IMAP4REV2");
+  if (!is_imap || read.to_record() != record) return std::nullopt;
+  return read;
 }
 
 std::string Capabilities::before_login() const {

@@ -1,6 +1,7 @@
 #pragma once
 // What a server offers, and what of it a client of the pool is told.
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,7 +11,8 @@ namespace mailpool::imap {
 class Capabilities {
  public:
   Capabilities() = default;
-  /// Words between blanks; at most a hundred of at most a hundred octets are kept.
+  /// Words between blanks; at most a hundred of at most a hundred octets are kept, and none that
+  /// could end the list it stands in.
   explicit Capabilities(std::string_view words);
 
   [[nodiscard]] bool has(std::string_view name) const;
@@ -21,6 +23,10 @@ class Capabilities {
   [[nodiscard]] std::string for_client() const;
   /// For one that is not, yet: the same list, since some clients ask only once, and the logins.
   [[nodiscard]] std::string before_login() const;
+  /// All of them, for a record that survives a restart.
+  [[nodiscard]] std::string to_record() const;
+  /// Nothing where it cannot be what to_record() has written.
+  [[nodiscard]] static std::optional<Capabilities> from_record(std::string_view record);
   bool operator==(Capabilities const&) const = default;
 
  private:

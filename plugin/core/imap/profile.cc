@@ -18,7 +18,9 @@ Profile::Profile(ImapSettings settings, std::string authorities, Context& contex
     : settings_(std::move(settings)),
       authorities_(std::move(authorities)),
       context_(context),
-      health_(settings_.server.size()) {}
+      health_(settings_.server.size()) {
+  recall_capabilities();
+}
 
 Profile::~Profile() {
   // Clients first: they hold leases of the pools.
@@ -182,7 +184,7 @@ void Profile::on_logged_in(Upstream& upstream, TimePoint now) {
   if (is_up_to_date(upstream)) user.note_success(upstream.plan().verifier, now);
   upstream.set_generation(user.generation());
   if (user.generation() != before) close_idle(user, Discard::CredChanged, now);
-  offered_ = upstream.relay().capabilities();
+  keep_capabilities(upstream.relay().capabilities());
   context_.log.info(fmt::format("imap connection {} state=idle login={:.3f}", name_of(upstream),
                                 seconds(now - upstream.plan().opened_at)));
   on_ready(upstream, now);
@@ -318,6 +320,25 @@ void Profile::log_closed(Upstream const& upstream, TimePoint now) const {
                                 upstream.uses(), seconds(now - upstream.opened_at())));
 }
 
+// What the servers offer.
+
+std::string Profile::place() const {
+  auto const& server = settings_.server.front();
+  return fmt::format("{} {}:{}", settings_.name, server.host, server.port);
+}
+
+void Profile::recall_capabilities() {
+  offered_ = {};
+  auto const record = context_.memory.capabilities(place());
+  if (!record) return;
+  if (auto known = Capabilities::from_record(*record)) offered_ = std::move(*known);
+}
+
+void Profile::keep_capabilities(Capabilities const& capabilities) {
+  offered_ = capabilities;
+  context_.memory.keep_capabilities(place(), capabilities.to_record());
+}
+
 // From outside.
 
 void Profile::reconfigure(ImapSettings settings, std::string authorities, TimePoint now) {
@@ -329,6 +350,7 @@ void Profile::reconfigure(ImapSettings settings, std::string authorities, TimePo
   if (!is_elsewhere) return due();
   health_ = ServerHealth(settings_.server.size());
   may_turn_over_ = true;
+  recall_capabilities();
   // What is connected elsewhere, or verified otherwise, serves nobody who comes from now on.
   for (auto& [key, user] : users_) {
     user->forget();

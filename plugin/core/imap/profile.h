@@ -11,6 +11,7 @@
 
 #include "core/base/log.h"
 #include "core/imap/client.h"
+#include "core/imap/memory.h"
 #include "core/imap/refusals.h"
 #include "core/imap/server_health.h"
 #include "core/imap/user_pool.h"
@@ -22,12 +23,13 @@ struct Context {
   Dialer& dialer;
   Entropy& entropy;
   Log& log;
+  Memory& memory;
   VerifierMaker verifiers;
   Reset reset = Reset::On;
   std::uint64_t last_id = 0;
 
-  Context(Dialer& d, Entropy& e, Log& l, Reset r = Reset::On)
-      : dialer(d), entropy(e), log(l), verifiers(e), reset(r) {}
+  Context(Dialer& d, Entropy& e, Log& l, Memory& m, Reset r = Reset::On)
+      : dialer(d), entropy(e), log(l), memory(m), verifiers(e), reset(r) {}
 };
 
 class Probe;
@@ -132,6 +134,9 @@ class Profile final : public UpstreamListener, public ClientListener {
   [[nodiscard]] bool is_up_to_date(Upstream const& upstream) const;
   [[nodiscard]] Discard reason_not_to_keep(Upstream& upstream, TimePoint now) const;
   void retire(Upstream& upstream, Discard reason, TimePoint now);
+  void recall_capabilities();
+  void keep_capabilities(Capabilities const& capabilities);
+  [[nodiscard]] std::string place() const;
   void close_idle(UserPool& user, Discard reason, TimePoint now);
   void due() { is_due_ = true; }
   void log_closed(Upstream const& upstream, TimePoint now) const;
@@ -149,7 +154,7 @@ class Profile final : public UpstreamListener, public ClientListener {
   std::vector<std::unique_ptr<Probe>> probes_;
   Refusals refusals_;
   ServerHealth health_;
-  Capabilities offered_;  ///< after login, as the last connection saw them
+  Capabilities offered_;  ///< after login, as the last connection saw them; survives a restart
   Secret account_password_;
   std::optional<Verifier> account_verifier_;
   TimePoint next_run_ = never;

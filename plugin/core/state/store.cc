@@ -22,6 +22,7 @@ constexpr std::array rows{
     KindRow{Kind::StsPolicy, "sts_policy", seconds(1), 10'000},
     KindRow{Kind::TlsReport, "tls_report", seconds(2), 20'000},
     KindRow{Kind::WarmUp, "warm_up", seconds(1), 100'000},
+    KindRow{Kind::ImapCapabilities, "imap_capabilities", seconds(1), 10'000},
 };
 
 constexpr bool rows_are_in_order() {

@@ -19,18 +19,19 @@
 namespace mailpool::state {
 
 enum class Kind : std::uint8_t {
-  Suspension,  ///< of a site, a domain or a tenant, with its reason
-  Adaptive,    ///< what a site's allowance has been lowered to
-  LearnedCap,  ///< messages that a server takes on one connection
-  Counter,     ///< of a site, in this hour and on this day
-  TlsMemory,   ///< what is known of an endpoint's TLS
-  StsPolicy,   ///< MTA-STS policies (RFC 8461)
-  TlsReport,   ///< counts for TLS reports (RFC 8460)
-  WarmUp,      ///< messages of a source at a site on this day
+  Suspension,        ///< of a site, a domain or a tenant, with its reason
+  Adaptive,          ///< what a site's allowance has been lowered to
+  LearnedCap,        ///< messages that a server takes on one connection
+  Counter,           ///< of a site, in this hour and on this day
+  TlsMemory,         ///< what is known of an endpoint's TLS
+  StsPolicy,         ///< MTA-STS policies (RFC 8461)
+  TlsReport,         ///< counts for TLS reports (RFC 8460)
+  WarmUp,            ///< messages of a source at a site on this day
+  ImapCapabilities,  ///< what an IMAP server offered after the last login
 };
 inline constexpr std::array kinds{Kind::Suspension, Kind::Adaptive,  Kind::LearnedCap,
                                   Kind::Counter,    Kind::TlsMemory, Kind::StsPolicy,
-                                  Kind::TlsReport,  Kind::WarmUp};
+                                  Kind::TlsReport,  Kind::WarmUp,    Kind::ImapCapabilities};
 /// "suspension", "learned_cap", ...: the word in the database; never changed.
 [[nodiscard]] std::string_view name_of(Kind kind);
 [[nodiscard]] std::optional<Kind> kind_of(std::string_view name);
