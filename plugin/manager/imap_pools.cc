@@ -160,6 +160,7 @@ Result<void> ImapPools::reconfigure(Configuration& configuration) {
     else
       profile = make_profile(settings);
     profile->set_account_password(std::move(access_[name].account_password));
+    if (is_draining_) profile->drain(imap::Discard::Drain, now);
     for (auto const& place : settings.listen) note(listen(place, name, false, settings));
     for (auto const& place : settings.account.listen) note(listen(place, name, true, settings));
   }
@@ -218,7 +219,7 @@ void ImapPools::on_accept(evutil_socket_t, short, void* self) {
 }
 
 bool ImapPools::may_accept(Listener const& listener) const {
-  if (is_draining_ || rests_) return false;
+  if (rests_) return false;
   if (listener.profile == dynamic_name) return lobby_->clients() < ImapSettings{}.max_clients;
   auto const found = profiles_.find(listener.profile);
   return found != profiles_.end() &&
@@ -254,6 +255,13 @@ void ImapPools::accept_some(Listener& listener, TimePoint now) {
 }
 
 void ImapPools::greet(Listener& listener, int fd, TimePoint now) {
+  if (is_draining_) {
+    static constexpr std::string_view text =
+        "* BYE [UNAVAILABLE] mailpool takes no more logins: it is draining\r\n";
+    (void)::send(fd, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    ::close(fd);
+    return;
+  }
   auto const& access = access_[listener.profile];
   auto const& allowed = listener.is_account ? access.account_users : access.users;
   imap::Peer peer;
@@ -327,23 +335,40 @@ void ImapPools::forget_unused(TimePoint now) {
   });
 }
 
-void ImapPools::drain() {
+template <class Do>
+void ImapPools::for_each_profile(Do&& act) {
+  for (auto& [name, profile] : profiles_) act(*profile);
+  for (auto& profile : leaving_) act(*profile);
+}
+
+void ImapPools::drain(TimePoint until) {
+  auto const now = loop_.now();
+  loans_end_at_ = until;
+  loop_.end_turn_soon();
+  if (is_draining_) return;
   is_draining_ = true;
-  listeners_.clear();
-  lobby_->send_all_away(loop_.now());
-  for (auto& [name, profile] : profiles_) profile->drain(imap::Discard::Drain, loop_.now());
+  lobby_->send_all_away(now);
+  for (auto& [name, profile] : profiles_) profile->drain(imap::Discard::Drain, now);
+}
+
+void ImapPools::undrain() {
+  is_draining_ = false;
+  loans_end_at_ = never;
+  for (auto& [name, profile] : profiles_) profile->undrain();
 }
 
 void ImapPools::stop() {
-  for (auto& [name, profile] : profiles_) profile->stop(loop_.now());
-  for (auto& profile : leaving_) profile->stop(loop_.now());
+  for_each_profile([&](imap::Profile& profile) { profile.stop(loop_.now()); });
 }
 
 void ImapPools::run(TimePoint now) {
-  for (auto& [name, profile] : profiles_)
-    if (profile->has_work() || profile->deadline() <= now) profile->run(now);
-  for (auto& profile : leaving_)
-    if (profile->has_work() || profile->deadline() <= now) profile->run(now);
+  if (now >= loans_end_at_) {
+    loans_end_at_ = never;
+    for_each_profile([&](imap::Profile& profile) { profile.end_loans(now); });
+  }
+  for_each_profile([&](imap::Profile& profile) {
+    if (profile.has_work() || profile.deadline() <= now) profile.run(now);
+  });
   channels_.flush(now);
 }
 
@@ -365,8 +390,9 @@ void ImapPools::sweep() {
 }
 
 TimePoint ImapPools::deadline() const {
-  auto next = never;
+  auto next = loans_end_at_;
   for (auto const& [name, profile] : profiles_) next = std::min(next, profile->deadline());
+  for (auto const& profile : leaving_) next = std::min(next, profile->deadline());
   return next;
 }
 

@@ -33,8 +33,9 @@ class ImapPools final : private imap::ProfileSource {
 
   /// Opens and closes sockets, takes over settings; the first thing that could not be done.
   Result<void> reconfigure(Configuration& configuration);
-  /// No new clients; connections say LOGOUT as they become idle.
-  void drain();
+  /// New clients are told so, connections say LOGOUT as they become idle; loans end at `until`.
+  void drain(TimePoint until);
+  void undrain();
   void stop();
   /// Accepts again after a rest for want of file descriptors; called once a second.
   void end_rest();
@@ -67,6 +68,8 @@ class ImapPools final : private imap::ProfileSource {
   void greet(Listener& listener, int fd, TimePoint now);
   void set_accepting();
   [[nodiscard]] bool may_accept(Listener const& listener) const;
+  template <class Do>
+  void for_each_profile(Do&& act);
   void refuse_peer(Listener const& listener, int fd, std::string const& why, TimePoint now);
 
   Loop& loop_;
@@ -82,6 +85,7 @@ class ImapPools final : private imap::ProfileSource {
   std::unique_ptr<imap::Lobby> lobby_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   TimePoint last_refusal_logged_{};
+  TimePoint loans_end_at_ = never;
   std::uint64_t peers_refused_ = 0;
   bool is_draining_ = false;
   bool rests_ = false;

@@ -17,6 +17,8 @@ namespace {
 constexpr int lmtp_backlog = 1024;
 constexpr std::size_t most_counts_per_beat = 5000;
 constexpr auto clock_step = std::chrono::seconds(2);
+// After drain_timeout: so that IMAP servers hear LOGOUT of what was still lent.
+constexpr auto good_byes = std::chrono::seconds(2);
 
 IntakeSettings intake_settings(Configuration const& c) {
   return {c.settings.hostname, c.lmtp_users.uids, c.settings.lmtp.max_connections,
@@ -219,8 +221,8 @@ void Manager::finish_turn() {
 }
 
 void Manager::arm_timer(TimePoint now) {
-  auto const deadline =
-      std::min({dispatcher_->deadline(), imap_->deadline(), is_terminating_ ? drained_by_ : never});
+  auto const deadline = std::min(
+      {dispatcher_->deadline(), imap_->deadline(), is_terminating_ ? end_of_drain() : never});
   if (deadline >= armed_) return;
   armed_ = deadline;
   Loop::arm(timer_.get(), std::max(deadline - now, Duration::zero()));
@@ -324,6 +326,7 @@ void Manager::terminate() {
     log_.warning("stopping now: transactions before their commit point are answered 451");
     dispatcher_->stop(now);
     drained_by_ = now;
+    imap_->drain(now);
     return;
   }
   is_terminating_ = true;
@@ -333,14 +336,18 @@ void Manager::terminate() {
                         to_text(configuration_.settings.drain_timeout)));
   sd_notify(0, "STOPPING=1");
   intake_->drain();
-  imap_->drain();
+  imap_->drain(drained_by_);
   dispatcher_->drain(now);
+}
+
+TimePoint Manager::end_of_drain() const {
+  return imap_->is_empty() ? drained_by_ : after(drained_by_, good_byes);
 }
 
 void Manager::end_if_drained(TimePoint now) {
   bool const is_empty = intake_->connections() == 0 && context_->connections_open == 0 &&
                         dispatcher_->deliveries() == 0 && imap_->is_empty();
-  if (!is_empty && now < drained_by_) return;
+  if (!is_empty && now < end_of_drain()) return;
   if (!is_empty) {
     log_.warning(fmt::format("drain_timeout: {} messages and {} connections were still open",
                              dispatcher_->deliveries(), context_->connections_open));
@@ -355,6 +362,7 @@ void Manager::end_if_drained(TimePoint now) {
 void Manager::drain() {
   state_ = ManagerState::Draining;
   dispatcher_->drain(loop_.now());
+  imap_->drain(after(loop_.now(), configuration_.settings.drain_timeout));
   if (map_) map_->set_draining(true);
   loop_.end_turn_soon();
 }
@@ -363,6 +371,7 @@ void Manager::undrain() {
   if (is_terminating_) return;
   state_ = ManagerState::Running;
   dispatcher_->undrain(loop_.now());
+  imap_->undrain();
   if (map_) map_->set_draining(false);
 }
 

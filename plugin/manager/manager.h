@@ -79,6 +79,7 @@ class Manager final : private DeskSources {
   void terminate();
   void finish_turn();
   void end_if_drained(TimePoint now);
+  [[nodiscard]] TimePoint end_of_drain() const;
   void arm_timer(TimePoint now);
   void beat();
   void note_learned();

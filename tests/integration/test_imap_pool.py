@@ -460,7 +460,7 @@ def test_scripts_find_every_column_in_json_and_the_same_rows_in_status(fake: Fak
 
 
 def test_a_stopped_manager_says_logout_on_every_connection(fake: FakeImap, start):
-    pool = start()
+    pool = start(settings={"drain_timeout": "1s"})
     with pool.login("anna", "anna-secret") as lent:
         pool.login("bert", "bert-secret").logout()
         pool.wait_for("bert", idle=1)

@@ -11,6 +11,12 @@
 #include "core/imap/wire_key.h"
 
 namespace mailpool::imap {
+namespace {
+
+constexpr std::string_view is_draining_text =
+    "[UNAVAILABLE] mailpool takes no more logins: it is draining";
+
+}  // namespace
 
 using pool::ConnectionState;
 
@@ -85,8 +91,7 @@ void Profile::on_request(Client& client, TimePoint now) {
     client.waits_until = after(now, Refusals::delay_of(*refusal));
     return;
   }
-  if (is_draining_)
-    return client.refuse("[UNAVAILABLE] mailpool takes no more logins: it is draining", now);
+  if (is_draining_) return client.refuse(is_draining_text, now);
   if (waiting_.size() >= settings_.max_waiting && !(settings_.max_waiting == 0 && waiting_.empty()))
     return client.refuse(
         fmt::format("[UNAVAILABLE] {} logins wait already (max_waiting)", waiting_.size()), now);
@@ -365,7 +370,35 @@ void Profile::drain(Discard why, TimePoint now) {
   for (auto& [key, user] : users_) close_idle(*user, why, now);
   std::vector<Client*> all;
   for (auto& client : clients_) all.push_back(client.get());
-  for (auto* client : all) client->send_away("mailpool is draining", now);
+  for (auto* client : all) {
+    bool const may_finish = why == Discard::Drain && client->phase() == Client::Phase::Lent;
+    if (may_finish) continue;
+    if (client->phase() == Client::Phase::Waiting) refuse(*client, is_draining_text, now);
+    client->send_away(is_draining_text, now);
+  }
+  due();
+}
+
+void Profile::undrain() {
+  is_draining_ = false;
+  due();
+}
+
+void Profile::end_loans(TimePoint now) {
+  std::vector<Client*> all;
+  for (auto& client : clients_) all.push_back(client.get());
+  for (auto* client : all) {
+    client->send_away("[UNAVAILABLE] mailpool is draining, and drain_timeout is over", now);
+    // In the middle of a command nothing can be said to it.
+    if (client->phase() == Client::Phase::Lent) client->drop(now);
+  }
+  std::vector<Upstream*> unfinished;
+  for (auto& [key, user] : users_)
+    for (auto state :
+         {ConnectionState::Connecting, ConnectionState::Idle, ConnectionState::Checking})
+      for (auto const& c : user->connections().in(state))
+        unfinished.push_back(static_cast<Upstream*>(c.get()));
+  for (auto* upstream : unfinished) upstream->discard(why_draining_, now);
   due();
 }
 

@@ -49,8 +49,12 @@ class Profile final : public UpstreamListener, public ClientListener {
 
   /// With the digest of the authorities that its tls_ca_file holds now.
   void reconfigure(ImapSettings settings, std::string authorities, TimePoint now);
-  /// Connections are closed as they become idle, clients are sent away between two commands.
+  /// Nobody is logged in any more, and connections are closed as they become idle. Who has one may
+  /// use it to the end of its session, or, where the profile goes away (Reload), of its command.
   void drain(Discard why, TimePoint now);
+  void undrain();
+  /// The time of a drain is over: loans end now, and every connection says LOGOUT if it can.
+  void end_loans(TimePoint now);
   /// Closes what is still open.
   void stop(TimePoint now);
   void pause() { is_paused_ = true; }

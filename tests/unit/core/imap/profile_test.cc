@@ -596,22 +596,6 @@ BOOST_AUTO_TEST_CASE(a_paused_profile_lets_logins_wait) {
   BOOST_TEST(ImapWorld::is_in(second));
 }
 
-BOOST_AUTO_TEST_CASE(a_drain_says_logout_on_every_connection) {
-  ImapWorld world(ImapWorld::settings());
-  auto idle = world.log_in("anna", "a-secret");
-  auto busy = world.log_in("bert", "b-secret");
-  leave(world, idle);
-  world.say(busy, "b NOOP\r\n");
-  busy.line->heard.clear();
-  world.profile->drain(Discard::Drain, world.now);
-  world.turn();
-  world.advance(1s);
-  BOOST_TEST(contains(busy.line->heard, "* BYE mailpool is draining"));
-  auto const& commands = world.server().commands;
-  BOOST_TEST(std::count(commands.begin(), commands.end(), "LOGOUT") == 2);
-  BOOST_TEST(world.profile->is_empty());
-}
-
 BOOST_AUTO_TEST_CASE(a_hundred_clients_with_a_cold_pool_cause_one_proof) {
   ImapWorld world(ImapWorld::settings());
   world.server().login_time = 100ms;
