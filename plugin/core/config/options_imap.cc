@@ -140,7 +140,10 @@ void add_sizes(Table& table) {
           "Only one that is proved clean, and the server promises that nothing of the user before "
           "is left; false takes no promises.");
   table.add("min_idle", &S::min_idle, number(0, 1000))
-      .says("So many idle connections of a user outlive idle_timeout.");
+      .says("So many idle connections of a user outlive idle_timeout.")
+      .note(
+          "For the user of [imap.NAME.account] they are opened at the start and kept; for others "
+          "no password is kept, so there are never more than their logins have opened.");
   table.add("max_waiting", &S::max_waiting, number(0, 20000))
       .says("How many logins may wait for a connection; beyond it they are refused at once.");
   table.add("max_uses", &S::max_uses, number(0, 1'000'000))

@@ -57,6 +57,8 @@ void Profile::set_account_password(Secret password) {
   auto const login = account_login();
   account_verifier_.reset();
   if (login) account_verifier_ = context_.verifiers.of(settings_.name, *login);
+  warm_after_ = {};
+  due();
 }
 
 std::optional<LoginRequest> Profile::account_login() const {
@@ -70,10 +72,9 @@ std::size_t Profile::open() const {
   return n;
 }
 
-UserPool& Profile::user_of(LoginRequest const& request) {
-  auto& user = users_[UserKey{request.user, request.authzid, request.kind}];
-  if (!user)
-    user = std::make_unique<UserPool>(UserKey{request.user, request.authzid, request.kind});
+UserPool& Profile::user_of(UserKey const& key) {
+  auto& user = users_[key];
+  if (!user) user = std::make_unique<UserPool>(key);
   return *user;
 }
 
@@ -81,9 +82,10 @@ UserPool& Profile::user_of(LoginRequest const& request) {
 
 void Profile::on_request(Client& client, TimePoint now) {
   used_at_ = now;
-  client.user = &user_of(client.request());
+  auto const& request = client.request();
+  client.user = &user_of({request.user, request.authzid, request.kind});
   client.user->used_at = now;
-  client.verifier = context_.verifiers.of(settings_.name, client.request());
+  client.verifier = context_.verifiers.of(settings_.name, request);
   client.waits_since = now;
   client.waits_until = after(now, settings_.checkout_timeout);
   if (auto const* refusal = refusals_.find(client.verifier, now)) {
@@ -207,6 +209,7 @@ void Profile::on_not_logged_in(Upstream& upstream, TimePoint now) {
   if (was_refused) {
     health_.note_success(plan.server_index);
     ++user.logins_refused;
+    if (is_of_account(user, verifier)) warm_after_ = after(now, settings_.reauth_interval);
     refusals_.note(verifier, upstream.failure(), now);
     // Only what was proved by the very secret that is refused now is thrown away.
     if (user.remembers(verifier)) {

@@ -102,7 +102,7 @@ class Profile final : public UpstreamListener, public ClientListener {
 
  private:
   friend class Probe;
-  [[nodiscard]] UserPool& user_of(LoginRequest const& request);
+  [[nodiscard]] UserPool& user_of(UserKey const& key);
   void end_wait(Client& client);
   void refuse(Client& client, std::string_view text, TimePoint now);
   void refuse_all_with(UserPool& user, Verifier const& verifier, std::string const& text,
@@ -118,6 +118,7 @@ class Profile final : public UpstreamListener, public ClientListener {
   [[nodiscard]] bool may_try_unknown(UserPool const& user) const;
   /// Whether the secret was good before, or is the operator's own ([imap.NAME.account]).
   [[nodiscard]] bool is_known(UserPool const& user, Verifier const& verifier) const;
+  [[nodiscard]] bool is_of_account(UserPool const& user, Verifier const& verifier) const;
   bool has_place(UserPool& user, bool for_known, TimePoint now);
   /// Whether nobody needs an idle connection, so that it may be closed for a mere guess.
   [[nodiscard]] bool has_rested(Upstream& idle, Duration for_how_long, TimePoint now);
@@ -132,6 +133,7 @@ class Profile final : public UpstreamListener, public ClientListener {
   void turn_over(Upstream& idle, UserPool& user, LoginRequest const& request, Upstream::Plan plan,
                  TimePoint now);
   [[nodiscard]] Upstream* longest_at_rest_but_of(UserPool const* user) const;
+  void keep_warm(TimePoint now);
   void refuse_hopeless(TimePoint now);
   void probe_servers(TimePoint now);
   /// Whether it was made as connections are made now: to one of these servers, with this TLS.
@@ -141,6 +143,7 @@ class Profile final : public UpstreamListener, public ClientListener {
   void recall_capabilities();
   void keep_capabilities(Capabilities const& capabilities);
   [[nodiscard]] std::string place() const;
+  [[nodiscard]] UserKey account_key() const { return {settings_.account.user, {}, {}}; }
   void close_idle(UserPool& user, Discard reason, TimePoint now);
   void due() { is_due_ = true; }
   void log_closed(Upstream const& upstream, TimePoint now) const;
@@ -162,6 +165,7 @@ class Profile final : public UpstreamListener, public ClientListener {
   Secret account_password_;
   std::optional<Verifier> account_verifier_;
   TimePoint next_run_ = never;
+  TimePoint warm_after_{};     ///< the account's login was refused: not before
   bool may_turn_over_ = true;  ///< no server has refused that yet
   TimePoint used_at_{};
   bool is_due_ = false;

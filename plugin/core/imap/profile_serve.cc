@@ -48,7 +48,10 @@ void Profile::run(TimePoint now) {
   is_due_ = false;
   next_run_ = health_.next_probe();
   probe_servers(now);
-  if (!is_paused_) serve_all(now);
+  if (!is_paused_) {
+    serve_all(now);
+    keep_warm(now);
+  }
   if (!waiting_.empty()) next_run_ = std::min(next_run_, health_.next_try(now));
   std::erase_if(users_, [&](auto const& entry) {
     auto const& user = *entry.second;
@@ -80,6 +83,36 @@ void Profile::serve_all(TimePoint now) {
   refuse_hopeless(now);
 }
 
+// [imap.NAME.account] min_idle: connections that are there before anybody asks.
+void Profile::keep_warm(TimePoint now) {
+  bool const has_login = settings_.account.is_configured() && !account_password_.is_empty();
+  if (settings_.min_idle == 0 || !has_login || is_draining_) return;
+  auto& user = user_of(account_key());
+  auto const& pool = user.connections();
+  auto const spare = [&] {
+    return pool.count(ConnectionState::Idle) + pool.count(ConnectionState::Connecting) +
+           pool.count(ConnectionState::Checking);
+  };
+  if (spare() >= settings_.min_idle) return;
+  // A password that was refused is not tried again and again for nobody.
+  if (now < warm_after_) {
+    next_run_ = std::min(next_run_, warm_after_);
+    return;
+  }
+  if (is_put_off(user, now)) return;
+  next_run_ = std::min(next_run_, health_.next_try(now));
+  auto const login = *account_login();
+  auto const verifier = context_.verifiers.of(settings_.name, login);
+  user.used_at = now;
+  while (spare() < settings_.min_idle && pool.open() < settings_.pool_size &&
+         open() < settings_.max_connections) {
+    // One login first, to see whether the password is right.
+    bool const is_proof = !user.believes(verifier, settings_.reauth_interval, now);
+    if (is_proof && user.is_trying(verifier)) return;
+    if (!connect(user, login, verifier, is_proof, now)) return;
+  }
+}
+
 bool Profile::serve(Client& client, TimePoint now) {
   auto& user = *client.user;
   if (user.believes(client.verifier, settings_.reauth_interval, now)) return lend_idle(client, now);
@@ -107,6 +140,7 @@ bool Profile::lend_idle(Client& client, TimePoint now) {
     if (upstream.uses() != 0) ++client.user->reused;
     end_wait(client);
     client.grant(pool.lease(upstream), upstream, now);
+    if (settings_.min_idle != 0) due();  // another one in its place
     return true;
   }
   return false;
@@ -138,9 +172,11 @@ bool Profile::may_try_unknown(UserPool const& user) const {
 }
 
 bool Profile::is_known(UserPool const& user, Verifier const& verifier) const {
-  if (user.remembers(verifier)) return true;
-  UserKey const account{settings_.account.user, {}, {}};
-  return user.key() == account && account_verifier_ && is_same(verifier, &*account_verifier_);
+  return user.remembers(verifier) || is_of_account(user, verifier);
+}
+
+bool Profile::is_of_account(UserPool const& user, Verifier const& verifier) const {
+  return user.key() == account_key() && account_verifier_ && is_same(verifier, &*account_verifier_);
 }
 
 // Below pool_size; where all are open, the one that has rested longest makes room.
