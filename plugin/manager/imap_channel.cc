@@ -25,6 +25,10 @@ constexpr int attempts_within_timeout = 3;
 
 }  // namespace
 
+bool is_out_of_descriptors(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
 ImapChannel::ImapChannel(ImapChannels& channels, int fd, imap::ChannelEvents& events)
     : channels_(channels), events_(&events) {
   timer_ = channels_.loop().make_event(-1, EV_TIMEOUT, &ImapChannel::on_timer, this);
@@ -133,7 +137,10 @@ void ImapChannel::connect_next(TimePoint now) {
 bool ImapChannel::connect_to(IpAddress const& address) {
   int const fd =
       ::socket(address.is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return false;
+  if (fd < 0) {
+    if (is_out_of_descriptors(errno)) channels_.note_no_descriptor();
+    return false;
+  }
   posix::tune(fd);
   sockaddr_storage to{};
   auto const length = posix::to_sockaddr(address, server_.port, to);

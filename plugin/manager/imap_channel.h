@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "core/imap/channel.h"
@@ -17,6 +18,9 @@
 namespace mailpool::manager {
 
 class ImapChannels;
+
+/// Of errno, after a socket could not be made or accepted.
+[[nodiscard]] bool is_out_of_descriptors(int error);
 
 /// Lives until the end of the turn in which its handle was dropped.
 class ImapChannel final : private route::AddressListener {
@@ -105,6 +109,10 @@ class ImapChannels final : public imap::Dialer {
   [[nodiscard]] Loop& loop() { return loop_; }
   [[nodiscard]] route::Resolver& resolver() { return resolver_; }
   [[nodiscard]] ImapTlsContexts& tls() { return tls_; }
+  /// A socket could not be made for want of file descriptors.
+  void note_no_descriptor() { lacks_descriptors_ = true; }
+  /// Whether that has happened since it was last asked.
+  [[nodiscard]] bool has_lacked_descriptors() { return std::exchange(lacks_descriptors_, false); }
   void is_dirty(ImapChannel& channel);
   void bury(ImapChannel& channel) { buried_.push_back(&channel); }
   std::array<char, 65536> buffer{};
@@ -117,6 +125,7 @@ class ImapChannels final : public imap::Dialer {
   std::vector<ImapChannel*> dirty_;
   std::vector<ImapChannel*> buried_;
   std::unordered_map<ImapChannel*, std::unique_ptr<ImapChannel>> channels_;
+  bool lacks_descriptors_ = false;
 };
 
 }  // namespace mailpool::manager

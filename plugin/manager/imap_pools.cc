@@ -26,6 +26,7 @@ constexpr Duration refusals_logged_every = std::chrono::seconds(10);
 constexpr Duration dynamic_kept = std::chrono::minutes(10);
 // What the names of dynamic profiles begin with; no section can be called so.
 constexpr char const* dynamic_name = "dynamic:";
+constexpr Duration shortage_logged_every = std::chrono::seconds(10);
 
 Result<int> listen_tcp(std::string const& place) {
   auto const at = parse_address_port(place);
@@ -245,13 +246,44 @@ void ImapPools::accept_some(Listener& listener, TimePoint now) {
       greet(listener, client, now);
       continue;
     }
-    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-      log_.error(fmt::format("cannot accept an IMAP connection: {}", std::strerror(errno)));
-      rests_ = true;
+    if (is_out_of_descriptors(errno)) {
+      rest_for_descriptors(fmt::format("accept: {}", std::strerror(errno)), now);
     }
     break;
   }
   set_accepting();
+}
+
+// Connections that nobody uses make room, and the next attempt is a beat later: to accept at once
+// would fail again and again.
+void ImapPools::rest_for_descriptors(std::string_view what, TimePoint now) {
+  rests_ = true;
+  auto const given_up = give_up_idle(now);
+  if (shortage_logged_ != TimePoint{} && now < after(shortage_logged_, shortage_logged_every))
+    return;
+  shortage_logged_ = now;
+  log_.error(
+      fmt::format("IMAP: {}; {} idle connection{} given up; new ones wait for a second "
+                  "(raise LimitNOFILE, or lower max_clients and max_connections)",
+                  what, given_up, given_up == 1 ? " is" : "s are"));
+}
+
+// A quarter of the idle ones of all profiles, and one at least.
+std::size_t ImapPools::give_up_idle(TimePoint now) {
+  std::size_t idle = 0;
+  for (auto const& [name, profile] : profiles_) idle += profile->idle();
+  std::size_t const wanted = std::min(idle, std::max<std::size_t>(1, idle / 4));
+  for (std::size_t i = 0; i < wanted; ++i) {
+    imap::Profile* of = nullptr;
+    for (auto const& [name, profile] : profiles_) {
+      auto const* candidate = profile->longest_at_rest();
+      if (candidate == nullptr) continue;
+      if (of == nullptr || candidate->rested_since() < of->longest_at_rest()->rested_since())
+        of = profile.get();
+    }
+    of->retire(*of->longest_at_rest(), imap::Discard::Descriptors, now);
+  }
+  return wanted;
 }
 
 void ImapPools::greet(Listener& listener, int fd, TimePoint now) {
@@ -370,6 +402,8 @@ void ImapPools::run(TimePoint now) {
     if (profile.has_work() || profile.deadline() <= now) profile.run(now);
   });
   channels_.flush(now);
+  if (channels_.has_lacked_descriptors())
+    rest_for_descriptors("no file descriptor is left for a connection to a server", now);
 }
 
 bool ImapPools::has_work() const {

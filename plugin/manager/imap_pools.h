@@ -68,9 +68,11 @@ class ImapPools final : private imap::ProfileSource {
   void greet(Listener& listener, int fd, TimePoint now);
   void set_accepting();
   [[nodiscard]] bool may_accept(Listener const& listener) const;
+  void refuse_peer(Listener const& listener, int fd, std::string const& why, TimePoint now);
+  void rest_for_descriptors(std::string_view what, TimePoint now);
+  std::size_t give_up_idle(TimePoint now);
   template <class Do>
   void for_each_profile(Do&& act);
-  void refuse_peer(Listener const& listener, int fd, std::string const& why, TimePoint now);
 
   Loop& loop_;
   Log& log_;
@@ -85,6 +87,7 @@ class ImapPools final : private imap::ProfileSource {
   std::unique_ptr<imap::Lobby> lobby_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   TimePoint last_refusal_logged_{};
+  TimePoint shortage_logged_{};
   TimePoint loans_end_at_ = never;
   std::uint64_t peers_refused_ = 0;
   bool is_draining_ = false;

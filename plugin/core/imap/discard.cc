@@ -27,6 +27,7 @@ std::string_view name_of(Discard reason) {
                                                                 "reload",
                                                                 "cred_changed",
                                                                 "turned_over",
+                                                                "descriptors",
                                                                 "reauth",
                                                                 "flush",
                                                                 "drain"};

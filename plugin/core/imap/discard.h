@@ -33,11 +33,12 @@ enum class Discard : std::uint8_t {
   Reload,         ///< the profile changed or went away
   CredChanged,    ///< made with a password that is not the newest one
   TurnedOver,     ///< another user is logged in on it now (UNAUTHENTICATE)
+  Descriptors,    ///< the manager has no file descriptor left
   Reauth,         ///< made room for the login that proves a password again
   Flush,          ///< poolctl imap flush
   Drain,          ///< the manager is stopping
 };
-inline constexpr std::size_t discards = 27;
+inline constexpr std::size_t discards = 28;
 
 [[nodiscard]] std::string_view name_of(Discard reason);
 

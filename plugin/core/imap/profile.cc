@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::string_view is_draining_text =
     "[UNAVAILABLE] mailpool takes no more logins: it is draining";
+constexpr Duration shortage_rest = std::chrono::seconds(10);
 
 }  // namespace
 
@@ -76,6 +77,12 @@ UserPool& Profile::user_of(UserKey const& key) {
   auto& user = users_[key];
   if (!user) user = std::make_unique<UserPool>(key);
   return *user;
+}
+
+std::size_t Profile::idle() const {
+  std::size_t n = 0;
+  for (auto const& [key, user] : users_) n += user->count(ConnectionState::Idle);
+  return n;
 }
 
 // Clients.
@@ -274,6 +281,9 @@ void Profile::on_ready(Upstream& upstream, TimePoint now) {
 }
 
 void Profile::retire(Upstream& upstream, Discard reason, TimePoint now) {
+  // What was given up is not opened again for nobody while descriptors are short.
+  if (reason == Discard::Descriptors)
+    warm_after_ = std::max(warm_after_, after(now, shortage_rest));
   upstream.discard(reason, now);
 }
 

@@ -62,6 +62,11 @@ class Profile final : public UpstreamListener, public ClientListener {
   /// Forgets what is believed of a user and closes its idle connections; how many. Nothing for a
   /// user who has none.
   std::optional<std::size_t> flush(std::string const& user, TimePoint now);
+  [[nodiscard]] std::size_t idle() const;
+  /// The idle connection that nobody has used for the longest time; null where there is none.
+  [[nodiscard]] Upstream* longest_at_rest() const { return longest_at_rest_but_of(nullptr); }
+  /// Closes an idle connection.
+  void retire(Upstream& upstream, Discard reason, TimePoint now);
 
   /// Lends what there is and opens what is worth it. At the end of a turn.
   void run(TimePoint now);
@@ -139,7 +144,6 @@ class Profile final : public UpstreamListener, public ClientListener {
   /// Whether it was made as connections are made now: to one of these servers, with this TLS.
   [[nodiscard]] bool is_up_to_date(Upstream const& upstream) const;
   [[nodiscard]] Discard reason_not_to_keep(Upstream& upstream, TimePoint now) const;
-  void retire(Upstream& upstream, Discard reason, TimePoint now);
   void recall_capabilities();
   void keep_capabilities(Capabilities const& capabilities);
   [[nodiscard]] std::string place() const;
