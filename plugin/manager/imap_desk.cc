@@ -41,6 +41,18 @@ std::string_view state_word(Upstream const& upstream) {
   return "closing";
 }
 
+std::vector<control::CountedReason> list_of(imap::DiscardCounts const& counts) {
+  std::vector<control::CountedReason> list;
+  for (std::size_t i = 0; i < counts.size(); ++i)
+    if (counts[i] != 0)
+      list.push_back({std::string(imap::name_of(static_cast<imap::Discard>(i))), counts[i]});
+  return list;
+}
+
+control::ImapCounts counts_of(imap::Totals const& totals) {
+  return {totals.created, totals.reused, totals.logins_refused, list_of(totals.discarded)};
+}
+
 template <class Visit>
 void for_each(UserPool const& user, Visit&& visit) {
   for (auto state : all_states)
@@ -54,22 +66,25 @@ std::string state_of(Profile const& profile, TimePoint now) {
   return has_server ? "open" : "backing_off";
 }
 
+/// Adds a user's connections to the fields that a user and a profile have in common.
+template <class Status>
+void count_states(UserPool const& user, Status& s) {
+  for (auto const& c : user.connections().in(ConnectionState::Checking))
+    ++(state_word(static_cast<Upstream const&>(*c)) == "checking" ? s.checking : s.resetting);
+  auto n = [&](ConnectionState state) { return static_cast<std::uint32_t>(user.count(state)); };
+  s.active += n(ConnectionState::Busy);
+  s.idle += n(ConnectionState::Idle);
+  s.login += n(ConnectionState::Connecting);
+  s.closing += n(ConnectionState::Closing);
+}
+
 control::ImapUserStatus status_of(Profile const& profile, UserPool const& user, TimePoint now) {
   control::ImapUserStatus s;
   s.profile = profile.settings().name;
   s.user = user.key().user;
   s.authzid = user.key().authzid;
   s.state = state_of(profile, now);
-  for_each(user, [&](Upstream const& upstream) {
-    auto const word = state_word(upstream);
-    if (word == "resetting") ++s.resetting;
-    if (word == "checking") ++s.checking;
-  });
-  auto n = [&](ConnectionState state) { return static_cast<std::uint32_t>(user.count(state)); };
-  s.active = n(ConnectionState::Busy);
-  s.idle = n(ConnectionState::Idle);
-  s.login = n(ConnectionState::Connecting);
-  s.closing = n(ConnectionState::Closing);
+  count_states(user, s);
   s.waiting = static_cast<std::uint32_t>(user.waiting);
   for (auto const* client : profile.waiters())
     if (client->user == &user) s.longest_wait = std::max(s.longest_wait, now - client->waits_since);
@@ -77,10 +92,7 @@ control::ImapUserStatus status_of(Profile const& profile, UserPool const& user, 
   s.created = user.created;
   s.reused = user.reused;
   s.logins_refused = user.logins_refused;
-  for (std::size_t i = 0; i < user.discarded.size(); ++i)
-    if (user.discarded[i] != 0)
-      s.discarded.push_back(
-          {std::string(imap::name_of(static_cast<imap::Discard>(i))), user.discarded[i]});
+  s.discarded = list_of(user.discarded);
   s.last_error = user.last_error;
   return s;
 }
@@ -99,6 +111,8 @@ control::ImapProfileStatus status_of(Profile const& profile, TimePoint now) {
   s.waiting = static_cast<std::uint32_t>(profile.waiting());
   s.connections = static_cast<std::uint32_t>(profile.open());
   s.max_connections = settings.max_connections;
+  for (auto const& [key, user] : profile.users()) count_states(*user, s);
+  s.counts = counts_of(profile.totals());
   return s;
 }
 
@@ -126,6 +140,7 @@ control::ImapStatus ImapDesk::imap_status(std::size_t most) {
   auto const now = clock_.now();
   control::ImapStatus s;
   s.peers_refused = pools_.peers_refused();
+  s.forgotten = counts_of(pools_.forgotten());
   for (auto const& [name, profile] : pools_.profiles()) {
     s.profiles.push_back(status_of(*profile, now));
     s.users_known += profile->users().size();

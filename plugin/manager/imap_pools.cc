@@ -362,8 +362,10 @@ Result<imap::Profile*> ImapPools::profile_for(imap::ServerRequest const& request
 
 void ImapPools::forget_unused(TimePoint now) {
   std::erase_if(profiles_, [&](auto const& entry) {
-    return entry.first.starts_with(dynamic_name) && entry.second->is_empty() &&
-           now >= after(entry.second->used_at(), dynamic_kept);
+    bool const is_unused = entry.first.starts_with(dynamic_name) && entry.second->is_empty() &&
+                           now >= after(entry.second->used_at(), dynamic_kept);
+    if (is_unused) forgotten_.add(entry.second->totals());
+    return is_unused;
   });
 }
 

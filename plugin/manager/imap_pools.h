@@ -54,6 +54,8 @@ class ImapPools final : private imap::ProfileSource {
   }
   [[nodiscard]] std::uint64_t peers_refused() const { return peers_refused_; }
   [[nodiscard]] std::vector<std::string> places() const;
+  /// Of dynamic profiles that nobody used any more.
+  [[nodiscard]] imap::Totals const& forgotten() const { return forgotten_; }
 
  private:
   struct Listener;
@@ -86,6 +88,7 @@ class ImapPools final : private imap::ProfileSource {
   ImapDynamicSettings dynamic_;
   std::unique_ptr<imap::Lobby> lobby_;
   std::vector<std::unique_ptr<Listener>> listeners_;
+  imap::Totals forgotten_;
   TimePoint last_refusal_logged_{};
   TimePoint shortage_logged_{};
   TimePoint loans_end_at_ = never;

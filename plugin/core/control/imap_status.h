@@ -11,6 +11,15 @@
 
 namespace mailpool::control {
 
+/// Since the start of the manager.
+struct ImapCounts {
+  std::uint64_t created = 0;
+  std::uint64_t reused = 0;
+  std::uint64_t logins_refused = 0;
+  /// Connections that were closed instead of kept, by the words of core/imap/discard.h.
+  std::vector<CountedReason> discarded;
+};
+
 /// One user of one profile.
 struct ImapUserStatus {
   std::string profile;
@@ -49,12 +58,20 @@ struct ImapProfileStatus {
   std::uint32_t waiting = 0;
   std::uint32_t connections = 0;
   std::uint32_t max_connections = 0;
+  std::uint32_t active = 0;  ///< of its connections, as in ImapUserStatus
+  std::uint32_t idle = 0;
+  std::uint32_t resetting = 0;
+  std::uint32_t checking = 0;
+  std::uint32_t login = 0;
+  std::uint32_t closing = 0;
+  ImapCounts counts;  ///< of all its users, also of those that are not known any more
 };
 
 struct ImapStatus {
   std::vector<ImapProfileStatus> profiles;
   std::vector<ImapUserStatus> users;  ///< at most as many as were asked for
   std::uint64_t users_known = 0;
+  ImapCounts forgotten;             ///< of dynamic profiles that nobody used any more
   std::uint64_t peers_refused = 0;  ///< not among allow_users
 };
 

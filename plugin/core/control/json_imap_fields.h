@@ -6,6 +6,14 @@
 
 namespace mailpool::control {
 
+template <class V, Of<ImapCounts> S>
+void fields(V& v, S& s) {
+  v.field("created", s.created);
+  v.field("reused", s.reused);
+  v.field("logins_refused", s.logins_refused);
+  v.field("discarded", s.discarded);
+}
+
 template <class V, Of<ImapUserStatus> S>
 void fields(V& v, S& s) {
   v.field("profile", s.profile);
@@ -45,6 +53,13 @@ void fields(V& v, S& s) {
   v.field("waiting", s.waiting);
   v.field("connections", s.connections);
   v.field("max_connections", s.max_connections);
+  v.field("active", s.active);
+  v.field("idle", s.idle);
+  v.field("resetting", s.resetting);
+  v.field("checking", s.checking);
+  v.field("login", s.login);
+  v.field("closing", s.closing);
+  v.field("counts", s.counts);
 }
 
 template <class V, Of<ImapStatus> S>
@@ -52,6 +67,7 @@ void fields(V& v, S& s) {
   v.field("profiles", s.profiles);
   v.field("users", s.users);
   v.field("users_known", s.users_known);
+  v.field("forgotten", s.forgotten);
   v.field("peers_refused", s.peers_refused);
 }
 

@@ -104,53 +104,76 @@ void write_totals(Page& page, ManagerStatus const& s) {
 }
 
 // By profile: who logs in is the servers' secret, and without bound.
-void write_imap(Page& page, ImapStatus const& imap) {
-  if (imap.profiles.empty()) return;
-  struct Sums {
-    std::map<std::string_view, std::uint64_t> states;
-    std::map<std::string, std::uint64_t> discarded;
-    std::uint64_t created = 0;
-    std::uint64_t reused = 0;
-    std::uint64_t refused = 0;
-  };
-  std::map<std::string, Sums> sums;
-  for (auto const& user : imap.users) {
-    auto& sum = sums[user.profile];
-    for (auto const& [state, n] :
-         {std::pair<std::string_view, std::uint32_t>{"active", user.active},
-          {"idle", user.idle},
-          {"resetting", user.resetting},
-          {"checking", user.checking},
-          {"login", user.login},
-          {"closing", user.closing}})
-      sum.states[state] += n;
-    for (auto const& discard : user.discarded) sum.discarded[discard.reason] += discard.count;
-    sum.created += user.created;
-    sum.reused += user.reused;
-    sum.refused += user.logins_refused;
+// Profiles that programs ask for by a server's name share one label: their number is not the
+// operator's.
+std::string_view imap_label(std::string_view profile) {
+  return profile.starts_with("dynamic:") ? "dynamic" : profile;
+}
+
+struct ImapSums {
+  std::map<std::string_view, std::uint64_t> states;
+  std::map<std::string, std::uint64_t> discarded;
+  std::uint64_t created = 0;
+  std::uint64_t reused = 0;
+  std::uint64_t refused = 0;
+  std::uint64_t clients = 0;
+  std::uint64_t waiting = 0;
+
+  void add(ImapCounts const& counts) {
+    created += counts.created;
+    reused += counts.reused;
+    refused += counts.logins_refused;
+    for (auto const& discard : counts.discarded) discarded[discard.reason] += discard.count;
   }
+};
+
+std::map<std::string_view, ImapSums> sums_of(ImapStatus const& imap) {
+  std::map<std::string_view, ImapSums> sums;
+  for (auto const& profile : imap.profiles) {
+    auto& sum = sums[imap_label(profile.profile)];
+    sum.add(profile.counts);
+    sum.clients += profile.clients;
+    sum.waiting += profile.waiting;
+    for (auto const& [state, n] :
+         {std::pair<std::string_view, std::uint32_t>{"active", profile.active},
+          {"idle", profile.idle},
+          {"resetting", profile.resetting},
+          {"checking", profile.checking},
+          {"login", profile.login},
+          {"closing", profile.closing}})
+      sum.states[state] += n;
+  }
+  if (imap.forgotten.created != 0 || imap.forgotten.logins_refused != 0)
+    sums["dynamic"].add(imap.forgotten);
+  return sums;
+}
+
+void write_imap(Page& page, ImapStatus const& imap) {
+  auto const sums = sums_of(imap);
+  if (sums.empty()) return;
   auto pair_of = [](std::string_view profile, std::string_view name, std::string_view value) {
     return fmt::format("{{profile=\"{}\",{}=\"{}\"}}", escaped(profile), name, escaped(value));
+  };
+  auto each = [&](std::string_view name, std::string_view type, std::string_view help,
+                  std::uint64_t ImapSums::*member) {
+    page.family(name, type, help);
+    for (auto const& [profile, sum] : sums) page.sample(label("profile", profile), sum.*member);
   };
   page.family("imap_connections", "gauge", "Connections to IMAP servers by state.");
   for (auto const& [profile, sum] : sums)
     for (auto const& [state, n] : sum.states) page.sample(pair_of(profile, "state", state), n);
-  page.family("imap_connections_created", "gauge", "Logins of the users that are known now.");
-  for (auto const& [profile, sum] : sums) page.sample(label("profile", profile), sum.created);
-  page.family("imap_connections_reused", "gauge", "Loans on a used connection, of the same.");
-  for (auto const& [profile, sum] : sums) page.sample(label("profile", profile), sum.reused);
-  page.family("imap_logins_refused", "gauge", "Logins that the server refused, of the same.");
-  for (auto const& [profile, sum] : sums) page.sample(label("profile", profile), sum.refused);
-  page.family("imap_discarded", "gauge", "Connections that were not kept, by reason, of the same.");
+  each("imap_logins_total", "counter", "Connections that were opened and logged in.",
+       &ImapSums::created);
+  each("imap_reused_total", "counter", "Loans of a connection that was lent before.",
+       &ImapSums::reused);
+  each("imap_logins_refused_total", "counter", "Logins that the server refused.",
+       &ImapSums::refused);
+  page.family("imap_discarded_total", "counter", "Connections that were not kept, by reason.");
   for (auto const& [profile, sum] : sums)
     for (auto const& [reason, n] : sum.discarded)
       page.sample(pair_of(profile, "reason", reason), n);
-  page.family("imap_clients", "gauge", "Programs that are connected.");
-  for (auto const& profile : imap.profiles)
-    page.sample(label("profile", profile.profile), profile.clients);
-  page.family("imap_waiting", "gauge", "Programs that wait for a connection.");
-  for (auto const& profile : imap.profiles)
-    page.sample(label("profile", profile.profile), profile.waiting);
+  each("imap_clients", "gauge", "Programs that are connected.", &ImapSums::clients);
+  each("imap_waiting", "gauge", "Programs that wait for a connection.", &ImapSums::waiting);
   page.single("imap_peers_refused_total", "counter",
               "Programs of users that are not among allow_users.", imap.peers_refused);
 }

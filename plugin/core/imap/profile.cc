@@ -21,6 +21,13 @@ constexpr Duration shortage_rest = std::chrono::seconds(10);
 
 using pool::ConnectionState;
 
+void Totals::add(Totals const& other) {
+  created += other.created;
+  reused += other.reused;
+  logins_refused += other.logins_refused;
+  for (std::size_t i = 0; i < discarded.size(); ++i) discarded[i] += other.discarded[i];
+}
+
 Profile::Profile(ImapSettings settings, std::string authorities, Context& context)
     : settings_(std::move(settings)),
       authorities_(std::move(authorities)),
@@ -193,6 +200,7 @@ void Profile::on_logged_in(Upstream& upstream, TimePoint now) {
   user.login.add(now - upstream.plan().opened_at);
   user.last_error.clear();
   ++user.created;
+  ++totals_.created;
   auto const before = user.generation();
   // What was verified as a reload has just forbidden proves no password.
   if (is_up_to_date(upstream)) user.note_success(upstream.plan().verifier, now);
@@ -216,6 +224,7 @@ void Profile::on_not_logged_in(Upstream& upstream, TimePoint now) {
   if (was_refused) {
     health_.note_success(plan.server_index);
     ++user.logins_refused;
+    ++totals_.logins_refused;
     if (is_of_account(user, verifier)) warm_after_ = after(now, settings_.reauth_interval);
     refusals_.note(verifier, upstream.failure(), now);
     // Only what was proved by the very secret that is refused now is thrown away.
@@ -287,9 +296,14 @@ void Profile::retire(Upstream& upstream, Discard reason, TimePoint now) {
   upstream.discard(reason, now);
 }
 
+void Profile::count_discard(UserPool& user, Discard reason) {
+  ++user.discarded[static_cast<std::size_t>(reason)];
+  ++totals_.discarded[static_cast<std::size_t>(reason)];
+}
+
 void Profile::on_broken(Upstream& upstream, TimePoint now) {
   auto& user = upstream.user();
-  ++user.discarded[static_cast<std::size_t>(upstream.reason())];
+  count_discard(user, upstream.reason());
   if (upstream.state() != ConnectionState::Closing)
     user.connections().enter(upstream, ConnectionState::Closing);
   log_closed(upstream, now);

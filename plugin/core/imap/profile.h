@@ -32,6 +32,16 @@ struct Context {
       : dialer(d), entropy(e), log(l), memory(m), verifiers(e), reset(r) {}
 };
 
+/// What has happened since the profile came to be, whichever users are still known.
+struct Totals {
+  std::uint64_t created = 0;
+  std::uint64_t reused = 0;
+  std::uint64_t logins_refused = 0;
+  DiscardCounts discarded{};
+
+  void add(Totals const& other);
+};
+
 class Probe;
 
 class Profile final : public UpstreamListener, public ClientListener {
@@ -88,6 +98,7 @@ class Profile final : public UpstreamListener, public ClientListener {
   [[nodiscard]] ServerHealth const& health() const { return health_; }
   [[nodiscard]] Capabilities const& offered() const { return offered_; }
   [[nodiscard]] TimePoint used_at() const { return used_at_; }
+  [[nodiscard]] Totals const& totals() const { return totals_; }
 
   // UpstreamListener
   void on_logged_in(Upstream& upstream, TimePoint now) override;
@@ -139,11 +150,13 @@ class Profile final : public UpstreamListener, public ClientListener {
                  TimePoint now);
   [[nodiscard]] Upstream* longest_at_rest_but_of(UserPool const* user) const;
   void keep_warm(TimePoint now);
+  void forget_unused(TimePoint now);
   void refuse_hopeless(TimePoint now);
   void probe_servers(TimePoint now);
   /// Whether it was made as connections are made now: to one of these servers, with this TLS.
   [[nodiscard]] bool is_up_to_date(Upstream const& upstream) const;
   [[nodiscard]] Discard reason_not_to_keep(Upstream& upstream, TimePoint now) const;
+  void count_discard(UserPool& user, Discard reason);
   void recall_capabilities();
   void keep_capabilities(Capabilities const& capabilities);
   [[nodiscard]] std::string place() const;
@@ -168,7 +181,9 @@ class Profile final : public UpstreamListener, public ClientListener {
   Capabilities offered_;  ///< after login, as the last connection saw them; survives a restart
   Secret account_password_;
   std::optional<Verifier> account_verifier_;
+  Totals totals_;
   TimePoint next_run_ = never;
+  TimePoint next_forgetting_{};
   TimePoint warm_after_{};     ///< the account's login was refused: not before
   bool may_turn_over_ = true;  ///< no server has refused that yet
   TimePoint used_at_{};

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "core/base/text.h"
 #include "core/imap/probe.h"
@@ -17,6 +18,7 @@ using pool::ConnectionState;
 // A user whose last connection is gone is remembered for so long after its last login.
 constexpr Duration remembered = std::chrono::hours(1);
 constexpr std::size_t most_remembered = 1000;
+constexpr Duration forgetting_every = std::chrono::seconds(1);
 // What has rested for so long is missed by nobody.
 constexpr Duration not_needed = std::chrono::seconds(30);
 // What was heard of so lately has just been proved: "0s" as check_after is one NOOP for each loan.
@@ -53,17 +55,7 @@ void Profile::run(TimePoint now) {
     keep_warm(now);
   }
   if (!waiting_.empty()) next_run_ = std::min(next_run_, health_.next_try(now));
-  std::erase_if(users_, [&](auto const& entry) {
-    auto const& user = *entry.second;
-    bool const is_used =
-        user.waiting != 0 || !user.connections().is_empty() ||
-        std::any_of(clients_.begin(), clients_.end(), [&](auto const& client) {
-          return client->user == &user && client->phase() == Client::Phase::Waiting;
-        });
-    // Names that nobody ever logged in as are kept for their figures while there is room.
-    bool const is_worth_it = user.has_verifier() || users_.size() <= most_remembered;
-    return !is_used && (!is_worth_it || now >= after(user.used_at, remembered));
-  });
+  if (now >= next_forgetting_) forget_unused(now);
 }
 
 void Profile::serve_all(TimePoint now) {
@@ -81,6 +73,20 @@ void Profile::serve_all(TimePoint now) {
   for (auto* client : unknown)
     if (client->phase() == Client::Phase::Waiting) prove(*client, now);
   refuse_hopeless(now);
+}
+
+void Profile::forget_unused(TimePoint now) {
+  next_forgetting_ = after(now, forgetting_every);
+  std::set<UserPool const*> held;
+  for (auto const& client : clients_)
+    if (client->phase() == Client::Phase::Waiting) held.insert(client->user);
+  std::erase_if(users_, [&](auto const& entry) {
+    auto const& user = *entry.second;
+    if (user.waiting != 0 || !user.connections().is_empty() || held.contains(&user)) return false;
+    // Names that nobody ever logged in as are kept for their figures while there is room.
+    bool const is_worth_it = user.has_verifier() || users_.size() <= most_remembered;
+    return !is_worth_it || now >= after(user.used_at, remembered);
+  });
 }
 
 // [imap.NAME.account] min_idle: connections that are there before anybody asks.
@@ -137,7 +143,10 @@ bool Profile::lend_idle(Client& client, TimePoint now) {
       upstream.begin_check(now);
       return false;
     }
-    if (upstream.uses() != 0) ++client.user->reused;
+    if (upstream.uses() != 0) {
+      ++client.user->reused;
+      ++totals_.reused;
+    }
     end_wait(client);
     client.grant(pool.lease(upstream), upstream, now);
     if (settings_.min_idle != 0) due();  // another one in its place

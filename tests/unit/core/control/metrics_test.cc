@@ -122,6 +122,38 @@ BOOST_AUTO_TEST_CASE(no_counter_runs_backwards_when_sites_come_and_go) {
   BOOST_TEST(other() == 20U);
 }
 
+BOOST_AUTO_TEST_CASE(imap_counters_are_of_profiles_and_do_not_run_backwards_when_users_go) {
+  ManagerStatus status;
+  ImapProfileStatus bounces;
+  bounces.profile = "bounces";
+  bounces.idle = 2;
+  bounces.counts = {7, 5, 1, {{"eof", 3}}};
+  status.imap.profiles.push_back(bounces);
+  auto const page = Metrics().text(status);
+  BOOST_TEST(value(page, "mailpool_imap_connections{profile=\"bounces\",state=\"idle\"}") == "2");
+  BOOST_TEST(value(page, "mailpool_imap_logins_total{profile=\"bounces\"}") == "7");
+  BOOST_TEST(value(page, "mailpool_imap_reused_total{profile=\"bounces\"}") == "5");
+  BOOST_TEST(value(page, "mailpool_imap_logins_refused_total{profile=\"bounces\"}") == "1");
+  BOOST_TEST(value(page, "mailpool_imap_discarded_total{profile=\"bounces\",reason=\"eof\"}") ==
+             "3");
+}
+
+BOOST_AUTO_TEST_CASE(imap_profiles_that_programs_ask_for_share_a_label_also_when_forgotten) {
+  ManagerStatus status;
+  for (auto const* name : {"dynamic:one:993", "dynamic:two:993"}) {
+    ImapProfileStatus profile;
+    profile.profile = name;
+    profile.clients = 1;
+    profile.counts.created = 2;
+    status.imap.profiles.push_back(profile);
+  }
+  status.imap.forgotten.created = 10;
+  auto const page = Metrics().text(status);
+  BOOST_TEST(value(page, "mailpool_imap_logins_total{profile=\"dynamic\"}") == "14");
+  BOOST_TEST(value(page, "mailpool_imap_clients{profile=\"dynamic\"}") == "2");
+  BOOST_TEST(page.find("one:993") == std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(a_broken_limit_is_counted) {
   ManagerStatus status;
   status.sites = {site("a", 0), site("b", 0)};
