@@ -1,5 +1,6 @@
 // A server's octets during its login: whatever it says, nothing of the secret leaves before a
-// greeting, the conversation is bounded, and only an OK to our own tag logs in.
+// greeting, or before the user before is logged out (UNAUTHENTICATE), the conversation is bounded,
+// and only an OK to our own tag logs in.
 
 #include <cstddef>
 #include <cstdint>
@@ -40,7 +41,9 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
                        Secret("s3cr3t-s3cr3t")};
   UpstreamLogin login(out, entropy, std::move(request), tls, "h.example", 993);
   std::string input;
-  bool is_in_tls = tls != ImapTls::StartTls;
+  bool const is_turned_over = (data[0] & 0x20U) != 0;
+  if (is_turned_over) login.unauthenticate();
+  bool is_in_tls = tls != ImapTls::StartTls || is_turned_over;
   while (!octets.empty() && login.state() == UpstreamLogin::State::Talking) {
     auto const n = std::min<std::size_t>((data[0] >> 2U) % 8 + 1, octets.size());
     input += octets.substr(0, n);
@@ -50,7 +53,14 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
     input.erase(0, taken);
     if (!is_in_tls) require(out.unsent().find("AUTHENTICATE") == std::string_view::npos);
     if (!is_in_tls) require(out.unsent().find("LOGIN") == std::string_view::npos);
+    if (login.is_unauthenticating()) {
+      require(out.unsent().find(" AUTHENTICATE ") == std::string_view::npos);
+      require(out.unsent().find(" LOGIN ") == std::string_view::npos);
+    }
+    if (login.has_refused_to_unauthenticate())
+      require(login.state() == UpstreamLogin::State::Failed);
     if (login.state() == UpstreamLogin::State::WantsTls) {
+      require(!is_turned_over);
       require(input.empty());
       is_in_tls = true;
       login.tls_established();
