@@ -46,7 +46,7 @@ class Dispatcher final : private TransactionSink {
   /// Destroys what ended in this turn. Call when no connection is inside one of its calls.
   void sweep();
 
-  // The operator's hand. False: no such site.
+  // The operator's hand (dispatcher_suspensions.cc). False: no such site.
   bool suspend_site(std::string const& name, site::Suspension suspension, TimePoint now);
   /// Also what is held back of its mail.
   bool resume_site(std::string const& name, TimePoint now);

@@ -206,7 +206,7 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   [[nodiscard]] route::Target const* quicker_of(std::vector<route::Target const*> const& equal,
                                                 TimePoint now) const;
 
-  // Ends (site_end.cc).
+  // Ends: of transactions (site_end.cc), of connections (site_connections.cc).
   void conclude(Transaction& transaction, SmtpConnection const* connection, std::size_t recipient,
                 Outcome const& outcome, TimePoint now);
   void finish(Transaction& transaction);

@@ -1,0 +1,68 @@
+// The operator's and the rules' hand: who is suspended, and until when.
+
+#include "core/delivery/dispatcher.h"
+#include "core/site/suspension_record.h"
+
+namespace mailpool::delivery {
+
+bool Dispatcher::suspend_site(std::string const& name, site::Suspension suspension, TimePoint now) {
+  auto* site = find(name);
+  if (site == nullptr && settings_.sites.contains(name)) site = &site_by_name(name);
+  if (site == nullptr) return false;
+  site->suspend(std::move(suspension), now);
+  note_busy(*site);
+  return true;
+}
+
+bool Dispatcher::resume_site(std::string const& name, TimePoint now) {
+  auto* site = find(name);
+  if (site == nullptr) return false;
+  site->resume(now);
+  note_busy(*site);
+  return true;
+}
+
+bool Dispatcher::resume_scope(std::string const& site, std::string const& scope, TimePoint now) {
+  auto* const found = find(site);
+  return found != nullptr && found->release(scope, now);
+}
+
+void Dispatcher::suspend_domain(std::string const& domain, site::Suspension suspension,
+                                TimePoint now) {
+  auto& limits = domain_scope(domain);
+  limits.suspension = std::move(suspension);
+  suspended_domains_.insert(domain);
+  keep_suspension("domain", domain, *limits.suspension, now);
+  auto const known = known_index_.find(domain);
+  if (known == known_index_.end()) return;
+  known->second->site->defer_domain(domain, suspended(domain, *limits.suspension, context_.clock),
+                                    now);
+}
+
+bool Dispatcher::resume_domain(std::string const& domain, TimePoint) {
+  auto const it = limits_.find(domain);
+  if (it == limits_.end() || !it->second.suspension) return false;
+  it->second.suspension.reset();
+  suspended_domains_.erase(domain);
+  context_.store.erase(state::Kind::Suspension, site::suspension_key("domain", domain));
+  return true;
+}
+
+void Dispatcher::suspend_tenant(std::string const& name, site::Suspension suspension,
+                                TimePoint now) {
+  auto& scope = context_.scopes.tenant(name).scope;
+  scope.suspension = std::move(suspension);
+  keep_suspension("tenant", name, *scope.suspension, now);
+  auto const outcome = suspended(scope.title(), *scope.suspension, context_.clock);
+  for (auto& [unused, site] : sites_) site->defer_tenant(scope, outcome, now);
+}
+
+bool Dispatcher::resume_tenant(std::string const& name, TimePoint) {
+  auto* const tenant = context_.scopes.find_tenant(name);
+  if (tenant == nullptr || !tenant->scope.suspension) return false;
+  tenant->scope.suspension.reset();
+  context_.store.erase(state::Kind::Suspension, site::suspension_key("tenant", name));
+  return true;
+}
+
+}  // namespace mailpool::delivery
