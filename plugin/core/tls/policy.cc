@@ -306,9 +306,9 @@ HostFacts const* RouteFacts::find(std::string_view host) const {
 }
 
 std::string Policy::fingerprint() const {
-  return fmt::format("{}|{}|{}|{}|{}", name_of(level), dane_digest,
+  return fmt::format("{}|{}|{}|{}{}|{}", name_of(level), dane_digest,
                      dane_digest.empty() ? std::string() : joined(dane_names, ","),
-                     joined(names, ","),
+                     needs_alternative_name ? "alternative " : "", joined(names, ","),
                      require_tls ? "REQUIRETLS " + joined(require_tls->names, ",") : "");
 }
 

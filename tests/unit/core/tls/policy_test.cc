@@ -235,6 +235,10 @@ BOOST_AUTO_TEST_CASE(policies_with_one_fingerprint_require_the_same) {
   other.hosts[0].records = {record(3, 'y')};
   BOOST_TEST(policy(TlsLevel::Dane, route(TlsaState::Usable)).fingerprint() !=
              policy(TlsLevel::Dane, other).fingerprint());
+  auto const by_name = policy_for({TlsLevel::Secure, {"hostname"}}, none, host);
+  auto const by_sts = policy(TlsLevel::Auto, with_sts(none, StsMode::Enforce));
+  BOOST_TEST((by_name.names == by_sts.names));
+  BOOST_TEST(by_name.fingerprint() != by_sts.fingerprint(), "a common name does for one of them");
 }
 
 BOOST_AUTO_TEST_CASE(a_plan_asks_for_the_name_that_the_policy_means) {
