@@ -99,9 +99,12 @@ void SectionReader::unknown_key(Node::Entry const& entry, std::string const& tit
                                 std::vector<Option const*> const& known) {
   auto const what = fmt::format("{}{}{} is not an option", title, title.empty() ? "" : " ",
                                 printable(entry.key, 64));
+  auto const keys = keys_of(known);
+  auto const as_of_tls = "tls_" + entry.key;  // so they are called outside [tls]
+  if (std::find(keys.begin(), keys.end(), as_of_tls) != keys.end())
+    return complain(entry.line, what + " here", as_of_tls);
   if (auto const elsewhere = sections_with(entry.key); !elsewhere.empty())
     return complain(entry.line, what + " here", elsewhere);
-  auto const keys = keys_of(known);
   if (auto const meant = nearest(entry.key, keys); !meant.empty())
     return complain(entry.line, what, std::string(meant));
   auto const sections = section_names();

@@ -46,7 +46,8 @@ BOOST_AUTO_TEST_CASE(every_mistake_has_its_line_and_the_end_is_78) {
 
 // Each planted line says in its comment which words it must bring: "# WORDS | WORDS OF THE MEND".
 BOOST_AUTO_TEST_CASE(ten_planted_mistakes_are_named_with_their_lines_and_how_to_mend_them) {
-  for (auto const* name : {"ten_mistakes.toml", "ten_more_mistakes.toml"}) {
+  for (auto const* name :
+       {"ten_mistakes.toml", "ten_more_mistakes.toml", "ten_tls_mistakes.toml"}) {
     auto const path = std::string(MAILPOOL_SOURCE_DIR "/tests/unit/manager/") + name;
     std::ostringstream out;
     BOOST_TEST(check_configuration(path, out) == 78);
