@@ -37,6 +37,8 @@ enum class Fault : std::uint8_t {
   ForgetsClientCertificate,
   ForgetsTlsSettings,
   ForgetsTlsMode,
+  ForgetsRelaxation,
+  TakesTlsForProof,  ///< of mail with REQUIRETLS
   ForgetsHostAndRoute,
   ForgetsAddressAndRoute,
   ForgetsPortAndRoute,
@@ -202,7 +204,7 @@ class Sharing {
   std::string send(WorldMail const& mail) {
     auto const route = route_to(mail.domain);
     auto const policies = site_tls_.policies_for(domain_name(mail.domain), *route, settings_,
-                                                 context_, tls::SenderTls::Usual);
+                                                 context_, wish_of(mail));
     ModelConnection* found = nullptr;
     for (auto const& c : pool_.in(ConnectionState::Idle)) {
       auto& connection = static_cast<ModelConnection&>(*c);
@@ -225,6 +227,14 @@ class Sharing {
     return {};
   }
 
+  [[nodiscard]] tls::SenderTls wish_of(WorldMail const& mail) const {
+    Envelope envelope;
+    envelope.require_tls = mail.wish == WorldWish::Proof;
+    envelope.tls_required_no = mail.wish == WorldWish::Arrival;
+    delivery::LoginUse const login{mail.login == 0 ? "" : "smarthost", {}};
+    return delivery::sender_tls(envelope, settings_, login);
+  }
+
   /// What Site::can_serve asks.
   [[nodiscard]] bool serves(ModelConnection const& c, WorldMail const& mail,
                             route::Route const& route, tls::Policies const& policies) const {
@@ -244,8 +254,9 @@ class Sharing {
     if (fault_ == Fault::MixesRecords && !facts.dane_records.empty())
       facts.dane_records = terms.policy.dane_digest;
     auto const now = fault_ == Fault::ForgetsTheTime ? c.opened_at() : world.now;
-    auto const& policy =
+    auto policy =
         fault_ == Fault::JudgesByItsOpener ? c.policies->of(c.target.host).policy : terms.policy;
+    if (fault_ == Fault::TakesTlsForProof) policy.require_tls.reset();
     return !tls::objection(policy, facts, wall(now));
   }
 
@@ -292,6 +303,9 @@ class Sharing {
         key.tls_settings.clear();
         key.client_certificate.clear();
         break;
+      case Fault::ForgetsRelaxation:
+        key.tls_required_no = false;
+        break;
       case Fault::ForgetsHostAndRoute:
         key.mx_host.clear();
         key.tls_settings.clear();
@@ -327,6 +341,7 @@ class Sharing {
     truth.options = world.options;
     truth.login = mail.login;
     truth.is_of_sender = mail.is_of_sender;
+    truth.is_relaxed = mail.is_relaxed();
     truth.asks_for_tls =
         world.options.wrapper || world.domains[mail.domain].level != TlsLevel::None;
     truth.is_encrypted = world.options.wrapper || (truth.asks_for_tls && host.offers_tls);

@@ -83,10 +83,17 @@ struct WorldOptions {
   }
 };
 
+/// What the sender asks (RFC 8689): proof, or arrival at any price.
+enum class WorldWish : std::uint8_t { None, Proof, Arrival };
+
 struct WorldMail {
   std::size_t domain = 0;
+  WorldWish wish = WorldWish::None;
   std::uint8_t login = 0;     ///< 0: none
   bool is_of_sender = false;  ///< chosen by the sender's domain
+
+  /// With a login nobody's wish sets the policy aside.
+  [[nodiscard]] bool is_relaxed() const { return wish == WorldWish::Arrival && login == 0; }
 };
 
 /// The truth about one connection.
@@ -96,6 +103,7 @@ struct WorldConnection {
   WorldOptions options;  ///< of the time when it was opened
   std::uint8_t login = 0;
   bool is_of_sender = false;
+  bool is_relaxed = false;  ///< for mail whose sender sets the policy aside
   bool asks_for_tls = false;
   bool is_encrypted = false;
   ShownCertificate certificate;
@@ -121,6 +129,7 @@ class PolicyWorld {
     WorldMail mail{number(world_domains)};
     mail.login = static_cast<std::uint8_t>(one_in(4) ? number(3) : 0);
     mail.is_of_sender = mail.login != 0 && one_in(2);
+    if (one_in(4)) mail.wish = one_in(2) ? WorldWish::Proof : WorldWish::Arrival;
     return mail;
   }
 
@@ -204,7 +213,7 @@ class PolicyWorld {
   [[nodiscard]] bool allows(WorldMail const& mail, WorldConnection const& c) {
     for (auto const& mx : answer(mail.domain).mx)
       if (mx.host == c.host && mx.address == c.address)
-        return is_the_same_wire(mail, c) && is_proved(mail.domain, mx, c);
+        return is_the_same_wire(mail, c) && is_proved_enough(mail, mx, c);
     return false;
   }
 
@@ -243,9 +252,33 @@ class PolicyWorld {
     bool const is_same_tls = !wants_tls || (options.client_certificate == then.client_certificate &&
                                             options.authorities == then.authorities &&
                                             options.minimum_version == then.minimum_version);
-    return is_same_login && is_same_tls && wants_tls == c.asks_for_tls &&
-           options.wrapper == then.wrapper && options.ehlo_name == then.ehlo_name &&
-           options.source_address == then.source_address && options.port == then.port;
+    return is_same_login && is_same_tls && mail.is_relaxed() == c.is_relaxed &&
+           wants_tls == c.asks_for_tls && options.wrapper == then.wrapper &&
+           options.ehlo_name == then.ehlo_name && options.source_address == then.source_address &&
+           options.port == then.port;
+  }
+
+  [[nodiscard]] bool is_proved_enough(WorldMail const& mail, WorldAnswer::Mx const& mx,
+                                      WorldConnection const& c) {
+    if (mail.is_relaxed()) return true;
+    bool const is_good = is_proved(mail.domain, mx, c);
+    return mail.wish == WorldWish::Proof ? is_good && is_proved_on_the_whole_way(mail, mx, c)
+                                         : is_good;
+  }
+
+  // The way to the host by DNSSEC or MTA-STS, the host by its TLSA records or its certificate.
+  [[nodiscard]] bool is_proved_on_the_whole_way(WorldMail const& mail, WorldAnswer::Mx const& mx,
+                                                WorldConnection const& c) {
+    auto const& answer = this->answer(mail.domain);
+    auto const level = domains[mail.domain].level;
+    bool const knows_host =
+        answer.mx_is_signed || (answer.sts == WorldSts::Enforce && answer.lists[mx.host]);
+    if (level == TlsLevel::None || !knows_host || !c.is_encrypted) return false;
+    bool const asks_dane =
+        level == TlsLevel::Dane || level == TlsLevel::DaneOnly || level == TlsLevel::Auto;
+    if (asks_dane && mx.tlsa.state == WorldTlsa::Usable) return true;  // is_proved() has seen to it
+    return options.trusts(c.certificate.issuer) && c.certificate.ends > now &&
+           c.certificate.is_of_host;
   }
 
   [[nodiscard]] bool is_proved(std::size_t domain, WorldAnswer::Mx const& mx,
