@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from tls_line import deliver
 
-from lab.certificates import Authority
 from lab.mailpool import Mailpoold
 from lab.messages import message
 from lab.postfix import Postfix
