@@ -87,11 +87,7 @@ std::size_t UpstreamLogin::receive(std::string_view input) {
 void UpstreamLogin::hear(std::string_view line) {
   if (step_ == Step::Greeting) return hear_greeting(line);
   if (line.starts_with("* ")) {
-    CapabilityCode code;
-    if (find_capabilities(line, code)) {
-      capabilities_ = Capabilities(code.words);
-      has_capabilities_ = true;
-    }
+    note_capabilities(line);
     wire::ImapWords words(line.substr(2));
     auto const word = words.atom();
     if (ascii_iequal(word, "BYE")) return fail(printable(line.substr(2)));
@@ -104,13 +100,16 @@ void UpstreamLogin::hear(std::string_view line) {
     return fail("the server answered what was not asked");
   auto const rest = line.substr(blank + 1);
   auto const end = rest.find(' ');
-  CapabilityCode code;
-  if (find_capabilities(line, code)) {
-    capabilities_ = Capabilities(code.words);
-    has_capabilities_ = true;
-  }
+  note_capabilities(line);
   hear_tagged(ascii_upper(rest.substr(0, end)),
               end == std::string_view::npos ? std::string_view() : rest.substr(end + 1));
+}
+
+void UpstreamLogin::note_capabilities(std::string_view line) {
+  CapabilityCode code;
+  if (!find_capabilities(line, code)) return;
+  capabilities_ = Capabilities(code.words);
+  has_capabilities_ = !capabilities_.is_empty();
 }
 
 void UpstreamLogin::hear_greeting(std::string_view line) {
@@ -120,11 +119,7 @@ void UpstreamLogin::hear_greeting(std::string_view line) {
   if (word == "PREAUTH") return fail("the server said PREAUTH: its user is not known");
   if (word == "BYE") return fail(printable(line.substr(2)));
   if (word != "OK") return fail("the server did not greet");
-  CapabilityCode code;
-  if (find_capabilities(line, code)) {
-    capabilities_ = Capabilities(code.words);
-    has_capabilities_ = true;
-  }
+  note_capabilities(line);
   after_greeting();
 }
 

@@ -72,6 +72,7 @@ class UpstreamLogin {
 
   void hear(std::string_view line);
   void hear_greeting(std::string_view line);
+  void note_capabilities(std::string_view line);
   void hear_continuation(std::string_view text);
   void hear_tagged(std::string_view status, std::string_view text);
   void after_greeting();
@@ -96,7 +97,7 @@ class UpstreamLogin {
   Step step_ = Step::Greeting;
   wire::ImapResponseScanner scanner_;
   Capabilities capabilities_;
-  bool has_capabilities_ = false;  ///< of this step of the connection
+  bool has_capabilities_ = false;  ///< of this step of the connection; none that is empty
   std::string tag_;
   Way way_ = Way::None;
   std::unique_ptr<sasl::Exchange> exchange_;

@@ -204,6 +204,18 @@ BOOST_AUTO_TEST_CASE(the_server_is_asked_for_what_it_does_not_say) {
   BOOST_TEST((side.login.state() == UpstreamLogin::State::Done));
 }
 
+BOOST_AUTO_TEST_CASE(a_list_of_capabilities_without_a_name_is_none) {
+  ServerSide side(password("u", "pw"));
+  auto line = side.says("* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hi\r\n");
+  line = side.says(tag_of(line) +
+                   " OK [CAPABILITY IMAP4\x01"
+                   "rev1] welcome\r\n");
+  BOOST_TEST(contains(line, " CAPABILITY\r\n"));
+  side.says("* CAPABILITY {} ()\r\n" + tag_of(line) + " OK done\r\n");
+  BOOST_TEST((side.login.state() == UpstreamLogin::State::Failed));
+  BOOST_TEST(side.login.why() == "the server does not say what it can");
+}
+
 BOOST_AUTO_TEST_CASE(the_login_command_is_the_last_resort_and_cannot_be_injected_into) {
   ServerSide side(password("a b", "p\"w"));
   auto const line = side.says("* OK [CAPABILITY IMAP4rev1] hi\r\n");
