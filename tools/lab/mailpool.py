@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -185,6 +186,8 @@ class Mailpoold:
     # --- looking
 
     def log(self) -> str:
+        """All that was logged until now: lines are gathered for 2 ms before they are written."""
+        time.sleep(0.05)
         return (self.log_file.read_text(errors="replace") if self.log_file.exists() else "") + self.process.output()
 
     def outcomes(self) -> list[Outcome]:

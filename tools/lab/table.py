@@ -64,8 +64,9 @@ class TableHost:
     def publish(self, *more: str) -> Program:
         program = Program("publisher", [str(build() / "tests/table_host/publish_map"), str(self.map),
                                         *self.options, *more], self.lab.root / "publisher.log", user="mailpool")
+        published = program.output().count("ready\n")
         self.lab.run(program)
-        wait_until(self.map.exists, 10, "the map is published")
+        wait_until(lambda: program.output().count("ready\n") > published, 10, "the map is published")
         return program
 
     def start(self) -> "TableHost":
