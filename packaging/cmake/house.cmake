@@ -1,12 +1,19 @@
 # What a folder of the house becomes. Sources are found by name, so that a new file needs no line here.
 
-# A folder of plugin/core: a static library core_NAME of all its *.cc.
-# mailpool_core(NAME [DEPENDS target...])
+# What is built more often than it runs: in debug builds, half of the time to compile it is the optimiser's.
+set(mailpool_quick_build $<$<CONFIG:Debug>:-O0>)
+
+# A folder of plugin/core: a static library core_NAME of all its *.cc. QUICK_BUILD: its speed does not
+# matter in debug builds.
+# mailpool_core(NAME [QUICK_BUILD] [DEPENDS target...])
 function(mailpool_core name)
-  cmake_parse_arguments(arg "" "" "DEPENDS" ${ARGN})
+  cmake_parse_arguments(arg "QUICK_BUILD" "" "DEPENDS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cc)
   if(sources)
     add_library(core_${name} STATIC ${sources})
+    if(arg_QUICK_BUILD)
+      target_compile_options(core_${name} PRIVATE ${mailpool_quick_build})
+    endif()
     set(scope PUBLIC)
   else()
     add_library(core_${name} INTERFACE)
@@ -15,9 +22,6 @@ function(mailpool_core name)
   target_include_directories(core_${name} ${scope} ${CMAKE_SOURCE_DIR}/plugin)
   target_link_libraries(core_${name} ${scope} ${arg_DEPENDS})
 endfunction()
-
-# What is built more often than it runs: in debug builds, half of the time to compile it is the optimiser's.
-set(mailpool_quick_build $<$<CONFIG:Debug>:-O0>)
 
 # A program from all *.cc of the calling folder; main.cc alone is left out of the library NAME_lib,
 # which tests link. QUICK_BUILD: its speed does not matter in debug builds.
@@ -56,7 +60,7 @@ function(mailpool_tests folder)
   target_compile_options(test_${name} PRIVATE ${mailpool_quick_build})
   target_link_libraries(test_${name} PRIVATE ${arg_DEPENDS} Boost::unit_test_framework)
   add_test(NAME unit_${name} COMMAND test_${name} --log_level=message)
-  set_tests_properties(unit_${name} PROPERTIES TIMEOUT 120)
+  set_tests_properties(unit_${name} PROPERTIES TIMEOUT 600)
 endfunction()
 
 # A fuzz target tests/fuzz/NAME_fuzz.cc with its corpus in tests/fuzz/corpus/NAME, run for one second by ctest.
