@@ -359,19 +359,21 @@ def imap_hole(lab: Lab) -> None:
     connect = over_unix(pool.socket())
 
     def times() -> list[float]:
-        return [login_time(connect, False) for _ in range(1500)]
+        return [login_time(connect, False) for _ in range(600)]
     times()
-    alone, beside = [], []
-    for _ in range(3):
-        alone.append(percentile(times(), 99))
+    alone: list[float] = []
+    beside: list[float] = []
+    for _ in range(12):
+        alone += times()
         waiting = [pool.session("hole") for _ in range(100)]
         for session in waiting:
             session.start(f"LOGIN {USER} {PASSWORD}")
-        beside.append(percentile(times(), 99))
+        time.sleep(0.3)  # they have come, and wait
+        beside += times()
         for session in waiting:
             session.close()
         time.sleep(0.3)
-    say("p99 of a healthy server's logins beside a black hole, of that alone", f"{min(beside) / min(alone):.2f}", "at most 1.10")
+    say("p99 of a healthy server's logins beside a black hole, of that alone", f"{percentile(beside, 99) / percentile(alone, 99):.2f}", "at most 1.10")
 
 
 # --- T1 to T15
