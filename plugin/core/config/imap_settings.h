@@ -41,7 +41,7 @@ struct ImapSettings {
   std::vector<ImapServer> server;  ///< tried in this order
   ImapTls tls = ImapTls::Implicit;
   bool tls_verify = true;
-  std::string tls_ca_file;  ///< "": the system's certificate authorities
+  std::string tls_ca_file;  ///< "": the authorities of [tls]
   std::vector<std::string> listen;
   std::uint32_t socket_mode = 0660;
   std::string socket_group;
