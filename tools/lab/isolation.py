@@ -180,10 +180,13 @@ def message_of(session: StrictSession, dice: random.Random) -> bytes:
 
 
 def is_whole(content: bytes, user: str) -> bool:
-    """One session's lines, and its end."""
+    """One session's lines, and its end; or the LOGOUT that it said inside its own literal, of just the octets that lacked."""
     body = content.split(b"\n\n", 1)[-1]
-    lines = body.splitlines()
-    return (len(lines) >= 2 and lines[-1] == b"END" and len(set(lines[:-1])) == 1 and
+    *lines, end = body.splitlines() or [b""]
+    said = re.fullmatch(rb"written by user=%s session=(s\d+)-\d+ LOGOUT" % user.encode(), end)
+    if said:
+        return set(lines) <= {b"written by user=%s session=%s-m" % (user.encode(), said[1])}
+    return (end == b"END" and len(set(lines)) == 1 and
             re.fullmatch(rb"written by user=%s session=s\d+-m" % user.encode(), lines[0]) is not None)
 
 
