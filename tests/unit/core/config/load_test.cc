@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "core/config/host_port.h"
+#include "fakes/contains.h"
 
 using namespace mailpool;
 using namespace std::chrono_literals;
@@ -20,10 +21,6 @@ std::string mistakes(std::string_view text) {
   std::string lines;
   for (auto const& mistake : load_settings(text, "f").mistakes) lines += mistake.to_line() + "\n";
   return lines;
-}
-
-bool contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
 }
 
 // Exactly one mistake, in this line, and its words hold `part`.

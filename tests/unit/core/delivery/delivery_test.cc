@@ -3,17 +3,12 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "fakes/contains.h"
 #include "fakes/delivery_lab.h"
 
 using namespace mailpool;
 using namespace mailpool::fakes;
 using namespace std::chrono_literals;
-
-namespace {
-bool contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
-}  // namespace
 
 BOOST_FIXTURE_TEST_SUITE(delivery_of_messages, DeliveryLab)
 

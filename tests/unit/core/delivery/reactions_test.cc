@@ -4,6 +4,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "core/config/load.h"
+#include "fakes/contains.h"
 #include "fakes/delivery_lab.h"
 
 using namespace mailpool;
@@ -60,10 +61,6 @@ struct ReactionLab : DeliveryLab {
 };
 
 constexpr auto throttled = "421 4.7.28 unusual rate\r\n\x04";
-
-bool contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "fakes/contains.h"
 #include "fakes/delivery_lab.h"
 
 using namespace mailpool;
@@ -10,10 +11,6 @@ using namespace mailpool::fakes;
 using namespace std::chrono_literals;
 
 namespace {
-
-bool contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
 
 /// A server that offers REQUIRETLS under TLS, and two that are tried one after the other.
 struct SenderTlsLab : DeliveryLab {

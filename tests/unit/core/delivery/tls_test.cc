@@ -2,6 +2,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "fakes/contains.h"
 #include "fakes/delivery_lab.h"
 
 using namespace mailpool;
@@ -9,10 +10,6 @@ using namespace mailpool::fakes;
 using namespace std::chrono_literals;
 
 namespace {
-
-bool contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
 
 /// A server with STARTTLS at one address, for several domains of one site.
 struct TlsLab : DeliveryLab {

@@ -7,6 +7,7 @@
 #include "core/imap/sasl_reader.h"
 #include "core/imap/upstream_login.h"
 #include "core/imap/verifier.h"
+#include "fakes/contains.h"
 
 using namespace mailpool;
 using namespace mailpool::imap;
@@ -28,10 +29,6 @@ std::string take(Outbox& from) {
   std::string text(from.unsent());
   from.taken(text.size());
   return text;
-}
-
-bool contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
 }
 
 struct ClientSide {

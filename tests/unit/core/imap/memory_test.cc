@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "core/imap/profile.h"
+#include "fakes/contains.h"
 #include "fakes/imap_world.h"
 
 using namespace mailpool;
@@ -10,10 +11,6 @@ using namespace mailpool::imap;
 using mailpool::tests::ImapWorld;
 
 namespace {
-
-bool contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
 
 constexpr auto place = "test one.example:993";
 

@@ -1,6 +1,7 @@
 // What a borrower can do to a connection, and what becomes of the connection.
 
 #include "core/imap/relay.h"
+#include "fakes/contains.h"
 
 #include <boost/test/unit_test.hpp>
 
@@ -84,10 +85,6 @@ struct Story {
   std::string client_input;
   std::string server_input;
 };
-
-bool contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
 
 }  // namespace
 

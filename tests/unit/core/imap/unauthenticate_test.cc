@@ -2,6 +2,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "fakes/contains.h"
 #include "fakes/imap_world.h"
 
 using namespace mailpool;
@@ -11,10 +12,6 @@ using mailpool::tests::ImapWorld;
 using pool::ConnectionState;
 
 namespace {
-
-bool contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
 
 auto count(std::vector<std::string> const& all, std::string_view one) {
   return std::count(all.begin(), all.end(), one);

@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "core/tls/policy.h"
+#include "fakes/contains.h"
 
 using namespace mailpool;
 using namespace mailpool::tls;
@@ -73,10 +74,6 @@ bool passes(Policy const& policy, Facts const& facts) {
 std::string answer(Policy const& policy, Facts const& facts) {
   auto const found = objection(policy, facts, today);
   return found ? found->outcome("mx").reply_line() : "";
-}
-
-bool contains(std::string const& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
 }
 
 }  // namespace
