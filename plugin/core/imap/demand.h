@@ -9,8 +9,9 @@ namespace mailpool::imap {
 
 struct Demand {
   std::size_t waiting = 0;     ///< logins that could begin now if they had a connection
-  std::size_t returning = 0;   ///< connections that will come back: busy, being checked or reset
-  std::size_t connecting = 0;  ///< on their way: connecting, being checked or reset
+  std::size_t busy = 0;        ///< connections that will come back, as those that are checked will
+  std::size_t checking = 0;    ///< being checked or reset
+  std::size_t connecting = 0;  ///< on their way, as those that are checked are
   std::size_t open = 0;        ///< all of the user
   std::size_t most = 0;        ///< pool_size
   Duration loan{};             ///< how long one lasts as a rule; zero: not known

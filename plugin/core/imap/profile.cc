@@ -373,6 +373,13 @@ void Profile::keep_capabilities(Capabilities const& capabilities) {
 
 // From outside.
 
+// As they are now: what is done to one may change the list.
+std::vector<Client*> Profile::all_clients() const {
+  std::vector<Client*> all;
+  for (auto const& client : clients_) all.push_back(client.get());
+  return all;
+}
+
 void Profile::reconfigure(ImapSettings settings, std::string authorities, TimePoint now) {
   bool const is_elsewhere =
       settings.server != settings_.server || wire_tls_of(settings) != wire_tls_of(settings_) ||
@@ -395,9 +402,7 @@ void Profile::drain(Discard why, TimePoint now) {
   is_draining_ = true;
   why_draining_ = why;
   for (auto& [key, user] : users_) close_idle(*user, why, now);
-  std::vector<Client*> all;
-  for (auto& client : clients_) all.push_back(client.get());
-  for (auto* client : all) {
+  for (auto* client : all_clients()) {
     bool const may_finish = why == Discard::Drain && client->phase() == Client::Phase::Lent;
     if (may_finish) continue;
     if (client->phase() == Client::Phase::Waiting) refuse(*client, is_draining_text, now);
@@ -412,9 +417,7 @@ void Profile::undrain() {
 }
 
 void Profile::end_loans(TimePoint now) {
-  std::vector<Client*> all;
-  for (auto& client : clients_) all.push_back(client.get());
-  for (auto* client : all) {
+  for (auto* client : all_clients()) {
     client->send_away("[UNAVAILABLE] mailpool is draining, and drain_timeout is over", now);
     // In the middle of a command nothing can be said to it.
     if (client->phase() == Client::Phase::Lent) client->drop(now);
@@ -430,9 +433,7 @@ void Profile::end_loans(TimePoint now) {
 }
 
 void Profile::stop(TimePoint now) {
-  std::vector<Client*> all;
-  for (auto& client : clients_) all.push_back(client.get());
-  for (auto* client : all) client->drop(now);
+  for (auto* client : all_clients()) client->drop(now);
 }
 
 void Profile::resume(TimePoint) {

@@ -121,6 +121,7 @@ class Profile final : public UpstreamListener, public ClientListener {
   [[nodiscard]] UserPool& user_of(UserKey const& key);
   void end_wait(Client& client);
   void refuse(Client& client, std::string_view text, TimePoint now);
+  [[nodiscard]] std::vector<Client*> all_clients() const;
   void refuse_all_with(UserPool& user, Verifier const& verifier, std::string const& text,
                        TimePoint now);
   void serve_all(TimePoint now);

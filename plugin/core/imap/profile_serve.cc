@@ -216,12 +216,11 @@ void Profile::grow(UserPool& user, std::vector<Client*> const& waiting, TimePoin
         user.believes(client->verifier, settings_.reauth_interval, now))
       believed.push_back(client);
   if (believed.empty() || is_put_off(user, now)) return;
-  auto const checking = user.count(ConnectionState::Checking);
   auto const longest = now - believed.front()->waits_since;
   auto const wanted = connections_to_begin(
-      {believed.size(), user.count(ConnectionState::Busy) + checking,
-       user.count(ConnectionState::Connecting) + checking, user.connections().open(),
-       settings_.pool_size, user.loan.value(), user.login.value(), longest});
+      {believed.size(), user.count(ConnectionState::Busy), user.count(ConnectionState::Checking),
+       user.count(ConnectionState::Connecting), user.connections().open(), settings_.pool_size,
+       user.loan.value(), user.login.value(), longest});
   for (std::size_t i = 0; i < wanted && i < believed.size(); ++i) {
     if (!connect(user, believed[i]->request(), believed[i]->verifier, false, now)) return;
   }

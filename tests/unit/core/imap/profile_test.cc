@@ -5,6 +5,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "core/imap/demand.h"
+#include "fakes/contains.h"
 #include "fakes/imap_world.h"
 
 using namespace mailpool;
@@ -14,10 +15,6 @@ using mailpool::tests::ImapWorld;
 using pool::ConnectionState;
 
 namespace {
-
-bool contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
 
 std::string leave(ImapWorld& world, ImapWorld::Program& program) {
   return world.say(program, "z LOGOUT\r\n");
@@ -325,10 +322,10 @@ BOOST_AUTO_TEST_CASE(connections_in_reset_count_among_those_that_come_back) {
 }
 
 BOOST_AUTO_TEST_CASE(demand_is_what_would_still_wait_when_a_login_is_done) {
-  auto begin = [](std::size_t waiting, std::size_t returning, std::size_t connecting, Duration loan,
+  auto begin = [](std::size_t waiting, std::size_t busy, std::size_t connecting, Duration loan,
                   Duration login, Duration longest) {
     return connections_to_begin(
-        {waiting, returning, connecting, returning + connecting, 10, loan, login, longest});
+        {waiting, busy, 0, connecting, busy + connecting, 10, loan, login, longest});
   };
   BOOST_TEST(begin(1, 0, 0, 0s, 0s, 0s) == 1U);
   BOOST_TEST(begin(45, 5, 0, 2ms, 150ms, 0s) == 0U);     // served in 18 ms
