@@ -12,6 +12,7 @@ from lab.certificates import Authority, Certificate
 from lab.dns import Dns
 from lab.dovecot import SERVER_NAME as IMAP_NAME
 from lab.dovecot import Dovecot
+from lab.fakeimap import FakeImap
 from lab.postfix import Postfix
 from lab.process import Lab
 from lab.receivers import SERVER_NAME, SmtpSink
@@ -80,6 +81,12 @@ def imap_certificate(authority: Authority) -> Certificate:
 def dovecot(lab: Lab, imap_certificate: Certificate) -> Dovecot:
     """With passwords that cost nothing to check; tests of that cost start their own."""
     return Dovecot(lab, imap_certificate, scheme="PLAIN").start()
+
+
+@pytest.fixture
+def fake(lab: Lab) -> FakeImap:
+    """An IMAP server that does what a test wants of it."""
+    return FakeImap(lab)
 
 
 @pytest.fixture

@@ -13,11 +13,6 @@ USER, PASSWORD = "anna", "anna-secret"
 
 
 @pytest.fixture
-def fake(lab: Lab) -> FakeImap:
-    return FakeImap(lab)
-
-
-@pytest.fixture
 def start(lab: Lab, fake: FakeImap) -> Callable[..., ImapPool]:
     return lambda **over: ImapPool(lab, fake.address, tls="none", **over)
 

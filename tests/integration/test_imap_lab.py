@@ -18,11 +18,6 @@ from lab.strict_session import INHERITED, SILENCE, TAGS
 MESSAGE = b"Subject: watermark\r\n\r\nof anna\r\n"
 
 
-@pytest.fixture
-def fake(lab: Lab) -> FakeImap:
-    return FakeImap(lab)
-
-
 def test_dovecot_keeps_mail_over_tls_13_and_restarts(lab: Lab, imap_certificate: Certificate):
     server = Dovecot(lab, imap_certificate).start()
     server.put("anna", MESSAGE)

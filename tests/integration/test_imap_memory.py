@@ -11,11 +11,6 @@ USER, PASSWORD = "anna", "anna-secret"
 ONLY_AFTER_LOGIN = {"UIDPLUS", "NAMESPACE"}
 
 
-@pytest.fixture
-def fake(lab: Lab) -> FakeImap:
-    return FakeImap(lab)
-
-
 def greeted_with(pool: ImapPool) -> set[str]:
     with pool.session() as session:
         return capabilities([session.greeting])

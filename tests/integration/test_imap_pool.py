@@ -22,11 +22,6 @@ USER, PASSWORD = "anna", "anna-secret"
 
 
 @pytest.fixture
-def fake(lab: Lab) -> FakeImap:
-    return FakeImap(lab)
-
-
-@pytest.fixture
 def start(lab: Lab, fake: FakeImap) -> Callable[..., ImapPool]:
     """A pool before the fake server: start(pool_size=2)."""
     return lambda **over: ImapPool(lab, fake.address, tls="none", **over)

@@ -13,11 +13,6 @@ USER = "anna"
 
 
 @pytest.fixture
-def fake(lab: Lab) -> FakeImap:
-    return FakeImap(lab)
-
-
-@pytest.fixture
 def secret(lab: Lab) -> Path:
     file = lab.directory("secrets") / "password"
     file.write_text("anna-secret\n")
