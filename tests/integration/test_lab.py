@@ -25,6 +25,22 @@ def test_users_that_mail_servers_need_exist_in_the_room():
         subprocess.run(["id", name], check=True, capture_output=True)
 
 
+@pytest.mark.parametrize("closed", ["home", "home/checkout", "home/checkout/tools"])
+def test_users_of_the_room_reach_a_checkout_whose_owner_lets_nobody_in(lab: Lab, closed: str):
+    checkout = lab.directory("home") / "checkout"
+    (checkout / "tools").mkdir(parents=True)
+    (checkout / "tests").mkdir()
+    (checkout / "tools/file").write_text("read")
+    (lab.root / closed).chmod(0o700)
+    script = ("import os, sys; from pathlib import Path; from lab.checkout import *\n"
+              "open_inside(Path(sys.argv[1]), Path('/srv')); open_way(Path(sys.argv[1]), Path('/srv'))\n"
+              "os.setuid(64707); print(Path(sys.argv[1], 'tools/file').read_text())")
+    done = subprocess.run(["unshare", "--mount", "--propagation", "private", "/usr/bin/python3", "-c", script, checkout],
+                          capture_output=True, text=True, check=False)
+    assert done.stdout == "read\n", done.stderr
+    assert (lab.root / closed).stat().st_mode & 0o777 == 0o700
+
+
 @pytest.fixture(scope="module")
 def straight(world: Lab) -> Postfix:
     """A Postfix that sends everything over its own smtp(8)."""

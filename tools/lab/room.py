@@ -20,6 +20,7 @@ import sys
 from pathlib import Path
 
 from . import packages
+from .checkout import mount, open_checkout
 
 INSIDE = "MAILPOOL_LAB_ROOM"
 COPIED = ("etc", "usr", "var")
@@ -76,6 +77,8 @@ def furnish() -> None:
         lower = [str(tree / name) for tree in servers if (tree / name).is_dir()] if name != "var" else []
         lower.append(f"/{name}")
         mount("-t", "overlay", "-o", f"lowerdir={':'.join(lower)},upperdir={upper},workdir={work}", "room", f"/{name}")
+    open_checkout(Path("/run"))
+    os.chdir(os.getcwd())  # the way there may be another one now
     devices()
     for place in ("/run", "/srv"):  # the first /run stays below, for the mounts that live on it
         mount("-t", "tmpfs", "-o", "mode=755", "room", place)
@@ -107,10 +110,6 @@ def devices() -> None:
     for name, target in (("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2")):
         (place / name).symlink_to(f"/proc/self/fd{target}")
     mount("--move", str(place), "/dev")
-
-
-def mount(*arguments: str) -> None:
-    subprocess.run(["mount", *arguments], check=True)
 
 
 def add_users() -> None:
