@@ -27,8 +27,8 @@ install(FILES packaging/sysusers.d/mailpool.conf packaging/sysusers.d/mailpool-m
 install(FILES packaging/tmpfiles.d/mailpool.conf packaging/tmpfiles.d/postfix-mailpool.conf DESTINATION lib/tmpfiles.d)
 install(FILES packaging/apparmor/usr.sbin.mailpoold DESTINATION /etc/apparmor.d)
 
-file(GLOB_RECURSE manuals CONFIGURE_DEPENDS plugin/*.[158] conf/*.[158])
+file(GLOB_RECURSE manuals CONFIGURE_DEPENDS plugin/*.[158] conf/*.[1578])
 foreach(manual ${manuals})
-  string(REGEX MATCH "[158]$" section ${manual})
+  string(REGEX MATCH "[1578]$" section ${manual})
   install(FILES ${manual} DESTINATION share/man/man${section})
 endforeach()
