@@ -28,19 +28,18 @@ std::string tls_words(tls::Policy const& policy) {
 // "no: ..." with what is known to stand against it, "yes: ..." where a connection proves it, else
 // what it would take.
 std::string require_tls_words(tls::Policy const& policy, route::Target const& target,
-                              delivery::Site const* site, delivery::Clock const& clock) {
+                              delivery::Site const& site, delivery::Clock const& clock) {
   if (auto const forbidden = tls::prohibition(policy)) return "no: " + forbidden->words;
   auto const now = clock.now();
   std::string against;
   bool is_proved = false;
-  if (site != nullptr)
-    site->connections().for_each([&](pool::Connection const& c) {
-      auto const& connection = static_cast<delivery::SmtpConnection const&>(c);
-      if (connection.target() != target || !connection.is_ready()) return;
-      auto const found = connection.objection(policy, clock.wall(now));
-      is_proved = is_proved || !found;
-      if (found) against = found->words;
-    });
+  site.connections().for_each([&](pool::Connection const& c) {
+    auto const& connection = static_cast<delivery::SmtpConnection const&>(c);
+    if (connection.target() != target || !connection.is_ready()) return;
+    auto const found = connection.objection(policy, clock.wall(now));
+    is_proved = is_proved || !found;
+    if (found) against = found->words;
+  });
   if (is_proved) return "yes: a connection there proves enough";
   if (!against.empty()) return "no: " + against;
   auto const& names = policy.require_tls->names.empty() ? policy.names : policy.require_tls->names;
@@ -55,7 +54,6 @@ std::string require_tls_words(tls::Policy const& policy, route::Target const& ta
 Explanation Explainer::explain(control::Question const& question, std::string const& domain,
                                std::shared_ptr<route::Route const> route) {
   route_ = std::move(route);
-  site_ = dispatcher_.find_site(route_->site);
   Envelope envelope;
   envelope.sender = question.sender;
   envelope.sender_domain = domain_of(question.sender).value_or("");
@@ -64,6 +62,7 @@ Explanation Explainer::explain(control::Question const& question, std::string co
     if (auto const* tenant = dispatcher_.scopes().tenant_of(envelope.sender_domain))
       envelope.tenant = tenant->scope.name();
   probe_ = dispatcher_.probe(domain, route_, envelope);
+  site_ = probe_.site;
   Explanation e;
   e.address = question.address;
   e.domain = domain;
@@ -71,7 +70,7 @@ Explanation Explainer::explain(control::Question const& question, std::string co
   e.why_this_site = route_->why_this_site;
   e.hosts = route_->hosts;
   e.door = map::door_of_site(route_->site, route_->is_named_site);
-  e.site_state = site_ != nullptr ? std::string(name_of(site_->state(clock_.now()))) : "open";
+  e.site_state = name_of(site_->state(clock_.now()));
   e.tenant = envelope.tenant;
   e.source = source_text();
   add_targets(e);
@@ -96,11 +95,10 @@ void Explainer::add_targets(Explanation& e) const {
       delivery::policies_of(e.domain, *route_, settings, context, tls::SenderTls::Required);
   for (auto const& t : route_->targets) {
     site::EndpointName const endpoint{t.host, t.address, t.port};
-    auto target =
-        status_of(endpoint, site_ == nullptr ? nullptr : site_->health().find(endpoint), clock_);
+    auto target = status_of(endpoint, site_->health().find(endpoint), clock_);
     target.tls = tls_words(policies.of(t.host).policy);
-    target.require_tls = require_tls_words(required.of(t.host).policy, t, site_, clock_);
-    if (site_ != nullptr) target.tls_now = add_newest_tls(target, *site_, clock_);
+    target.require_tls = require_tls_words(required.of(t.host).policy, t, *site_, clock_);
+    target.tls_now = add_newest_tls(target, *site_, clock_);
     e.targets.push_back(std::move(target));
   }
 }
@@ -146,23 +144,15 @@ void Explainer::add_limits(Explanation& e) const {
 void Explainer::add_site_limits(Explanation& e) const {
   auto const& settings = dispatcher_.settings_for(route_->site);
   auto const scope = "site " + route_->site;
-  auto const allowed =
-      site_ == nullptr ? settings.max_connections : site_->reactions().max_connections();
-  add_count(e, scope, "max_connections", allowed,
-            site_ == nullptr ? 0 : site_->connections().open());
+  auto const allowed = site_->reactions().max_connections();
+  add_count(e, scope, "max_connections", allowed, site_->connections().open());
   if (allowed < settings.max_connections)
     e.limits.back().ceiling = fmt::format("{}, allowed now {}", settings.max_connections, allowed);
-  site::RateLimit const unused_rate(settings.rate);
-  site::RateLimit const unused_recipient_rate(settings.recipient_rate);
-  site::RateLimit const unused_connect_rate(settings.connect_rate);
-  add_rate(e, scope, "rate", site_ == nullptr ? unused_rate : site_->rate());
+  add_rate(e, scope, "rate", site_->rate());
   if (settings.recipient_rate.is_limited())
-    add_rate(e, scope, "recipient_rate",
-             site_ == nullptr ? unused_recipient_rate : site_->recipient_rate());
-  add_rate(e, scope, "connect_rate",
-           site_ == nullptr ? unused_connect_rate : site_->connect_rate());
-  add_count(e, scope, "max_waiting", settings.max_waiting,
-            site_ == nullptr ? 0 : site_->waiting().size());
+    add_rate(e, scope, "recipient_rate", site_->recipient_rate());
+  add_rate(e, scope, "connect_rate", site_->connect_rate());
+  add_count(e, scope, "max_waiting", settings.max_waiting, site_->waiting().size());
   e.limits.push_back({scope,
                       "max_messages",
                       fmt::format("{}", settings.max_messages),
@@ -218,62 +208,64 @@ void Explainer::add_warm_up(Explanation& e, site::Source const& source) const {
   e.limits.push_back(std::move(use));
 }
 
-site::Wait Explainer::what_holds(Explanation& e) {
+void Explainer::judge(Explanation& e) const {
   auto const now = clock_.now();
-  for (auto const* scope : {probe_.levels.domain, probe_.levels.tenant}) {
-    if (scope == nullptr || !scope->suspension || scope->suspension->until <= now) continue;
-    auto const title = scope->level() == site::Level::Domain ? scope->name() : scope->title();
-    e.reason = suspended(title, *scope->suspension, clock_).text;
-    return {scope->suspension->until, Limit::Suspended};
-  }
-  if (site_ == nullptr) return {};
-  // Of a pool's sources the one that may go first counts.
-  site::Wait first;
-  auto ask = [&](site::Source* source) {
-    probe_.source = source;
-    return site_->what_to_wait_for(probe_, now);
-  };
-  if (probe_.sources == nullptr || probe_.sources->members().empty()) {
-    first = ask(nullptr);
-  } else {
-    bool is_first = true;
-    for (auto const& member : probe_.sources->members()) {
-      auto const wait = ask(member.source);
-      if (is_first || wait.is_over() || (!first.is_over() && wait.not_before < first.not_before))
-        first = wait;
-      is_first = false;
-      if (wait.is_over()) break;
-    }
-  }
-  if (!first.is_over()) e.reason = site_->words_for(first, now);
-  return first;
+  auto refusal = dispatcher_.refusal_of(probe_, now);
+  if (!refusal) refusal = site_->refusal_of(probe_, now);
+  if (refusal) return refuse(e, *refusal);
+  auto const decision = site_->decide(probe_, now);
+  auto const from =
+      decision.source == nullptr ? "" : fmt::format(" from {}", decision.source->name());
+  std::visit(
+      [&](auto const& what) {
+        if constexpr (std::is_same_v<decltype(what), delivery::Stay const&>)
+          tell(e, what);
+        else
+          e.would = words_for(what) + from;
+      },
+      decision.what);
+  if (std::holds_alternative<delivery::Impossible>(decision.what))
+    e.blocked_by = name_of(Limit::BackingOff);
 }
 
-void Explainer::judge(Explanation& e) {
-  auto const wait = what_holds(e);
-  if (dispatcher_.is_draining()) {
-    e.blocked_by = "draining";
+void Explainer::refuse(Explanation& e, delivery::Refusal const& refusal) const {
+  e.blocked_by = refusal.because;
+  e.not_before = moment_to_come(refusal.until, clock_);
+  e.reason = refusal.outcome.text;
+  e.would = fmt::format("is answered {}", refusal.outcome.reply_line());
+  if (dispatcher_.is_draining())
     e.would = "is answered 451 4.3.2: mailpool is draining (poolctl undrain)";
-    return;
-  }
-  if (!wait.is_over()) {
-    e.blocked_by = name_of(wait.limit);
-    e.not_before = moment_to_come(wait.not_before, clock_);
-    e.would = fmt::format("waits: {}", e.reason);
-    return;
-  }
-  auto const from =
-      probe_.source == nullptr ? std::string() : fmt::format(" from {}", probe_.source->name());
-  if (site_ != nullptr)
-    for (auto const& c : site_->connections().in(ConnectionState::Idle)) {
-      auto const& connection = static_cast<delivery::SmtpConnection const&>(*c);
-      if (connection.source() != probe_.source) continue;
-      e.would = fmt::format("goes at once on an idle connection to {}{}",
-                            connection.endpoint().to_string(), from);
-      return;
-    }
-  e.would = fmt::format("goes at once on a new connection to {}{}",
-                        e.targets.empty() ? route_->site : e.targets.front().host, from);
+}
+
+void Explainer::tell(Explanation& e, delivery::Stay const& stay) const {
+  e.blocked_by = name_of(stay.wait.limit);
+  e.not_before = moment_to_come(stay.wait.not_before, clock_);
+  e.reason = site_->words_for(stay.wait, clock_.now());
+  e.would = fmt::format("waits: {}", e.reason);
+}
+
+std::string Explainer::words_for(delivery::Use const& use) const {
+  return fmt::format("goes at once on an idle connection to {}",
+                     use.connection->endpoint().to_string());
+}
+
+std::string Explainer::words_for(delivery::Check const& check) const {
+  return fmt::format("goes on an idle connection to {}, once it has answered RSET (check_after)",
+                     check.connection->endpoint().to_string());
+}
+
+std::string Explainer::words_for(delivery::Open const& open) const {
+  return fmt::format("goes at once on a new connection to {}", open.target->host);
+}
+
+std::string Explainer::words_for(delivery::MakeRoom const& room) const {
+  return fmt::format(
+      "goes on a new connection, once the idle one to {} is closed (max_connections)",
+      room.leaving->endpoint().to_string());
+}
+
+std::string Explainer::words_for(delivery::Impossible const&) const {
+  return fmt::format("is answered {}", site_->unreachable(probe_, clock_.now()).reply_line());
 }
 
 }  // namespace mailpool::manager

@@ -30,14 +30,20 @@ class Explainer {
                 site::RateLimit const& limit) const;
   void add_count(control::Explanation& e, std::string const& scope, std::string option,
                  std::optional<std::uint64_t> most, std::uint64_t in_use) const;
-  void judge(control::Explanation& e);
-  [[nodiscard]] site::Wait what_holds(control::Explanation& e);
+  void judge(control::Explanation& e) const;
+  void refuse(control::Explanation& e, delivery::Refusal const& refusal) const;
+  void tell(control::Explanation& e, delivery::Stay const& stay) const;
+  [[nodiscard]] std::string words_for(delivery::Use const& use) const;
+  [[nodiscard]] std::string words_for(delivery::Check const& check) const;
+  [[nodiscard]] std::string words_for(delivery::Open const& open) const;
+  [[nodiscard]] std::string words_for(delivery::MakeRoom const&) const;
+  [[nodiscard]] std::string words_for(delivery::Impossible const&) const;
   [[nodiscard]] std::string source_text() const;
 
   delivery::Dispatcher& dispatcher_;
   delivery::Clock const& clock_;
   std::shared_ptr<route::Route const> route_;
-  delivery::Site const* site_ = nullptr;  ///< null: not used yet
+  delivery::Site const* site_ = nullptr;
   delivery::Transaction probe_;
 };
 

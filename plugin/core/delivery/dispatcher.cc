@@ -82,6 +82,7 @@ void Dispatcher::on_routed(Delivery& delivery, std::string const& domain,
   for (std::size_t from = 0; from < recipients.size(); from += most) {
     auto& transaction = delivery.add_transaction();
     transaction.domain = pattern.domain;
+    transaction.sender_domain = pattern.sender_domain;
     transaction.route = pattern.route;
     transaction.levels = pattern.levels;
     transaction.priority = pattern.priority;
@@ -101,20 +102,21 @@ void Dispatcher::on_routed(Delivery& delivery, std::string const& domain,
     }
     transaction.site = &site;
     if (refusal) {
-      site.refuse(transaction, *refusal, now);
+      site.refuse(transaction, refusal->outcome, now);
     } else {
       site.enqueue(transaction, now);
     }
   }
 }
 
-std::optional<Outcome> Dispatcher::refusal_of(Transaction const& transaction, TimePoint now) const {
-  if (context_.is_draining) return draining();
+std::optional<Refusal> Dispatcher::refusal_of(Transaction const& transaction, TimePoint now) const {
+  if (context_.is_draining) return Refusal{draining(), "draining", never};
   auto const& levels = transaction.levels;
   for (auto const* scope : {levels.domain, levels.tenant})
     if (scope != nullptr && scope->suspension && scope->suspension->until > now)
-      return suspended(scope == levels.domain ? scope->name() : scope->title(), *scope->suspension,
-                       context_.clock);
+      return Refusal{suspended(scope == levels.domain ? scope->name() : scope->title(),
+                               *scope->suspension, context_.clock),
+                     "suspended", scope->suspension->until};
   return std::nullopt;
 }
 
@@ -122,6 +124,9 @@ Transaction Dispatcher::probe(std::string const& domain, std::shared_ptr<route::
                               Envelope const& envelope) {
   Transaction transaction;
   transaction.domain = domain;
+  transaction.site = &site_for(*route);
+  transaction.tls = std::make_shared<tls::Policies const>(
+      policies_of(domain, *route, transaction.site->settings(), context_.tls));
   transaction.route = std::move(route);
   transaction.recipients = {0};
   assign_levels(transaction, envelope);
@@ -131,6 +136,7 @@ Transaction Dispatcher::probe(std::string const& domain, std::shared_ptr<route::
 void Dispatcher::assign_levels(Transaction& transaction, Envelope const& envelope) {
   auto& scopes = context_.scopes;
   auto& levels = transaction.levels;
+  transaction.sender_domain = envelope.sender_domain;
   levels.total = &scopes.total();
   auto const of_domain = limits_.find(transaction.domain);
   if (of_domain != limits_.end()) levels.domain = &of_domain->second;

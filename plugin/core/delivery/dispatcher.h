@@ -103,8 +103,12 @@ class Dispatcher final : private TransactionSink {
   [[nodiscard]] site::Scope const* limits_of(std::string const& domain) const;
   [[nodiscard]] std::map<std::string, site::Scope> const& domain_limits() const { return limits_; }
   [[nodiscard]] Scopes const& scopes() const { return context_.scopes; }
-  /// What a transaction to this domain would be under, if its message had this sender and tenant;
-  /// for `explain`. It has no delivery.
+  /// Why a transaction is answered at once: mailpool is draining, or an operator has suspended its
+  /// domain or tenant.
+  [[nodiscard]] std::optional<Refusal> refusal_of(Transaction const& transaction,
+                                                  TimePoint now) const;
+  /// A transaction to this domain, if its message had this sender and tenant; for `explain`. It has
+  /// a site, made for it where there was none, and no delivery.
   [[nodiscard]] Transaction probe(std::string const& domain,
                                   std::shared_ptr<route::Route const> route,
                                   Envelope const& envelope);
@@ -142,9 +146,6 @@ class Dispatcher final : private TransactionSink {
                  std::shared_ptr<route::Route const> route, TimePoint now) override;
 
   Site& site_for(route::Route const& route);
-  /// What a transaction is answered at once: mailpool is draining, or an operator has suspended it.
-  [[nodiscard]] std::optional<Outcome> refusal_of(Transaction const& transaction,
-                                                  TimePoint now) const;
   void find_tenant(Envelope& envelope, TimePoint now);
   site::Scope& domain_scope(std::string const& domain);
   /// Whose limits the message's transactions to this domain of this site are under.

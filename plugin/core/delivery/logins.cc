@@ -85,10 +85,17 @@ bool Logins::take(std::string const& name, Result<Secret> secret, TimePoint now)
 
 Logins::Readiness Logins::ask(std::string const& name, TimePoint now) {
   auto const it = entries_.find(name);
+  if (it != entries_.end() && !it->second.is_refused(now) && is_too_old(it->second, now))
+    want(name, it->second);
+  return readiness(name, now);
+}
+
+Logins::Readiness Logins::readiness(std::string const& name, TimePoint now) const {
+  auto const it = entries_.find(name);
   if (it == entries_.end()) return Readiness::Unusable;
-  auto& entry = it->second;
-  if (!entry.is_refused(now) && is_too_old(entry, now)) want(name, entry);
-  if (entry.is_wanted) return Readiness::Reading;
+  auto const& entry = it->second;
+  if (entry.is_wanted || (!entry.is_refused(now) && is_too_old(entry, now)))
+    return Readiness::Reading;
   return is_unusable(name, now) ? Readiness::Unusable : Readiness::Ready;
 }
 

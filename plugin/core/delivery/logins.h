@@ -52,7 +52,9 @@ class Logins {
     Unusable,  ///< why_unusable()
   };
   /// Whether a connection may be opened with it; a secret that is too old is wanted again.
-  [[nodiscard]] Readiness ask(std::string const& name, TimePoint now);
+  Readiness ask(std::string const& name, TimePoint now);
+  /// What ask() would answer.
+  [[nodiscard]] Readiness readiness(std::string const& name, TimePoint now) const;
   [[nodiscard]] bool is_unusable(std::string const& name, TimePoint now) const;
   /// 451 4.7.8, with the server's words or ours.
   [[nodiscard]] Outcome why_unusable(std::string const& name, TimePoint now) const;

@@ -7,9 +7,14 @@
 #include "core/base/ip.h"
 #include "core/pool/reuse_key.h"
 #include "core/route/router.h"
+#include "core/site/endpoint_health.h"
 #include "core/tls/policy.h"
 
 namespace mailpool::delivery {
+
+[[nodiscard]] inline site::EndpointName endpoint_of(route::Target const& target) {
+  return {target.host, target.address, target.port};
+}
 
 /// From where and as whom connections are made.
 struct Origin {

@@ -44,16 +44,20 @@ void Site::enqueue(Transaction& transaction, TimePoint now) {
                        : tls_.policies_for(transaction.domain, *transaction.route, settings_,
                                            context_.tls, tls::SenderTls::Usual),
                    nullptr, transaction.login};
-  if (suspension_) return defer(transaction, suspended_outcome(), now);
-  if (auto const* hold = held(transaction, now))
-    return defer(transaction, suspended(name_, *hold, context_.clock), now);
-  if (waiting_.size() >= settings_.max_waiting) {
-    auto const words =
-        fmt::format("{}: max_waiting reached ({} waiting)", name_, settings_.max_waiting);
-    return defer(transaction, Outcome::local(451, {4, 7, 1}, words), now);
-  }
+  if (auto const refusal = refusal_of(transaction, now))
+    return defer(transaction, refusal->outcome, now);
   waiting_.push(transaction);
   be_pumped_at(now);
+}
+
+std::optional<Refusal> Site::refusal_of(Transaction const& transaction, TimePoint now) const {
+  if (suspension_) return Refusal{suspended_outcome(), "suspended", suspension_->until};
+  if (auto const* hold = held(transaction, now))
+    return Refusal{suspended(name_, *hold, context_.clock), "suspended", hold->until};
+  if (waiting_.size() < settings_.max_waiting) return std::nullopt;
+  auto const words =
+      fmt::format("{}: max_waiting reached ({} waiting)", name_, settings_.max_waiting);
+  return Refusal{Outcome::local(451, {4, 7, 1}, words), "max_waiting", never};
 }
 
 void Site::settle_tls(Transaction& transaction) {
@@ -229,23 +233,6 @@ bool Site::is_forgettable(TimePoint now) const {
   static constexpr Duration unused_for = std::chrono::hours(24);
   return pool_.is_empty() && waiting_.is_empty() && !suspension_ && reactions_.is_forgettable() &&
          now >= after(last_used_, unused_for);
-}
-
-site::Wait Site::what_to_wait_for(Transaction const& probe, TimePoint now) const {
-  if (suspension_) return {suspension_->until, Limit::Suspended};
-  auto const held = limits_of(probe, now).wait;
-  if (!held.is_over()) return held;
-  if (probe.source != nullptr)
-    if (auto const wait = source_limits(*probe.source, probe, now); !wait.is_over()) return wait;
-  auto const& idle = pool_.in(ConnectionState::Idle);
-  if (std::any_of(idle.begin(), idle.end(), [&](auto const& c) {
-        return static_cast<SmtpConnection const&>(*c).source() == probe.source;
-      }))
-    return {};
-  if (pool_.open() >= reactions_.max_connections()) return {never, Limit::MaxConnections};
-  if (probe.route && !probe.route->targets.empty())
-    return may_open(probe.route->targets.front(), probe.source, now);
-  return {};
 }
 
 std::string Site::words_for(site::Wait const& wait, TimePoint now) const {

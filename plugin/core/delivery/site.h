@@ -9,6 +9,7 @@
 
 #include "core/config/settings.h"
 #include "core/delivery/context.h"
+#include "core/delivery/decision.h"
 #include "core/delivery/delivery.h"
 #include "core/delivery/fair_queue.h"
 #include "core/delivery/reactions.h"
@@ -102,9 +103,13 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   [[nodiscard]] site::RateLimit const& recipient_rate() const { return recipient_rate_; }
   [[nodiscard]] site::RateLimit const& connect_rate() const { return connect_rate_; }
   [[nodiscard]] std::size_t in_flight() const { return pool_.count(pool::ConnectionState::Busy); }
-  /// What a transaction at these levels, from one of these sources, would wait for now; for
-  /// `explain`.
-  [[nodiscard]] site::Wait what_to_wait_for(Transaction const& probe, TimePoint now) const;
+  /// Why a new transaction is answered at once; none where it may wait.
+  [[nodiscard]] std::optional<Refusal> refusal_of(Transaction const& transaction,
+                                                  TimePoint now) const;
+  /// What is to become of a transaction that waits here, or would; the pump does it.
+  [[nodiscard]] Decision decide(Transaction const& transaction, TimePoint now) const;
+  /// What a transaction is answered that no host can take now.
+  [[nodiscard]] Outcome unreachable(Transaction const& transaction, TimePoint now) const;
   /// "tenant acme: rate reached (5/s), next in 3s", for outcomes and status.
   [[nodiscard]] std::string words_for(site::Wait const& wait, TimePoint now) const;
   /// Nothing is open, waits, backs off or is held back: status has nothing to count here.
@@ -136,31 +141,53 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
 
   void settle_tls(Transaction& transaction);
 
-  // Starting transactions (site_start.cc).
-  bool start_some(TimePoint now);
-  FairQueue::Verdict try_start(Transaction& transaction, TimePoint now);
-  void start(Transaction& transaction, SmtpConnection& connection, TimePoint now);
+  // Deciding (site_decide.cc).
+  /// Who wants a connection: a transaction, if it left from this source.
+  struct Seeker {
+    Transaction const& transaction;
+    site::Source* source;
+  };
+  struct Departure {
+    site::Source* source;
+    site::Wait wait;  ///< no source may send now
+  };
   /// What holds a transaction back, its source aside.
   [[nodiscard]] site::Hold limits_of(Transaction const& transaction, TimePoint now) const;
-  /// False, with the wait noted, where no source of the transaction's pool may send.
-  bool choose_source(Transaction& transaction, TimePoint now);
+  [[nodiscard]] Departure choose_source(Transaction const& transaction, TimePoint now) const;
   [[nodiscard]] site::Wait source_limits(site::Source const& source, Transaction const& transaction,
                                          TimePoint now) const;
+  [[nodiscard]] bool can_serve(SmtpConnection const& connection, Seeker const& seeker,
+                               TimePoint now) const;
+  [[nodiscard]] bool may_be_tried(route::Target const& target, Seeker const& seeker,
+                                  TimePoint now) const;
+  [[nodiscard]] SmtpConnection* idle_for(Seeker const& seeker, TimePoint now) const;
+  [[nodiscard]] SmtpConnection* stale_for(Seeker const& seeker, TimePoint now) const;
+  [[nodiscard]] bool needs_check(SmtpConnection const& connection, TimePoint now) const;
+  [[nodiscard]] Decision provide_connection(Seeker const& seeker, TimePoint now) const;
+  [[nodiscard]] Decision seek(Seeker const& seeker, TimePoint now) const;
+  [[nodiscard]] Decision when_full(std::size_t coming) const;
+  [[nodiscard]] route::Target const* next_target(Seeker const& seeker, TimePoint now) const;
+  [[nodiscard]] std::size_t on_their_way(Seeker const& seeker, TimePoint now) const;
+  [[nodiscard]] bool has_live_connection(Seeker const& seeker, TimePoint now) const;
+  [[nodiscard]] site::Wait may_open(route::Target const& target, site::Source const* source,
+                                    TimePoint now) const;
+  [[nodiscard]] bool host_is_full(route::Target const& target) const;
+
+  // Carrying it out (site_start.cc).
+  bool start_some(TimePoint now);
+  FairQueue::Verdict try_start(Transaction& transaction, TimePoint now);
+  FairQueue::Verdict carry_out(Use const& use, Transaction& transaction, TimePoint now);
+  FairQueue::Verdict carry_out(Check const& check, Transaction& transaction, TimePoint now);
+  FairQueue::Verdict carry_out(Open const& wanted, Transaction& transaction, TimePoint now);
+  FairQueue::Verdict carry_out(MakeRoom const& room, Transaction& transaction, TimePoint now);
+  FairQueue::Verdict carry_out(Stay const& stay, Transaction& transaction, TimePoint now);
+  FairQueue::Verdict carry_out(Impossible const&, Transaction& transaction, TimePoint now);
+  void start(Transaction& transaction, SmtpConnection& connection, TimePoint now);
   void note_warm_up(site::Source& source, TimePoint now);
   void note_wait(Transaction& transaction, site::Wait const& wait);
   void stand_in_lines(Transaction const& transaction);
-  [[nodiscard]] bool can_serve(SmtpConnection const& connection, Transaction const& transaction,
-                               TimePoint now) const;
-  [[nodiscard]] SmtpConnection* idle_for(Transaction const& transaction, TimePoint now);
-  [[nodiscard]] bool needs_check(SmtpConnection const& connection, TimePoint now) const;
 
   // Opening connections (site_open.cc).
-  FairQueue::Verdict provide_connection(Transaction& transaction, TimePoint now);
-  [[nodiscard]] route::Target const* next_target(Transaction const& transaction,
-                                                 TimePoint now) const;
-  [[nodiscard]] std::size_t on_their_way(Transaction const& transaction, TimePoint now) const;
-  [[nodiscard]] bool has_live_connection(Transaction const& transaction, TimePoint now) const;
-  bool make_room(TimePoint now);
   /// What a connection is opened under: whose mail, what that requires of TLS, and from where.
   struct Purpose {
     std::string domain;
@@ -168,9 +195,6 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
     site::Source* source = nullptr;
     LoginUse login;
   };
-  [[nodiscard]] site::Wait may_open(route::Target const& target, site::Source const* source,
-                                    TimePoint now) const;
-  [[nodiscard]] bool host_is_full(route::Target const& target) const;
   void make_way(TimePoint now);
   [[nodiscard]] bool must_make_way(SmtpConnection const& connection) const;
   void ask_for_room(route::Target const& target, site::Source* source, TimePoint now);
@@ -182,12 +206,9 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   [[nodiscard]] pool::ReuseKey key_for(route::Target const& target, tls::Terms const& terms,
                                        site::Source const* source, LoginUse const& login) const;
   [[nodiscard]] std::string const& ehlo_name(site::Source const* source) const;
-  [[nodiscard]] bool may_be_tried(route::Target const& target, Transaction const& transaction,
-                                  TimePoint now) const;
   void keep_min_idle(TimePoint now);
 
   // Following what servers say and hide (site_react.cc).
-  [[nodiscard]] static std::string sender_domain_of(Transaction const& transaction);
   Consequences react_to_end(SmtpConnection const& connection, Transaction const& transaction,
                             smtp::TransactionResult const& result, TimePoint now);
   Consequences react_to_close(SmtpConnection const& connection, smtp::Closed const& closed,
@@ -213,7 +234,6 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   bool retry(Transaction& transaction, SmtpConnection const& connection,
              smtp::TransactionResult& result, TimePoint now);
   void defer(Transaction& transaction, Outcome const& outcome, TimePoint now);
-  [[nodiscard]] Outcome unreachable(Transaction const& transaction, TimePoint now) const;
   [[nodiscard]] std::optional<Outcome> bounce_for_tls(Transaction const& transaction,
                                                       TimePoint now) const;
   [[nodiscard]] Outcome suspended_outcome() const {

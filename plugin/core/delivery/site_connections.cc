@@ -77,8 +77,9 @@ void Site::judge_tls(SmtpConnection& connection, TimePoint now) {
   tls_.note_unproven(policy, connection.endpoint(),
                      against->outcome(connection.endpoint().to_string()), now);
   bool is_wanted = false;
-  waiting_.for_each(
-      [&](Transaction const& t) { is_wanted = is_wanted || can_serve(connection, t, now); });
+  waiting_.for_each([&](Transaction const& t) {
+    is_wanted = is_wanted || can_serve(connection, {t, t.source}, now);
+  });
   if (!is_wanted) close(connection, words, now);
 }
 

@@ -12,16 +12,11 @@ namespace mailpool::delivery {
 
 using pool::ConnectionState;
 using site::Limit;
-using Verdict = FairQueue::Verdict;
 
 namespace {
 
 constexpr Duration rset_timeout = std::chrono::seconds(20);
 constexpr Duration quit_timeout = std::chrono::seconds(5);
-
-site::EndpointName endpoint_of(route::Target const& t) {
-  return {t.host, t.address, t.port};
-}
 
 smtp::TlsMode mode_of(tls::Policy const& policy) {
   if (policy.needs_tls()) return smtp::TlsMode::Encrypt;
@@ -29,103 +24,6 @@ smtp::TlsMode mode_of(tls::Policy const& policy) {
 }
 
 }  // namespace
-
-Verdict Site::provide_connection(Transaction& transaction, TimePoint now) {
-  auto wait_for = [&](Limit limit, TimePoint not_before) {
-    note_wait(transaction, {not_before, limit});
-  };
-  if (!transaction.login.is_none()) {
-    switch (context_.logins.ask(transaction.login.name, now)) {
-      case Logins::Readiness::Ready:
-        break;
-      case Logins::Readiness::Reading:
-        wait_for(Limit::Connecting, never);
-        return Verdict::Keep;
-      case Logins::Readiness::Unusable:
-        unreachable_.push_back(&transaction);
-        return Verdict::Taken;
-    }
-  }
-  ++lacking_;
-  auto const coming = on_their_way(transaction, now);
-  auto const* target = next_target(transaction, now);
-  if (target == nullptr) {
-    if (coming == 0 && (transaction.needs_fresh || !has_live_connection(transaction, now))) {
-      unreachable_.push_back(&transaction);
-      return Verdict::Taken;
-    }
-    wait_for(coming != 0 ? Limit::Connecting : Limit::BackingOff, never);
-    return Verdict::Keep;
-  }
-  auto const most = reactions_.max_connections();
-  bool const is_full = pool_.open() >= most;
-  // As if none were open: whether there is room comes later.
-  if (pool::connections_to_begin({lacking_, coming, 0, most, backlog_.is_lasting(now)}) == 0) {
-    wait_for(Limit::Connecting, never);
-    return Verdict::Keep;
-  }
-  // A stale idle connection is cheaper to prove alive than a new one is to open.
-  for (auto const& c : pool_.in(ConnectionState::Idle)) {
-    auto& connection = static_cast<SmtpConnection&>(*c);
-    if (!can_serve(connection, transaction, now) || !needs_check(connection, now)) continue;
-    pool_.enter(connection, ConnectionState::Checking);
-    connection.check(now);
-    started_.push_back(&connection);
-    wait_for(Limit::Connecting, never);
-    return Verdict::Keep;
-  }
-  if (is_full && !make_room(now)) {
-    wait_for(coming != 0 ? Limit::Connecting : Limit::MaxConnections, never);
-    // Nothing idle is left for the others either.
-    return pool_.count(ConnectionState::Idle) == 0 ? Verdict::Stop : Verdict::Keep;
-  }
-  if (is_full) {
-    wait_for(Limit::MaxConnections, never);
-    return Verdict::Keep;
-  }
-  if (auto const wait = may_open(*target, transaction.source, now); !wait.is_over()) {
-    ask_for_room(*target, transaction.source, now);
-    note_wait(transaction, wait);
-    return Verdict::Keep;
-  }
-  open(*target, {transaction.domain, transaction.tls, transaction.source, transaction.login}, now);
-  wait_for(Limit::Connecting, never);
-  return Verdict::Keep;
-}
-
-route::Target const* Site::next_target(Transaction const& transaction, TimePoint now) const {
-  auto const& targets = transaction.route->targets;
-  auto is_fit = [&](route::Target const& t) { return may_be_tried(t, transaction, now); };
-  if (transaction.preferred)
-    for (auto const& t : targets)
-      if (endpoint_of(t) == *transaction.preferred && is_fit(t)) return &t;
-  auto const found = std::find_if(targets.begin(), targets.end(), is_fit);
-  if (found == targets.end()) return nullptr;
-  // Another of the same preference has room, perhaps; a less preferred one is for hosts that fail.
-  std::vector<route::Target const*> roomy;
-  bool const is_any_family =
-      settings_.ip != IpPreference::Prefer4 && settings_.ip != IpPreference::Prefer6;
-  for (auto const& t : targets)
-    if (t.preference == found->preference && is_fit(t) && !host_is_full(t) &&
-        (is_any_family || t.address.is_v4() == found->address.is_v4() || host_is_full(*found)))
-      roomy.push_back(&t);
-  return roomy.empty() ? &*found : quicker_of(roomy, now);
-}
-
-bool Site::host_is_full(route::Target const& target) const {
-  auto const most = settings_.max_connections_per_host;
-  return most != 0 && context_.scopes.open_to(target.address, target.port) >= most;
-}
-
-site::Wait Site::may_open(route::Target const& target, site::Source const* source,
-                          TimePoint now) const {
-  site::Wait wait;
-  if (auto const t = connect_rate_.earliest(now); t > now) wait = {t, Limit::ConnectRate};
-  wait = later_of(wait, context_.scopes.total().may_open(now));
-  if (source != nullptr) wait = later_of(wait, source->scope.may_open(now));
-  if (host_is_full(target)) wait = later_of(wait, {never, Limit::MaxConnectionsPerHost});
-  return wait;
-}
 
 void Site::ask_for_room(route::Target const& target, site::Source* source, TimePoint now) {
   auto& scopes = context_.scopes;
@@ -159,30 +57,6 @@ bool Site::must_make_way(SmtpConnection const& connection) const {
   static constexpr std::uint32_t messages_while_others_wait = 10;
   bool const had_its_turn = pool_.open() > 1 || connection.uses() >= messages_while_others_wait;
   return had_its_turn && connection.is_wanted_by_others(*this, true);
-}
-
-std::size_t Site::on_their_way(Transaction const& transaction, TimePoint now) const {
-  std::size_t n = 0;
-  for (auto state : {ConnectionState::Connecting, ConnectionState::Checking})
-    for (auto const& c : pool_.in(state))
-      if (can_serve(static_cast<SmtpConnection const&>(*c), transaction, now)) ++n;
-  return n;
-}
-
-bool Site::has_live_connection(Transaction const& transaction, TimePoint now) const {
-  auto const& busy = pool_.in(ConnectionState::Busy);
-  return std::any_of(busy.begin(), busy.end(), [&](auto const& c) {
-    return can_serve(static_cast<SmtpConnection const&>(*c), transaction, now);
-  });
-}
-
-bool Site::make_room(TimePoint now) {
-  // The oldest idle connection serves none of those who were asked before; it would age out next
-  // anyway.
-  auto const& idle = pool_.in(ConnectionState::Idle);
-  if (idle.empty()) return false;
-  close(static_cast<SmtpConnection&>(*idle.back()), "max_connections", now);
-  return true;
 }
 
 void Site::open(route::Target const& target, Purpose const& purpose, TimePoint now) {

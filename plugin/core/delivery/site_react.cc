@@ -14,11 +14,6 @@ using pool::ConnectionState;
 
 namespace {
 
-std::string_view domain_of(std::string_view address) {
-  auto const at = address.rfind('@');
-  return at == std::string_view::npos ? std::string_view() : address.substr(at + 1);
-}
-
 // "" while it has none, or has not been given one of its pool's yet.
 std::string_view source_of(Transaction const& transaction) {
   return transaction.source == nullptr ? std::string_view() : transaction.source->name();
@@ -35,20 +30,15 @@ Consequences joined(Consequences a, Consequences b) {
 
 }  // namespace
 
-std::string Site::sender_domain_of(Transaction const& transaction) {
-  return ascii_lower(domain_of(transaction.wire.sender));
-}
-
 Consequences Site::react_to_end(SmtpConnection const& connection, Transaction const& transaction,
                                 smtp::TransactionResult const& result, TimePoint now) {
   speed_.took(connection.endpoint(), now - transaction.timing.started, now);
-  auto const sender_domain = sender_domain_of(transaction);
   Occasion occasion;
   occasion.began = transaction.timing.started;
   occasion.carried = connection.uses() - 1;
   occasion.is_soon = transaction.timing.started - connection.idle_since() < site::LearnedCap::soon;
   occasion.domain = transaction.domain;
-  occasion.sender_domain = sender_domain;
+  occasion.sender_domain = transaction.sender_domain;
   occasion.source = source_of(transaction);
   occasion.recipients = transaction.wire.recipients;
   auto consequences = reactions_.heard(result.remarks, occasion, now);
@@ -94,7 +84,7 @@ void Site::carry_out(Consequences consequences, SmtpConnection const* connection
 
 site::Suspension const* Site::held(Transaction const& transaction, TimePoint now) const {
   if (reactions_.holds().empty()) return nullptr;
-  return reactions_.held(sender_domain_of(transaction), source_of(transaction), now);
+  return reactions_.held(transaction.sender_domain, source_of(transaction), now);
 }
 
 void Site::defer_held(TimePoint now) {

@@ -36,6 +36,7 @@ enum class TransactionState : std::uint8_t { Waiting, Sending, Over };
 struct Transaction {
   Delivery* delivery = nullptr;
   std::string domain;
+  std::string sender_domain;            ///< "" for a bounce
   std::vector<std::size_t> recipients;  ///< indices in the envelope; no two equal addresses
   std::shared_ptr<route::Route const> route;
   Site* site = nullptr;

@@ -39,6 +39,14 @@ void SourceGroup::reconfigure(std::vector<Member> members) {
   members_ = std::move(members);
 }
 
+Source* SourceGroup::whose_turn() const {
+  Member const* chosen = nullptr;
+  for (auto const& member : members_)
+    if (chosen == nullptr || member.credit + member.weight > chosen->credit + chosen->weight)
+      chosen = &member;
+  return chosen == nullptr ? nullptr : chosen->source;
+}
+
 Source* SourceGroup::next() {
   Member* chosen = nullptr;
   std::int64_t sum = 0;

@@ -57,6 +57,8 @@ class SourceGroup {
   void reconfigure(std::vector<Member> members);
   /// The next in turn; null for an empty group.
   [[nodiscard]] Source* next();
+  /// Whom next() will answer.
+  [[nodiscard]] Source* whose_turn() const;
   [[nodiscard]] std::vector<Member> const& members() const { return members_; }
 
  private:

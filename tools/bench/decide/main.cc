@@ -136,7 +136,8 @@ double nanoseconds_with(std::size_t sites) {
     for (std::size_t i = 0; i < rounds; ++i) {
       auto const& q = questions[next];
       if (++next == questions.size()) next = 0;
-      may_go += q.site->what_to_wait_for(q.transaction, now).is_over() ? 1U : 0U;
+      auto const decision = q.site->decide(q.transaction, now);
+      may_go += std::holds_alternative<delivery::Open>(decision.what) ? 1U : 0U;
     }
     auto const took = std::chrono::duration<double, std::nano>(Steady::now() - began).count();
     if (may_go != rounds) std::abort();  // every one of them may go: no limit is reached
