@@ -258,6 +258,16 @@ std::string Explainer::words_for(delivery::Open const& open) const {
   return fmt::format("goes at once on a new connection to {}", open.target->host);
 }
 
+std::string Explainer::words_for(delivery::Overtake const& overtake) const {
+  return fmt::format("goes on a new connection to {}, since those on their way are late",
+                     overtake.target->host);
+}
+
+std::string Explainer::words_for(delivery::GiveUp const& give_up) const {
+  return fmt::format("goes on a new connection, once the one to {}, which is late, is given up",
+                     give_up.late->endpoint().to_string());
+}
+
 std::string Explainer::words_for(delivery::MakeRoom const& room) const {
   return fmt::format(
       "goes on a new connection, once the idle one to {} is closed (max_connections)",

@@ -36,6 +36,8 @@ class Explainer {
   [[nodiscard]] std::string words_for(delivery::Use const& use) const;
   [[nodiscard]] std::string words_for(delivery::Check const& check) const;
   [[nodiscard]] std::string words_for(delivery::Open const& open) const;
+  [[nodiscard]] std::string words_for(delivery::Overtake const& overtake) const;
+  [[nodiscard]] std::string words_for(delivery::GiveUp const& give_up) const;
   [[nodiscard]] std::string words_for(delivery::MakeRoom const&) const;
   [[nodiscard]] std::string words_for(delivery::Impossible const&) const;
   [[nodiscard]] std::string source_text() const;

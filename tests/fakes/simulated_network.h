@@ -44,6 +44,7 @@ class SimulatedServer {
     std::string octets;
   };
   std::deque<Sent> to_send;
+  TimePoint connects_at{};
   bool is_open = false;
   bool in_data = false;
   std::size_t bdat_left = 0;
@@ -59,7 +60,17 @@ class SimulatedServer {
 /// hang up.
 struct Behaviour {
   std::function<bool(route::Target const&)> accepts = [](auto const&) { return true; };
+  /// SYNs to it are dropped.
+  std::function<bool(route::Target const&)> drops = [](auto const&) { return false; };
+  /// How long it takes to be connected.
+  std::function<Duration(route::Target const&)> connects_after = [](auto const&) {
+    return Duration::zero();
+  };
   std::string greeting = "220 mx ESMTP\r\n";
+  /// How long it takes to greet, beside latency.
+  std::function<Duration(route::Target const&)> greets_after = [](auto const&) {
+    return Duration::zero();
+  };
   std::string ehlo = "250-mx\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 CHUNKING\r\n";
   std::function<std::string(SimulatedServer&, std::string const& line)>
       answer;  ///< nullopt-like: return "?" for the default
@@ -93,6 +104,7 @@ class SimulatedNetwork final : public delivery::Network {
                                                delivery::TransportEvents& events) override {
     servers.push_back(std::make_shared<SimulatedServer>(events, target));
     if (source != nullptr) servers.back()->client = source->to_string();
+    servers.back()->connects_at = clock_.now() + behaviour.connects_after(target);
     most_open = std::max(most_open, open());
     return std::make_unique<SimulatedTransport>(servers.back());
   }
@@ -116,7 +128,8 @@ class SimulatedNetwork final : public delivery::Network {
   [[nodiscard]] TimePoint deadline() const {
     auto next = never;
     for (auto const& s : servers)
-      if (s->events != nullptr) next = std::min({next, s->events->deadline(), arrival(*s)});
+      if (s->events != nullptr)
+        next = std::min({next, s->events->deadline(), arrival(*s), connection(*s)});
     return next;
   }
   void expire() {
@@ -171,7 +184,8 @@ class SimulatedNetwork final : public delivery::Network {
   }
 
   bool begin(SimulatedServer& server) {
-    if (silent_connects) return false;
+    if (silent_connects || behaviour.drops(server.address)) return false;
+    if (server.connects_at > clock_.now()) return false;
     if (!behaviour.accepts(server.address)) {
       server.events->on_disconnected("Connection refused", clock_.now());
       server.events = nullptr;
@@ -179,7 +193,7 @@ class SimulatedNetwork final : public delivery::Network {
     }
     server.is_open = true;
     server.events->on_connected(clock_.now());
-    reply(server, behaviour.greeting);
+    reply(server, behaviour.greeting, behaviour.greets_after(server.address));
     return true;
   }
 
@@ -237,12 +251,15 @@ class SimulatedNetwork final : public delivery::Network {
     return "250 2.0.0 OK\r\n";
   }
 
-  void reply(SimulatedServer& server, std::string text) const {
-    auto const arrives = clock_.now() + latency;
+  void reply(SimulatedServer& server, std::string text, Duration longer = {}) const {
+    auto const arrives = clock_.now() + latency + longer;
     bool const ends = text.ends_with('\x04');
     if (ends) text.pop_back();
     if (!text.empty()) server.to_send.push_back({arrives, text});
     if (ends) server.to_send.push_back({arrives, "\x04"});
+  }
+  TimePoint connection(SimulatedServer const& server) const {
+    return server.connects_at > clock_.now() ? server.connects_at : never;
   }
   static TimePoint arrival(SimulatedServer const& server) {
     return server.to_send.empty() ? never : server.to_send.front().arrives;

@@ -79,10 +79,12 @@ void add_lmtp(Table& table) {
   table.add("memory_limit", &S::memory_limit, value::size(64 * KiB, TiB))
       .says("What all bodies in memory may take together; a message beyond it gets 452 4.3.1.");
   table.add("max_wait", &S::max_wait, duration(0s, 5min))
-      .says("The longest a transaction waits for a limit or a connection; then it gets 451 4.7.1.")
+      .says("The longest a transaction waits for a limit; then it gets 451 4.7.1.")
       .note(
           "It waits on in the MTA's queue. Longer keeps the MTA's delivery slots occupied, shorter "
-          "makes it try more often.");
+          "makes it try more often. Time to connect does not count: each host and address is tried "
+          "once before the transaction is deferred, within the five minutes that everything before "
+          "the end of a message has.");
   table.add("trust_unsigned_tenant", &S::trust_unsigned_tenant, YesNo{})
       .says("Believe a header X-Mailpool-Tenant that no key vouches for.")
       .note(
@@ -162,7 +164,12 @@ void add_site_limits(Table& table) {
       .says("How many messages a connection carries before it is closed.")
       .note("A lower number announced or shown by the server wins.");
   table.add("connect_timeout", &S::connect_timeout, duration(100ms, 5min))
-      .says("How long connecting to one address may take.");
+      .says("How long connecting to one address may take.")
+      .note(
+          "Addresses that are as good as each other are tried side by side after half a second, "
+          "and the first that is connected is used (RFC 8305). A host that is connected but not "
+          "ready after connect_timeout gets company by the next one. A host that failed last time "
+          "is tried by one connection while mail goes to others.");
   table.add("rate", &S::rate, value::rate())
       .says("How many transactions may begin: one message to one domain, however many recipients.")
       .note(
@@ -248,6 +255,7 @@ void add_site_timeouts(Table& table) {
   table.add("greeting_timeout", &S::greeting_timeout, reply)
       .says("How long the greeting may take.")
       .note(
+          "Where there is another host, that one is tried after connect_timeout. "
           "This and the following timeouts are those of RFC 5321 4.5.3.2. Shorter ones free "
           "connections earlier; too short ones fail on servers that delay on purpose.");
   table.add("ehlo_timeout", &S::ehlo_timeout, reply).says("How long the reply to EHLO may take.");

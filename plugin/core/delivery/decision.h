@@ -17,6 +17,7 @@ namespace mailpool::delivery {
 /// It starts on this idle connection.
 struct Use {
   SmtpConnection* connection;
+  route::Target const* probe = nullptr;  ///< a better host that failed: it is tried again beside it
 };
 /// This one was idle for so long that it is asked first whether it lives.
 struct Check {
@@ -25,6 +26,14 @@ struct Check {
 /// A connection is opened for it.
 struct Open {
   route::Target const* target;
+};
+/// Those on their way are late: another host or address is tried beside them.
+struct Overtake {
+  route::Target const* target;
+};
+/// One on its way is given up for a host that was not tried yet: max_connections are open.
+struct GiveUp {
+  SmtpConnection* late;
 };
 /// This idle one, which cannot carry it, is closed first: max_connections are open.
 struct MakeRoom {
@@ -47,7 +56,7 @@ struct Refusal {
 };
 
 struct Decision {
-  std::variant<Use, Check, Open, MakeRoom, Stay, Impossible> what;
+  std::variant<Use, Check, Open, Overtake, GiveUp, MakeRoom, Stay, Impossible> what;
   site::Source* source = nullptr;  ///< from where it goes, or would
   bool lacks_connection = false;   ///< nothing else holds it back: it counts as backlog
   bool needs_login = false;        ///< a connection is wanted, and a login for it

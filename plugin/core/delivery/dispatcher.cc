@@ -113,7 +113,7 @@ std::optional<Refusal> Dispatcher::refusal_of(Transaction const& transaction, Ti
   if (context_.is_draining) return Refusal{draining(), "draining", never};
   auto const& levels = transaction.levels;
   for (auto const* scope : {levels.domain, levels.tenant})
-    if (scope != nullptr && scope->suspension && scope->suspension->until > now)
+    if (scope != nullptr && scope->is_suspended(now))
       return Refusal{suspended(scope == levels.domain ? scope->name() : scope->title(),
                                *scope->suspension, context_.clock),
                      "suspended", scope->suspension->until};

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "core/delivery/reuse.h"
 #include "core/site/suspension_record.h"
 
 namespace mailpool::delivery {
@@ -34,6 +35,7 @@ void Site::enqueue(Transaction& transaction, TimePoint now) {
   transaction.site = this;
   transaction.state = TransactionState::Waiting;
   transaction.wait_until = std::min(after(now, context_.max_wait), transaction.give_up_at);
+  transaction.connect_until = transaction.give_up_at;
   last_used_ = now;
   last_route_ = transaction.route;
   settle_tls(transaction);
@@ -80,6 +82,7 @@ void Site::cancel(Transaction& transaction, TimePoint now) {
 
 void Site::wait_at_most_until(Transaction& transaction, TimePoint until) {
   transaction.wait_until = std::min(transaction.wait_until, until);
+  transaction.connect_until = std::min(transaction.connect_until, until);
   be_pumped_at(context_.clock.now());  // its own deadline follows in that turn
 }
 
@@ -116,10 +119,11 @@ void Site::be_pumped_at(TimePoint t) {
 
 void Site::set_deadline(TimePoint now) {
   auto next = pool_.next_reason(aging_of(nullptr));
-  waiting_.for_each([&](Transaction const& t) { next = std::min(next, t.wait_until); });
+  waiting_.for_each([&](Transaction const& t) { next = std::min(next, overdue_at(t)); });
   if (!waiting_.is_empty() && blocked_.not_before > now) next = std::min(next, blocked_.not_before);
   if (suspension_) next = std::min(next, suspension_->until);
   next = std::min({next, reactions_.deadline(), next_surplus(now)});
+  if (auto const t = backs_off_until(now); t > now) next = std::min(next, t);
   if (pool_.open() < settings_.min_idle)
     for (auto const& [endpoint, record] : health_.records())
       if (record.not_before > now) next = std::min(next, record.not_before);
@@ -216,9 +220,24 @@ void Site::stop(TimePoint now) {
   }
 }
 
-site::SiteState Site::state(TimePoint) const {
+TimePoint Site::backs_off_until(TimePoint now) const {
+  bool const serves = pool_.count(ConnectionState::Idle) + pool_.count(ConnectionState::Busy) != 0;
+  if (serves || !last_route_) return {};
+  auto until = never;
+  for (auto const& target : last_route_->targets) {
+    auto const endpoint = endpoint_of(target);
+    auto const* unproven = tls_.failure_of(last_purpose_.tls->of(target.host).policy, endpoint);
+    TimePoint from{};
+    for (auto const* record : {health_.find(endpoint), unproven})
+      if (record != nullptr) from = std::max(from, record->not_before);
+    until = std::min(until, from);
+  }
+  return until > now ? until : TimePoint{};
+}
+
+site::SiteState Site::state(TimePoint now) const {
   if (suspension_) return site::SiteState::Suspended;
-  if (blocked_.limit == Limit::BackingOff) return site::SiteState::BackingOff;
+  if (backs_off_until(now) > now) return site::SiteState::BackingOff;
   bool const is_limited =
       !waiting_.is_empty() && blocked_.limit != Limit::None && blocked_.limit != Limit::Connecting;
   return is_limited ? site::SiteState::Limited : site::SiteState::Open;
@@ -226,13 +245,21 @@ site::SiteState Site::state(TimePoint) const {
 
 bool Site::is_quiet() const {
   return pool_.is_empty() && waiting_.is_empty() && !suspension_ && blocked_.is_over() &&
-         reactions_.holds().empty();
+         reactions_.holds().empty() && backs_off_until(context_.clock.now()) == TimePoint{};
 }
 
 bool Site::is_forgettable(TimePoint now) const {
   static constexpr Duration unused_for = std::chrono::hours(24);
   return pool_.is_empty() && waiting_.is_empty() && !suspension_ && reactions_.is_forgettable() &&
          now >= after(last_used_, unused_for);
+}
+
+std::string Site::words_for_connecting() const {
+  auto const& coming = pool_.in(ConnectionState::Connecting);
+  if (coming.empty()) return fmt::format("{}: no connection yet", name_);
+  auto const& eldest = static_cast<SmtpConnection const&>(*coming.back());
+  return fmt::format("{}: no connection yet: {}: {}", name_, eldest.endpoint().to_string(),
+                     eldest.doing());
 }
 
 std::string Site::words_for(site::Wait const& wait, TimePoint now) const {
@@ -267,8 +294,7 @@ std::string Site::words_for(site::Wait const& wait, TimePoint now) const {
     case Limit::MaxConnectionsPerHost:
       return reached(fmt::format("{}", settings_.max_connections_per_host));
     case Limit::Connecting:
-      return fmt::format("{}: no connection within max_wait ({})", name_,
-                         to_text(context_.max_wait));
+      return words_for_connecting();
     case Limit::BackingOff:
       return fmt::format("{}: backing_off, next {}: {}", name_, next, last_error_);
     case Limit::Suspended:

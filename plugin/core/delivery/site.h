@@ -92,6 +92,8 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   [[nodiscard]] site::EndpointHealth const& health() const { return health_; }
   [[nodiscard]] Reactions const& reactions() const { return reactions_; }
   [[nodiscard]] std::optional<site::Suspension> const& suspension() const { return suspension_; }
+  /// Until when no host of its latest route is to be tried; the past where one may be, or serves.
+  [[nodiscard]] TimePoint backs_off_until(TimePoint now) const;
   [[nodiscard]] std::string const& last_reply() const { return last_reply_; }
   [[nodiscard]] std::string const& last_error() const { return last_error_; }
   [[nodiscard]] TimePoint last_used() const { return last_used_; }
@@ -120,6 +122,7 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
 
  private:
   // ConnectionOwner
+  void on_connected(SmtpConnection& connection, TimePoint now) override;
   void on_ready(SmtpConnection& connection, TimePoint now) override;
   void on_committed(SmtpConnection& connection, TimePoint now) override;
   void on_finished(SmtpConnection& connection, smtp::TransactionResult&& result,
@@ -165,8 +168,25 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   [[nodiscard]] bool needs_check(SmtpConnection const& connection, TimePoint now) const;
   [[nodiscard]] Decision provide_connection(Seeker const& seeker, TimePoint now) const;
   [[nodiscard]] Decision seek(Seeker const& seeker, TimePoint now) const;
-  [[nodiscard]] Decision when_full(std::size_t coming) const;
-  [[nodiscard]] route::Target const* next_target(Seeker const& seeker, TimePoint now) const;
+  [[nodiscard]] Decision when_full() const;
+  [[nodiscard]] Decision full_or_overtake(Seeker const& seeker, TimePoint now) const;
+  /// May be tried, and nothing speaks against it.
+  [[nodiscard]] bool is_promising(route::Target const& target, Seeker const& seeker,
+                                  TimePoint now) const;
+  [[nodiscard]] route::Target const* probe_beside(SmtpConnection const& connection,
+                                                  Seeker const& seeker, TimePoint now) const;
+
+  // What becomes of those that wait for connections which are late (site_overtake.cc).
+  [[nodiscard]] bool is_being_tried(site::EndpointName const& endpoint) const;
+  [[nodiscard]] bool is_overtaken(site::EndpointName const& endpoint) const;
+  [[nodiscard]] Decision wait_or_overtake(Seeker const& seeker, TimePoint now) const;
+  [[nodiscard]] TimePoint overtaken_from(route::Target const& next, Seeker const& seeker,
+                                         TimePoint now) const;
+  [[nodiscard]] Decision overtake_with(route::Target const& next, Seeker const& seeker,
+                                       TimePoint now) const;
+  [[nodiscard]] SmtpConnection* one_to_give_up(TimePoint now) const;
+  [[nodiscard]] route::Target const* next_target(Seeker const& seeker, std::size_t coming,
+                                                 TimePoint now) const;
   [[nodiscard]] std::size_t on_their_way(Seeker const& seeker, TimePoint now) const;
   [[nodiscard]] bool has_live_connection(Seeker const& seeker, TimePoint now) const;
   [[nodiscard]] site::Wait may_open(route::Target const& target, site::Source const* source,
@@ -179,12 +199,16 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   FairQueue::Verdict carry_out(Use const& use, Transaction& transaction, TimePoint now);
   FairQueue::Verdict carry_out(Check const& check, Transaction& transaction, TimePoint now);
   FairQueue::Verdict carry_out(Open const& wanted, Transaction& transaction, TimePoint now);
+  FairQueue::Verdict carry_out(Overtake const& wanted, Transaction& transaction, TimePoint now);
+  FairQueue::Verdict carry_out(GiveUp const& wanted, Transaction& transaction, TimePoint now);
   FairQueue::Verdict carry_out(MakeRoom const& room, Transaction& transaction, TimePoint now);
   FairQueue::Verdict carry_out(Stay const& stay, Transaction& transaction, TimePoint now);
   FairQueue::Verdict carry_out(Impossible const&, Transaction& transaction, TimePoint now);
   void start(Transaction& transaction, SmtpConnection& connection, TimePoint now);
   void note_warm_up(site::Source& source, TimePoint now);
-  void note_wait(Transaction& transaction, site::Wait const& wait);
+  void note_wait(Transaction& transaction, site::Wait const& wait, TimePoint now);
+  void wait_for_coming(Transaction& transaction, TimePoint now);
+  void probe(route::Target const& target, Transaction const& transaction, TimePoint now);
   void stand_in_lines(Transaction const& transaction);
 
   // Opening connections (site_open.cc).
@@ -195,10 +219,11 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
     site::Source* source = nullptr;
     LoginUse login;
   };
+  void give_up(SmtpConnection& late, TimePoint now);
   void make_way(TimePoint now);
   [[nodiscard]] bool must_make_way(SmtpConnection const& connection) const;
   void ask_for_room(route::Target const& target, site::Source* source, TimePoint now);
-  void open(route::Target const& target, Purpose const& purpose, TimePoint now);
+  SmtpConnection& open(route::Target const& target, Purpose const& purpose, TimePoint now);
   [[nodiscard]] smtp::SessionSettings session_settings(route::Target const& target,
                                                        tls::Terms const& terms,
                                                        site::Source const* source,
@@ -207,6 +232,9 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
                                        site::Source const* source, LoginUse const& login) const;
   [[nodiscard]] std::string const& ehlo_name(site::Source const* source) const;
   void keep_min_idle(TimePoint now);
+  [[nodiscard]] site::Source* least_used_source() const;
+  [[nodiscard]] bool may_be_kept_open(route::Target const& target, site::Source const* source,
+                                      TimePoint now) const;
 
   // Following what servers say and hide (site_react.cc).
   Consequences react_to_end(SmtpConnection const& connection, Transaction const& transaction,
@@ -231,11 +259,13 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   void conclude(Transaction& transaction, SmtpConnection const* connection, std::size_t recipient,
                 Outcome const& outcome, TimePoint now);
   void finish(Transaction& transaction);
+  [[nodiscard]] bool may_be_retried(Transaction const& transaction, TimePoint now) const;
   bool retry(Transaction& transaction, SmtpConnection const& connection,
              smtp::TransactionResult& result, TimePoint now);
   void defer(Transaction& transaction, Outcome const& outcome, TimePoint now);
   [[nodiscard]] std::optional<Outcome> bounce_for_tls(Transaction const& transaction,
                                                       TimePoint now) const;
+  [[nodiscard]] std::string words_for_connecting() const;
   [[nodiscard]] Outcome suspended_outcome() const {
     return suspended(name_, *suspension_, context_.clock);
   }
@@ -243,6 +273,15 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   template <class Concerned>
   void defer_those(Concerned&& concerned, Outcome const& outcome, TimePoint now);
   void give_up_overdue(TimePoint now);
+  /// What it waits for; of one that was not looked at, what the site waits for.
+  [[nodiscard]] site::Wait const& wait_of(Transaction const& transaction) const {
+    return transaction.wait.is_over() ? blocked_ : transaction.wait;
+  }
+  /// Time to connect is no time of waiting.
+  [[nodiscard]] TimePoint overdue_at(Transaction const& transaction) const {
+    return wait_of(transaction).limit == site::Limit::Connecting ? transaction.connect_until
+                                                                 : transaction.wait_until;
+  }
   void judge_tls(SmtpConnection& connection, TimePoint now);
   void report_tls(SmtpConnection const& connection, std::string const& domain,
                   tls::Policy const& policy, std::optional<tls::Objection> const& against,

@@ -18,9 +18,9 @@ namespace {
 
 // Reasons of our own have their option's name; whatever a server says is counted under one word, so
 // that the list stays short.
-constexpr std::array<std::string_view, 11> own_reasons{
-    "idle_timeout", "max_lifetime", "max_messages", "max_connections", "flush",      "drain",
-    "reload",       "suspended",    "cancelled",    "surplus",         "backing_off"};
+constexpr std::array<std::string_view, 12> own_reasons{
+    "idle_timeout", "max_lifetime", "max_messages", "max_connections", "flush",       "drain",
+    "reload",       "suspended",    "cancelled",    "surplus",         "backing_off", "overtaken"};
 
 // What the log says of a connection's TLS.
 std::string tls_words(TlsFacts const& facts, tls::Policy const& policy, std::string const& host) {
@@ -49,7 +49,7 @@ void Site::on_encrypted(SmtpConnection& connection) {
 
 void Site::on_ready(SmtpConnection& connection, TimePoint now) {
   health_.succeeded(connection.endpoint());
-  backlog_.note_ready(connection.connecting_took());
+  if (!connection.is_overtaken()) backlog_.note_ready(connection.connecting_took());
   if (context_.log.is_on(LogLevel::Info))
     context_.log.info(fmt::format(
         "connection site={} endpoint={} id={} state=idle connect={:.3f}{}", name_,

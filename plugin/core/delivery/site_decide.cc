@@ -40,8 +40,9 @@ Decision Site::decide(Transaction const& transaction, TimePoint now) const {
   if (!from.wait.is_over()) return {Stay{from.wait, Verdict::SkipGroup}, from.source};
   Seeker const seeker{transaction, from.source};
   auto* const connection = idle_for(seeker, now);
-  auto decision =
-      connection != nullptr ? Decision{Use{connection}} : provide_connection(seeker, now);
+  auto decision = connection != nullptr
+                      ? Decision{Use{connection, probe_beside(*connection, seeker, now)}}
+                      : provide_connection(seeker, now);
   decision.source = from.source;
   return decision;
 }
@@ -107,19 +108,42 @@ bool Site::can_serve(SmtpConnection const& connection, Seeker const& seeker, Tim
   auto const& terms = transaction.tls->of(named->host);
   if (connection.key() != key_for(*named, terms, seeker.source, transaction.login)) return false;
   if (connection.objection(terms.policy, context_.clock.wall(now))) return false;
-  // A connection to a less preferred host serves only while no better host can be tried (RFC
-  // 5321 5.1).
+  // A connection to a less preferred host serves only while no better host is to be tried first
+  // (RFC 5321 5.1).
   return std::none_of(targets.begin(), targets.end(), [&](route::Target const& t) {
-    return t.preference < named->preference && may_be_tried(t, seeker, now);
+    return t.preference < named->preference && is_promising(t, seeker, now);
   });
+}
+
+bool Site::is_promising(route::Target const& target, Seeker const& seeker, TimePoint now) const {
+  auto const endpoint = endpoint_of(target);
+  return may_be_tried(target, seeker, now) && !health_.is_on_probation(endpoint) &&
+         !is_overtaken(endpoint);
+}
+
+// The connection serves because a better host failed: whether that one answers again is found out
+// beside it, by one connection.
+route::Target const* Site::probe_beside(SmtpConnection const& connection, Seeker const& seeker,
+                                        TimePoint now) const {
+  auto const& route = *seeker.transaction.route;
+  auto const* const used = still_named(connection.target(), route);
+  for (auto const& t : route.targets) {
+    if (t.preference >= used->preference || !may_be_tried(t, seeker, now)) continue;
+    bool const has_room =
+        pool_.open() < reactions_.max_connections() && may_open(t, seeker.source, now).is_over();
+    return has_room && !is_being_tried(endpoint_of(t)) ? &t : nullptr;
+  }
+  return nullptr;
 }
 
 bool Site::may_be_tried(route::Target const& target, Seeker const& seeker, TimePoint now) const {
   auto const endpoint = endpoint_of(target);
   auto const* source = seeker.source;
+  auto const since = seeker.transaction.seeking_since;
   return !seeker.transaction.is_unfit(target.host) && !health_.is_backing_off(endpoint, now) &&
+         !health_.has_failed_since(endpoint, since) &&
          (source == nullptr || source->reaches(target.address.family())) &&
-         tls_.may_try(seeker.transaction.tls->of(target.host).policy, endpoint, now);
+         tls_.may_try(seeker.transaction.tls->of(target.host).policy, endpoint, now, since);
 }
 
 bool Site::needs_check(SmtpConnection const& connection, TimePoint now) const {
@@ -140,20 +164,20 @@ Decision Site::provide_connection(Seeker const& seeker, TimePoint now) const {
 
 Decision Site::seek(Seeker const& seeker, TimePoint now) const {
   auto const coming = on_their_way(seeker, now);
-  auto const* target = next_target(seeker, now);
+  auto const* target = next_target(seeker, coming, now);
   if (target == nullptr) {
     bool const is_served_later =
         !seeker.transaction.needs_fresh && has_live_connection(seeker, now);
     if (coming == 0 && !is_served_later) return {Impossible{}};
-    return stay(coming != 0 ? Limit::Connecting : Limit::BackingOff);
+    return coming != 0 ? wait_or_overtake(seeker, now) : stay(Limit::BackingOff);
   }
   auto const most = reactions_.max_connections();
   // As if none were open: whether there is room comes later.
   pool::Demand const demand{lacking_ + 1, coming, 0, most, backlog_.is_lasting(now)};
-  if (pool::connections_to_begin(demand) == 0) return stay(Limit::Connecting);
+  if (pool::connections_to_begin(demand) == 0) return wait_or_overtake(seeker, now);
   // A stale idle connection is cheaper to prove alive than a new one is to open.
   if (auto* const stale = stale_for(seeker, now)) return {Check{stale}};
-  if (pool_.open() >= most) return when_full(coming);
+  if (pool_.open() >= most) return coming != 0 ? full_or_overtake(seeker, now) : when_full();
   if (auto const wait = may_open(*target, seeker.source, now); !wait.is_over())
     return {Stay{wait, Verdict::Keep, target}};
   return {Open{target}};
@@ -167,20 +191,27 @@ SmtpConnection* Site::stale_for(Seeker const& seeker, TimePoint now) const {
   return nullptr;
 }
 
-Decision Site::when_full(std::size_t coming) const {
+Decision Site::when_full() const {
   auto const& idle = pool_.in(ConnectionState::Idle);
   // Nothing idle is left for the others either.
-  if (idle.empty())
-    return stay(coming != 0 ? Limit::Connecting : Limit::MaxConnections, Verdict::Stop);
+  if (idle.empty()) return stay(Limit::MaxConnections, Verdict::Stop);
   // The oldest idle connection serves none of those who were asked before; it would age out next
   // anyway.
   return {MakeRoom{&static_cast<SmtpConnection&>(*idle.back())}};
 }
 
-route::Target const* Site::next_target(Seeker const& seeker, TimePoint now) const {
+route::Target const* Site::next_target(Seeker const& seeker, std::size_t coming,
+                                       TimePoint now) const {
   auto const& transaction = seeker.transaction;
   auto const& targets = transaction.route->targets;
-  auto is_fit = [&](route::Target const& t) { return may_be_tried(t, seeker, now); };
+  // A host that failed is probed by one, one that is late has enough to do; but who waits for
+  // neither tries what there is.
+  auto is_fit = [&](route::Target const& t) {
+    auto const endpoint = endpoint_of(t);
+    bool const has_enough =
+        is_overtaken(endpoint) || (health_.is_on_probation(endpoint) && is_being_tried(endpoint));
+    return may_be_tried(t, seeker, now) && (coming == 0 || !has_enough);
+  };
   if (transaction.preferred)
     for (auto const& t : targets)
       if (endpoint_of(t) == *transaction.preferred && is_fit(t)) return &t;

@@ -71,9 +71,18 @@ void Site::on_finished(SmtpConnection& connection, smtp::TransactionResult&& res
   be_pumped_at(now);
 }
 
+// What is not taken in any more, or was stopped meanwhile, is not tried again either.
+bool Site::may_be_retried(Transaction const& transaction, TimePoint now) const {
+  if (context_.is_draining || suspension_ || held(transaction, now) != nullptr) return false;
+  for (auto const* scope : {transaction.levels.domain, transaction.levels.tenant})
+    if (scope != nullptr && scope->is_suspended(now)) return false;
+  return true;
+}
+
 bool Site::retry(Transaction& transaction, SmtpConnection const& connection,
                  smtp::TransactionResult& result, TimePoint now) {
   if (!transaction.delivery->is_wanted() || now >= transaction.give_up_at) return false;
+  if (!may_be_retried(transaction, now)) return false;
   if (result.retry == smtp::Retry::FreshConnection) {
     if (transaction.fresh_is_used_up) return false;
     transaction.fresh_is_used_up = true;
@@ -101,6 +110,7 @@ bool Site::retry(Transaction& transaction, SmtpConnection const& connection,
         transaction.delivery->message().envelope.recipients[i].address);
   transaction.state = TransactionState::Waiting;
   transaction.wait_until = std::min(after(now, context_.max_wait), transaction.give_up_at);
+  transaction.connect_until = transaction.give_up_at;
   // The options may have changed since it was begun.
   settle_tls(transaction);
   ++counters_.retried;
@@ -168,11 +178,15 @@ void Site::defer_tenant(site::Scope const& tenant, Outcome const& outcome, TimeP
 void Site::give_up_overdue(TimePoint now) {
   std::vector<Transaction*> overdue;
   waiting_.for_each([&](Transaction& t) {
-    if (t.wait_until <= now) overdue.push_back(&t);
+    if (overdue_at(t) <= now) overdue.push_back(&t);
   });
   for (auto* transaction : overdue) {
     waiting_.remove(*transaction);
-    auto const wait = transaction->wait.is_over() ? blocked_ : transaction->wait;
+    auto const wait = wait_of(*transaction);
+    if (wait.limit == Limit::Connecting && pool_.count(ConnectionState::Connecting) == 0) {
+      defer(*transaction, unreachable(*transaction, now), now);
+      continue;
+    }
     auto const code =
         wait.limit == Limit::Connecting ? EnhancedCode{4, 4, 1} : EnhancedCode{4, 7, 1};
     defer(*transaction, Outcome::local(451, code, words_for(wait, now)), now);

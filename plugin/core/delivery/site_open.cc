@@ -59,7 +59,7 @@ bool Site::must_make_way(SmtpConnection const& connection) const {
   return had_its_turn && connection.is_wanted_by_others(*this, true);
 }
 
-void Site::open(route::Target const& target, Purpose const& purpose, TimePoint now) {
+SmtpConnection& Site::open(route::Target const& target, Purpose const& purpose, TimePoint now) {
   auto const& terms = purpose.tls->of(target.host);
   auto* const source = purpose.source;
   auto& scopes = context_.scopes;
@@ -97,8 +97,8 @@ void Site::open(route::Target const& target, Purpose const& purpose, TimePoint n
   start.login_use = purpose.login;
   if (!purpose.login.is_none())
     start.login = context_.logins.login(purpose.login.name, target.host, target.port);
-  pool_.add(std::make_unique<SmtpConnection>(std::move(start), static_cast<ConnectionOwner&>(*this),
-                                             context_.network, now));
+  return static_cast<SmtpConnection&>(pool_.add(std::make_unique<SmtpConnection>(
+      std::move(start), static_cast<ConnectionOwner&>(*this), context_.network, now)));
 }
 
 std::string const& Site::ehlo_name(site::Source const* source) const {
@@ -151,20 +151,44 @@ void Site::keep_min_idle(TimePoint now) {
   auto const& login = last_purpose_.login;
   if (!login.is_none() && context_.logins.ask(login.name, now) != Logins::Readiness::Ready) return;
   auto const wanted = std::min(settings_.min_idle, reactions_.max_connections());
-  auto* const sources = context_.scopes.find_group(settings_.source);
-  auto* const source = sources == nullptr ? nullptr : sources->next();
   while (pool_.open() < wanted) {
+    auto* const source = least_used_source();
     auto const& targets = last_route_->targets;
     auto const target = std::find_if(targets.begin(), targets.end(), [&](auto const& t) {
-      return !health_.is_backing_off(endpoint_of(t), now) &&
-             tls_.may_try(last_purpose_.tls->of(t.host).policy, endpoint_of(t), now) &&
-             (source == nullptr || source->reaches(t.address.family()));
+      return may_be_kept_open(t, source, now);
     });
     if (target == targets.end() || !may_open(*target, source, now).is_over()) return;
     auto purpose = last_purpose_;
     purpose.source = source;
     open(*target, purpose, now);
   }
+}
+
+// Whose turn it is is a matter of messages: these are shared out by what is open.
+site::Source* Site::least_used_source() const {
+  auto const* const sources = context_.scopes.find_group(settings_.source);
+  if (sources == nullptr) return nullptr;
+  site::Source* least = nullptr;
+  double lowest = 0;
+  for (auto const& member : sources->members()) {
+    double open = 0;
+    pool_.for_each([&](pool::Connection const& c) {
+      if (static_cast<SmtpConnection const&>(c).source() == member.source) ++open;
+    });
+    if (least != nullptr && open / member.weight >= lowest) continue;
+    least = member.source;
+    lowest = open / member.weight;
+  }
+  return least;
+}
+
+bool Site::may_be_kept_open(route::Target const& target, site::Source const* source,
+                            TimePoint now) const {
+  auto const endpoint = endpoint_of(target);
+  bool const is_probed = health_.is_on_probation(endpoint) && is_being_tried(endpoint);
+  return !health_.is_backing_off(endpoint, now) && !is_probed && !is_overtaken(endpoint) &&
+         tls_.may_try(last_purpose_.tls->of(target.host).policy, endpoint, now) &&
+         (source == nullptr || source->reaches(target.address.family()));
 }
 
 }  // namespace mailpool::delivery

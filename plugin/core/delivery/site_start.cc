@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/delivery/reuse.h"
 #include "core/delivery/site.h"
 #include "core/site/warm_up_record.h"
 
@@ -31,11 +32,17 @@ Verdict Site::try_start(Transaction& transaction, TimePoint now) {
   transaction.source = decision.source;
   if (decision.needs_login) context_.logins.ask(transaction.login.name, now);
   if (decision.lacks_connection) ++lacking_;
+  if (!decision.lacks_connection) {
+    transaction.seeking_since = never;
+  } else if (transaction.seeking_since == never) {
+    transaction.seeking_since = now;
+  }
   return std::visit([&](auto const& what) { return carry_out(what, transaction, now); },
                     decision.what);
 }
 
 Verdict Site::carry_out(Use const& use, Transaction& transaction, TimePoint now) {
+  if (use.probe != nullptr) probe(*use.probe, transaction, now);
   start(transaction, *use.connection, now);
   return Verdict::Taken;
 }
@@ -44,27 +51,59 @@ Verdict Site::carry_out(Check const& check, Transaction& transaction, TimePoint 
   pool_.enter(*check.connection, ConnectionState::Checking);
   check.connection->check(now);
   started_.push_back(check.connection);
-  note_wait(transaction, {never, Limit::Connecting});
+  wait_for_coming(transaction, now);
   return Verdict::Keep;
 }
 
 Verdict Site::carry_out(Open const& wanted, Transaction& transaction, TimePoint now) {
   open(*wanted.target, {transaction.domain, transaction.tls, transaction.source, transaction.login},
        now);
-  note_wait(transaction, {never, Limit::Connecting});
+  wait_for_coming(transaction, now);
+  return Verdict::Keep;
+}
+
+// All attempts at hosts that are as good race with the new one; the first that is connected ends
+// the others (on_connected).
+Verdict Site::carry_out(Overtake const& wanted, Transaction& transaction, TimePoint now) {
+  std::uint64_t race = 0;
+  std::vector<SmtpConnection*> rivals;
+  for (auto const& c : pool_.in(ConnectionState::Connecting)) {
+    auto& late = static_cast<SmtpConnection&>(*c);
+    if (!can_serve(late, {transaction, transaction.source}, now)) continue;
+    late.be_overtaken();
+    auto const* const named = still_named(late.target(), *transaction.route);
+    if (late.is_connected() || named->preference != wanted.target->preference) continue;
+    rivals.push_back(&late);
+    race = std::max(race, late.race());
+  }
+  auto& opened =
+      open(*wanted.target,
+           {transaction.domain, transaction.tls, transaction.source, transaction.login}, now);
+  if (!rivals.empty()) {
+    if (race == 0) race = opened.id();
+    for (auto* rival : rivals) rival->join_race(race);
+    opened.join_race(race);
+  }
+  wait_for_coming(transaction, now);
+  return Verdict::Keep;
+}
+
+Verdict Site::carry_out(GiveUp const& wanted, Transaction& transaction, TimePoint now) {
+  give_up(*wanted.late, now);
+  wait_for_coming(transaction, now);
   return Verdict::Keep;
 }
 
 Verdict Site::carry_out(MakeRoom const& room, Transaction& transaction, TimePoint now) {
   close(*room.leaving, "max_connections", now);
-  note_wait(transaction, {never, Limit::MaxConnections});
+  note_wait(transaction, {never, Limit::MaxConnections}, now);
   return Verdict::Keep;
 }
 
 Verdict Site::carry_out(Stay const& stay, Transaction& transaction, TimePoint now) {
   stand_in_lines(transaction);
   if (stay.wants_room != nullptr) ask_for_room(*stay.wants_room, transaction.source, now);
-  note_wait(transaction, stay.wait);
+  note_wait(transaction, stay.wait, now);
   return stay.verdict;
 }
 
@@ -73,7 +112,14 @@ Verdict Site::carry_out(Impossible const&, Transaction& transaction, TimePoint) 
   return Verdict::Taken;
 }
 
-void Site::note_wait(Transaction& transaction, site::Wait const& wait) {
+void Site::note_wait(Transaction& transaction, site::Wait const& wait, TimePoint now) {
+  bool const was_connecting = transaction.wait.limit == Limit::Connecting;
+  bool const is_connecting = wait.limit == Limit::Connecting;
+  if (is_connecting && !was_connecting) transaction.connecting_since = now;
+  if (was_connecting && !is_connecting)
+    transaction.wait_until =
+        std::min(after(transaction.wait_until, now - transaction.connecting_since),
+                 transaction.connect_until);
   transaction.wait = wait;
   // The earliest time at which something may go decides when to look again.
   if (blocked_.is_over() || wait.not_before < blocked_.not_before) blocked_ = wait;
@@ -99,6 +145,7 @@ void Site::start(Transaction& transaction, SmtpConnection& connection, TimePoint
   transaction.permits = site::begin(levels, transaction.size(), now);
   transaction.state = TransactionState::Sending;
   transaction.wait = {};
+  transaction.seeking_since = never;
   transaction.timing.started = now;
   if (connection.uses() == 0) {
     transaction.timing.connecting = connection.connecting_took();
@@ -112,6 +159,18 @@ void Site::start(Transaction& transaction, SmtpConnection& connection, TimePoint
                std::nullopt, now);
   connection.start(transaction, now, context_.clock.wall(now));
   started_.push_back(&connection);
+}
+
+// A host that failed is found to answer again by a connection that nobody waits for.
+void Site::probe(route::Target const& target, Transaction const& transaction, TimePoint now) {
+  open(target, {transaction.domain, transaction.tls, transaction.source, transaction.login}, now);
+}
+
+// Until it is ready, or late.
+void Site::wait_for_coming(Transaction& transaction, TimePoint now) {
+  auto const decision = wait_or_overtake({transaction, transaction.source}, now);
+  auto const* const stays = std::get_if<Stay>(&decision.what);
+  note_wait(transaction, stays != nullptr ? stays->wait : site::Wait{now, Limit::Connecting}, now);
 }
 
 void Site::note_warm_up(site::Source& source, TimePoint now) {

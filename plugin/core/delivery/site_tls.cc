@@ -83,12 +83,13 @@ void SiteTls::note_proven(tls::Policy const& policy, site::EndpointName const& e
     found->second.succeeded(endpoint);
 }
 
-bool SiteTls::may_try(tls::Policy const& policy, site::EndpointName const& endpoint,
-                      TimePoint now) const {
+bool SiteTls::may_try(tls::Policy const& policy, site::EndpointName const& endpoint, TimePoint now,
+                      TimePoint since) const {
   if (!policy.is_possible()) return false;
   if (unproven_.empty()) return true;
   auto const found = unproven_.find(policy.fingerprint());
-  return found == unproven_.end() || !found->second.is_backing_off(endpoint, now);
+  return found == unproven_.end() || (!found->second.is_backing_off(endpoint, now) &&
+                                      !found->second.has_failed_since(endpoint, since));
 }
 
 site::EndpointHealth::Record const* SiteTls::failure_of(tls::Policy const& policy,

@@ -45,9 +45,10 @@ class SiteTls {
   void note_unproven(tls::Policy const& policy, site::EndpointName const& endpoint, Outcome why,
                      TimePoint now);
   void note_proven(tls::Policy const& policy, site::EndpointName const& endpoint);
-  /// Whether a connection to the endpoint may be opened under this policy now.
+  /// Whether a connection to the endpoint may be opened under this policy now, by somebody who has
+  /// been looking for one since `since`: what failed since then has had its turn.
   [[nodiscard]] bool may_try(tls::Policy const& policy, site::EndpointName const& endpoint,
-                             TimePoint now) const;
+                             TimePoint now, TimePoint since = never) const;
   /// Why not; null if nothing is known against it.
   [[nodiscard]] site::EndpointHealth::Record const* failure_of(
       tls::Policy const& policy, site::EndpointName const& endpoint) const;

@@ -160,10 +160,11 @@ std::string_view SmtpConnection::doing() const {
   return is_connected_ ? sentence_of(session_.state()) : std::string_view("connecting");
 }
 
-void SmtpConnection::on_connected(TimePoint) {
+void SmtpConnection::on_connected(TimePoint now) {
   is_connected_ = true;
   local_address_ = transport_->local_address();
   if (key().tls == pool::WireTls::Implicit) begin_tls();
+  owner_.on_connected(*this, now);
 }
 
 void SmtpConnection::on_received(std::string_view octets, TimePoint now) {

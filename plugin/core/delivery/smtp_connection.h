@@ -24,6 +24,8 @@ class SmtpConnection;
 class ConnectionOwner {
  public:
   virtual ~ConnectionOwner() = default;
+  /// On the wire; nothing was said yet.
+  virtual void on_connected(SmtpConnection& connection, TimePoint now) = 0;
   virtual void on_ready(SmtpConnection& connection, TimePoint now) = 0;
   virtual void on_committed(SmtpConnection& connection, TimePoint now) = 0;
   virtual void on_finished(SmtpConnection& connection, smtp::TransactionResult&& result,
@@ -114,6 +116,12 @@ class SmtpConnection final : public pool::Connection, private TransportEvents {
   /// It is closed on the wire.
   void give_back_permits();
   [[nodiscard]] bool is_connected() const { return is_connected_; }
+  /// It is late: another host or address is tried beside it.
+  void be_overtaken() { is_overtaken_ = true; }
+  [[nodiscard]] bool is_overtaken() const { return is_overtaken_; }
+  /// It and others that are as good race for being connected first (RFC 8305); 0: it does not.
+  void join_race(std::uint64_t number) { race_ = number; }
+  [[nodiscard]] std::uint64_t race() const { return race_; }
   [[nodiscard]] bool is_ready() const { return is_ready_; }
   /// Its handshake offered a session and failed or took too long: that says nothing of one without.
   [[nodiscard]] bool has_failed_to_resume() const { return has_failed_to_resume_; }
@@ -157,8 +165,10 @@ class SmtpConnection final : public pool::Connection, private TransportEvents {
   Transaction* transaction_ = nullptr;
   Duration connecting_took_{};
   std::vector<std::size_t> reported_;  ///< hashes of domains that the session was counted for
+  std::uint64_t race_ = 0;
   bool is_ready_ = false;
   bool is_connected_ = false;
+  bool is_overtaken_ = false;
   bool has_failed_to_resume_ = false;
   bool commit_is_noticed_ = false;
   bool is_over_ = false;

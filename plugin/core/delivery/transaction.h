@@ -49,9 +49,12 @@ struct Transaction {
   site::Source* source = nullptr;        ///< the one of these that it is to leave from
 
   TransactionState state = TransactionState::Waiting;
-  TimePoint wait_until{};  ///< then it is deferred for max_wait
-  TimePoint give_up_at{};  ///< everything before the commit point ends here
-  site::Wait wait;         ///< what it waits for
+  TimePoint wait_until{};  ///< then it is deferred for max_wait, unless a connection is on its way
+  TimePoint connect_until{};        ///< then it is deferred even so
+  TimePoint give_up_at{};           ///< everything before the commit point ends here
+  site::Wait wait;                  ///< what it waits for
+  TimePoint connecting_since{};     ///< while that is a connection on its way
+  TimePoint seeking_since = never;  ///< since when it lacks nothing but a connection
   Timing timing;
 
   // Retries (at most one on a fresh connection; each host at most once for what it lacks).

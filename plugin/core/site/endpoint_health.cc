@@ -30,7 +30,8 @@ void EndpointHealth::failed(EndpointName const& endpoint, Outcome failure, TimeP
   auto& r = record(endpoint, now);
   // Several connections that were under way together fail together: one step of back-off, not one
   // each.
-  if (r.not_before <= now) ++r.failures;
+  if (r.not_before <= now || r.failures == 0) ++r.failures;
+  r.failed_at = now;
   auto const doublings = std::min<std::uint32_t>(r.failures - 1, 16);
   r.not_before =
       std::max(after(now, std::min<Duration>(first_back_off * (1U << doublings), longest_back_off)),
@@ -62,6 +63,16 @@ void EndpointHealth::chunking_failed(EndpointName const& endpoint, TimePoint now
 bool EndpointHealth::is_backing_off(EndpointName const& endpoint, TimePoint now) const {
   auto const* r = find(endpoint);
   return r != nullptr && r->not_before > now;
+}
+
+bool EndpointHealth::is_on_probation(EndpointName const& endpoint) const {
+  auto const* r = find(endpoint);
+  return r != nullptr && r->failures != 0;
+}
+
+bool EndpointHealth::has_failed_since(EndpointName const& endpoint, TimePoint moment) const {
+  auto const* r = find(endpoint);
+  return r != nullptr && r->failures != 0 && r->failed_at >= moment;
 }
 
 bool EndpointHealth::is_left_alone(EndpointName const& endpoint, TimePoint now) const {

@@ -33,6 +33,7 @@ class EndpointHealth {
   struct Record {
     std::uint32_t failures = 0;  ///< in a row
     TimePoint not_before{};
+    TimePoint failed_at{};  ///< the last of these failures
     std::optional<Outcome> last_failure;
     TimePoint left_alone_until{};  ///< by a rule: a success of a connection under way ends nothing
     TimePoint no_chunking_until{};
@@ -46,6 +47,10 @@ class EndpointHealth {
   void chunking_failed(EndpointName const& endpoint, TimePoint now);
 
   [[nodiscard]] bool is_backing_off(EndpointName const& endpoint, TimePoint now) const;
+  /// It failed when it was tried last: one connection finds out whether it answers again.
+  [[nodiscard]] bool is_on_probation(EndpointName const& endpoint) const;
+  /// It was tried at that moment or later, and has not answered since.
+  [[nodiscard]] bool has_failed_since(EndpointName const& endpoint, TimePoint moment) const;
   /// By a rule.
   [[nodiscard]] bool is_left_alone(EndpointName const& endpoint, TimePoint now) const;
   /// Null for an endpoint without a past.

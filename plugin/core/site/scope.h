@@ -46,6 +46,9 @@ class Scope {
   [[nodiscard]] Wait may_open(TimePoint now) const;
   [[nodiscard]] Permit open(TimePoint now);
 
+  [[nodiscard]] bool is_suspended(TimePoint now) const {
+    return suspension && suspension->until > now;
+  }
   [[nodiscard]] Level level() const { return level_; }
   [[nodiscard]] std::string const& name() const { return name_; }
   /// "tenant acme", "domain example.org", "total".
