@@ -6,6 +6,7 @@
 
 #include "core/base/ip.h"
 #include "core/base/text.h"
+#include "core/config/quotes.h"
 #include "core/message/address.h"
 
 namespace mailpool {
@@ -53,22 +54,19 @@ std::optional<IpAddress> address_in(Pieces const& pieces) {
   return address;
 }
 
-std::string quoted(std::string_view text) {
-  return fmt::format("\"{}\"", printable(text, 128));
-}
-
 }  // namespace
 
 Result<RouteHost> parse_host_port(std::string_view text) {
   auto const pieces = take_apart(text);
-  if (!pieces.has_port) return failed(quoted(text) + " has no port");
+  if (!pieces.has_port) return failed(in_quotes(text) + " has no port");
   auto const port = port_number(pieces.port);
-  if (!port) return failed(fmt::format("{}: {} is not a port", quoted(text), quoted(pieces.port)));
+  if (!port)
+    return failed(fmt::format("{}: {} is not a port", in_quotes(text), in_quotes(pieces.port)));
   if (auto const address = address_in(pieces)) return RouteHost{address->to_string(), *port};
   auto const name = pieces.in_brackets || IpAddress::parse(pieces.host)
                         ? Result<std::string>(failed(""))
                         : canonical_domain(pieces.host);
-  if (!name) return failed(quoted(text) + " names no host");
+  if (!name) return failed(in_quotes(text) + " names no host");
   return RouteHost{*name, *port};
 }
 
@@ -77,10 +75,11 @@ Result<RouteHost> parse_address_port(std::string_view text, std::uint16_t defaul
     return RouteHost{bare->to_string(), default_port};
   auto const pieces = take_apart(text);
   auto const address = address_in(pieces);
-  if (!address) return failed(quoted(text) + " is not an IP address with a port");
+  if (!address) return failed(in_quotes(text) + " is not an IP address with a port");
   if (!pieces.has_port && default_port != 0) return RouteHost{address->to_string(), default_port};
   auto const port = pieces.has_port ? port_number(pieces.port) : std::nullopt;
-  if (!port) return failed(fmt::format("{}: {} is not a port", quoted(text), quoted(pieces.port)));
+  if (!port)
+    return failed(fmt::format("{}: {} is not a port", in_quotes(text), in_quotes(pieces.port)));
   return RouteHost{address->to_string(), *port};
 }
 

@@ -169,8 +169,8 @@ void Loader::read_domains(Node const& table) {
   auto const known = known_in(Section::Domain);
   if (!fits(table, "[domain]")) return;
   for (auto const& entry : table.entries) {
-    if (!reader_.is_table(entry, fmt::format("[domain.{}]", quoted(entry.key)))) continue;
-    auto const title = fmt::format("[domain.{}]", quoted(entry.key));
+    if (!reader_.is_table(entry, fmt::format("[domain.{}]", in_quotes(entry.key)))) continue;
+    auto const title = fmt::format("[domain.{}]", in_quotes(entry.key));
     auto const name = canonical_domain(entry.key);
     bool const nested =
         std::any_of(entry.value.entries.begin(), entry.value.entries.end(),
@@ -292,13 +292,13 @@ Result<std::string> parse_route_key(std::string_view key) {
 }
 
 void Loader::read_route(Node::Entry const& entry) {
-  auto const title = fmt::format("[route] {}", quoted(entry.key));
+  auto const title = fmt::format("[route] {}", in_quotes(entry.key));
   auto const* const in_table =
       entry.value.kind == Node::Kind::Table ? entry.value.find("hosts") : nullptr;
   if (entry.value.kind == Node::Kind::Table && in_table == nullptr)
     return reader_.complain(
         entry.line, title + ": the dots of a domain make sections within sections",
-        fmt::format("quotes around it: {} = [\"192.0.2.1:25\"]", quoted(dotted(entry))));
+        fmt::format("quotes around it: {} = [\"192.0.2.1:25\"]", in_quotes(dotted(entry))));
   auto const key = parse_route_key(entry.key);
   if (!key)
     reader_.complain(entry.line, title + " is not a domain",
@@ -314,7 +314,7 @@ void Loader::read_route(Node::Entry const& entry) {
       if (inner.key == "login")
         login = value::login_name().read(inner.value, wrongs);
       else if (inner.key != "hosts")
-        wrongs.push_back({inner.line, quoted(inner.key) + " is not part of a route",
+        wrongs.push_back({inner.line, in_quotes(inner.key) + " is not part of a route",
                           R"({ hosts = ["mx.example.com:587"], login = "NAME" })"});
     }
   for (auto& wrong : wrongs)

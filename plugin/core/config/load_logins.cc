@@ -51,7 +51,7 @@ class LoginLoader {
     if (!login.token_command.empty() && !login.token_command.front().starts_with('/'))
       reader_.complain(line_of(entry, "token_command"),
                        fmt::format("{} token_command: {} is not a path from the root", title,
-                                   quoted(login.token_command.front())),
+                                   in_quotes(login.token_command.front())),
                        R"(such as ["/usr/local/bin/token", "--for", "smtp"])");
     if (secrets == 1)
       for (auto mechanism : login.mechanisms)
@@ -80,7 +80,7 @@ class LoginLoader {
       if (name.empty() || settings_.logins.contains(name) || !value::is_plain_name(name)) continue;
       reader_.complain(
           login->line,
-          fmt::format("[{}] {} login: there is no [login.{}]", section, quoted(entry.key), name),
+          fmt::format("[{}] {} login: there is no [login.{}]", section, in_quotes(entry.key), name),
           nearest_section("login", name, names_of(settings_.logins)));
     }
   }

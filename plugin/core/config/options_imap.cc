@@ -13,7 +13,7 @@ using value::number;
 using value::OneOf;
 using value::YesNo;
 
-std::string quoted(std::string_view text) {
+std::string toml_quoted(std::string_view text) {
   return value::toml_string(printable(text, 128));
 }
 
@@ -23,28 +23,28 @@ Result<std::string> parse_one_line(std::string_view text) {
     return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
   });
   if (!is_one_line || text.empty() || text.size() > 512)
-    return failed(quoted(text) + " cannot be a user's name");
+    return failed(toml_quoted(text) + " cannot be a user's name");
   return std::string(text);
 }
 
 Result<std::string> parse_ca_file(std::string_view text) {
   if (text.empty() || text.front() == '/') return std::string(text);
-  return failed(quoted(text) + " does not begin with a slash");
+  return failed(toml_quoted(text) + " does not begin with a slash");
 }
 
 // A Unix socket, or loopback TCP where an operator insists: the kernel names no user there.
 Result<std::string> parse_listen(std::string_view text) {
   if (!text.empty() && text.front() == '/') {
-    if (text.size() > 107) return failed(quoted(text) + " is too long for a socket");
+    if (text.size() > 107) return failed(toml_quoted(text) + " is too long for a socket");
     return std::string(text);
   }
   auto const address = parse_address_port(text);
-  if (!address) return failed(quoted(text) + " is neither a path nor an address with a port");
+  if (!address) return failed(toml_quoted(text) + " is neither a path nor an address with a port");
   auto const ip = IpAddress::parse(address->host);
   auto const v4 = IpNetwork::parse("127.0.0.0/8");
   auto const v6 = IpNetwork::parse("::1/128");
   if (!ip || (!v4->contains(*ip) && !v6->contains(*ip)))
-    return failed(quoted(text) + " is not a loopback address");
+    return failed(toml_quoted(text) + " is not a loopback address");
   return host_port_text(*address);
 }
 

@@ -44,10 +44,6 @@ std::vector<Option const*> known_in(Section section) {
   return known;
 }
 
-std::string quoted(std::string_view text) {
-  return fmt::format("\"{}\"", printable(text, 128));
-}
-
 std::string nearest_section(std::string_view kind, std::string_view name,
                             std::vector<std::string> const& names, std::string_view or_else) {
   if (auto const near = nearest(name, names); !near.empty()) return std::string(near);
@@ -139,7 +135,7 @@ bool SectionReader::is_first(Names& seen, std::string const& name, unsigned line
   auto const [at, is_new] = seen.emplace(name, line);
   if (!is_new)
     complain(line,
-             fmt::format("{}: {} stands in {}line {} already", where, quoted(name),
+             fmt::format("{}: {} stands in {}line {} already", where, in_quotes(name),
                          file_number(line) == file_number(at->second) ? std::string()
                                                                       : file_of(at->second) + ", ",
                          line_in(at->second)),

@@ -12,6 +12,7 @@
 #include "core/config/document.h"
 #include "core/config/load.h"
 #include "core/config/options.h"
+#include "core/config/quotes.h"
 
 namespace mailpool {
 
@@ -23,9 +24,6 @@ inline constexpr std::array plain_sections{Section::Lmtp,   Section::Control,   
 
 /// Every option that may stand in a section: in a site's, those of [smtp] too.
 [[nodiscard]] std::vector<Option const*> known_in(Section section);
-
-/// In quotes and printable, as messages show what stands in the file.
-[[nodiscard]] std::string quoted(std::string_view text);
 
 /// The keys of each of these maps.
 template <class... Named>

@@ -1,15 +1,12 @@
 #include "core/config/value.h"
 
 #include "core/config/host_port.h"
+#include "core/config/quotes.h"
 #include "core/config/source_values.h"
 #include "core/message/address.h"
 
 namespace mailpool::value {
 namespace {
-
-std::string quoted(std::string_view text) {
-  return fmt::format("\"{}\"", printable(text, 128));
-}
 
 bool is_one_line(std::string_view text) {
   return std::none_of(text.begin(), text.end(),
@@ -18,7 +15,7 @@ bool is_one_line(std::string_view text) {
 
 Result<std::string> parse_domain(std::string_view text) {
   auto name = canonical_domain(text);
-  if (!name) return failed(quoted(text) + " is not a domain");
+  if (!name) return failed(in_quotes(text) + " is not a domain");
   return name;
 }
 
@@ -29,9 +26,9 @@ Result<std::string> parse_host_name_or_empty(std::string_view text) {
 
 Result<std::string> parse_mx_suffix(std::string_view text) {
   if (text.empty() || text.front() != '.')
-    return failed(quoted(text) + " does not begin with a dot");
+    return failed(in_quotes(text) + " does not begin with a dot");
   auto const name = parse_domain(text.substr(1));
-  if (!name || name->front() == '[') return failed(quoted(text) + " is not a dot and a domain");
+  if (!name || name->front() == '[') return failed(in_quotes(text) + " is not a dot and a domain");
   return "." + *name;
 }
 
@@ -39,7 +36,7 @@ Result<std::string> parse_mx_suffix(std::string_view text) {
 Result<std::string> parse_user(std::string_view text) {
   bool const good = !text.empty() && text.size() <= 256 && is_one_line(text) &&
                     text.find_first_of(":/ ") == std::string_view::npos;
-  if (!good) return failed(quoted(text) + " cannot be the name of a user or group");
+  if (!good) return failed(in_quotes(text) + " cannot be the name of a user or group");
   return std::string(text);
 }
 
@@ -50,14 +47,15 @@ Result<std::string> parse_group_or_empty(std::string_view text) {
 
 Result<std::string> parse_path(std::string_view text) {
   if (text.empty() || text.front() != '/')
-    return failed(quoted(text) + " does not begin with a slash");
-  if (text.size() > 4095 || !is_one_line(text)) return failed(quoted(text) + " cannot be a path");
+    return failed(in_quotes(text) + " does not begin with a slash");
+  if (text.size() > 4095 || !is_one_line(text))
+    return failed(in_quotes(text) + " cannot be a path");
   return std::string(text);
 }
 
 Result<std::string> parse_file_name(std::string_view text) {
   if (text.empty() || text.size() > 4095 || text.back() == '/' || !is_one_line(text))
-    return failed(quoted(text) + " cannot be the name of a file");
+    return failed(in_quotes(text) + " cannot be the name of a file");
   return std::string(text);
 }
 
@@ -68,7 +66,7 @@ Result<std::string> parse_path_or_empty(std::string_view text) {
 
 // sockaddr_un has room for 107 octets and the final NUL.
 Result<std::string> parse_socket_path(std::string_view text) {
-  if (text.size() > 107) return failed(quoted(text) + " is too long for a socket");
+  if (text.size() > 107) return failed(in_quotes(text) + " is too long for a socket");
   return parse_path(text);
 }
 
@@ -88,13 +86,13 @@ Result<std::string> parse_listen_address(std::string_view text) {
 Result<std::string> parse_log_target(std::string_view text) {
   if (text == "syslog" || text == "journal" || text == "stderr") return std::string(text);
   if (!text.empty() && text.front() == '/') return parse_path(text);
-  return failed(quoted(text) + " is no place to log to");
+  return failed(in_quotes(text) + " is no place to log to");
 }
 
 Result<std::string> parse_source(std::string_view text) {
   // Whether there is a source of that name is asked once all sections are read.
   if (text.empty() || is_plain_name(text)) return std::string(text);
-  return failed(quoted(text) + " cannot be the name of a source");
+  return failed(in_quotes(text) + " cannot be the name of a source");
 }
 
 Result<std::string> parse_socket_path_or_empty(std::string_view text) {
@@ -114,12 +112,12 @@ Result<std::string> parse_tenant_source(std::string_view text) {
   if (text == "login" || text == "client" ||
       (text.starts_with(header) && is_field_name(text.substr(header.size()))))
     return std::string(text);
-  return failed(quoted(text) + " tells no tenant");
+  return failed(in_quotes(text) + " tells no tenant");
 }
 
 Result<std::string> parse_login(std::string_view text) {
   if (text.empty() || text.size() > 256 || !is_one_line(text))
-    return failed(quoted(text) + " cannot be a login");
+    return failed(in_quotes(text) + " cannot be a login");
   return std::string(text);
 }
 
@@ -128,13 +126,13 @@ Result<std::string> parse_mailer(std::string_view text) {
       !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
         return c > 0x20 && c < 0x7f && c != ':' && c != '"' && c != ',';
       });
-  if (!good) return failed(quoted(text) + " cannot be a transport's or mailer's name");
+  if (!good) return failed(in_quotes(text) + " cannot be a transport's or mailer's name");
   return std::string(text);
 }
 
 Result<IpNetwork> parse_network(std::string_view text) {
   auto const network = IpNetwork::parse(text);
-  if (!network) return failed(quoted(text) + " is not a network");
+  if (!network) return failed(in_quotes(text) + " is not a network");
   return *network;
 }
 
@@ -155,7 +153,7 @@ std::string toml_string(std::string_view text) {
 Wrong wrong_type(Node const& node, std::string const& right) {
   bool const has_text =
       !node.text.empty() && node.kind != Node::Kind::Date && node.kind != Node::Kind::YesNo;
-  auto const shown = node.kind == Node::Kind::Text ? quoted(node.text) + " "
+  auto const shown = node.kind == Node::Kind::Text ? in_quotes(node.text) + " "
                      : has_text                    ? node.text + " "
                                                    : "";
   return {node.line, fmt::format("{}is {}", shown, words_for(node.kind)), right};
@@ -265,7 +263,7 @@ Parsed<std::string> login_name() {
   return {R"(the name of a [login.NAME], or "" for none)",
           [](std::string_view text) -> Result<std::string> {
             if (text.empty() || is_plain_name(text)) return std::string(text);
-            return failed(quoted(text) + " cannot be the name of a login");
+            return failed(in_quotes(text) + " cannot be the name of a login");
           }};
 }
 

@@ -21,7 +21,7 @@ std::string shown(Result<T> const& what) {
 }
 
 // A reason may not end the quotes that it is written in.
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   auto out = printable(text);
   std::replace(out.begin(), out.end(), '"', '\'');
   return "\"" + out + "\"";
@@ -101,7 +101,7 @@ std::string audit_line(Request const& request, Requester const& who, std::string
   if (!request.name.empty())
     line += fmt::format(" {}={}", subject_word(request), printable(request.name));
   if (request.command == Command::Suspend)
-    line += fmt::format(" for={} reason={}", to_text(request.how_long), quoted(request.reason));
+    line += fmt::format(" for={} reason={}", to_text(request.how_long), in_quotes(request.reason));
   auto const parsed = parse_answer(answer);
   if (!parsed) return line + " result=unreadable";
   if (parsed->is_refused) return line + fmt::format(" result=refused ({})", parsed->text);

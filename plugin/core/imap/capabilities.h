@@ -1,6 +1,7 @@
 #pragma once
 // What a server offers, and what of it a client of the pool is told.
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
