@@ -20,7 +20,7 @@ namespace mailpool::manager {
 namespace {
 
 constexpr int backlog = 1024;
-constexpr int most_accepted_per_turn = 64;
+constexpr int most_clients_per_turn = 64;
 constexpr Duration refusals_logged_every = std::chrono::seconds(10);
 // A dynamic profile that nobody uses is kept for so long.
 constexpr Duration dynamic_kept = std::chrono::minutes(10);
@@ -240,7 +240,7 @@ void ImapPools::set_accepting() {
 }
 
 void ImapPools::accept_some(Listener& listener, TimePoint now) {
-  for (int i = 0; i < most_accepted_per_turn && may_accept(listener); ++i) {
+  for (int i = 0; i < most_clients_per_turn && may_accept(listener); ++i) {
     int const client = ::accept4(listener.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (client >= 0) {
       greet(listener, client, now);

@@ -12,8 +12,8 @@
 namespace mailpool::manager {
 namespace {
 
-constexpr int most_accepted_per_turn = 64;
-constexpr Duration refusals_logged_every = std::chrono::seconds(10);
+constexpr int most_sessions_per_turn = 64;
+constexpr Duration peers_logged_every = std::chrono::seconds(10);
 
 }  // namespace
 
@@ -43,7 +43,7 @@ void Intake::on_accept(evutil_socket_t fd, short, void* self) {
 }
 
 void Intake::accept_some(int fd, TimePoint now) {
-  for (int i = 0; i < most_accepted_per_turn && is_accepting_; ++i) {
+  for (int i = 0; i < most_sessions_per_turn && is_accepting_; ++i) {
     int const client = ::accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (client >= 0) {
       greet(client, now);
@@ -63,7 +63,7 @@ void Intake::greet(int fd, TimePoint now) {
   if (!peer || !settings_.allowed_users.contains(peer->uid)) {
     ++peers_refused_;
     if (last_refusal_logged_ == TimePoint{} ||
-        now >= after(last_refusal_logged_, refusals_logged_every)) {
+        now >= after(last_refusal_logged_, peers_logged_every)) {
       last_refusal_logged_ = now;
       log_.warning(
           peer ? fmt::format(

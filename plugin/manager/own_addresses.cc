@@ -7,16 +7,11 @@
 #include <memory>
 #include <optional>
 
+#include "core/base/loopback.h"
 #include "posix/socket_address.h"
 
 namespace mailpool::manager {
 namespace {
-
-bool is_loopback(IpAddress const& address) {
-  static auto const v4 = IpNetwork::parse("127.0.0.0/8").value();
-  static auto const v6 = IpNetwork::parse("::1/128").value();
-  return v4.contains(address) || v6.contains(address);
-}
 
 struct FreeInterfaces {
   void operator()(ifaddrs* list) const { freeifaddrs(list); }

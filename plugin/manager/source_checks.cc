@@ -4,17 +4,9 @@
 
 #include <algorithm>
 
+#include "core/base/loopback.h"
+
 namespace mailpool::manager {
-namespace {
-
-bool is_loopback(IpAddress const& address) {
-  static auto const v4 = IpNetwork::parse("127.0.0.0/8");
-  static auto const v6 = IpNetwork::parse("::1/128");
-  return v4->contains(address) || v6->contains(address);
-}
-
-}  // namespace
-
 void check_sources(Configuration& c) {
   auto const& own = c.own_addresses;
   for (auto const& [name, source] : c.settings.sources)

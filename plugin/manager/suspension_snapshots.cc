@@ -20,9 +20,9 @@ struct Held {
   site::Suspension const* why;
 };
 
-class Gathered {
+class Collected {
  public:
-  explicit Gathered(delivery::Clock const& clock) : clock_(clock), now_(clock.now()) {}
+  explicit Collected(delivery::Clock const& clock) : clock_(clock), now_(clock.now()) {}
 
   void add(Kind kind, std::string_view name, std::optional<site::Suspension> const& why,
            std::string_view scope = {}) {
@@ -66,7 +66,7 @@ class Gathered {
 
 std::pair<std::vector<control::SuspensionStatus>, std::uint64_t> suspensions_of(
     delivery::Dispatcher const& dispatcher, delivery::Clock const& clock, std::size_t most) {
-  Gathered gathered(clock);
+  Collected gathered(clock);
   for (auto const* site : dispatcher.busy_sites()) gathered.add(*site);
   for (auto const& domain : dispatcher.suspended_domains())
     gathered.add(Kind::Domain, domain, dispatcher.limits_of(domain)->suspension);
@@ -78,7 +78,7 @@ std::pair<std::vector<control::SuspensionStatus>, std::uint64_t> suspensions_of(
 std::vector<control::SuspensionStatus> suspensions_named(std::string const& name,
                                                          delivery::Dispatcher const& dispatcher,
                                                          delivery::Clock const& clock) {
-  Gathered gathered(clock);
+  Collected gathered(clock);
   if (auto const* site = dispatcher.find_site(name)) gathered.add(*site);
   if (dispatcher.suspended_domains().contains(name))
     gathered.add(Kind::Domain, name, dispatcher.limits_of(name)->suspension);

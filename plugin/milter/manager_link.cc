@@ -9,19 +9,15 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <system_error>
 #include <utility>
 
 #include "core/base/text.h"
+#include "posix/error_words.h"
 
 namespace mailpool::milter {
 namespace {
 
 constexpr auto no_answer = "mailpoold did not answer within [milter] deadline";
-
-std::string why(int error) {
-  return std::error_code(error, std::generic_category()).message();
-}
 
 bool would_block(int error) {
   return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
@@ -54,12 +50,12 @@ Result<void> ManagerLink::connect(std::string const& path, Deadline deadline) {
   if (path.size() >= sizeof address.sun_path) return failed(path + ": the path is too long");
   std::memcpy(address.sun_path, path.data(), path.size());
   fd_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd_ < 0) return failed("no socket: " + why(errno));
+  if (fd_ < 0) return failed("no socket: " + posix::why(errno));
   // A Unix socket connects at once or not at all: EAGAIN means that its backlog is full.
   if (::connect(fd_, reinterpret_cast<sockaddr const*>(&address), sizeof address) == 0 &&
       std::chrono::steady_clock::now() < deadline)
     return {};
-  auto reason = fmt::format("{}: {}", path, why(errno));
+  auto reason = fmt::format("{}: {}", path, posix::why(errno));
   close();
   return failed(std::move(reason));
 }
@@ -79,7 +75,7 @@ Result<void> ManagerLink::write(std::string_view octets, Deadline deadline) {
     if (n >= 0) {
       octets.remove_prefix(static_cast<std::size_t>(n));
     } else if (!would_block(errno)) {
-      return failed("mailpoold hung up: " + why(errno));
+      return failed("mailpoold hung up: " + posix::why(errno));
     } else if (!wait_for(POLLOUT, deadline)) {
       return failed(no_answer);
     }
@@ -94,7 +90,7 @@ Result<std::string> ManagerLink::read_frame(Deadline deadline) {
     std::array<char, admission::header_size + admission::most_payload> piece;
     auto const n = ::recv(fd_, piece.data(), piece.size(), 0);
     if (n == 0) return failed("mailpoold hung up");
-    if (n < 0 && !would_block(errno)) return failed("mailpoold hung up: " + why(errno));
+    if (n < 0 && !would_block(errno)) return failed("mailpoold hung up: " + posix::why(errno));
     if (n > 0) octets.append(piece.data(), static_cast<std::size_t>(n));
     // Who may not connect is told so in words, as a line of JSON.
     if (!octets.empty() && octets.front() == '{')

@@ -9,9 +9,9 @@
 
 #include <cerrno>
 #include <cstring>
-#include <system_error>
 
 #include "milter/callbacks.h"
+#include "posix/error_words.h"
 
 namespace mailpool::milter {
 namespace {
@@ -20,10 +20,6 @@ constexpr int backlog = 1024;
 // Longer than an SMTP client may be silent between two messages of a session (Sendmail: an hour).
 constexpr int seconds_of_silence = 7210;
 constexpr mode_t socket_mode = 0660;
-
-std::string why(int error) {
-  return std::error_code(error, std::generic_category()).message();
-}
 
 // libmilter removes what it finds in the place of its socket; another milter's must stay.
 bool is_alive(std::string const& path) {
@@ -49,9 +45,9 @@ Result<void> open_socket(std::string const& socket) {
                        smfi_opensocket(true) == MI_SUCCESS;
   int const error = errno;
   ::umask(mask_before);
-  if (!is_open) return failed(fmt::format("{}: cannot listen: {}", socket, why(error)));
+  if (!is_open) return failed(fmt::format("{}: cannot listen: {}", socket, posix::why(error)));
   if (::chmod(socket.c_str(), socket_mode) != 0)
-    return failed(fmt::format("{}: cannot set the mode: {}", socket, why(errno)));
+    return failed(fmt::format("{}: cannot set the mode: {}", socket, posix::why(errno)));
   return {};
 }
 

@@ -9,7 +9,7 @@ namespace mailpool::fakemx {
 
 namespace {
 
-constexpr StageSet any_stage = StageSet::all();
+constexpr StageSet anywhere = StageSet::all();
 constexpr StageSet transaction_stages = {Stage::Mail, Stage::Rcpt, Stage::Data,
                                          Stage::Body, Stage::End,  Stage::Bdat};
 constexpr StageSet recipient_stages = {Stage::Rcpt, Stage::Data, Stage::Body, Stage::End,
@@ -53,20 +53,20 @@ bool parse_odds(std::string_view value, Conditions& when) {
 }
 
 constexpr ConditionRow condition_rows[] = {
-    {"conn", any_stage, "conn=N", set_of<&Conditions::connection>},
-    {"listener", any_stage, "listener=N", set_of<&Conditions::listener>},
-    {"message", any_stage, "message=N", set_of<&Conditions::message>},
+    {"conn", anywhere, "conn=N", set_of<&Conditions::connection>},
+    {"listener", anywhere, "listener=N", set_of<&Conditions::listener>},
+    {"message", anywhere, "message=N", set_of<&Conditions::message>},
     {"total", transaction_stages, "total=N", set_of<&Conditions::total>},
     {"rcpt", {Stage::Rcpt}, "rcpt=N", set_of<&Conditions::recipient>},
     {"chunk", {Stage::Bdat}, "chunk=N", set_of<&Conditions::chunk>},
-    {"nth", any_stage, "nth=N", set_of<&Conditions::nth>},
+    {"nth", anywhere, "nth=N", set_of<&Conditions::nth>},
     {"to", recipient_stages, "to=ADDRESS-PATTERN", set_of<&Conditions::to>},
     {"from", transaction_stages, "from=ADDRESS-PATTERN", set_of<&Conditions::from>},
-    {"helo", any_stage, "helo=PATTERN", set_of<&Conditions::helo>},
-    {"tls", any_stage, "tls=yes or tls=no", parse_tls},
+    {"helo", anywhere, "helo=PATTERN", set_of<&Conditions::helo>},
+    {"tls", anywhere, "tls=yes or tls=no", parse_tls},
     {"at", {Stage::Body}, "at=OCTETS", parse_at},
     {"after", {Stage::Idle}, "after=DURATION", parse_after},
-    {"odds", any_stage, "odds=N%", parse_odds},
+    {"odds", anywhere, "odds=N%", parse_odds},
 };
 
 }  // namespace

@@ -19,7 +19,7 @@ using control::Finding;
 using Level = Finding::Level;
 using Findings = std::vector<Finding>;
 
-constexpr char const* snippet = "poolctl sendmail snippet";
+constexpr char const* how_to = "poolctl sendmail snippet";
 constexpr char const* remake = "then: make -C /etc/mail && systemctl restart sendmail";
 
 void add(Findings& findings, Level level, std::string text, std::string mend = {}) {
@@ -39,11 +39,11 @@ void judge_mailer(Findings& findings, Equates const& mailer) {
   };
   if (value('P') != "[IPC]" || socket_of(mailer).empty())
     add(findings, Level::Mistake,
-        "the mailer does not speak to a Unix socket (P=[IPC], A=FILE PATH)", snippet);
+        "the mailer does not speak to a Unix socket (P=[IPC], A=FILE PATH)", how_to);
   auto const flags = value('F');
   if (flags.find('z') == std::string::npos)
     add(findings, Level::Mistake,
-        "the mailer lacks the flag z: it would speak SMTP, and mailpoold speaks LMTP", snippet);
+        "the mailer lacks the flag z: it would speak SMTP, and mailpoold speaks LMTP", how_to);
   if (flags.find('m') == std::string::npos)
     add(findings, Level::Warning,
         "the mailer lacks the flag m: a message to several recipients is sent once for each",
@@ -138,7 +138,7 @@ Findings judge_sendmail(SendmailConfig const& config, HeldUp const& one_domain) 
   auto const mailer = config.mailers.find("mailpool");
   if (mailer == config.mailers.end()) {
     add(findings, Level::Mistake, "Sendmail has no mailer mailpool: nothing goes through the pool",
-        snippet);
+        how_to);
     return findings;
   }
   judge_mailer(findings, mailer->second);
@@ -155,7 +155,7 @@ Findings judge_socket_for_sendmail(std::string const& path) {
     add(findings, Level::Mistake,
         fmt::format("\"{}\" is not the absolute path of a socket, shorter than {} octets", path,
                     sizeof(sockaddr_un::sun_path)),
-        snippet);
+        how_to);
     return findings;
   }
   struct stat facts {};

@@ -12,7 +12,7 @@
 namespace mailpool {
 namespace {
 
-constexpr std::size_t most_named = 10'000;  // of each kind
+constexpr std::size_t most_levels = 10'000;  // of each kind
 
 class LevelLoader {
  public:
@@ -36,10 +36,10 @@ class LevelLoader {
     auto const* const entry = root_.find(section);
     if (entry == nullptr || !reader_.is_table(*entry, fmt::format("[{}.NAME]", section)))
       return none;
-    if (entry->value.entries.size() <= most_named) return entry->value.entries;
+    if (entry->value.entries.size() <= most_levels) return entry->value.entries;
     reader_.complain(entry->line,
                      fmt::format("[{}] has {} entries", section, entry->value.entries.size()),
-                     fmt::format("at most {}", most_named));
+                     fmt::format("at most {}", most_levels));
     return none;
   }
 
@@ -65,7 +65,7 @@ class LevelLoader {
   void read_sender_domains() {
     Names seen;
     for (auto const& entry : entries_of("sender_domain")) {
-      auto const title = fmt::format("[sender_domain.{}]", quoted(entry.key));
+      auto const title = fmt::format("[sender_domain.{}]", in_quotes(entry.key));
       if (!reader_.is_table(entry, R"([sender_domain."NAME"])")) continue;
       auto const name = canonical_domain(entry.key);
       bool const is_nested =

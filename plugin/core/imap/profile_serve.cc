@@ -60,17 +60,17 @@ void Profile::run(TimePoint now) {
 
 void Profile::serve_all(TimePoint now) {
   std::map<UserPool*, std::vector<Client*>> unserved;
-  std::vector<Client*> unknown;
+  std::vector<Client*> not_known;
   for (auto* client : std::vector<Client*>(waiting_.begin(), waiting_.end())) {
     auto* const user = client->user;
     if (!is_known(*user, client->verifier))
-      unknown.push_back(client);
+      not_known.push_back(client);
     else if (!serve(*client, now))
       unserved[user].push_back(client);
   }
   for (auto& [user, clients] : unserved) grow(*user, clients, now);
   // After all whose secret was good once: a flood of guesses keeps nobody from a connection.
-  for (auto* client : unknown)
+  for (auto* client : not_known)
     if (client->phase() == Client::Phase::Waiting) prove(*client, now);
   refuse_hopeless(now);
 }

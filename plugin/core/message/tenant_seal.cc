@@ -53,7 +53,7 @@ std::string mac_of(Parts const& parts, std::string_view sender, std::string cons
 }
 
 // "name=value"; the value, if the name is this one.
-std::optional<std::string_view> value_of(std::string_view field, std::string_view name) {
+std::optional<std::string_view> part_of(std::string_view field, std::string_view name) {
   auto const text = trimmed(field);
   if (text.size() <= name.size() || !text.starts_with(name) || text[name.size()] != '=')
     return std::nullopt;
@@ -63,15 +63,15 @@ std::optional<std::string_view> value_of(std::string_view field, std::string_vie
 Result<Parts> parse(std::string_view value) {
   if (value.size() > longest_seal) return failed("the seal is too long");
   auto const fields = split(value, ';');
-  if (auto const version = value_of(fields.front(), "v"); !version)
+  if (auto const version = part_of(fields.front(), "v"); !version)
     return failed("the seal has no version");
   else if (*version != "1")
     return failed("the seal is of another version");
   if (fields.size() != 5) return failed("the seal is not whole");
-  auto const tenant = value_of(fields[1], "tenant");
-  auto const time = value_of(fields[2], "time");
-  auto const nonce = value_of(fields[3], "nonce");
-  auto const mac = value_of(fields[4], "mac");
+  auto const tenant = part_of(fields[1], "tenant");
+  auto const time = part_of(fields[2], "time");
+  auto const nonce = part_of(fields[3], "nonce");
+  auto const mac = part_of(fields[4], "mac");
   if (!tenant || !time || !nonce || !mac) return failed("the seal is not whole");
   if (!is_tenant_name(*tenant) || time->size() > 11 || !to_number(*time) || !is_hex(*nonce) ||
       nonce->size() > longest_nonce || !is_hex(*mac) || mac->size() != 64)
