@@ -15,6 +15,7 @@ install(TARGETS postfix_mailpool LIBRARY DESTINATION ${MAILPOOL_POSTFIX_DIR})
 install(FILES packaging/postfix/mailpool.cf DESTINATION /etc/postfix/dynamicmaps.cf.d)
 
 install(FILES conf/mailpool.toml conf/providers.toml DESTINATION /etc/mailpool)
+install(FILES conf/replies.toml DESTINATION share/mailpool)
 # Where Debian's Sendmail looks for FEATURE() and MAILER().
 install(FILES conf/sendmail/feature/mailpool.m4 DESTINATION share/sendmail/cf/feature)
 install(FILES conf/sendmail/mailer/mailpool.m4 DESTINATION share/sendmail/cf/mailer)

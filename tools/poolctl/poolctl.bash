@@ -39,7 +39,7 @@ _poolctl() {
     'imap resume') words="--help --json" ;;
     'check') words="--help --json" ;;
     'tls-report') words="--help --json --day" ;;
-    'test-reply') words="--help --json --site --domain --at --config" ;;
+    'test-reply') words="--help --json --site --domain --at --config --file --replies" ;;
     'postfix enable') words="--help --json --simple --dry-run --config-directory" ;;
     'postfix disable') words="--help --json --force --dry-run --config-directory" ;;
     'postfix status') words="--help --json --log --config-directory" ;;

@@ -110,9 +110,9 @@ int check(Context& context, SendmailOptions const& options) {
   return is_well ? Exit::Done : Exit::Refused;
 }
 
-using Action = int (*)(Context&, SendmailOptions const&);
+using SendmailAction = int (*)(Context&, SendmailOptions const&);
 
-Handler declare(CLI::App& app, bool reads_cf, Action action) {
+Handler declare(CLI::App& app, bool reads_cf, SendmailAction action) {
   auto options = std::make_shared<SendmailOptions>();
   if (reads_cf) app.add_option("--cf", options->cf, "Sendmail's configuration")->type_name("FILE");
   app.add_option("--config", options->config, "mailpoold's configuration")->type_name("FILE");

@@ -13,6 +13,8 @@
 #include "core/config/rule_values.h"
 #include "core/rules/book.h"
 #include "core/site/throttling.h"
+#include "poolctl/reply_classes.h"
+#include "posix/replies_file.h"
 #include "posix/settings_file.h"
 
 namespace mailpool::poolctl {
@@ -24,7 +26,17 @@ struct Options {
   std::string site;
   std::string domain;
   std::string at;
+  std::string file;
+  std::vector<std::string> replies;
 };
+
+// The rules of classes; nothing, with each mistake said, where a file is wrong.
+std::optional<replies::Classifier> classifier_for(Context& context, Options const& options) {
+  auto loaded = posix::load_reply_rules(options.replies);
+  for (auto const& mistake : loaded.mistakes) context.err << mistake.to_line() << '\n';
+  if (!loaded.mistakes.empty()) return std::nullopt;
+  return replies::Classifier(std::move(loaded.rules));
+}
 
 std::optional<Step> step_of(std::string_view word) {
   for (auto step : {Step::Connect, Step::Ehlo, Step::Mail, Step::Rcpt, Step::Data, Step::End})
@@ -72,6 +84,9 @@ std::string_view adaptive_words(site::Meaning meaning, bool is_adaptive) {
 }
 
 int answer(Context& context, Options const& options) {
+  auto const classifier = classifier_for(context, options);
+  if (!classifier) return Exit::Refused;
+  if (!options.file.empty()) return classify_table(context, *classifier, options.file);
   auto const code = code_of(options.reply);
   auto const step = step_of(options.at);
   if (code == 0 || printable(options.reply) != options.reply) {
@@ -93,6 +108,10 @@ int answer(Context& context, Options const& options) {
                                meant.empty() ? "" : fmt::format("; {} is meant, perhaps", meant));
     return Exit::Refused;
   }
+  auto said = replies::said_of(replies::stage_named(options.at).value_or(replies::Stage::Any),
+                               options.reply);
+  said.site = options.site;
+  auto const is_of = classifier->classify(said);
   rules::Book const book(settings.rules);
   Remark const remark{step.value_or(Step::Mail), code, options.reply, 0};
   auto const number = step ? book.find(options.site, options.domain, remark)
@@ -117,6 +136,7 @@ int answer(Context& context, Options const& options) {
                       {"would", deed_of(*rule)}};
     }
     json["adaptive"] = adaptive;
+    json.update(json_of(is_of));
     context.out << json.dump(2) << '\n';
     return Exit::Done;
   }
@@ -130,7 +150,7 @@ int answer(Context& context, Options const& options) {
     if (rule->at) context.out << fmt::format("  when it is said at {}\n", name_of(*rule->at));
     if (!rule->reason.empty()) context.out << fmt::format("  {}\n", rule->reason);
   }
-  context.out << fmt::format("adaptive: {}\n", adaptive);
+  context.out << fmt::format("adaptive: {}\n", adaptive) << line_of(is_of);
   return Exit::Done;
 }
 
@@ -139,18 +159,27 @@ int answer(Context& context, Options const& options) {
 CommandRow test_reply_command() {
   return {
       "test-reply",
-      "REPLY --site NAME",
-      "which rule a server's reply would meet",
-      {"--site", "--domain", "--at", "--config"},
+      "REPLY",
+      "which rule a reply would meet, and its class",
+      {"--site", "--domain", "--at", "--config", "--file", "--replies"},
       [](CLI::App& app) -> Handler {
         auto options = std::make_shared<Options>();
-        app.add_option("REPLY", options->reply, "what the server says: \"421 4.7.28 ...\"")
-            ->type_name("REPLY")
-            ->required();
+        auto* const reply =
+            app.add_option("REPLY", options->reply, "what the server says: \"421 4.7.28 ...\"")
+                ->type_name("REPLY");
+        auto* const file = app.add_option("--file", options->file,
+                                          "the class of each row of this table; - is stdin")
+                               ->type_name("FILE");
+        file->excludes(reply);
+        app.add_option("--replies", options->replies, "rules of classes, instead of the usual ones")
+            ->type_name("FILE");
         app.add_option("--site", options->site, "the [site.NAME] that says it")->type_name("NAME");
         app.add_option("--domain", options->domain, "the recipient domain")->type_name("D");
-        app.add_option("--at", options->at, "connect, ehlo, mail, rcpt, data or end")
-            ->check(CLI::IsMember({"connect", "ehlo", "mail", "rcpt", "data", "end"}))
+        app.add_option("--at", options->at,
+                       "connect, ehlo, starttls, auth, mail, "
+                       "rcpt, data or end")
+            ->check(CLI::IsMember(
+                {"connect", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "end"}))
             ->type_name("STEP");
         app.add_option("--config", options->config, "mailpoold's configuration")->type_name("FILE");
         return [options](Context& context) { return answer(context, *options); };
