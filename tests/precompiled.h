@@ -1,4 +1,5 @@
-// What nearly every unit test includes, compiled once a folder. A test includes what it uses all the same.
+// What nearly every unit test includes, compiled once a folder. A test includes what it uses all
+// the same.
 
 #include <fmt/format.h>
 
