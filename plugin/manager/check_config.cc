@@ -6,6 +6,7 @@
 
 #include "core/base/text.h"
 #include "manager/configuration_load.h"
+#include "posix/replies_file.h"
 
 namespace mailpool::manager {
 
@@ -13,6 +14,9 @@ int check_configuration(std::string const& path, std::ostream& out) {
   auto const loaded = load_configuration(path);
   for (auto const& mistake : loaded.mistakes) out << mistake.to_line() << '\n';
   if (!loaded.is_good()) return EX_CONFIG;
+  // They stop no mail, and so they are no reason to refuse the configuration.
+  for (auto const& mistake : posix::load_reply_rules().mistakes)
+    out << "warning: " << mistake.to_line() << '\n';
   out << printable(path) << ": no mistakes\n";
   return EX_OK;
 }

@@ -12,6 +12,7 @@
 #include "manager/own_addresses.h"
 #include "manager/source_checks.h"
 #include "manager/tls_client.h"
+#include "posix/replies_file.h"
 #include "posix/seal_key.h"
 
 namespace mailpool::manager {
@@ -64,6 +65,9 @@ Configuration read_configuration(std::string const& path) {
   read_imap_access(c);
   c.own_addresses = own_addresses();
   check_sources(c);
+  auto replies = posix::load_reply_rules();
+  for (auto const& mistake : replies.mistakes) c.warnings.push_back(mistake.to_line());
+  c.replies = std::make_shared<replies::Classifier const>(std::move(replies.rules));
   c.tls = TlsClient::make(c.settings, c.mistakes, c.warnings);
   return c;
 }

@@ -12,6 +12,7 @@
 #include "core/base/secret.h"
 #include "core/config/settings.h"
 #include "core/message/tenant_seal.h"
+#include "core/replies/classifier.h"
 #include "manager/users.h"
 
 namespace mailpool::manager {
@@ -38,6 +39,9 @@ struct Configuration {
                                       ///< any, the settings are of no use
   std::vector<std::string> warnings;
   std::vector<IpAddress> own_addresses;
+  /// What servers' replies mean; never null. What is wrong with its files is among the warnings:
+  /// mail goes all the same.
+  std::shared_ptr<replies::Classifier const> replies = std::make_shared<replies::Classifier>();
   std::shared_ptr<TlsClient const> tls;  ///< null while there are mistakes
 };
 

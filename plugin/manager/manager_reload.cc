@@ -105,6 +105,7 @@ void Manager::apply(Configuration configuration) {
   streams_->set_own_addresses(configuration_.own_addresses);
   streams_->set_tls(configuration_.tls);
   reconfigure_sts();
+  context_->replies = configuration_.replies;
   dispatcher_->set_seal_keys(configuration_.seal_keys);
   dispatcher_->reconfigure(settings, now);
   bodies_->set_limits(body_limits(settings));

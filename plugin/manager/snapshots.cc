@@ -201,6 +201,8 @@ control::SiteStatus status_of(Site const& site, Clock const& clock, bool in_full
   s.last_reply = site.last_reply();
   s.last_error = site.last_error();
   for (auto const& [reason, count] : counters.closed) s.closes.push_back({reason, count});
+  for (auto const& [which, total, last_hour] : site.reply_classes().counts(now))
+    if (last_hour > 0) s.replies.push_back({std::string(replies::name_of(which)), last_hour});
   if (in_full) s.endpoints = endpoints_of(site, clock);
   return s;
 }

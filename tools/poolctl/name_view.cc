@@ -39,6 +39,17 @@ std::string limit_text(std::string const& rate) {
   return rate.empty() ? "none" : rate;
 }
 
+// "62 % rate_limited, 38 % greylisted of 120 refusals in the last hour".
+std::string shares_text(std::vector<control::CountedReason> const& replies) {
+  std::uint64_t all = 0;
+  for (auto const& each : replies) all += each.count;
+  std::string text;
+  for (auto const& [reason, count] : replies)
+    text +=
+        fmt::format("{}{} % {}", text.empty() ? "" : ", ", (count * 100 + all / 2) / all, reason);
+  return text.empty() ? text : fmt::format("{} of {} in the last hour", text, all);
+}
+
 std::string closes_text(std::vector<control::CountedReason> closes) {
   std::sort(closes.begin(), closes.end(),
             [](auto const& a, auto const& b) { return a.count > b.count; });
@@ -113,6 +124,7 @@ void show(Sheet& sheet, control::SiteStatus const& s) {
                                          s.tls_handshakes, s.tls_resumed));
   sheet.line("last reply", s.last_reply);
   sheet.line("last error", s.last_error);
+  sheet.line("refusals", shares_text(s.replies));
   sheet.line("closed", closes_text(s.closes));
   sheet.table(endpoint_table(s.endpoints));
 }

@@ -121,6 +121,7 @@ void fields(V& v, S& s) {
   v.field("reason", s.reason);
   v.field("last_error", s.last_error);
   v.field("closes", s.closes);
+  v.field("replies", s.replies);
   v.field("endpoints", s.endpoints);
 }
 

@@ -110,6 +110,7 @@ struct SiteStatus {
   std::string last_reply;
   std::string last_error;  ///< the last connection that could not be made or broke, in words
   std::vector<CountedReason> closes;
+  std::vector<CountedReason> replies;     ///< of the last hour, by class, the most frequent first
   std::vector<EndpointStatus> endpoints;  ///< only when asked for this site
 };
 

@@ -16,6 +16,7 @@
 #include "core/delivery/scopes.h"
 #include "core/delivery/tls_context.h"
 #include "core/pool/connection.h"
+#include "core/replies/classifier.h"
 #include "core/route/router.h"
 #include "core/site/wait.h"
 #include "core/state/store.h"
@@ -65,6 +66,8 @@ class Context {
   }
   [[nodiscard]] std::uint64_t next_connection_id() { return ++last_connection_id; }
 
+  /// What replies mean; never null.
+  std::shared_ptr<replies::Classifier const> replies = std::make_shared<replies::Classifier>();
   rules::Book const* rules = nullptr;  ///< kept by the dispatcher
   Remembered remembered;
   /// By a rule of the domain; carried out at the end of the turn.

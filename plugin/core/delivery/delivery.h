@@ -33,6 +33,7 @@ struct Relay {
   std::string name;    ///< HOST[IP]:PORT; empty: none
   std::string source;  ///< the [source.NAME] it was reached from; empty: none
   std::uint32_t uses = 0;
+  std::string_view reply_class = {};  ///< of replies::class_rows(), where the remote refused it
 };
 
 /// Where transactions of a message go once their route is known.

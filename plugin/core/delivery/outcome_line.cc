@@ -39,6 +39,11 @@ std::string delay(Duration d) {
   return s;
 }
 
+// Of what not every line has.
+std::string named(std::string_view name, std::string_view value) {
+  return value.empty() ? std::string() : fmt::format(", {}={}", name, value);
+}
+
 }  // namespace
 
 std::string outcome_line(Message const& message, Recipient const& recipient, Outcome const& outcome,
@@ -47,11 +52,10 @@ std::string outcome_line(Message const& message, Recipient const& recipient, Out
   auto const before = timing.started - timing.accepted;
   auto const connecting = std::min(timing.connecting, before);
   return fmt::format(
-      "{}: to=<{}>, site={}{}{}, relay={}{}, delay={}, delays={}/{}/{}, dsn={}, status={} ({})",
+      "{}: to=<{}>, site={}{}{}{}, relay={}{}, delay={}, delays={}/{}/{}, dsn={}, status={} ({})",
       printable(message.envelope.queue_id, 64), printable(recipient.address, 320), site,
-      message.envelope.tenant.empty() ? std::string()
-                                      : fmt::format(", tenant={}", message.envelope.tenant),
-      relay.source.empty() ? std::string() : fmt::format(", source={}", relay.source),
+      named("tenant", message.envelope.tenant), named("source", relay.source),
+      named("class", relay.reply_class),
       relay.name.empty() ? std::string_view("none") : std::string_view(relay.name),
       relay.uses > 1 ? fmt::format(", conn_use={}", relay.uses) : std::string(),
       delay(now - timing.accepted), delay(before - connecting), delay(connecting),

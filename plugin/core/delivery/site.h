@@ -17,6 +17,7 @@
 #include "core/delivery/smtp_connection.h"
 #include "core/pool/growth.h"
 #include "core/pool/pool.h"
+#include "core/replies/class_counts.h"
 #include "core/site/endpoint_health.h"
 #include "core/site/host_speed.h"
 #include "core/site/period_counts.h"
@@ -83,6 +84,8 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   [[nodiscard]] Counters const& counters() const { return counters_; }
   /// Recipients in this hour and on this day; they survive a restart.
   [[nodiscard]] site::PeriodCounts const& periods() const { return periods_; }
+  /// Classes of what servers refused or put off recipients with.
+  [[nodiscard]] replies::ClassCounts const& reply_classes() const { return reply_classes_; }
   void restore_periods(site::PeriodCounts const& periods) { periods_ = periods; }
   /// Tells the store of them.
   void keep_periods();
@@ -316,6 +319,7 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   site::Wait blocked_;
   Counters counters_;
   site::PeriodCounts periods_;
+  replies::ClassCounts reply_classes_;
   bool is_counted_ = false;  ///< among Context::counted
   std::string last_reply_;
   std::string last_error_;

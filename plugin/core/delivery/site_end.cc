@@ -134,6 +134,14 @@ void Site::conclude(Transaction& transaction, SmtpConnection const* connection,
     relay = {connection->endpoint().to_string(),
              connection->source() == nullptr ? std::string() : connection->source()->name(),
              connection->uses()};
+  if (outcome.kind != OutcomeKind::Delivered) {
+    if (auto said = replies::said_of(outcome)) {
+      said->site = name_;
+      auto const is_of = context_.replies->classify(*said).is;
+      reply_classes_.add(is_of, now);
+      relay.reply_class = replies::name_of(is_of);
+    }
+  }
   if (auto* const tenant =
           context_.scopes.find_tenant(transaction.delivery->message().envelope.tenant))
     tenant->count(outcome.kind);

@@ -59,6 +59,7 @@ Classifier::Classifier(std::vector<ReplyRule> rules) {
   }
 }
 
+Classifier::Classifier() = default;
 Classifier::~Classifier() = default;
 Classifier::Classifier(Classifier&&) noexcept = default;
 Classifier& Classifier::operator=(Classifier&&) noexcept = default;

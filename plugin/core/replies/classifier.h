@@ -38,7 +38,7 @@ struct ReplyRule {
 class Classifier {
  public:
   /// Knows nothing: every reply is unknown.
-  Classifier() = default;
+  Classifier();
   /// A rule with a pattern that is none never holds (load_rules() names it).
   explicit Classifier(std::vector<ReplyRule> rules);
   ~Classifier();

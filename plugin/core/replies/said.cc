@@ -50,6 +50,27 @@ std::optional<Found> find_enhanced(std::string_view text, char reply_class) {
   return std::nullopt;
 }
 
+// How Outcome::remote() names what was answered.
+Stage stage_of_command(std::string_view command) {
+  struct Row {
+    std::string_view begins;
+    Stage stage;
+  };
+  static constexpr std::array<Row, 10> table{{{"greeting", Stage::Connect},
+                                              {"the greeting", Stage::Connect},
+                                              {"EHLO", Stage::Ehlo},
+                                              {"HELO", Stage::Ehlo},
+                                              {"STARTTLS", Stage::StartTls},
+                                              {"AUTH", Stage::Auth},
+                                              {"MAIL", Stage::Mail},
+                                              {"RCPT", Stage::Rcpt},
+                                              {"DATA", Stage::Data},
+                                              {"end of", Stage::EndOfData}}};
+  auto const row = std::find_if(table.begin(), table.end(),
+                                [&](Row const& each) { return command.starts_with(each.begins); });
+  return row == table.end() ? Stage::Any : row->stage;
+}
+
 }  // namespace
 
 std::string_view name_of(Stage stage) {
@@ -143,6 +164,19 @@ Said said_of(Stage stage, std::string_view line) {
   auto const code = line.substr(0, 3);
   auto const rest = line.size() > 3 ? line.substr(4) : std::string_view();
   return said_of(stage, code, "", rest);
+}
+
+std::optional<Said> said_of(Outcome const& outcome) {
+  static constexpr std::string_view before = " said: ";
+  static constexpr std::string_view behind = " (in reply to ";
+  if (!outcome.said_by_remote) return std::nullopt;
+  std::string_view const text = outcome.text;
+  auto const from = text.find(before);
+  auto const to = text.rfind(behind);
+  if (from == std::string_view::npos || to == std::string_view::npos || to < from)
+    return std::nullopt;
+  auto const line = text.substr(from + before.size(), to - from - before.size());
+  return said_of(stage_of_command(text.substr(to + behind.size())), line);
 }
 
 }  // namespace mailpool::replies

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/message/outcome.h"
 #include "core/message/remark.h"
 
 namespace mailpool::replies {
@@ -40,5 +41,7 @@ struct Said {
                            std::string_view text);
 /// From a line such as "421 4.7.0 Try again later".
 [[nodiscard]] Said said_of(Stage stage, std::string_view line);
+/// The remote's words in an outcome; nothing where it has none (Outcome::remote()).
+[[nodiscard]] std::optional<Said> said_of(Outcome const& outcome);
 
 }  // namespace mailpool::replies
