@@ -6,11 +6,16 @@
 For each unseen delivery report (RFC 3464) it prints the recipient, the status and the reason, tab-separated, and marks the
 message \\Seen. A message is marked only after its line is out, so what a killed run left is read by the next one. The number of
 threads is free: connections beyond the profile's pool_size are waited for, not opened.
+
+Its exit codes are those of sysexits.h, which cron, systemd and Postfix's pipe know: 77 where the server refuses the password, 66
+where the mailbox does not exist, 69 where this user may not use the pool or the server's certificate is not trusted, and 75 where
+it is worth another try: the server or the manager is away, or everything is in use.
 """
 
 import argparse
 import email
 import email.policy
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -24,13 +29,18 @@ BATCH = 50  # messages that a thread reads on one borrowed connection
 output = threading.Lock()
 
 
+class NoMailbox(Exception):
+    """The mailbox cannot be opened: in the server's words."""
+
+
 def unseen(pool: mailpool.IMAPPool, user: str, password: str, mailbox: str) -> list[bytes]:
     with pool.connection(user, password) as conn:
         select(conn, mailbox)
         status, found = conn.uid("SEARCH", "UNSEEN")
         if status != "OK":
             raise RuntimeError(f"SEARCH: {found}")
-        return found[0].split() if found and found[0] else []
+        numbers: bytes = found[0] if found and found[0] else b""
+        return numbers.split()
 
 
 def process(pool: mailpool.IMAPPool, user: str, password: str, mailbox: str, uids: list[bytes]) -> int:
@@ -53,7 +63,7 @@ def process(pool: mailpool.IMAPPool, user: str, password: str, mailbox: str, uid
 def select(conn: mailpool.Connection, mailbox: str) -> None:
     status, said = conn.select(mailbox)
     if status != "OK":
-        raise RuntimeError(f"SELECT {mailbox}: {said}")
+        raise NoMailbox(f"{mailbox}: {said[0].decode() if said and said[0] else status}")
 
 
 def failures(report: Message) -> Iterator[str]:
@@ -62,9 +72,26 @@ def failures(report: Message) -> Iterator[str]:
         if part.get_content_type() != "message/delivery-status":
             continue
         for fields in part.get_payload():
-            if recipient := fields.get("Final-Recipient"):
+            if isinstance(fields, Message) and (recipient := fields.get("Final-Recipient")):
                 reason = " ".join(str(fields.get("Diagnostic-Code", "")).split())
                 yield "\t".join((str(recipient).partition(";")[2].strip(), str(fields.get("Status", "")), reason))
+
+
+def exit_code(trouble: mailpool.PoolError) -> int:
+    """What the caller should make of it."""
+    if trouble.reason == "refused":
+        return os.EX_NOPERM
+    return os.EX_UNAVAILABLE if trouble.reason in ("not-allowed", "not-offered", "certificate") else os.EX_TEMPFAIL
+
+
+def run(pool: mailpool.IMAPPool, user: str, password: str, mailbox: str, threads: int) -> int:
+    uids = mailpool.retry(lambda: unseen(pool, user, password, mailbox), attempts=3)
+    batches = [uids[start:start + BATCH] for start in range(0, len(uids), BATCH)]
+    with ThreadPoolExecutor(threads) as workers:
+        done = [workers.submit(process, pool, user, password, mailbox, batch) for batch in batches]
+        reports = sum(future.result() for future in done)
+    print(f"{len(uids)} messages, {reports} reports", file=sys.stderr)
+    return os.EX_OK
 
 
 def main() -> int:
@@ -79,16 +106,13 @@ def main() -> int:
     password = asked.password_file.read_text().splitlines()[0]
     pool = mailpool.IMAPPool(socket=asked.socket) if asked.socket else mailpool.IMAPPool(asked.profile)
     try:
-        uids = unseen(pool, asked.user, password, asked.mailbox)
-        batches = [uids[start:start + BATCH] for start in range(0, len(uids), BATCH)]
-        with ThreadPoolExecutor(asked.threads) as threads:
-            done = [threads.submit(process, pool, asked.user, password, asked.mailbox, batch) for batch in batches]
-            reports = sum(future.result() for future in done)
+        return run(pool, asked.user, password, asked.mailbox, asked.threads)
+    except NoMailbox as trouble:
+        print(f"bounce_processor: {trouble}", file=sys.stderr)
+        return os.EX_NOINPUT
     except mailpool.PoolError as trouble:
         print(f"bounce_processor: {trouble}", file=sys.stderr)
-        return 75  # EX_TEMPFAIL
-    print(f"{len(uids)} messages, {reports} reports", file=sys.stderr)
-    return 0
+        return exit_code(trouble)
 
 
 if __name__ == "__main__":

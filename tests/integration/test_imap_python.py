@@ -1,7 +1,9 @@
 """python3-mailpool with mailpoold and a real server: what the package's own tests play is what happens."""
 
+import asyncio
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +19,7 @@ from lab.process import Lab, wait_until
 TOP = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tools/python"))
 import mailpool  # noqa: E402
+from mailpool import aio  # noqa: E402
 
 USER, PASSWORD = "anna", "anna-secret"
 REPORT = """\
@@ -128,6 +131,73 @@ def test_a_server_that_the_operator_does_not_allow_is_refused_with_the_options_n
 def test_without_dynamic_profiles_a_host_is_a_clear_error(pool: ImapPool):
     with pytest.raises(mailpool.PoolUnavailable, match=r"\[imap_dynamic\]"):
         named_by_the_program(pool, "imap.example.net", 993).get_connection(USER, PASSWORD)
+
+
+def run_example(name: str, pool: ImapPool, lab: Lab, *arguments: object, password: str = PASSWORD) -> subprocess.CompletedProcess[str]:
+    secret = lab.root / "secret"
+    secret.write_text(password + "\n")
+    argv = [sys.executable, TOP / "conf/examples" / name, "--socket", pool.socket(), "--user", USER, "--password-file", secret, *arguments]
+    return subprocess.run(argv, capture_output=True, text=True, check=False, env={"PYTHONPATH": str(TOP / "tools/python")}, timeout=60)
+
+
+@pytest.mark.parametrize("name, more", [("bounce_processor.py", ()), ("parallel_archive.py", ("--to", "archive")),
+                                        ("watch_mailboxes.py", ("INBOX",))])
+def test_examples_tell_a_wrong_password_from_a_server_that_is_lost(pool: ImapPool, dovecot: Dovecot, lab: Lab, name, more):
+    more = [str(lab.root / word) if word == "archive" else word for word in more]
+    done = run_example(name, pool, lab, *more, password="wrong")
+    assert done.returncode == 77 and "AUTHENTICATIONFAILED" in done.stderr, done.stderr
+    dovecot.kill()
+    done = run_example(name, pool, lab, *more)
+    assert done.returncode == 75 and "refused" in done.stderr, done.stderr
+
+
+def test_the_bounce_processor_tells_a_missing_mailbox(pool: ImapPool, lab: Lab):
+    done = run_example("bounce_processor.py", pool, lab, "--mailbox", "None")
+    assert done.returncode == 66 and "None" in done.stderr, done.stderr
+
+
+def test_the_archive_has_every_message_once_and_a_second_run_fetches_none(pool: ImapPool, dovecot: Dovecot, lab: Lab):
+    with dovecot.session() as session:
+        session.login(USER, PASSWORD)
+        for number in range(230):
+            session.append("INBOX", f"Subject: {number}\r\n\r\nbody {number}\r\n".encode())
+    archive = lab.root / "archive"
+    done = run_example("parallel_archive.py", pool, lab, "--to", archive)
+    assert (done.returncode, done.stderr) == (0, "230 messages\n"), done.stderr
+    assert sorted(file.read_bytes().split()[1] for file in archive.iterdir()) == sorted(str(number).encode() for number in range(230))
+    assert run_example("parallel_archive.py", pool, lab, "--to", archive).stderr == "0 messages\n"
+
+
+def test_the_asyncio_example_asks_all_mailboxes(pool: ImapPool, dovecot: Dovecot, lab: Lab):
+    dovecot.put(USER, b"Subject: x\r\n\r\nhello\r\n")
+    done = run_example("watch_mailboxes.py", pool, lab, "INBOX", "INBOX", "None")
+    first, second, third = done.stdout.splitlines()
+    assert first == second == "INBOX\t1" and third.startswith("None\t"), done
+
+
+def test_two_hundred_tasks_of_asyncio_share_four_connections(pool: ImapPool, dovecot: Dovecot):
+    dovecot.put(USER, b"Subject: x\r\n\r\nhello\r\n")
+    borrowed = aio.IMAPPool("bounces", directory=pool.sockets)
+
+    async def job() -> bytes:
+        async with borrowed.connection(USER, PASSWORD) as conn:
+            await conn.select("INBOX")
+            (_, body), _ = (await conn.fetch("1", "(BODY.PEEK[])"))[1]
+            return body
+
+    async def all_of_them() -> list[bytes]:
+        return await asyncio.gather(*(job() for _ in range(200)))
+    assert set(asyncio.run(all_of_them())) == {b"Subject: x\r\n\r\nhello\r\n"}
+    assert pool.wait_for(USER, active=0, waiting=0, resetting=0)["created"] <= 4
+
+
+def test_one_that_is_kept_too_long_says_that_it_was_taken_away(lab: Lab, dovecot: Dovecot, authority: Authority):
+    pool = ImapPool(lab, f"127.0.0.1:{dovecot.port}", authority.certificate, pool_size=1, max_loan_time="1s")
+    conn = mailpool.IMAPPool("bounces", directory=pool.sockets).get_connection(USER, PASSWORD)
+    time.sleep(1.5)
+    with pytest.raises(mailpool.PoolError) as caught:
+        conn.noop()
+    assert caught.value.reason == "taken-away"
 
 
 def test_the_example_reads_every_report_once_with_several_threads(pool: ImapPool, dovecot: Dovecot, lab: Lab):

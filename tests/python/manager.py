@@ -16,6 +16,9 @@ class Manager:
     path: Path
     greeting: bytes = b"* OK [" + CAPABILITY + b"] ready\r\n"
     answers: dict[str, bytes | None] = field(default_factory=dict)
+    untagged: dict[str, bytes] = field(default_factory=dict)  # before the tagged answer
+    farewells: dict[str, bytes] = field(default_factory=dict)  # instead of an answer; then the connection ends
+    silent: set[str] = field(default_factory=set)  # no answer ever
     lines: list[bytes] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)  # "logout" or "dropped", a word for each connection
     most: int = 0
@@ -57,11 +60,14 @@ class Manager:
                     tag, name, *_ = line.split()
                     word = name.decode().upper()
                     answer = self.answers.get(word, b"OK done")
-                    if answer is None:
+                    if word in self.silent:
+                        continue
+                    connection.sendall(self.untagged.get(word, b"") + self.farewells.get(word, b""))
+                    if answer is None or word in self.farewells:
                         break
                     if word == "CAPABILITY":
                         connection.sendall(b"* " + CAPABILITY + b"\r\n")
-                    if word == "AUTHENTICATE":
+                    if word == "AUTHENTICATE" and len(line.split()) == 3:
                         connection.sendall(b"+ \r\n")
                         self.lines.append(lines.readline())
                     if word == "LOGOUT":

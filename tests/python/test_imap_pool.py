@@ -1,11 +1,15 @@
 """The Python package: what it says to a manager, and what it makes of the answers."""
 
 import base64
+import gc
 import imaplib
+import multiprocessing
 import os
+import pickle
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +20,7 @@ import mailpool
 from manager import Manager
 
 SOURCES = Path(mailpool.__file__).parent
+EXAMPLES = sorted((SOURCES.parents[2] / "conf/examples").glob("*.py"))
 
 
 @pytest.fixture
@@ -159,10 +164,54 @@ def test_an_account_needs_no_password(start, tmp_path):
     assert not manager.said("LOGIN")
 
 
-def test_a_profile_without_a_user_says_what_is_missing(start, pool):
+def test_without_a_user_the_block_logs_in_itself_which_borrows(start, pool):
+    manager = start()
+    with pool.connection() as conn:
+        assert not conn.is_logged_in and not manager.said("LOGIN")
+        assert conn.login("anna", "secret")[0] == "OK"
+        assert conn.is_logged_in
+        assert conn.logout()[0] == "BYE"
+        assert pool.lent == 0
+    assert manager.wait_until_ended(1) == ["logout"]
+
+
+def test_a_second_logout_and_a_release_after_it_are_told(start, pool):
     start()
-    with pytest.raises(mailpool.PoolError, match="wants a user and a password"):
-        pool.get_connection()
+    conn = pool.get_connection("anna", "secret")
+    conn.logout()
+    assert conn.logout()[0] == "BYE"
+    with pytest.raises(mailpool.PoolError, match="given back already"):
+        pool.release_connection(conn)
+
+
+def test_a_token_logs_in_instead_of_a_password(start, pool):
+    manager = start()
+    with pool.connection("anna", token="t0ken"):
+        pass
+    line = manager.lines[manager.lines.index(manager.said("AUTHENTICATE")[0] + b"\r\n") + 1]
+    assert manager.said("AUTHENTICATE")[0].endswith(b"XOAUTH2")
+    assert base64.b64decode(line) == b"user=anna\1auth=Bearer t0ken\1\1"
+
+
+def test_authenticate_is_imaplibs(start, pool):
+    manager = start()
+    with pool.connection() as conn:
+        conn.authenticate("PLAIN", lambda _: b"\0anna\0secret")
+        assert conn.is_logged_in
+    assert manager.said("AUTHENTICATE")[0].endswith(b"PLAIN")
+
+
+@pytest.mark.parametrize("login", [{"user": "anna", "password": "a", "token": "b"}, {"token": "b"}, {"user": "anna"}, {"password": "a"}])
+def test_half_a_login_is_a_mistake(pool, login):
+    with pytest.raises(ValueError):
+        pool.get_connection(**login)
+
+
+def test_an_unknown_argument_is_an_error(pool):
+    with pytest.raises(TypeError):
+        pool.get_connection("anna", "secret", tokn="x")
+    with pytest.raises(TypeError):
+        mailpool.IMAPPool("bounces", poolsize=3)
 
 
 def test_an_account_with_a_user_says_what_is_too_much(start, tmp_path):
@@ -220,8 +269,173 @@ def test_a_manager_that_goes_away_during_login_is_no_refusal(start, pool):
 
 def test_a_manager_that_says_nothing_is_waited_for_no_longer_than_asked(start, tmp_path):
     start(greeting=b"")
-    with pytest.raises(mailpool.PoolUnavailable, match="timed out"):
+    with pytest.raises(mailpool.PoolTimeout, match="timed out"):
         mailpool.IMAPPool("bounces", directory=tmp_path, timeout=0.1).get_connection("anna", "secret")
+
+
+def test_a_call_may_wait_for_another_time_than_the_pool(start, pool):
+    start(greeting=b"")
+    with pytest.raises(mailpool.PoolTimeout) as caught:
+        pool.get_connection("anna", "secret", timeout=0.1)
+    assert isinstance(caught.value, TimeoutError) and caught.value.reason == "timeout" and caught.value.may_be_retried
+
+
+def test_an_answer_that_does_not_come_in_time_loses_the_connection_and_is_not_tried_again(start, pool):
+    start(silent={"NOOP"})
+    with pytest.raises(mailpool.ConnectionLost) as caught:
+        with pool.connection("anna", "secret") as conn:
+            conn.timeout = 0.1
+            conn.noop()
+    assert caught.value.reason == "timeout" and not caught.value.may_be_retried
+    assert pool.lent == 0
+
+
+@pytest.mark.parametrize("answer, reason, again", [
+    (b"NO [UNAVAILABLE] No connection within 10s (checkout_timeout): all 8 connections of this user are in use (pool_size)", "full", True),
+    (b"NO [UNAVAILABLE] 1000 logins wait already (max_waiting)", "full", True),
+    (b"NO [UNAVAILABLE] mailpool takes no more logins: it is draining", "draining", True),
+    (b"NO [UNAVAILABLE] Connection refused while connecting", "server", True),
+    (b"NO [LIMIT] That is enough", "server", True),
+    (b"NO [UNAVAILABLE] TLS: the server's certificate is not trusted: expired (tls_verify, tls_ca_file)", "certificate", False),
+    (b"NO [AUTHENTICATIONFAILED] Authentication failed.", "refused", False),
+    (b"NO [CANNOT] The server offers no login with a secret of this kind", "not-offered", False)])
+def test_every_refusal_has_a_reason_for_programs(start, pool, answer, reason, again):
+    start(answers={"LOGIN": answer})
+    with pytest.raises(mailpool.PoolError) as caught:
+        pool.get_connection("anna", "secret")
+    assert (caught.value.reason, caught.value.may_be_retried) == (reason, again)
+    assert pickle.loads(pickle.dumps(caught.value)).reason == reason
+
+
+def test_a_connection_that_is_taken_away_says_why(start, pool):
+    start(farewells={"NOOP": b"* BYE The connection to the IMAP server is lost (max_loan_time)\r\n"})
+    conn = pool.get_connection("anna", "secret")
+    with pytest.raises(mailpool.PoolError) as caught:
+        conn.noop()
+    assert caught.value.reason == "taken-away" and isinstance(caught.value, imaplib.IMAP4.abort)
+    conn.drop()
+
+
+def test_what_the_server_does_not_understand_is_a_pool_error_too(start, pool):
+    start(answers={"NOOP": b"BAD what"})
+    with pool.connection("anna", "secret") as conn:
+        with pytest.raises(mailpool.CommandError, match="what"):
+            conn.noop()
+
+
+# --- processes, collections, retries
+
+def test_a_pool_pickles_as_its_settings(start, pool):
+    start()
+    with pool.connection("anna", "secret"):
+        other = pickle.loads(pickle.dumps(pool))
+        assert (other.path, other.timeout, other.lent) == (pool.path, pool.timeout, 0)
+        with other.connection("anna", "secret") as conn:
+            assert conn.noop()[0] == "OK"
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_forked_child_never_touches_its_parents_loans(start, pool):
+    manager = start()
+    conn = pool.get_connection("anna", "secret")
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            assert pool.lent == 0
+            with pytest.raises(mailpool.PoolError, match="parent process"):
+                conn.noop()
+            conn.drop()
+            conn.leave()
+            with pool.connection("anna", "secret") as own:
+                assert own.noop()[0] == "OK"
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
+    assert conn.noop()[0] == "OK" and pool.lent == 1, "the parent's connection is as it was"
+    pool.release_connection(conn)
+    assert manager.wait_until_ended(2) == ["logout", "logout"]
+
+
+def borrow_in_a_worker(pool: mailpool.IMAPPool) -> str:
+    with pool.connection("anna", "secret") as conn:
+        return str(conn.noop()[0])
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_multiprocessing_gets_a_pool_as_an_argument(start, pool, method):
+    start()
+    with multiprocessing.get_context(method).Pool(3) as workers:
+        assert workers.map(borrow_in_a_worker, [pool] * 6) == ["OK"] * 6
+
+
+def test_a_forgotten_connection_comes_back_with_a_warning(start, pool):
+    manager = start()
+    with pytest.warns(mailpool.ForgottenConnection, match=r"test_imap_pool\.py:\d+ was never given back"):
+        conn = pool.get_connection("anna", "secret")
+        del conn
+        gc.collect()
+    assert pool.lent == 0 and manager.wait_until_ended(1) == ["dropped"]
+
+
+def test_one_that_was_given_back_warns_nobody(start, pool):
+    start()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pool.connection("anna", "secret"):
+            pass
+        pool.release_connection(pool.get_connection("anna", "secret"))
+        pool.get_connection("anna", "secret").logout()
+        gc.collect()
+
+
+def test_retry_tries_again_what_may_pass(start, pool):
+    start(answers={"LOGIN": b"NO [UNAVAILABLE] not yet"})
+    waits: list[float] = []
+    with pytest.raises(mailpool.PoolBusy):
+        mailpool.retry(lambda: pool.get_connection("anna", "secret"), attempts=4, first_wait=1, longest_wait=3, sleep=waits.append)
+    assert len(waits) == 3 and 0.75 <= waits[0] <= 1 and 1.5 <= waits[1] <= 2 and 2.25 <= waits[2] <= 3
+
+
+@pytest.mark.parametrize("trouble", [mailpool.LoginRefused("no"), mailpool.ConnectionLost("gone"), KeyError("other")])
+def test_retry_lets_everything_else_pass_at_once(trouble):
+    calls: list[int] = []
+
+    def job() -> None:
+        calls.append(1)
+        raise trouble
+    with pytest.raises(type(trouble)):
+        mailpool.retry(job, sleep=lambda _: None)
+    assert len(calls) == 1
+
+
+def test_retry_returns_what_the_job_returns():
+    outcomes = iter([mailpool.PoolBusy("later"), 7])
+
+    def job() -> int:
+        outcome = next(outcomes)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+    assert mailpool.retry(job, sleep=lambda _: None) == 7
+
+
+# --- status
+
+def test_status_is_what_the_manager_says_of_the_whole_profile(start, pool):
+    start(untagged={"ID": b'* ID ("name" "mailpool" "profile" "bounces" "state" "backing_off" "clients" "12" "waiting" "3" "active" "8" '
+                          b'"idle" "0" "connections" "8" "max_connections" "100" "pool_size" "8" "last_error" "say \\"no\\"")\r\n'})
+    with pool.connection("anna", "secret"):
+        status = pool.status()
+    assert status == mailpool.PoolStatus(1, "bounces", "backing_off", 12, 3, 8, 0, 8, 100, 8, 'say "no"')
+    assert "waiting 3" in str(status)
+
+
+def test_a_manager_that_tells_nothing_of_itself_is_an_error(start, pool):
+    start(untagged={"ID": b'* ID ("name" "mailpool")\r\n'})
+    with pytest.raises(mailpool.PoolUnavailable, match="does not tell"):
+        pool.status()
 
 
 # --- servers that no profile names
@@ -260,7 +474,9 @@ def test_a_host_that_the_operator_does_not_allow_is_told_in_the_managers_words(s
 
 @pytest.mark.parametrize("arguments", [{}, {"profile": "a", "host": "b"}, {"profile": "a", "socket": "/b"}, {"profile": "../a"},
                                        {"profile": "A"}, {"profile": ""}, {"host": "a b"}, {"host": "a\r\nb"}, {"host": ""},
-                                       {"host": "a", "port": 0}, {"host": "a", "pool_size": 0}, {"profile": "a", "timeout": 0}])
+                                       {"host": "a", "port": 0}, {"host": "a", "pool_size": 0}, {"profile": "a", "timeout": 0},
+                                       {"profile": "a", "port": 993}, {"profile": "a", "ssl": True}, {"socket": "/a", "pool_size": 5},
+                                       {"socket": "/a", "directory": "/b"}])
 def test_what_makes_no_sense_is_refused_before_anything_is_connected(arguments):
     with pytest.raises(ValueError):
         mailpool.IMAPPool(**arguments)
@@ -277,7 +493,8 @@ def test_no_password_is_in_a_representation_or_an_error(start, pool):
 
 def test_the_package_is_typed():
     assert (SOURCES / "py.typed").exists()
-    done = subprocess.run([sys.executable, "-m", "mypy", "--strict", "--cache-dir", os.devnull, str(SOURCES)], capture_output=True,
+    done = subprocess.run([sys.executable, "-m", "mypy", "--config-file", str(SOURCES.parent / "pyproject.toml"), "--cache-dir",
+                           os.devnull, str(SOURCES), *map(str, EXAMPLES)], capture_output=True,
                           text=True, check=False)
     if "No module named mypy" in done.stderr:
         pytest.skip("mypy is not installed")

@@ -9,10 +9,17 @@
 
 The manager keeps the connections, opens as many as its profile allows, and hands each to one program at a time, clean. So a
 pool of this module holds no connection itself: make as many as is convenient, share one between threads, fork as you like.
+For asyncio there is mailpool.aio.
 """
 
 from .connection import Connection
-from .errors import LoginRefused, PoolBusy, PoolError, PoolUnavailable
-from .pool import DIRECTORY, IMAPPool
+from .errors import (CommandError, ConnectionLost, ForgottenConnection, LoginRefused, PoolBusy, PoolError, PoolTimeout, PoolUnavailable,
+                     ReadOnly)
+from .pool import IMAPPool
+from .retrying import retry
+from .settings import DIRECTORY
+from .status import PoolStatus
 
-__all__ = ["DIRECTORY", "Connection", "IMAPPool", "LoginRefused", "PoolBusy", "PoolError", "PoolUnavailable"]
+__version__ = "0.1.0"
+__all__ = ["DIRECTORY", "CommandError", "Connection", "ConnectionLost", "ForgottenConnection", "IMAPPool", "LoginRefused", "PoolBusy",
+           "PoolError", "PoolStatus", "PoolTimeout", "PoolUnavailable", "ReadOnly", "__version__", "retry"]

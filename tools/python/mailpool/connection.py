@@ -1,33 +1,46 @@
 """An imaplib.IMAP4 over a Unix socket."""
 
+import errno
 import imaplib
+import os
 import re
 import socket
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal, NoReturn
 
-from .errors import LoginRefused, PoolBusy, PoolError, PoolUnavailable
+from .errors import CommandError, ConnectionLost, LoginRefused, PoolBusy, PoolError, PoolTimeout, PoolUnavailable, ReadOnly
 
-# Response codes (RFC 5530) that say "not now" rather than "not you".
-NOT_NOW = ("UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG")
+# Response codes (RFC 5530, and Gmail's) that say "not now" rather than "not you".
+NOT_NOW = ("UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "OVERQUOTA", "THROTTLED")
 QUOTABLE = re.compile(r"[\x20-\x7e]*")
 
 
 class Connection(imaplib.IMAP4):
-    """Everything that imaplib.IMAP4 does; only the way to the server differs."""
+    """Everything that imaplib.IMAP4 does; only the way to the server differs, and every failure is a PoolError.
+
+    login() borrows the connection, logout() gives it back. It belongs to the process that made it, and to one thread at a time.
+    """
+
+    error = CommandError
+    abort = ConnectionLost
+    readonly = ReadOnly
 
     def __init__(self, path: str, timeout: float | None = None) -> None:
         self._path = path
+        self._process = os.getpid()
+        self._is_over = False
+        self._bye = ""
+        self._given_back: Callable[[], object] = lambda: None
         try:
             super().__init__(host="localhost", timeout=timeout)
-        except (FileNotFoundError, ConnectionRefusedError) as trouble:
-            raise PoolUnavailable(f"{path}: {trouble.strerror}: is mailpoold running, and does its configuration have this "
-                                  "profile?") from trouble
-        except PermissionError as trouble:
-            raise PoolUnavailable(f"{path}: {trouble.strerror}: the socket's mode or group keeps this user out") from trouble
-        except OSError as trouble:
-            raise PoolUnavailable(f"{path}: {trouble}") from trouble
-        except imaplib.IMAP4.error as trouble:
+        except PoolUnavailable:
+            raise
+        except PoolTimeout as trouble:
+            raise PoolTimeout(f"{path}: the manager did not greet within {timeout:g} s (timed out)") from trouble
+        except (ConnectionLost, CommandError) as trouble:
             raise PoolUnavailable(f"{path}: {self._farewell() or trouble}") from trouble
+
+    # --- what imaplib calls
 
     def _create_socket(self, timeout: float | None = None) -> socket.socket:
         if timeout == 0:
@@ -36,52 +49,114 @@ class Connection(imaplib.IMAP4):
         try:
             connection.settimeout(timeout)
             connection.connect(self._path)
+        except OSError as trouble:
+            connection.close()
+            raise not_connected(self._path, trouble) from trouble
         except BaseException:
             connection.close()
             raise
         return connection
 
-    def _farewell(self) -> str:
-        """The manager's words, where it greeted with BYE."""
-        welcome = getattr(self, "welcome", None) or b""
-        return bytes(welcome).decode("utf-8", "replace") if b"BYE" in welcome.upper() else ""
+    def read(self, size: int) -> bytes:
+        """So many octets; imaplib calls it."""
+        self._is_mine()
+        try:
+            octets = super().read(size)
+        except OSError as trouble:
+            self._fail(trouble)
+        if len(octets) < size:
+            raise ConnectionLost(f"{self._path}: {self._last_words()}")
+        return octets
+
+    def readline(self) -> bytes:
+        """A line; imaplib calls it."""
+        self._is_mine()
+        try:
+            line = super().readline()
+        except OSError as trouble:
+            self._fail(trouble)
+        if not line:
+            raise ConnectionLost(f"{self._path}: {self._last_words()}")
+        return line
+
+    def send(self, data: Any) -> None:
+        """Says octets as they are; imaplib calls it."""
+        self._is_mine()
+        try:
+            super().send(data)
+        except OSError as trouble:
+            self._hear_farewell()
+            self._fail(trouble)
+
+    def shutdown(self) -> None:
+        """Closes the socket; drop() is what programs want."""
+        self._is_over = True
+        if self._process == os.getpid():
+            super().shutdown()
+            return
+        # A copy of the parent's: its own end is closed, the connection is not.
+        self.file.close()
+        self.sock.close()
+
+    # --- borrowing and giving back
 
     @property
     def is_logged_in(self) -> bool:
-        """From the start, on the socket of an account (PREAUTH)."""
+        """Whether it is lent: from the start on the socket of an account (PREAUTH), else from login() on."""
         return self.state in ("AUTH", "SELECTED")
 
-    def choose(self, host: str, port: int, tls: str, pool_size: int) -> None:
-        """Names the server, on a socket for servers that no profile names."""
-        try:
-            status, answer = self.xatom("XMAILPOOL", quoted(host), str(port), tls, str(pool_size))
-        except imaplib.IMAP4.error as trouble:
-            raise PoolUnavailable(f"{host}:{port}: {trouble}") from trouble
-        if status != "OK":
-            raise PoolUnavailable(f"{host}:{port}: {words_of(answer)}")
+    @property
+    def timeout(self) -> float | None:
+        """How many seconds each answer may take; None for ever. May be set at any time."""
+        return self.sock.gettimeout()
 
-    def enter(self, user: str, password: str) -> None:
-        """Logs in with any text as user and password; what is refused is raised as what it means."""
+    @timeout.setter
+    def timeout(self, seconds: float | None) -> None:
+        if seconds is not None and seconds <= 0:
+            raise ValueError("timeout: more than 0 seconds, or None to wait for ever")
+        self.sock.settimeout(seconds)
+
+    def login(self, user: str, password: str) -> tuple[Literal["OK"], list[Any]]:
+        """Borrows the connection. Any text may be a user or a password; what is refused is raised as what it means."""
+        if "\0" in user or "\0" in password:
+            raise ValueError("neither a user nor a password can hold NUL")
+        if not (QUOTABLE.fullmatch(user) and QUOTABLE.fullmatch(password)):
+            plain = f"\0{user}\0{password}".encode()
+            return "OK", self._enter(lambda: imaplib.IMAP4.authenticate(self, "PLAIN", lambda _: plain), user)[1]
+
+        def say() -> tuple[str, Any]:
+            status, answer = self._simple_command("LOGIN", quoted(user), quoted(password))
+            if status != "OK":
+                raise meaning(words_of(answer), user)
+            self.state = "AUTH"
+            return status, answer
+        return "OK", self._enter(say, user)[1]
+
+    def login_token(self, user: str, token: str) -> tuple[str, Any]:
+        """Borrows the connection with an OAuth 2.0 bearer token instead of a password (XOAUTH2)."""
+        if any(breaker in user + token for breaker in "\0\1\r\n"):
+            raise ValueError("neither a user nor a token can hold control characters")
+        said = iter([f"user={user}\1auth=Bearer {token}\1\1".encode()])
+        # A refusal is a challenge first, which wants an empty answer (RFC 7628).
+        return self._enter(lambda: imaplib.IMAP4.authenticate(self, "XOAUTH2", lambda _: next(said, b"")), user)
+
+    def authenticate(self, mechanism: str, authobject: Callable[[bytes], bytes | None]) -> tuple[str, Any]:
+        """As imaplib has it: PLAIN, LOGIN, XOAUTH2 or OAUTHBEARER, with a function that answers challenges."""
+        return self._enter(lambda: imaplib.IMAP4.authenticate(self, mechanism, authobject), mechanism.upper())
+
+    def logout(self) -> tuple[str, list[Any]]:
+        """Gives the connection back; the manager makes it clean for the next. It cannot be used any more."""
+        if self._is_over:
+            return "BYE", [b"given back already"]
         try:
-            if QUOTABLE.fullmatch(user) and QUOTABLE.fullmatch(password):
-                status, answer = self._simple_command("LOGIN", quoted(user), quoted(password))
-                if status != "OK":
-                    raise meaning(words_of(answer), user)
-                self.state = "AUTH"
-            else:
-                if "\0" in user or "\0" in password:
-                    raise ValueError("neither a user nor a password can hold NUL")
-                self.authenticate("PLAIN", lambda _: f"\0{user}\0{password}".encode())
-        except imaplib.IMAP4.abort as trouble:
-            raise PoolUnavailable(f"{self._path}: {trouble}") from trouble
-        except PoolError:
-            raise
-        except imaplib.IMAP4.error as trouble:
-            said = trouble.args[0] if trouble.args else b""
-            raise meaning(said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said), user) from trouble
+            return super().logout()
+        finally:
+            self._given_back()
 
     def leave(self) -> None:
-        """LOGOUT, so that the manager has the connection back in order; a broken one is only closed."""
+        """logout(), which is nothing where that was done already; a broken one is only closed."""
+        if self._is_over:
+            return
         try:
             self.logout()
         except (imaplib.IMAP4.error, OSError):
@@ -89,13 +164,81 @@ class Connection(imaplib.IMAP4):
 
     def drop(self) -> None:
         """Closes without a word, wherever the conversation stands: the manager cleans up."""
+        if self._is_over:
+            return
         try:
             self.shutdown()
         except OSError:
             pass
+        self._given_back()
+
+    def choose(self, host: str, port: int, tls: str, pool_size: int) -> None:
+        """Names the server, on a socket for servers that no profile names."""
+        try:
+            status, answer = self.xatom("XMAILPOOL", quoted(host), str(port), tls, str(pool_size))
+        except CommandError as trouble:
+            raise PoolUnavailable(f"{host}:{port}: {trouble}", "not-allowed") from trouble
+        if status != "OK":
+            raise PoolUnavailable(f"{host}:{port}: {words_of(answer)}", "not-allowed")
+
+    # --- how it fails
+
+    def _enter(self, say: Callable[[], tuple[str, Any]], user: str) -> tuple[str, Any]:
+        try:
+            return say()
+        except PoolTimeout as trouble:
+            raise PoolTimeout(f"{user}: nothing came free within {self.timeout or 0:g} s (timed out)", "timeout") from trouble
+        except ConnectionLost as trouble:
+            raise PoolUnavailable(str(trouble)) from trouble
+        except CommandError as trouble:
+            raise meaning(str(trouble), user) from trouble
+
+    def _fail(self, trouble: OSError) -> NoReturn:
+        if isinstance(trouble, TimeoutError) or "timed out object" in str(trouble):
+            kind = ConnectionLost if self.is_logged_in else PoolTimeout
+            raise kind(f"{self._path}: no answer within {self.sock.gettimeout() or 0:g} s (timed out)") from trouble
+        raise ConnectionLost(f"{self._path}: {self._last_words()} ({trouble})") from trouble
+
+    def _is_mine(self) -> None:
+        if self._process != os.getpid():
+            raise PoolError("this connection was borrowed by the parent process; a child borrows its own")
+
+    def _hear_farewell(self) -> None:
+        """What the manager said before it closed: it may say BYE while a program does something else."""
+        try:
+            self.sock.settimeout(0.2)
+            while line := imaplib.IMAP4.readline(self):
+                if line[:6].upper() == b"* BYE ":
+                    self._bye = line[6:].rstrip().decode("utf-8", "replace")
+        except (OSError, ValueError, imaplib.IMAP4.error):
+            pass
+
+    def _last_words(self) -> str:
+        if self._bye:
+            return self._bye
+        said: dict[str, list[Any]] = getattr(self, "untagged_responses", {})
+        return words_of(said["BYE"]) if said.get("BYE") else "the manager has closed the connection"
+
+    def _farewell(self) -> str:
+        """The manager's words, where it greeted with BYE."""
+        welcome = getattr(self, "welcome", None) or b""
+        return bytes(welcome).decode("utf-8", "replace") if b"BYE" in welcome.upper() else ""
+
+
+def not_connected(path: str, trouble: OSError) -> PoolError:
+    """Why nobody is at the other end of a manager's socket."""
+    if isinstance(trouble, TimeoutError):
+        return PoolTimeout(f"{path}: the manager does not accept connections (timed out)")
+    if isinstance(trouble, PermissionError):
+        return PoolUnavailable(f"{path}: {trouble.strerror}: the socket's mode or group (socket_mode, socket_group) keeps this user out",
+                               "not-allowed")
+    if trouble.errno in (errno.ENOENT, errno.ECONNREFUSED):
+        return PoolUnavailable(f"{path}: {trouble.strerror}: is mailpoold running, and does its configuration have this profile?")
+    return PoolUnavailable(f"{path}: {trouble.strerror or trouble}")
 
 
 def quoted(text: str) -> str:
+    """A quoted string of IMAP."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 

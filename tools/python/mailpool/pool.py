@@ -1,101 +1,139 @@
 """Pools by name: what a program asks for connections."""
 
 import os
-import threading
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from .connection import Connection
 from .errors import PoolError, PoolUnavailable
+from .loans import Loans
+from .settings import Login, Settings, checked, checked_timeout
+from .status import PoolStatus, status_from
 
-# Where the packages' profiles listen: NAME.sock for [imap.NAME], dynamic.sock for [imap_dynamic].
-DIRECTORY = "/run/mailpool/imap"
-DYNAMIC = "dynamic"
+if TYPE_CHECKING:
+    from .clients import PooledIMAPClient
+
+PAIR = re.compile(r'"((?:[^"\\]|\\.)*)" "((?:[^"\\]|\\.)*)"')
 
 
 class IMAPPool:
-    """A pool of mailpoold. It may be shared between threads; it keeps no connection when none is lent.
+    """A pool of mailpoold. It may be shared between threads, forked and pickled; it keeps no connection when none is lent.
 
     IMAPPool("bounces")                             the profile [imap.bounces], at its usual socket
     IMAPPool(socket="/run/mailpool/imap/x.sock")    whatever listens there, also the socket of an account
     IMAPPool(host="imap.example.com", port=993, ssl=True, pool_size=5)
                                                     a server that no profile names, where [imap_dynamic] allows it
 
-    A host is spoken to in TLS from the first octet (`ssl`), or after STARTTLS (`ssl=False`); without TLS no password leaves the
-    machine. All programs that name the same server share one pool, as large as the largest `pool_size` that one has asked for.
+    A host is spoken to in TLS from the first octet (`ssl`, port 993), or after STARTTLS (`ssl=False`, port 143); without TLS no
+    password leaves the machine. All programs that name the same server share one pool, as large as the largest `pool_size` that
+    one has asked for.
 
     `timeout` (seconds, None for ever) bounds each wait for the manager: to get a connection, and then for each answer. It
     should be longer than the profile's checkout_timeout, so that the manager can say what it waited for.
     """
 
     def __init__(self, profile: str | None = None, *, socket: str | os.PathLike[str] | None = None, host: str | None = None,
-                 port: int = 993, ssl: bool = True, pool_size: int = 5, timeout: float | None = 60.0,
-                 directory: str | os.PathLike[str] = DIRECTORY) -> None:
-        if (profile is not None) + (host is not None) + (socket is not None and host is None) != 1:
-            raise ValueError("name one of these: a profile, a socket, or a host")
-        if timeout is not None and timeout <= 0:
-            raise ValueError("timeout: more than 0 seconds, or None to wait for ever")
-        self.timeout = timeout
-        self._server = checked_server(host, port, ssl, pool_size) if host is not None else None
-        name = DYNAMIC if profile is None else checked_name(profile)
-        self.path = os.fspath(socket) if socket is not None else os.path.join(directory, f"{name}.sock")
-        self._lent: set[Connection] = set()
-        self._lock = threading.Lock()
+                 port: int | None = None, ssl: bool | None = None, pool_size: int | None = None, timeout: float | None = 90.0,
+                 directory: str | os.PathLike[str] | None = None) -> None:
+        self._begin(checked(profile, socket, host, port, ssl, pool_size, timeout, directory))
+
+    def _begin(self, settings: Settings) -> None:
+        self._settings = settings
+        self._loans = Loans(settings.path)
+
+    def __getstate__(self) -> Settings:
+        return self._settings
+
+    def __setstate__(self, settings: Settings) -> None:
+        self._begin(settings)
 
     def __repr__(self) -> str:
-        return f"IMAPPool({self.path!r})"
+        server = self._settings.server
+        return f"IMAPPool({self.path!r})" if server is None else f"IMAPPool({self.path!r}, host={server.host!r}, port={server.port})"
+
+    @property
+    def path(self) -> str:
+        """The manager's socket."""
+        return self._settings.path
+
+    @property
+    def timeout(self) -> float | None:
+        """How long each answer may take where a call does not say otherwise."""
+        return self._settings.timeout
 
     @contextmanager
-    def connection(self, user: str | None = None, password: str | None = None) -> Iterator[Connection]:
-        """A connection for a block. It is logged out of at the block's end; if the block raises, it is dropped instead,
-        for it may be in the middle of something. Without user and password: the socket must be that of an account."""
-        lent = self.get_connection(user, password)
+    def connection(self, user: str | None = None, password: str | None = None, *, token: str | None = None,
+                   timeout: float | None = -1.0) -> Iterator[Connection]:
+        """A connection for a block, logged in; without user and password the block calls login() itself (that borrows it), or the
+        socket is that of an account. It is logged out of at the block's end; if the block raises, it is dropped instead, for it
+        may be in the middle of something. `timeout` counts instead of the pool's."""
+        lent = self.get_connection(user, password, token=token, timeout=timeout)
         try:
             yield lent
         except BaseException:
-            self._forget(lent)
             lent.drop()
             raise
-        self.release_connection(lent)
+        lent.leave()
 
-    def get_connection(self, user: str | None = None, password: str | None = None) -> Connection:
-        """A connection that is the caller's until release_connection(). It belongs to one thread at a time."""
-        if (user is None) != (password is None):
-            raise ValueError("a user and a password, or neither")
-        connection = self._connect()
+    def get_connection(self, user: str | None = None, password: str | None = None, *, token: str | None = None,
+                       timeout: float | None = -1.0) -> Connection:
+        """A connection that is the caller's until release_connection() or its own logout(). It belongs to one thread at a time."""
+        login = Login(user, password, token)
+        connection = self._connect(self.timeout if timeout == -1.0 else checked_timeout(timeout))
         try:
-            if self._server:
-                connection.choose(*self._server)
-            if user is not None and password is not None and not connection.is_logged_in:
-                connection.enter(user, password)
-            elif user is None and not connection.is_logged_in:
-                raise PoolError(f"{self.path} wants a user and a password; only the socket of an account does without")
-            elif user is not None:
-                raise PoolError(f"{self.path} is the socket of an account and logs in by itself: name no user")
+            self._log_in(connection, login)
         except BaseException:
             connection.drop()
             raise
-        with self._lock:
-            self._lent.add(connection)
+        self._loans.add(connection)
         return connection
 
     def release_connection(self, connection: Connection) -> None:
         """Gives it back. The manager makes it clean for the next; the caller must not use it any more."""
-        self._forget(connection)
+        self._loans.remove(connection)
         connection.leave()
 
+    @contextmanager
+    def imapclient(self, user: str | None = None, password: str | None = None, *, token: str | None = None,
+                   timeout: float | None = -1.0) -> "Iterator[PooledIMAPClient]":
+        """The same as an imapclient.IMAPClient, where the package imapclient is installed."""
+        from .clients import PooledIMAPClient  # it is not needed by those who do without
+
+        login = Login(user, password, token)
+        client = PooledIMAPClient(lambda: self.get_connection(timeout=timeout))
+        try:
+            self._log_in(client.connection, login, is_named=True)
+            yield client
+        except BaseException:
+            client.connection.drop()
+            raise
+        client.connection.leave()
+
+    def status(self, timeout: float | None = -1.0) -> PoolStatus:
+        """How the pool is doing, as the manager sees it. It takes no connection of the server, however many are waited for."""
+        connection = self._connect(self.timeout if timeout == -1.0 else checked_timeout(timeout))
+        try:
+            if self._settings.server and not connection.is_logged_in:
+                self._choose(connection)
+            status, _ = connection.xatom("ID", "NIL")
+            _, said = connection.response("ID")
+        finally:
+            connection.leave()
+        if status != "OK":
+            raise PoolError(f"{self.path}: the manager does not say how it is doing")
+        return status_from(pairs_in(said), self.lent)
+
     def close(self) -> None:
-        """Gives back what is still lent, as for a program that ends."""
-        with self._lock:
-            lent, self._lent = self._lent, set()
-        for connection in lent:
+        """Drops what is still lent, as for a program that ends."""
+        for connection in self._loans.take_all():
             connection.drop()
 
     @property
     def lent(self) -> int:
         """How many connections of this object are in use."""
-        with self._lock:
-            return len(self._lent)
+        return len(self._loans)
 
     def __enter__(self) -> "IMAPPool":
         return self
@@ -103,35 +141,34 @@ class IMAPPool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _connect(self) -> Connection:
+    def _connect(self, timeout: float | None) -> Connection:
         try:
-            return Connection(self.path, self.timeout)
+            return Connection(self.path, timeout)
         except PoolUnavailable as trouble:
-            if self._server and not os.path.exists(self.path):
-                raise PoolUnavailable(f"{self.path} does not exist: the operator has to allow servers that no profile names, "
-                                      "with listen and servers in [imap_dynamic] of mailpool.toml") from trouble
+            if self._settings.server and not os.path.exists(self.path):
+                raise PoolUnavailable(f"{self.path} does not exist: the operator has to allow servers that no profile names, with "
+                                      "listen and servers in [imap_dynamic] of mailpool.toml") from trouble
             raise
 
-    def _forget(self, connection: Connection) -> None:
-        with self._lock:
-            if connection not in self._lent:
-                raise PoolError("this connection was not lent by this pool, or was given back already")
-            self._lent.remove(connection)
+    def _choose(self, connection: Connection) -> None:
+        server = self._settings.server
+        if server:
+            connection.choose(server.host, server.port, server.tls, server.pool_size)
+
+    def _log_in(self, connection: Connection, login: Login, is_named: bool = False) -> None:
+        if not is_named:
+            self._choose(connection)
+        if login.user is None:
+            return
+        if connection.is_logged_in:
+            raise PoolError(f"{self.path} is the socket of an account and logs in by itself: name no user")
+        if login.token is not None:
+            connection.login_token(login.user, login.token)
+        else:
+            connection.login(login.user, login.password or "")
 
 
-def checked_name(profile: str) -> str:
-    """Names end up in a path."""
-    if not profile or profile.strip("abcdefghijklmnopqrstuvwxyz0123456789-") or len(profile) > 63:
-        raise ValueError(f"{profile!r} is not a profile's name: small letters, digits and hyphens")
-    return profile
-
-
-def checked_server(host: str, port: int, ssl: bool, pool_size: int) -> tuple[str, int, str, int]:
-    """What a dynamic socket wants to know."""
-    if not host or host.strip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:"):
-        raise ValueError(f"{host!r} is not a host name or an address")
-    if not 1 <= port <= 65535:
-        raise ValueError(f"port: 1 to 65535, not {port}")
-    if not 1 <= pool_size <= 1000:
-        raise ValueError(f"pool_size: 1 to 1000, not {pool_size}")
-    return host, port, "implicit" if ssl else "starttls", pool_size
+def pairs_in(said: list[Any]) -> dict[str, str]:
+    """Of an ID response."""
+    text = b" ".join(part for part in said if isinstance(part, bytes)).decode("utf-8", "replace")
+    return {name: re.sub(r"\\(.)", r"\1", value) for name, value in PAIR.findall(text)}
