@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cassert>
-#include <tuple>
 
 #include "core/base/text.h"
 #include "core/route/site_name.h"
@@ -14,12 +13,6 @@ namespace {
 
 SiteChoice named(NamedSite const& site, std::string why) {
   return {site.name, true, std::move(why), &site.settings};
-}
-
-Host const& decisive(std::vector<Host> const& hosts) {
-  return *std::min_element(hosts.begin(), hosts.end(), [](Host const& a, Host const& b) {
-    return std::tie(a.preference, a.name) < std::tie(b.preference, b.name);
-  });
 }
 
 }  // namespace
@@ -36,20 +29,15 @@ SiteChoice SiteDirectory::choose(std::string_view domain, std::vector<Host> cons
   assert(!hosts.empty() && "a site is chosen once the hosts are known");
   if (auto const found = by_domain_.find(std::string(domain)); found != by_domain_.end())
     return named(*found->second, fmt::format("domains of [site.{}]", found->second->name));
-  auto const& first = decisive(hosts);
-  auto const best = match(first.name);
-  bool const is_mixed = std::any_of(hosts.begin(), hosts.end(),
-                                    [&](Host const& h) { return match(h.name).site != best.site; });
-  if (best.site == nullptr)
-    return automatic(
-        hosts, route_key,
-        is_mixed ? fmt::format("its MX hosts (mixed: the most preferred, {}, is of no named site)",
-                               first.name)
-                 : "its MX hosts");
-  if (is_mixed)
-    return named(*best.site, fmt::format("mx mixed: the most preferred, {}, matches {}", first.name,
-                                         best.suffix));
-  return named(*best.site, fmt::format("mx matches {}", best.suffix));
+  // Whoever runs one of its hosts could otherwise have what it says held against the others.
+  auto const first = match(hosts.front().name);
+  bool const is_one = std::all_of(hosts.begin(), hosts.end(),
+                                  [&](Host const& h) { return match(h.name).site == first.site; });
+  if (is_one && first.site != nullptr)
+    return named(*first.site, fmt::format("mx matches {}", first.suffix));
+  return automatic(
+      hosts, route_key,
+      is_one ? "its MX hosts" : "its MX hosts (mixed: they are not all of one named site)");
 }
 
 SiteDirectory::Match SiteDirectory::match(std::string_view host) const {

@@ -25,10 +25,8 @@ class SiteDirectory {
  public:
   explicit SiteDirectory(Settings const& settings);
 
-  /// `hosts` by preference, all of them. A named site has them if all match its `mx`; where they
-  /// belong to different sites or not all to one, the most preferred host decides (of several equal
-  /// ones the first by alphabet, so that the same answer always gives the same site). `route_key`
-  /// is the entry of [route], or "".
+  /// `hosts` by preference, all of them. A named site has them if all match its `mx`: what one host
+  /// says acts on the whole site. `route_key` is the entry of [route], or "".
   [[nodiscard]] SiteChoice choose(std::string_view domain, std::vector<Host> const& hosts,
                                   std::string_view route_key) const;
 

@@ -3,6 +3,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "core/config/load.h"
 #include "fakes/contains.h"
 #include "fakes/mx_lab.h"
 
@@ -286,6 +287,33 @@ BOOST_AUTO_TEST_CASE(what_was_suspended_held_or_drained_meanwhile_is_not_tried_a
     BOOST_TEST(second.line().starts_with("451 "), second.line());
     BOOST_TEST(lab.opened() == 1U);
   }
+}
+
+BOOST_AUTO_TEST_CASE(what_a_hostile_host_says_acts_on_no_providers_site) {
+  auto& yahoo = settings.sites["yahoo"];
+  yahoo.name = "yahoo";
+  yahoo.mx = {".yahoodns.test"};
+  yahoo.settings = settings.smtp;
+  dns.mx("yahoo.test", {{1, "mta5.yahoodns.test"}});
+  dns.host("mta5.yahoodns.test", {"192.0.2.50"});
+  dns.mx("attacker.test", {{5, "nx.yahoodns.test"}, {10, "mx.attacker.test"}});
+  dns.host("mx.attacker.test", {"192.0.2.66"});
+  auto const loaded = load_settings(
+      "[[rule]]\nsite = 'yahoo'\nreply = 'TSS04'\ndo = 'suspend'\nfor = '2h'\n"
+      "[site.yahoo]\nmx = ['.yahoodns.test']\n",
+      "f");
+  BOOST_REQUIRE(loaded.mistakes.empty());
+  settings.rules = loaded.settings.rules;
+  network.behaviour.answer = [](SimulatedServer& s, std::string const& line) {
+    bool const is_hostile = s.address.host == "mx.attacker.test" && line.starts_with("MAIL");
+    return std::string(is_hostile ? "421 4.7.0 [TSS04] deferred\r\n\x04" : "?");
+  };
+  hand_in("u@attacker.test");
+  BOOST_TEST(tried("192.0.2.66") == 1U);
+  BOOST_TEST(hand_in("u@yahoo.test").is_delivered());
+  BOOST_TEST(site_of("yahoo.test").name() == "yahoo");
+  BOOST_TEST(!site_of("yahoo.test").suspension().has_value());
+  BOOST_TEST(site_of("attacker.test").name() != "yahoo");
 }
 
 BOOST_AUTO_TEST_CASE(min_idle_takes_a_sources_turn_only_when_it_opens_a_connection) {
