@@ -54,7 +54,7 @@ site::RateLimit* Desk::limit_of(Limits& limits, std::string const& name, Rate co
   if (limits.size() >= limits_before_forgetting && !limits.contains(name))
     forget_rested(limits, now);
   auto& limit = limits.try_emplace(name, rate).first->second;
-  limit.reconfigure(rate);
+  limit.reconfigure(rate, now);
   return &limit;
 }
 

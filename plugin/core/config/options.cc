@@ -173,14 +173,17 @@ void add_site_limits(Table& table) {
   table.add("rate", &S::rate, value::rate())
       .says("How many transactions may begin: one message to one domain, however many recipients.")
       .note(
-          "Retries count. The burst is what may pass at once after a pause; without the word it is "
-          "one second's worth, at least 1.")
-      .for_example("\"100/s, burst 200\"");
+          "Retries count. In no second, minute, hour or day, as the rate says, begin more than so "
+          "many, and all of them may at once; what mail needs for its way is allowed for with a "
+          "hundredth of the unit, at most 0.1 s. With a burst it is a token bucket: so many may "
+          "pass at once after a pause, and then one after the other. What was used of an hour or a "
+          "day outlives a restart and counts under a new rate too; poolctl resume forgets it.")
+      .for_example("\"100/s\"");
   table.add("recipient_rate", &S::recipient_rate, value::rate())
       .says("How many recipients the transactions that begin may have together.")
       .note(
-          "A transaction with more recipients than the burst waits until nothing is owed, and the "
-          "next ones wait for all of its recipients.")
+          "A transaction with more recipients than may pass at once waits until nothing is owed, "
+          "and the next ones wait for all of its recipients.")
       .for_example("\"200/s\"");
   table.add("connect_rate", &S::connect_rate, value::rate())
       .says("How many connections may be opened.")
@@ -281,7 +284,10 @@ void add_site(Table& table) {
   using S = NamedSite;
   table.begin(Section::Site);
   table.add("mx", &S::mx, ListOf{value::mx_suffix(), 0, 1000})
-      .says("Ends of host names: a domain whose MX hosts end so belongs to this site.")
+      .says("Ends of host names: a domain whose MX hosts all end so belongs to this site.")
+      .note(
+          "One with a host of another name is a site of its own: what that host says is not held "
+          "against the others.")
       .for_example("[\".google.com\", \".googlemail.com\"]");
   table.add("domains", &S::domains, ListOf{value::domain(), 0, 10000})
       .says("Domains known to belong to this site without a DNS answer.")

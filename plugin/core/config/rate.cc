@@ -23,12 +23,6 @@ constexpr std::array<Period, 4> periods{{{"s", std::chrono::seconds(1)},
 // Enough for anything that is a limit, and small enough that no arithmetic on it overflows.
 constexpr std::uint64_t most = 1'000'000'000;
 
-std::uint64_t one_seconds_worth(std::uint64_t count, Duration per) {
-  auto const in_seconds = std::chrono::duration_cast<std::chrono::seconds>(per).count();
-  return std::max<std::uint64_t>(
-      1, count / static_cast<std::uint64_t>(std::max<std::int64_t>(1, in_seconds)));
-}
-
 std::optional<std::uint64_t> counting_number(std::string_view digits) {
   auto const number = to_number(digits);
   return number && *number >= 1 && *number <= most ? number : std::nullopt;
@@ -47,7 +41,6 @@ std::optional<Rate> parsed(std::string_view text) {
   if (!count || period == periods.end()) return std::nullopt;
   rate.count = *count;
   rate.per = period->length;
-  rate.burst = one_seconds_worth(rate.count, rate.per);
   if (comma == std::string_view::npos) return rate;
 
   static constexpr std::string_view word = "burst ";
@@ -67,7 +60,7 @@ std::string Rate::to_string() const {
                                    [&](Period const& p) { return p.length == per; });
   auto const unit = period != periods.end() ? std::string(period->name) : mailpool::to_text(per);
   auto const text = fmt::format("{}/{}", count, unit);
-  if (burst == 0 || burst == one_seconds_worth(count, per)) return text;
+  if (burst == 0) return text;
   return fmt::format("{}, burst {}", text, burst);
 }
 

@@ -10,12 +10,13 @@
 
 namespace mailpool {
 
-/// `count` per `per`; count 0 means no limit. Burst: what may pass at once after a pause, default
-/// one second's worth, at least 1.
+/// `count` per `per`; count 0 means no limit. Without a burst never more than `count` in any window
+/// of `per`, and all of them at once where none was used. With one, so many may pass at once after
+/// a pause, and then one after the other.
 struct Rate {
   std::uint64_t count = 0;
   Duration per = std::chrono::seconds(1);
-  std::uint64_t burst = 0;
+  std::uint64_t burst = 0;  ///< 0: none
 
   [[nodiscard]] bool is_limited() const { return count != 0; }
   /// As an operator would write it; "" without a limit.

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -56,6 +57,10 @@ class Context {
 
   /// The site has something to decide in this turn.
   void wants_a_turn(Site& site) { sites_with_work.push_back(&site); }
+  /// Something of the scope's limits was used.
+  void note_use(site::Scope& scope) {
+    if (scope.keeps_use()) used.insert(&scope);
+  }
   /// A connection that may still be inside one of its own calls: it dies at the end of the turn.
   void bury(std::unique_ptr<pool::Connection> connection) {
     buried.push_back(std::move(connection));
@@ -75,6 +80,7 @@ class Context {
   std::vector<Site*> sites_with_work;
   std::vector<std::unique_ptr<pool::Connection>> buried;
   std::vector<Site*> counted;   ///< their counts changed and the store does not know yet
+  std::set<site::Scope*> used;  ///< likewise, of their rates by the hour and the day
   std::vector<Delivery*> over;  ///< every recipient is answered
   std::uint64_t last_connection_id = 0;
   std::size_t connections_open = 0;

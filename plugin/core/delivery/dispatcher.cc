@@ -232,6 +232,7 @@ Site& Dispatcher::site_for(route::Route const& route) {
   auto& made = *site;
   site_index_.emplace(route.site, &made);
   restore_periods(made);
+  restore_use(made);
   sites_.emplace(route.site, std::move(site));
   return made;
 }
@@ -308,7 +309,7 @@ void Dispatcher::forget_unused(TimePoint now) {
       known_index_.erase(here->domain);
       known_.erase(here);
     }
-    if (std::erase(context_.counted, &site) > 0) site.keep_periods();
+    if (std::erase(context_.counted, &site) > 0) site.keep_counts();
     std::erase_if(learned_, [&](auto const& l) { return l.site == &site; });
     if (auto const at = scheduled_.find(&site); at != scheduled_.end()) {
       due_.erase({at->second, &site});
@@ -355,12 +356,12 @@ void Dispatcher::reconfigure(Settings const& settings, TimePoint now) {
   context_.hostname = settings.hostname;
   context_.logins.reconfigure(settings.logins);
   context_.max_wait = settings.lmtp.max_wait;
-  context_.scopes.reconfigure(settings);
+  context_.scopes.reconfigure(settings, now);
   tenants_.set_trust_unsigned(settings.lmtp.trust_unsigned_tenant);
   // Entries are kept for permits that are out; a domain without a section has no limits.
-  for (auto& [domain, limits] : limits_) limits.reconfigure({});
+  for (auto& [domain, limits] : limits_) limits.reconfigure({}, now);
   for (auto const& [domain, of_domain] : settings.domains)
-    domain_scope(domain).reconfigure(of_domain);
+    domain_scope(domain).reconfigure(of_domain, now);
   context_.tls.domains.clear();
   for (auto const& [domain, of_domain] : settings.domains)
     if (of_domain.tls || !of_domain.tls_match.empty())

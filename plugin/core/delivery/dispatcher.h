@@ -17,6 +17,7 @@
 #include "core/delivery/delivery.h"
 #include "core/delivery/site.h"
 #include "core/delivery/tenant_finder.h"
+#include "core/site/rate_record.h"
 
 namespace mailpool::delivery {
 
@@ -155,6 +156,9 @@ class Dispatcher final : private TransactionSink {
   void remember(std::string const& domain, Site& site, TimePoint now);
   Site& site_by_name(std::string const& name);
   void restore_periods(Site& site);
+  void restore_use(Site& site);
+  void restore_use(TimePoint now);
+  [[nodiscard]] site::Scope* find_scope(site::RateKey const& key);
   /// `what` is suspended: "domain" or "tenant".
   void keep_suspension(std::string_view what, std::string const& name, site::Suspension& suspension,
                        TimePoint now);
@@ -183,6 +187,8 @@ class Dispatcher final : private TransactionSink {
   TimePoint next_forgetting_{};
   /// Counts of sites that were not used yet since the start.
   std::unordered_map<std::string, site::PeriodCounts> restored_periods_;
+  /// Likewise what was used of their rates, by option.
+  std::unordered_multimap<std::string, std::pair<std::string, std::string>> restored_use_;
 };
 
 template <class Visitor>

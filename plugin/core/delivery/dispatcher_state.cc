@@ -4,6 +4,7 @@
 
 #include "core/base/text.h"
 #include "core/delivery/dispatcher.h"
+#include "core/site/rate_record.h"
 #include "core/site/suspension_record.h"
 #include "core/site/warm_up_record.h"
 
@@ -23,6 +24,7 @@ std::size_t Dispatcher::restore(TimePoint now) {
     // Others come with their first message: there may be very many of them.
     if (settings_.sites.contains(record.key)) site_by_name(record.key);
   }
+  restore_use(now);
   for (auto const& record : context_.store.take_loaded(Kind::WarmUp))
     if (auto const kept = site::warm_up_of(record))
       if (auto* const source = context_.scopes.find_source(kept->source))
@@ -67,18 +69,67 @@ void Dispatcher::restore_periods(Site& site) {
   restored_periods_.erase(kept);
 }
 
+void Dispatcher::restore_use(Site& site) {
+  auto const [begin, end] = restored_use_.equal_range(site.name());
+  for (auto it = begin; it != end; ++it)
+    site.restore_use(it->second.first, it->second.second, context_.clock.now());
+  restored_use_.erase(begin, end);
+}
+
 void Dispatcher::keep_counts(std::size_t most) {
   auto& counted = context_.counted;
   for (; most > 0 && !counted.empty(); --most) {
     auto* site = counted.back();
     counted.pop_back();
-    site->keep_periods();
+    site->keep_counts();
+  }
+  auto const now = context_.clock.now();
+  for (; most > 0 && !context_.used.empty(); --most) {
+    (*context_.used.begin())->keep_use(context_.store, context_.clock.wall(now), now);
+    context_.used.erase(context_.used.begin());
   }
 }
 
-void Site::keep_periods() {
+void Site::keep_counts() {
   is_counted_ = false;
   context_.store.put(Kind::Counter, name_, periods_.to_value(), periods_.expires());
+  auto const now = context_.clock.now();
+  for (auto const& [limit, rate] : rates())
+    site::keep_use(context_.store, {"site", name_, std::string(site::name_of(limit))}, *rate,
+                   context_.clock.wall(now), now);
+}
+
+void Site::restore_use(std::string_view option, std::string_view value, TimePoint now) {
+  for (auto const& [limit, rate] : rates())
+    if (site::name_of(limit) == option) rate->restore(value, context_.clock.wall(now), now);
+}
+
+// Sites take theirs when they are made.
+void Dispatcher::restore_use(TimePoint now) {
+  auto const wall_now = context_.clock.wall(now);
+  for (auto& record : context_.store.take_loaded(Kind::RateUse)) {
+    auto key = site::rate_key_of(record);
+    if (!key) continue;
+    if (key->level == "site") {
+      restored_use_.emplace(std::move(key->name), std::pair(key->option, std::move(record.value)));
+    } else if (auto* const scope = find_scope(*key)) {
+      scope->restore_use(key->option, record.value, wall_now, now);
+    }
+  }
+}
+
+site::Scope* Dispatcher::find_scope(site::RateKey const& key) {
+  auto& scopes = context_.scopes;
+  auto const is = [&](site::Level level) { return key.level == site::name_of(level); };
+  if (is(site::Level::Total)) return &scopes.total();
+  if (is(site::Level::Domain)) {
+    auto const it = limits_.find(key.name);
+    return it == limits_.end() ? nullptr : &it->second;
+  }
+  auto const scope_of = [](auto* owner) { return owner == nullptr ? nullptr : &owner->scope; };
+  if (is(site::Level::Source)) return scope_of(scopes.find_source(key.name));
+  if (is(site::Level::Tenant)) return scope_of(scopes.find_tenant(key.name));
+  return is(site::Level::SenderDomain) ? scope_of(scopes.find_sender_domain(key.name)) : nullptr;
 }
 
 void Dispatcher::keep_suspension(std::string_view what, std::string const& name,

@@ -39,9 +39,11 @@ void Dispatcher::suspend_domain(std::string const& domain, site::Suspension susp
                                     now);
 }
 
-bool Dispatcher::resume_domain(std::string const& domain, TimePoint) {
+bool Dispatcher::resume_domain(std::string const& domain, TimePoint now) {
   auto const it = limits_.find(domain);
-  if (it == limits_.end() || !it->second.suspension) return false;
+  if (it == limits_.end()) return false;
+  bool const was_used = it->second.forget_use(context_.store, now);
+  if (!it->second.suspension) return was_used;
   it->second.suspension.reset();
   suspended_domains_.erase(domain);
   context_.store.erase(state::Kind::Suspension, site::suspension_key("domain", domain));
@@ -57,9 +59,11 @@ void Dispatcher::suspend_tenant(std::string const& name, site::Suspension suspen
   for (auto& [unused, site] : sites_) site->defer_tenant(scope, outcome, now);
 }
 
-bool Dispatcher::resume_tenant(std::string const& name, TimePoint) {
+bool Dispatcher::resume_tenant(std::string const& name, TimePoint now) {
   auto* const tenant = context_.scopes.find_tenant(name);
-  if (tenant == nullptr || !tenant->scope.suspension) return false;
+  if (tenant == nullptr) return false;
+  bool const was_used = tenant->scope.forget_use(context_.store, now);
+  if (!tenant->scope.suspension) return was_used;
   tenant->scope.suspension.reset();
   context_.store.erase(state::Kind::Suspension, site::suspension_key("tenant", name));
   return true;

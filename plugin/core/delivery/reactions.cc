@@ -41,9 +41,14 @@ site::Ceiling ceiling_of(SiteSettings const& settings) {
   return {settings.rate, settings.max_connections, settings.adaptive};
 }
 
+// "421 4.3.2": the system is not accepting messages (RFC 3463 3.4), however many it took.
+bool says_it_stops(Remark const& remark) {
+  return std::string_view(remark.line).substr(0, 9) == "421 4.3.2";
+}
+
 // 421 ends the connection; 452 to MAIL has no recipient to speak of.
 bool may_be_a_cap(Remark const& remark, Occasion const& occasion) {
-  if (occasion.carried == 0) return false;
+  if (occasion.carried == 0 || says_it_stops(remark)) return false;
   if (remark.at == Step::Idle) return remark.code == 421 && occasion.is_soon;
   if (remark.at == Step::Mail) return remark.code == 421 || remark.code == 452;
   return remark.code == 421 && (remark.at == Step::Rcpt || remark.at == Step::Data);
@@ -125,7 +130,7 @@ bool Reactions::teaches_a_cap(Remark const& remark, Occasion const& occasion, Ti
   if (!may_be_a_cap(remark, occasion)) return false;
   bool const is_said = site::meaning_of(remark) == site::Meaning::ConnectionCap;
   bool const is_expected = cap_.is_expected(occasion.carried);
-  if (cap_.ended_after(occasion.carried, now)) keep_cap(now);
+  if (cap_.ended_after(occasion.carried, occasion.opened, now)) keep_cap(now);
   return is_said || is_expected;
 }
 
@@ -212,7 +217,7 @@ Consequences Reactions::delivered(TimePoint began, std::uint32_t carried, TimePo
 Consequences Reactions::ended(Occasion const& occasion, TimePoint now) {
   Consequences consequences;
   if (occasion.carried == 0 || !occasion.is_soon) return consequences;
-  if (!cap_.ended_after(occasion.carried, now)) return consequences;
+  if (!cap_.ended_after(occasion.carried, occasion.opened, now)) return consequences;
   keep_cap(now);
   consequences.is_changed = true;
   context_.log.info(
@@ -245,6 +250,11 @@ void Reactions::forget(TimePoint now) {
     context_.store.erase(state::Kind::Adaptive, site_ + " " + override.rule);
   overrides_.clear();
   windows_.clear();
+}
+
+void Reactions::forget_cap() {
+  cap_.forget();
+  context_.store.erase(state::Kind::LearnedCap, site_);
 }
 
 bool Reactions::hold(std::string const& scope, site::Suspension why, TimePoint now) {

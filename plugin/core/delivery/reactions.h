@@ -23,6 +23,7 @@ namespace mailpool::delivery {
 /// On what occasion a server said something.
 struct Occasion {
   TimePoint began{};          ///< of the transaction; of the connection, where it got none
+  TimePoint opened{};         ///< of the connection
   std::uint32_t carried = 0;  ///< transactions that the connection had carried before
   bool is_soon = true;        ///< soon after the server's last reply; matters between transactions
   std::string_view domain;
@@ -64,6 +65,7 @@ class Reactions {
   [[nodiscard]] TimePoint deadline() const;
   /// It is worth another try: all but learned caps and holds is forgotten.
   void forget(TimePoint now);
+  void forget_cap();
   /// Holds back the mail of "sender_domain example.org" or "source west". False: there are too many
   /// such holds.
   bool hold(std::string const& scope, site::Suspension why, TimePoint now);

@@ -110,7 +110,7 @@ void Reactions::recall() {
   }
   for (auto const& record : context_.remembered.take(Kind::LearnedCap, site_))
     if (auto const most = limit_of(record.value))
-      cap_.restore(*most, state::moment_of(record.expires, wall_now, now));
+      cap_.restore(*most, state::moment_of(record.expires, wall_now, now), now);
 }
 
 }  // namespace mailpool::delivery

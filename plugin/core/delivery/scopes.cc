@@ -28,28 +28,28 @@ T& made_in(Map& map, std::string const& name) {
 
 }  // namespace
 
-void Scopes::reconfigure(Settings const& settings) {
-  total_.reconfigure(settings.total);
-  reconfigure_sources(settings);
+void Scopes::reconfigure(Settings const& settings, TimePoint now) {
+  total_.reconfigure(settings.total, now);
+  reconfigure_sources(settings, now);
   for (auto& [domain, known] : sender_domains_) {
-    known->scope.reconfigure({});
+    known->scope.reconfigure({}, now);
     known->sources = nullptr;
   }
   for (auto const& [domain, of_domain] : settings.sender_domains) {
     auto& known = made_in<SenderDomain>(sender_domains_, domain);
-    known.scope.reconfigure(of_domain);
+    known.scope.reconfigure(of_domain, now);
     known.sources = find_group(of_domain.source);
   }
   tenant_of_.clear();
   for (auto& [name, known] : tenants_) {
-    known->scope.reconfigure({});
+    known->scope.reconfigure({}, now);
     known->sources = nullptr;
     known->priority = usual_priority;
     known->is_configured = false;
   }
   for (auto const& [name, of_tenant] : settings.tenants) {
     auto& known = tenant(name);
-    known.scope.reconfigure(of_tenant);
+    known.scope.reconfigure(of_tenant, now);
     known.sources = find_group(of_tenant.source);
     known.priority = of_tenant.priority;
     known.is_configured = true;
@@ -57,12 +57,12 @@ void Scopes::reconfigure(Settings const& settings) {
   }
 }
 
-void Scopes::reconfigure_sources(Settings const& settings) {
-  for (auto& [name, source] : sources_) source->reconfigure({});
+void Scopes::reconfigure_sources(Settings const& settings, TimePoint now) {
+  for (auto& [name, source] : sources_) source->reconfigure({}, now);
   for (auto& [name, group] : groups_) group->reconfigure({});
   for (auto const& [name, of_source] : settings.sources) {
     auto& source = made_in<site::Source>(sources_, name);
-    source.reconfigure(of_source);
+    source.reconfigure(of_source, now);
     made_in<site::SourceGroup>(groups_, name).reconfigure({{&source, 1}});
   }
   for (auto const& [name, pool] : settings.pools) {

@@ -57,7 +57,7 @@ struct ConnectionPermits {
 /// them; what the settings name no more has no limits.
 class Scopes {
  public:
-  void reconfigure(Settings const& settings);
+  void reconfigure(Settings const& settings, TimePoint now);
 
   [[nodiscard]] site::Scope& total() { return total_; }
   [[nodiscard]] site::Scope const& total() const { return total_; }
@@ -97,7 +97,7 @@ class Scopes {
  private:
   using Host = std::pair<IpAddress, std::uint16_t>;
 
-  void reconfigure_sources(Settings const& settings);
+  void reconfigure_sources(Settings const& settings, TimePoint now);
 
   site::Scope total_{site::Level::Total, ""};
   std::map<std::string, std::unique_ptr<site::Source>> sources_;

@@ -6,6 +6,7 @@
 #include <cassert>
 
 #include "core/delivery/reuse.h"
+#include "core/site/rate_record.h"
 #include "core/site/suspension_record.h"
 
 namespace mailpool::delivery {
@@ -23,7 +24,8 @@ Site::Site(std::string name, bool is_named, SiteSettings settings, Context& cont
       connect_rate_(settings_.connect_rate),
       reactions_(name_, settings_, context_),
       peak_(settings_.idle_timeout / 2) {
-  rate_.reconfigure(reactions_.rate());  // it may have been lowered before a restart
+  rate_.reconfigure(reactions_.rate(),
+                    context_.clock.now());  // it may have been lowered before a restart
 }
 
 Site::~Site() {
@@ -150,6 +152,9 @@ void Site::keep_suspensions(TimePoint now) {
 
 void Site::resume(TimePoint now) {
   reactions_.release_all();
+  reactions_.forget_cap();
+  for (auto const& [limit, rate] : rates())
+    site::forget_use(context_.store, {"site", name_, std::string(site::name_of(limit))}, *rate);
   start_anew(now);
 }
 
@@ -159,7 +164,7 @@ void Site::start_anew(TimePoint now) {
   suspension_.reset();
   health_.clear();
   reactions_.forget(now);
-  rate_.reconfigure(reactions_.rate());
+  rate_.reconfigure(reactions_.rate(), now);
   tls_.forget_failures();
   be_pumped_at(now);
 }
@@ -192,10 +197,10 @@ void Site::reconfigure(SiteSettings settings, TimePoint now) {
       settings.source != settings_.source || settings.pipelining != settings_.pipelining ||
       settings.chunking != settings_.chunking;
   reactions_.reconfigure(settings);
-  rate_.reconfigure(reactions_.rate());
+  rate_.reconfigure(reactions_.rate(), now);
   peak_.reconfigure(settings.idle_timeout / 2);
-  recipient_rate_.reconfigure(settings.recipient_rate);
-  connect_rate_.reconfigure(settings.connect_rate);
+  recipient_rate_.reconfigure(settings.recipient_rate, now);
+  connect_rate_.reconfigure(settings.connect_rate, now);
   settings_ = std::move(settings);
   tls_.forget_policies();
   tls_.forget_failures();

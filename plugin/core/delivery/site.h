@@ -1,6 +1,7 @@
 #pragma once
 // One site at work: its connections, its limits, and the transactions that wait for them.
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -87,8 +88,9 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   /// Classes of what servers refused or put off recipients with.
   [[nodiscard]] replies::ClassCounts const& reply_classes() const { return reply_classes_; }
   void restore_periods(site::PeriodCounts const& periods) { periods_ = periods; }
-  /// Tells the store of them.
-  void keep_periods();
+  /// Tells the store of them, and of what was used of rates by the hour and the day.
+  void keep_counts();
+  void restore_use(std::string_view option, std::string_view value, TimePoint now);
   [[nodiscard]] pool::Pool const& connections() const { return pool_; }
   [[nodiscard]] FairQueue const& waiting() const { return waiting_; }
   [[nodiscard]] site::Wait const& blocked() const { return blocked_; }
@@ -146,6 +148,12 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   void on_room(site::ConcurrencyLimit& limit) override;
 
   void settle_tls(Transaction& transaction);
+  /// With the names of their options.
+  [[nodiscard]] std::array<std::pair<site::Limit, site::RateLimit*>, 3> rates() {
+    return {{{site::Limit::Rate, &rate_},
+             {site::Limit::RecipientRate, &recipient_rate_},
+             {site::Limit::ConnectRate, &connect_rate_}}};
+  }
 
   // Deciding (site_decide.cc).
   /// Who wants a connection: a transaction, if it left from this source.

@@ -84,7 +84,11 @@ SmtpConnection& Site::open(route::Target const& target, Purpose const& purpose, 
   start.source = source;
   start.scopes = &scopes;
   start.permits.total = scopes.total().open(now);
-  if (source != nullptr) start.permits.source = source->scope.open(now);
+  context_.note_use(scopes.total());
+  if (source != nullptr) {
+    start.permits.source = source->scope.open(now);
+    context_.note_use(source->scope);
+  }
   auto& host = scopes.host(target.address, target.port);
   host.reconfigure(settings_.max_connections_per_host == 0
                        ? std::nullopt

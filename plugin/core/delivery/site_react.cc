@@ -35,6 +35,7 @@ Consequences Site::react_to_end(SmtpConnection const& connection, Transaction co
   speed_.took(connection.endpoint(), now - transaction.timing.started, now);
   Occasion occasion;
   occasion.began = transaction.timing.started;
+  occasion.opened = connection.opened_at();
   occasion.carried = connection.uses() - 1;
   occasion.is_soon = transaction.timing.started - connection.idle_since() < site::LearnedCap::soon;
   occasion.domain = transaction.domain;
@@ -56,7 +57,7 @@ Consequences Site::react_to_end(SmtpConnection const& connection, Transaction co
 Consequences Site::react_to_close(SmtpConnection const& connection, smtp::Closed const& closed,
                                   TimePoint now) {
   Occasion occasion;
-  occasion.began = connection.opened_at();
+  occasion.began = occasion.opened = connection.opened_at();
   occasion.carried = connection.uses();
   occasion.is_soon = now - connection.last_heard() < site::LearnedCap::soon;
   if (closed.remark) return reactions_.heard({&*closed.remark, 1}, occasion, now);
@@ -65,7 +66,7 @@ Consequences Site::react_to_close(SmtpConnection const& connection, smtp::Closed
 
 void Site::carry_out(Consequences consequences, SmtpConnection const* connection, TimePoint now) {
   if (consequences.is_changed) {
-    rate_.reconfigure(reactions_.rate());
+    rate_.reconfigure(reactions_.rate(), now);
     if (consequences.is_lowered) rate_.pause(now);
     be_pumped_at(now);
   }

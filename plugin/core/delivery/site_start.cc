@@ -143,6 +143,9 @@ void Site::start(Transaction& transaction, SmtpConnection& connection, TimePoint
     note_warm_up(*source, now);
   }
   transaction.permits = site::begin(levels, transaction.size(), now);
+  for (auto* scope :
+       {levels.total, levels.source, levels.domain, levels.sender_domain, levels.tenant})
+    if (scope != nullptr) context_.note_use(*scope);
   transaction.state = TransactionState::Sending;
   transaction.wait = {};
   transaction.seeking_since = never;

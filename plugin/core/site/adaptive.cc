@@ -110,8 +110,12 @@ double Adaptive::per_second() const {
 
 Rate Adaptive::rate() const {
   if (!is_lowered()) return ceiling_.rate;
-  auto allowed = rate_of(per_second() * memory_.level);
-  if (ceiling_.rate.is_limited())
+  // A burst and what follows it must not be more than a ceiling without one allows.
+  static constexpr double room_for_burst = 0.9;
+  bool const is_exact = ceiling_.rate.is_limited() && ceiling_.rate.burst == 0;
+  auto allowed =
+      rate_of(per_second() * (is_exact ? std::min(memory_.level, room_for_burst) : memory_.level));
+  if (ceiling_.rate.is_limited() && !is_exact)
     allowed.burst = std::min(allowed.burst, std::max<std::uint64_t>(1, ceiling_.rate.burst));
   return allowed;
 }

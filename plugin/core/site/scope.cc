@@ -4,8 +4,23 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
+
+#include "core/site/rate_record.h"
 
 namespace mailpool::site {
+
+namespace {
+
+// With the names of their options.
+template <class AnyScope>
+auto rates_of(AnyScope& scope) {
+  return std::array{std::pair(Limit::Rate, &scope.rate),
+                    std::pair(Limit::RecipientRate, &scope.recipient_rate),
+                    std::pair(Limit::ConnectRate, &scope.connect_rate)};
+}
+
+}  // namespace
 
 std::string_view name_of(Level level) {
   switch (level) {
@@ -29,13 +44,41 @@ Wait later_of(Wait const& a, Wait const& b) {
   return b.not_before > a.not_before ? b : a;
 }
 
-void Scope::reconfigure(LevelSettings const& settings) {
+void Scope::reconfigure(LevelSettings const& settings, TimePoint now) {
   connections.reconfigure(settings.max_connections);
-  rate.reconfigure(settings.rate);
-  recipient_rate.reconfigure(settings.recipient_rate);
-  connect_rate.reconfigure(settings.connect_rate);
+  rate.reconfigure(settings.rate, now);
+  recipient_rate.reconfigure(settings.recipient_rate, now);
+  connect_rate.reconfigure(settings.connect_rate, now);
   max_recipients = settings.max_recipients;
   connections.pass_on();
+}
+
+bool Scope::keeps_use() const {
+  return rate.is_kept() || recipient_rate.is_kept() || connect_rate.is_kept();
+}
+
+void Scope::keep_use(state::Store& store, WallTime wall_now, TimePoint now) const {
+  for (auto const& [limit, rate_of] : rates_of(*this))
+    site::keep_use(store,
+                   {std::string(site::name_of(level_)), name_, std::string(site::name_of(limit))},
+                   *rate_of, wall_now, now);
+}
+
+void Scope::restore_use(std::string_view option, std::string_view value, WallTime wall_now,
+                        TimePoint now) {
+  for (auto const& [limit, rate_of] : rates_of(*this))
+    if (site::name_of(limit) == option) rate_of->restore(value, wall_now, now);
+}
+
+bool Scope::forget_use(state::Store& store, TimePoint now) {
+  bool was_used = false;
+  for (auto const& [limit, rate_of] : rates_of(*this)) {
+    was_used = was_used || !rate_of->is_rested(now);
+    site::forget_use(store,
+                     {std::string(site::name_of(level_)), name_, std::string(site::name_of(limit))},
+                     *rate_of);
+  }
+  return was_used;
 }
 
 Wait Scope::may_begin(std::uint32_t recipients, TimePoint now) const {

@@ -13,6 +13,7 @@
 #include "core/site/concurrency_limit.h"
 #include "core/site/rate_limit.h"
 #include "core/site/wait.h"
+#include "core/state/store.h"
 
 namespace mailpool::site {
 
@@ -36,7 +37,7 @@ class Scope {
  public:
   Scope(Level level, std::string name) : level_(level), name_(std::move(name)) {}
 
-  void reconfigure(LevelSettings const& settings);
+  void reconfigure(LevelSettings const& settings, TimePoint now);
 
   /// What a transaction with so many recipients has to wait for here.
   [[nodiscard]] Wait may_begin(std::uint32_t recipients, TimePoint now) const;
@@ -55,6 +56,14 @@ class Scope {
   [[nodiscard]] std::string title() const;
   /// "rate reached (5/s)": the option and its value; not for what is no limit of this scope.
   [[nodiscard]] std::string words_for(Limit limit) const;
+
+  // Rates by the hour and the day, over a restart.
+  [[nodiscard]] bool keeps_use() const;
+  void keep_use(state::Store& store, WallTime wall_now, TimePoint now) const;
+  void restore_use(std::string_view option, std::string_view value, WallTime wall_now,
+                   TimePoint now);
+  /// As if nothing had been used. True: something had.
+  bool forget_use(state::Store& store, TimePoint now);
 
   ConcurrencyLimit connections;
   RateLimit rate;

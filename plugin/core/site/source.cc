@@ -6,8 +6,8 @@
 
 namespace mailpool::site {
 
-void Source::reconfigure(SourceSettings const& settings) {
-  scope.reconfigure(settings);
+void Source::reconfigure(SourceSettings const& settings, TimePoint now) {
+  scope.reconfigure(settings, now);
   warm_up.reconfigure(settings.warm_up);
   addresses_ = settings.address;
   ehlo_name_ = settings.ehlo_name;

@@ -19,7 +19,7 @@ namespace mailpool::site {
 class Source {
  public:
   explicit Source(std::string name) : scope(Level::Source, std::move(name)) {}
-  void reconfigure(SourceSettings const& settings);
+  void reconfigure(SourceSettings const& settings, TimePoint now);
 
   [[nodiscard]] std::string const& name() const { return scope.name(); }
   /// "": the manager's own.

@@ -28,10 +28,11 @@ enum class Kind : std::uint8_t {
   TlsReport,         ///< counts for TLS reports (RFC 8460)
   WarmUp,            ///< messages of a source at a site on this day
   ImapCapabilities,  ///< what an IMAP server offered after the last login
+  RateUse,           ///< what was used of a rate by the hour or the day
 };
-inline constexpr std::array kinds{Kind::Suspension, Kind::Adaptive,  Kind::LearnedCap,
-                                  Kind::Counter,    Kind::TlsMemory, Kind::StsPolicy,
-                                  Kind::TlsReport,  Kind::WarmUp,    Kind::ImapCapabilities};
+inline constexpr std::array kinds{
+    Kind::Suspension, Kind::Adaptive,  Kind::LearnedCap, Kind::Counter,          Kind::TlsMemory,
+    Kind::StsPolicy,  Kind::TlsReport, Kind::WarmUp,     Kind::ImapCapabilities, Kind::RateUse};
 /// "suspension", "learned_cap", ...: the word in the database; never changed.
 [[nodiscard]] std::string_view name_of(Kind kind);
 [[nodiscard]] std::optional<Kind> kind_of(std::string_view name);

@@ -162,7 +162,7 @@ BOOST_AUTO_TEST_CASE(who_waits_longer_than_max_wait_is_deferred_with_the_option_
   BOOST_TEST(!second.is_over());
   pass(1ms);
   BOOST_TEST(second.line().starts_with("451 4.7.1 "), second.line());
-  BOOST_TEST(contains(second.line(), "rate reached (1/h), next in 59m30s"), second.line());
+  BOOST_TEST(contains(second.line(), "rate reached (1/h, burst 1), next in 59m30s"), second.line());
 }
 
 BOOST_AUTO_TEST_CASE(beyond_max_waiting_the_answer_is_451_at_once) {

@@ -71,7 +71,7 @@ BOOST_AUTO_TEST_CASE(a_tenants_rate_holds_its_mail_at_all_sites_and_nobody_elses
   BOOST_TEST(free.is_delivered());
   auto const& site = site_of("two.test");
   BOOST_TEST(site.words_for(site.blocked(), clock.now_) ==
-             "tenant acme: rate reached (6/min), next in 10s");
+             "tenant acme: rate reached (6/min, burst 1), next in 10s");
   pass(10s - 1ms);
   BOOST_TEST(!held.is_over());
   pass(1ms);
@@ -86,7 +86,7 @@ BOOST_AUTO_TEST_CASE(who_waits_too_long_is_told_the_scope_the_option_and_when) {
   auto& held = send_from("a@acme.test", "u@one.test");
   pass(30s);
   BOOST_TEST(held.line() ==
-             "451 4.7.1 sender domain acme.test: rate reached (1/h), next in 59m30s");
+             "451 4.7.1 sender domain acme.test: rate reached (1/h, burst 1), next in 59m30s");
 }
 
 BOOST_AUTO_TEST_CASE(a_blocked_sender_domain_with_a_backlog_does_not_block_others_of_the_site) {

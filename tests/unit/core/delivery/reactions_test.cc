@@ -351,6 +351,68 @@ BOOST_AUTO_TEST_CASE(a_421_after_so_many_messages_is_a_cap_and_no_throttling) {
   BOOST_TEST(!reactions().adaptive().is_lowered());
 }
 
+BOOST_AUTO_TEST_CASE(a_server_that_stops_and_ends_all_connections_at_once_has_no_cap) {
+  for (auto const* words : {"421 4.3.2 Service shutting down\r\n", "421 4.0.0 bye\r\n", ""}) {
+    ReactionLab lab;
+    lab.network.latency = 50ms;
+    for (int i = 0; i < 40; ++i) lab.send({"u@one.test"});
+    lab.pass(110ms);  // all are open and have carried something
+    lab.pass(1s);
+    for (auto const& server : std::vector(lab.network.servers)) {
+      if (*words != '\0') lab.network.say(*server, words);
+      lab.network.hang_up(*server);
+    }
+    lab.settle();
+    for (int i = 0; i < 20; ++i) {
+      lab.send({"u@one.test"});
+      lab.pass(1s);
+    }
+    BOOST_TEST(lab.reactions().max_messages() == 100U, words);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(poolctl_resume_forgets_a_learned_cap_for_good) {
+  end_after(3);
+  for (int i = 0; i < 9; ++i) deliver("u@one.test");
+  BOOST_TEST(reactions().max_messages() == 3U);
+  dispatcher->resume_site(site_of("one.test").name(), clock.now_);
+  BOOST_TEST(reactions().max_messages() == 100U);
+  restart_after(1min);
+  deliver("u@one.test");
+  BOOST_TEST(reactions().max_messages() == 100U);
+}
+
+BOOST_AUTO_TEST_CASE(a_limit_that_a_rule_sets_holds_for_its_time_and_no_longer) {
+  settings.smtp.rate = Rate::parse("100/s").value();
+  rule("site = '*'\nreply = 'slow please'\ndo = 'set'\nset = { rate = '2/h' }\nfor = '3s'\n");
+  deliver("u@one.test");
+  say_to("MAIL", "451 4.7.1 slow please\r\n");
+  deliver("u@one.test");
+  say_to("MAIL", "");
+  auto& held = deliver("v@one.test");
+  pass(3s - 1ms);
+  BOOST_TEST(!held.is_over());
+  pass(2ms);
+  BOOST_TEST(held.is_delivered(), held.line());
+}
+
+BOOST_AUTO_TEST_CASE(what_is_raised_by_a_reload_or_resumed_is_not_held_back_by_what_was_used) {
+  for (bool const by_reload : {true, false}) {
+    ReactionLab lab;
+    lab.settings.smtp.rate = Rate::parse("10/d").value();
+    for (int i = 0; i < 10; ++i) BOOST_TEST(lab.deliver("u@one.test").is_delivered());
+    BOOST_TEST(!lab.deliver("u@one.test").is_over());
+    if (by_reload) {
+      lab.settings.smtp.rate = Rate::parse("100/s").value();
+      lab.dispatcher->reconfigure(lab.settings, lab.clock.now_);
+    } else {
+      lab.dispatcher->resume_site(lab.site_of("one.test").name(), lab.clock.now_);
+    }
+    lab.settle();
+    BOOST_TEST(lab.answers.back().is_delivered());
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_server_that_closes_idle_connections_after_a_while_teaches_nothing) {
   for (int i = 0; i < 5; ++i) {
     deliver("u@one.test");

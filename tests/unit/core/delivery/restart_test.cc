@@ -92,6 +92,38 @@ BOOST_AUTO_TEST_CASE(the_counts_of_the_day_go_on_after_a_restart) {
   BOOST_TEST(periods.day(after.lab.clock.wall(after.lab.clock.now_)).delivered == 4U);
 }
 
+// At every level, with and without a burst.
+BOOST_AUTO_TEST_CASE(what_was_used_of_an_hour_or_a_day_survives_a_restart_and_resume_forgets_it) {
+  for (auto const* text : {"10/d", "10/d, burst 10", "10/h"}) {
+    auto const rate = Rate::parse(text).value();
+    for (std::string const level : {"site", "domain", "sender domain", "tenant", "total"}) {
+      DeliveryLab lab;
+      lab.settings.tenants["shop"].sender_domains = {"mail.test"};
+      if (level == "site") lab.settings.smtp.rate = rate;
+      if (level == "domain") lab.settings.domains["one.test"].rate = rate;
+      if (level == "sender domain") lab.settings.sender_domains["mail.test"].rate = rate;
+      if (level == "tenant") lab.settings.tenants["shop"].rate = rate;
+      if (level == "total") lab.settings.total.rate = rate;
+      for (int i = 0; i < 10; ++i) BOOST_TEST(lab.deliver("a@one.test").is_delivered());
+      lab.dispatcher->keep_counts(100);
+
+      AfterRestart after(lab, 1min);
+      auto& waits = after.lab.deliver("a@one.test");
+      BOOST_TEST(!waits.is_over(), level << " " << text);
+      auto const now = after.lab.clock.now_;
+      if (level == "site")
+        after.lab.dispatcher->resume_site(after.lab.site_of("one.test").name(), now);
+      else if (level == "domain")
+        BOOST_TEST(after.lab.dispatcher->resume_domain("one.test", now));
+      else if (level == "tenant")
+        BOOST_TEST(after.lab.dispatcher->resume_tenant("shop", now));
+      else
+        continue;
+      BOOST_TEST(after.lab.deliver("b@one.test").is_delivered(), level << " " << text);
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(after_the_clock_was_set_the_end_is_told_anew) {
   DeliveryLab lab;
   lab.deliver("a@one.test");

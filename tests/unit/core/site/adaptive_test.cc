@@ -31,7 +31,7 @@ struct Provider {
     auto const spacing = Duration(static_cast<Duration::rep>(1e9 / allowance));
     auto const end = now + d;
     while (true) {
-      ours.reconfigure(adaptive.rate());
+      ours.reconfigure(adaptive.rate(), now);
       auto const next = ours.earliest(now);
       if (next >= end) break;
       now = next;
@@ -41,7 +41,7 @@ struct Provider {
       if (now + 1ms < allowed_from) {
         ++refused;
         adaptive.throttled(now, throttle, now + 1ms);
-        ours.reconfigure(adaptive.rate());
+        ours.reconfigure(adaptive.rate(), now);
         ours.pause(now + 1ms);
       } else {
         allowed_from = now + spacing;
@@ -67,7 +67,7 @@ BOOST_AUTO_TEST_CASE(without_a_throttling_reply_the_ceiling_is_allowed) {
   Adaptive a(ten_a_second());
   a.started(start);
   BOOST_TEST(!a.delivered(start, start + 1s));
-  BOOST_TEST(a.rate().to_string() == "10/s");
+  BOOST_TEST(a.rate().to_string() == "10/s, burst 10");
   BOOST_TEST(a.connections() == 20U);
   BOOST_TEST(!a.is_lowered());
 }
@@ -132,7 +132,7 @@ BOOST_AUTO_TEST_CASE(steps_end_at_the_ceiling_and_never_above) {
     ++steps;
   }
   BOOST_TEST(steps == 13);
-  BOOST_TEST(a.rate().to_string() == "10/s");
+  BOOST_TEST(a.rate().to_string() == "10/s, burst 10");
   BOOST_TEST(a.why().empty());
 }
 
@@ -157,7 +157,7 @@ BOOST_AUTO_TEST_CASE(a_hardly_used_site_is_not_slowed_down_to_nothing) {
   a.started(start);
   a.throttled(start + 50s, throttle, start + 50s);
   a.throttled(start + 51s, throttle, start + 51s);
-  BOOST_TEST(a.rate().to_string() == "60/h");
+  BOOST_TEST(a.rate().to_string() == "60/h, burst 1");
 }
 
 BOOST_AUTO_TEST_CASE(with_adaptive_off_nothing_happens_and_turning_it_off_forgets) {
@@ -169,7 +169,7 @@ BOOST_AUTO_TEST_CASE(with_adaptive_off_nothing_happens_and_turning_it_off_forget
   Adaptive b(ten_a_second());
   b.throttled(start, throttle, start);
   b.reconfigure(off);
-  BOOST_TEST(b.rate().to_string() == "10/s");
+  BOOST_TEST(b.rate().to_string() == "10/s, burst 10");
 }
 
 BOOST_AUTO_TEST_CASE(a_new_ceiling_keeps_the_level) {
@@ -197,7 +197,7 @@ BOOST_AUTO_TEST_CASE(a_memory_that_cannot_be_is_put_right_or_left) {
   BOOST_TEST(a.level() == Adaptive::lowest_level);
   BOOST_TEST((a.next_step() <= start + Adaptive::quiet_for));
   BOOST_TEST((a.lowered_at() <= start));
-  BOOST_TEST(a.rate().to_string() == "60/h");
+  BOOST_TEST(a.rate().to_string() == "60/h, burst 1");
   Adaptive b(ten_a_second());
   b.restore({7, 0, false, {}, {}, "x"}, start);
   BOOST_TEST(!b.is_lowered());
@@ -211,7 +211,7 @@ BOOST_AUTO_TEST_CASE(a_cut_to_a_tenth_costs_two_flights_and_is_over_three_minute
   p.run(1min, 1);
   auto const in_the_cut = p.refused;
   BOOST_TEST(in_the_cut <= 2U);
-  BOOST_TEST(p.adaptive.rate().to_string() == "37/min");
+  BOOST_TEST(p.adaptive.rate().to_string() == "37/min, burst 1");
   p.run(3min, 10.5);
   BOOST_TEST(p.adaptive.level() >= 0.9);
   p.run(4min, 10.5);

@@ -1,5 +1,8 @@
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
+#include <vector>
+
 #include "core/site/concurrency_limit.h"
 #include "core/site/endpoint_health.h"
 #include "core/site/rate_limit.h"
@@ -60,13 +63,114 @@ BOOST_AUTO_TEST_CASE(what_was_taken_too_early_is_waited_for_later) {
   BOOST_TEST((limit.earliest(start) == start + 2s));
 }
 
-BOOST_AUTO_TEST_CASE(a_new_rate_does_not_forget_what_was_used) {
-  RateLimit limit({60, 1min, 1});
+// What N/unit promises, asked of everything that passed: in no window of the unit more than N.
+std::size_t most_in_a_window(std::vector<TimePoint> const& passed, Duration unit) {
+  std::size_t most = 0;
+  for (std::size_t from = 0, to = 0; to < passed.size(); ++to) {
+    while (passed[to] - passed[from] >= unit) ++from;
+    most = std::max(most, to - from + 1);
+  }
+  return most;
+}
+
+struct Kept {
+  std::uint64_t count;
+  Duration unit;
+};
+
+BOOST_AUTO_TEST_CASE(in_no_window_of_the_unit_more_than_the_rate_passes_and_all_of_it_is_used) {
+  for (auto const [count, unit] : {Kept{1, 1s}, Kept{7, 1s}, Kept{50, 1s}, Kept{5000, 1s},
+                                   Kept{600, 1min}, Kept{5000, 1h}, Kept{100'000, 24h}}) {
+    for (auto const pause : {Duration::zero(), Duration(unit / 3)}) {
+      RateLimit limit(Rate{count, unit, 0});
+      std::vector<TimePoint> passed;
+      auto now = start;
+      std::uint64_t n = 0;
+      while (now < start + 4 * unit) {
+        // In bunches, and now and then after a pause.
+        now = limit.earliest(now);
+        limit.take(now);
+        passed.push_back(now);
+        if (++n % (count / 2 + 1) == 0) now += pause;
+        now += unit / 100'000;
+      }
+      BOOST_TEST(most_in_a_window(passed, unit) <= count, count);
+      if (pause == Duration::zero()) BOOST_TEST(passed.size() >= count * 4 * 98 / 100, count);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_rate_without_a_burst_lets_all_of_it_pass_at_once) {
+  RateLimit limit(Rate{10, 24h, 0});
+  for (int i = 0; i < 10; ++i) {
+    BOOST_TEST((limit.earliest(start) == start));
+    limit.take(start);
+  }
+  BOOST_TEST(limit.room(start).value() == 0U);
+  BOOST_TEST((limit.earliest(start) > start + 24h));
+  BOOST_TEST((limit.earliest(start) < start + 24h + 1s));
+}
+
+BOOST_AUTO_TEST_CASE(more_than_the_rate_together_wait_until_nothing_is_owed_and_are_paid_for) {
+  RateLimit limit(Rate{10, 1min, 0});
+  BOOST_TEST((limit.earliest(start, 25) == start));
+  limit.take(start, 25);
+  BOOST_TEST((limit.earliest(start) > start + 2min));
+  BOOST_TEST((limit.earliest(start, 25) > start + 3min));
+}
+
+BOOST_AUTO_TEST_CASE(what_was_used_counts_under_a_new_rate_as_so_many_units) {
+  for (auto const& before : {Rate{10, 24h, 0}, Rate{10, 24h, 10}})
+    for (auto const& raised : {Rate{100, 1s, 0}, Rate{100, 1s, 100}, Rate{100, 24h, 0},
+                               Rate{100, 24h, 100}, Rate{0, 1s, 0}}) {
+      RateLimit limit(before);
+      for (int i = 0; i < 10; ++i) limit.take(start);
+      BOOST_TEST((limit.earliest(start) > start));
+      limit.reconfigure(raised, start);
+      BOOST_TEST((limit.earliest(start) == start));
+      limit.reconfigure(before, start);
+      BOOST_TEST((limit.earliest(start) > start), "it is as used as it was");
+      limit.forget();
+      BOOST_TEST((limit.earliest(start) == start));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_lowered_rate_knows_what_was_used) {
+  RateLimit limit(Rate{60, 1min, 0});
   limit.take(start);
-  limit.reconfigure({1, 1min, 1});
-  BOOST_TEST((limit.earliest(start) == start + 1s));
-  limit.take(start + 1s);
-  BOOST_TEST((limit.earliest(start + 1s) == start + 61s));
+  limit.reconfigure(Rate{1, 1min, 0}, start);
+  BOOST_TEST((limit.earliest(start) > start + 1min));
+  BOOST_TEST((limit.earliest(start) < start + 1min + 1s));
+}
+
+BOOST_AUTO_TEST_CASE(a_pause_is_as_long_as_the_rate_of_now_says) {
+  RateLimit limit(Rate{2, 1h, 0});
+  limit.pause(start);
+  BOOST_TEST((limit.earliest(start) == start + 30min));
+  limit.reconfigure(Rate{100, 1s, 0}, start + 3s);
+  BOOST_TEST((limit.earliest(start + 3s) == start + 3s));
+}
+
+BOOST_AUTO_TEST_CASE(what_was_used_of_an_hour_or_a_day_is_written_down_and_read_again) {
+  WallTime const wall = WallTime{} + 1000h;
+  for (auto const& rate : {Rate{10, 24h, 0}, Rate{10, 24h, 10}, Rate{5000, 1h, 0}}) {
+    RateLimit limit(rate);
+    for (std::uint64_t i = 0; i < rate.count; ++i) limit.take(start + static_cast<int>(i) * 1ms);
+    auto const now = start + 10s;
+    auto const value = limit.to_value(wall, now);
+    RateLimit after(rate);
+    BOOST_TEST(after.restore(value, wall + 1min, now));
+    auto const again = after.earliest(now);
+    auto const expected = limit.earliest(now) - 1min;
+    BOOST_TEST((again >= expected - 1s));
+    BOOST_TEST((again <= expected + rate.per / 100));
+    for (auto const* nonsense :
+         {"", "window", "bucket", "window\tx\t1", "bucket\t1\t-1", "other\t1\t2"})
+      BOOST_TEST(!RateLimit(rate).restore(nonsense, wall, now), nonsense);
+  }
+  RateLimit rested(Rate{10, 1h, 0});
+  BOOST_TEST(rested.to_value(wall, start) == "");
+  BOOST_TEST(!RateLimit(Rate{10, 1min, 0}).is_kept());
 }
 
 BOOST_AUTO_TEST_CASE(a_pause_lets_nothing_pass_for_one_interval) {

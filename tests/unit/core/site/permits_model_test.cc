@@ -237,7 +237,7 @@ class Model {
     settings.recipient_rate = rate(s.recipients, {number(60) + 5, 1s, number(8) + 1});
     settings.connect_rate = rate(s.connects, {number(20) + 5, 1s, number(4) + 1});
     s.most = settings.max_connections;
-    s.scope.reconfigure(settings);
+    s.scope.reconfigure(settings, now_);
   }
 
   void check(int step) {

@@ -40,8 +40,8 @@ BOOST_AUTO_TEST_SUITE(scopes)
 BOOST_AUTO_TEST_CASE(a_transaction_gets_a_permit_of_every_level_or_none) {
   Scope tenant(Level::Tenant, "acme");
   Scope domain(Level::Domain, "example.org");
-  tenant.reconfigure(limited(2));
-  domain.reconfigure(limited(1));
+  tenant.reconfigure(limited(2), start);
+  domain.reconfigure(limited(1), start);
   Levels levels;
   levels.tenant = &tenant;
   levels.domain = &domain;
@@ -61,8 +61,8 @@ BOOST_AUTO_TEST_CASE(a_transaction_gets_a_permit_of_every_level_or_none) {
 BOOST_AUTO_TEST_CASE(of_several_waits_the_latest_is_named_and_the_widest_reach_counts) {
   Scope total(Level::Total, "");
   Scope tenant(Level::Tenant, "acme");
-  total.reconfigure(limited({}, {1, 1s, 1}));
-  tenant.reconfigure(limited({}, {6, 1min, 1}));
+  total.reconfigure(limited({}, {1, 1s, 1}), start);
+  tenant.reconfigure(limited({}, {6, 1min, 1}), start);
   Levels levels;
   levels.total = &total;
   levels.tenant = &tenant;
@@ -70,14 +70,14 @@ BOOST_AUTO_TEST_CASE(of_several_waits_the_latest_is_named_and_the_widest_reach_c
   auto const hold = may_begin(levels, 1, start);
   BOOST_TEST((hold.wait.not_before == start + 10s));
   BOOST_TEST(hold.wait.scope->title() == "tenant acme");
-  BOOST_TEST(hold.wait.scope->words_for(hold.wait.limit) == "rate reached (6/min)");
+  BOOST_TEST(hold.wait.scope->words_for(hold.wait.limit) == "rate reached (6/min, burst 1)");
   BOOST_TEST((hold.reach == Reach::All));
   BOOST_TEST(total.title() == "total");
 }
 
 BOOST_AUTO_TEST_CASE(connections_of_a_source_are_counted_while_open_not_while_used) {
   Scope source(Level::Source, "west");
-  source.reconfigure(limited(1));
+  source.reconfigure(limited(1), start);
   auto const connection = source.open(start);
   BOOST_TEST(source.may_begin(1, start).is_over());
   BOOST_TEST((source.may_open(start).limit == Limit::MaxConnections));
@@ -149,7 +149,7 @@ BOOST_AUTO_TEST_CASE(a_source_reaches_the_families_it_has_addresses_of) {
   BOOST_TEST(source.reaches(IpAddress::Family::V6));
   SourceSettings settings;
   settings.address = {*IpAddress::parse("192.0.2.1")};
-  source.reconfigure(settings);
+  source.reconfigure(settings, start);
   BOOST_TEST(source.reaches(IpAddress::Family::V4));
   BOOST_TEST(!source.reaches(IpAddress::Family::V6));
   BOOST_TEST(source.address_for(IpAddress::Family::V4)->to_string() == "192.0.2.1");
