@@ -30,17 +30,19 @@ bool is_out_of_descriptors(int error) {
 }
 
 ImapChannel::ImapChannel(ImapChannels& channels, int fd, imap::ChannelEvents& events)
-    : channels_(channels), events_(&events) {
-  timer_ = channels_.loop().make_event(-1, EV_TIMEOUT, &ImapChannel::on_timer, this);
-  use_socket(fd);
+    : channels_(channels), events_(&events), socket_(channels.loop(), *this) {
+  socket_.own(fd);
   wake();
 }
 
 ImapChannel::ImapChannel(ImapChannels& channels, ImapSettings const& profile,
                          ImapServer const& server, imap::ChannelEvents& events)
-    : channels_(channels), events_(&events), profile_(&profile), server_(server) {
-  phase_ = Phase::Resolving;
-  timer_ = channels_.loop().make_event(-1, EV_TIMEOUT, &ImapChannel::on_timer, this);
+    : channels_(channels),
+      events_(&events),
+      profile_(&profile),
+      server_(server),
+      socket_(channels.loop(), *this),
+      phase_(Phase::Resolving) {
   wake();
 }
 
@@ -48,22 +50,10 @@ ImapChannel::~ImapChannel() {
   close();
 }
 
-void ImapChannel::use_socket(int fd) {
-  fd_ = fd;
-  read_event_ =
-      channels_.loop().make_event(fd, EV_READ | EV_PERSIST, &ImapChannel::on_socket, this);
-  write_event_ =
-      channels_.loop().make_event(fd, EV_WRITE | EV_PERSIST, &ImapChannel::on_socket, this);
-  reads_ = false;
-  writes_ = false;
-}
-
 void ImapChannel::drop_socket() {
-  read_event_.reset();
-  write_event_.reset();
   resumption_.reset();
   ssl_.reset();
-  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+  socket_.drop();
 }
 
 void ImapChannel::wake() {
@@ -76,9 +66,9 @@ void ImapChannel::close() {
   if (events_ == nullptr) return;
   events_ = nullptr;
   question_.reset();
-  timer_.reset();
   if (ssl_ && phase_ == Phase::Open) (void)SSL_shutdown(ssl_.get());
   drop_socket();
+  socket_.close();
   channels_.bury(*this);
 }
 
@@ -150,22 +140,22 @@ bool ImapChannel::connect_to(IpAddress const& address) {
     errno = error;
     return false;
   }
-  use_socket(fd);
-  want_write(true);
+  socket_.own(fd);
+  socket_.want_write(true);
   return true;
 }
 
 void ImapChannel::connected(TimePoint now) {
   int error = 0;
   socklen_t length = sizeof error;
-  if (getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
+  if (getsockopt(socket_.fd(), SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
   if (error != 0) {
     errno = error;
     if (!addresses_.empty()) return connect_next(now);
     return end(std::strerror(error), true, now);
   }
   attempt_until_ = never;
-  want_write(false);
+  socket_.want_write(false);
   if (profile_->tls == ImapTls::Implicit) return start_handshake();
   phase_ = Phase::Open;
   events_->on_open(peer_, now);
@@ -185,7 +175,7 @@ void ImapChannel::hand_over(imap::ChannelEvents& events) {
 }
 
 void ImapChannel::start_handshake() {
-  auto made = channels_.tls().connection(fd_, *profile_, server_.host);
+  auto made = channels_.tls().connection(socket_.fd(), *profile_, server_.host);
   if (!made) {
     failure_ = "TLS: " + made.error().reason;
     return wake();
@@ -194,18 +184,18 @@ void ImapChannel::start_handshake() {
   resumption_.emplace(channels_.tls().sessions(), ssl_.get(),
                       session_key(*profile_, server_, peer_));
   phase_ = Phase::Handshake;
-  want_read(true);
+  socket_.want_read(true);
   wake();
 }
 
 void ImapChannel::shake_hands(TimePoint now) {
   auto const progress = tls_handshake(ssl_.get());
-  if (progress.step == TlsStep::WantRead) return want_write(false);
-  if (progress.step == TlsStep::WantWrite) return want_write(true);
+  if (progress.step == TlsStep::WantRead) return socket_.want_write(false);
+  if (progress.step == TlsStep::WantWrite) return socket_.want_write(true);
   if (progress.step != TlsStep::Done)
     return end(why_not_trusted(ssl_.get(), progress.why), true, now);
   phase_ = Phase::Open;
-  want_write(false);
+  socket_.want_write(false);
   tls::Facts facts;
   facts.proved_until = end_of_verified_chain(ssl_.get());
   resumption_->keep(facts);
@@ -220,18 +210,15 @@ void ImapChannel::shake_hands(TimePoint now) {
 
 // Octets.
 
-void ImapChannel::on_socket(evutil_socket_t, short what, void* self) {
-  auto& channel = *static_cast<ImapChannel*>(self);
-  auto const now = channel.channels_.loop().now();
-  if (channel.phase_ == Phase::Connecting) {
-    if ((what & EV_WRITE) != 0) channel.connected(now);
-  } else if (channel.phase_ == Phase::Handshake) {
-    channel.shake_hands(now);
+void ImapChannel::on_socket(short what, TimePoint now) {
+  if (phase_ == Phase::Connecting) {
+    if ((what & EV_WRITE) != 0) connected(now);
+  } else if (phase_ == Phase::Handshake) {
+    shake_hands(now);
   } else {
-    if ((what & EV_READ) != 0) channel.read(now);
+    if ((what & EV_READ) != 0) read(now);
   }
-  channel.wake();
-  channel.channels_.loop().end_turn_soon();
+  wake();
 }
 
 void ImapChannel::read(TimePoint now) {
@@ -249,14 +236,14 @@ bool ImapChannel::read_some(TimePoint now) {
   if (ssl_) {
     auto const progress = tls_read(ssl_.get(), buffer.data(), buffer.size());
     if (progress.step == TlsStep::WantRead) return false;
-    if (progress.step == TlsStep::WantWrite) return want_write(true), false;
+    if (progress.step == TlsStep::WantWrite) return socket_.want_write(true), false;
     if (progress.step != TlsStep::Done) {
       end(progress.why, true, now);
       return false;
     }
     n = progress.octets;
   } else {
-    auto const got = ::recv(fd_, buffer.data(), buffer.size(), 0);
+    auto const got = ::recv(socket_.fd(), buffer.data(), buffer.size(), 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return false;
     if (got <= 0) {
       bool const is_lost = got < 0 || profile_ != nullptr;
@@ -275,7 +262,8 @@ bool ImapChannel::read_some(TimePoint now) {
 bool ImapChannel::has_unread() const {
   if (ssl_ && SSL_pending(ssl_.get()) > 0) return true;
   char octet = 0;
-  return fd_ >= 0 && (::recv(fd_, &octet, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN);
+  return socket_.fd() >= 0 &&
+         (::recv(socket_.fd(), &octet, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN);
 }
 
 std::optional<std::size_t> ImapChannel::send_some(std::string_view octets, TimePoint now) {
@@ -283,15 +271,15 @@ std::optional<std::size_t> ImapChannel::send_some(std::string_view octets, TimeP
     auto const progress = tls_write(ssl_.get(), octets.substr(0, 16384));
     if (progress.step == TlsStep::Done) return progress.octets;
     if (progress.step == TlsStep::WantWrite)
-      want_write(true);
+      socket_.want_write(true);
     else if (progress.step != TlsStep::WantRead)
       end(progress.why, true, now);
     return std::nullopt;
   }
-  auto const n = ::send(fd_, octets.data(), octets.size(), MSG_NOSIGNAL);
+  auto const n = ::send(socket_.fd(), octets.data(), octets.size(), MSG_NOSIGNAL);
   if (n >= 0) return static_cast<std::size_t>(n);
   if (errno == EAGAIN || errno == EINTR)
-    want_write(true);
+    socket_.want_write(true);
   else
     end(std::strerror(errno), true, now);
   return std::nullopt;
@@ -301,8 +289,8 @@ void ImapChannel::write(TimePoint now) {
   std::size_t sent = 0;
   while (!is_closed()) {
     auto& outbox = events_->outbox();
-    if (outbox.is_empty()) return want_write(false);
-    if (sent >= most_per_turn) return want_write(true);
+    if (outbox.is_empty()) return socket_.want_write(false);
+    if (sent >= most_per_turn) return socket_.want_write(true);
     auto const n = send_some(outbox.unsent(), now);
     if (!n) return;
     sent += *n;
@@ -317,59 +305,38 @@ void ImapChannel::flush(TimePoint now) {
   if (phase_ == Phase::Resolving && !question_ && !is_asked_twice_) ask_for_addresses();
   if (is_closed()) return;
   if (!failure_.empty() && !question_) return end(std::exchange(failure_, {}), true, now);
-  if (phase_ == Phase::Connecting && fd_ < 0) connect_next(now);
+  if (phase_ == Phase::Connecting && socket_.fd() < 0) connect_next(now);
   if (!is_closed() && phase_ == Phase::Handshake) shake_hands(now);
   if (!is_closed() && phase_ == Phase::Open) write(now);
   if (is_closed()) return;
   if (phase_ == Phase::Open) {
     bool const wanted = !has_ended_ && events_->wants_input();
-    want_read(wanted);
+    socket_.want_read(wanted);
     if (wanted && ssl_ && SSL_pending(ssl_.get()) > 0) read(now);
   }
-  if (!is_closed()) set_timer(now);
+  if (!is_closed()) socket_.follow(deadline(), now);
 }
 
 void ImapChannel::end(std::string_view how, bool is_lost, TimePoint now) {
   if (has_ended_ && !is_lost) return;
   has_ended_ = true;
-  if (read_event_) want_read(false);
-  if (is_lost && write_event_) want_write(false);
+  socket_.want_read(false);
+  if (is_lost) socket_.want_write(false);
   events_->on_end(how, is_lost, now);
 }
 
-void ImapChannel::want_read(bool wanted) {
-  if (wanted == reads_ || is_closed()) return;
-  reads_ = wanted;
-  wanted ? event_add(read_event_.get(), nullptr) : event_del(read_event_.get());
-}
-
-void ImapChannel::want_write(bool wanted) {
-  if (wanted == writes_ || is_closed()) return;
-  writes_ = wanted;
-  wanted ? event_add(write_event_.get(), nullptr) : event_del(write_event_.get());
-}
-
-void ImapChannel::on_timer(evutil_socket_t, short, void* self) {
-  auto& channel = *static_cast<ImapChannel*>(self);
-  channel.armed_ = never;
-  auto const now = channel.channels_.loop().now();
-  if (!channel.is_closed() && channel.phase_ == Phase::Connecting &&
-      channel.attempt_until_ <= now) {
-    channel.connect_next(now);
-  } else if (!channel.is_closed() && channel.events_->deadline() <= now) {
-    channel.events_->on_deadline(now);
+void ImapChannel::on_timer(TimePoint now) {
+  if (!is_closed() && phase_ == Phase::Connecting && attempt_until_ <= now) {
+    connect_next(now);
+  } else if (!is_closed() && events_->deadline() <= now) {
+    events_->on_deadline(now);
   }
-  channel.wake();
-  channel.channels_.loop().end_turn_soon();
+  wake();
 }
 
-void ImapChannel::set_timer(TimePoint now) {
-  // It is left alone unless the new deadline is earlier, and looks again when it fires.
-  auto deadline = events_->deadline();
-  if (phase_ == Phase::Connecting) deadline = std::min(deadline, attempt_until_);
-  if (deadline >= armed_) return;
-  armed_ = deadline;
-  Loop::arm(timer_.get(), std::max(deadline - now, Duration::zero()));
+TimePoint ImapChannel::deadline() const {
+  auto const theirs = events_->deadline();
+  return phase_ == Phase::Connecting ? std::min(theirs, attempt_until_) : theirs;
 }
 
 namespace {

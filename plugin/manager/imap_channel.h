@@ -14,6 +14,7 @@
 #include "core/route/resolver.h"
 #include "manager/imap_tls.h"
 #include "manager/loop.h"
+#include "manager/socket_events.h"
 
 namespace mailpool::manager {
 
@@ -23,7 +24,7 @@ class ImapChannels;
 [[nodiscard]] bool is_out_of_descriptors(int error);
 
 /// Lives until the end of the turn in which its handle was dropped.
-class ImapChannel final : private route::AddressListener {
+class ImapChannel final : private route::AddressListener, private SocketListener {
  public:
   /// A client's.
   ImapChannel(ImapChannels& channels, int fd, imap::ChannelEvents& events);
@@ -45,8 +46,8 @@ class ImapChannel final : private route::AddressListener {
  private:
   enum class Phase : std::uint8_t { Resolving, Connecting, Handshake, Open };
 
-  static void on_socket(evutil_socket_t, short what, void* self);
-  static void on_timer(evutil_socket_t, short, void* self);
+  void on_socket(short what, TimePoint now) override;
+  void on_timer(TimePoint now) override;
   void on_addresses(route::AddressAnswer answer) override;
   void ask_for_addresses();
   void ask(IpAddress::Family family);
@@ -55,7 +56,6 @@ class ImapChannel final : private route::AddressListener {
   void connected(TimePoint now);
   void start_handshake();
   void shake_hands(TimePoint now);
-  void use_socket(int fd);
   void drop_socket();
   void read(TimePoint now);
   bool read_some(TimePoint now);
@@ -63,9 +63,7 @@ class ImapChannel final : private route::AddressListener {
   /// Octets that were sent; nothing where the socket takes none now or has failed.
   std::optional<std::size_t> send_some(std::string_view octets, TimePoint now);
   void end(std::string_view how, bool is_lost, TimePoint now);
-  void want_read(bool wanted);
-  void want_write(bool wanted);
-  void set_timer(TimePoint now);
+  [[nodiscard]] TimePoint deadline() const;
 
   ImapChannels& channels_;
   imap::ChannelEvents* events_;
@@ -74,19 +72,13 @@ class ImapChannel final : private route::AddressListener {
   std::unique_ptr<route::Question> question_;
   std::vector<IpAddress> addresses_;  ///< to be tried, the last one first
   bool is_asked_twice_ = false;
-  int fd_ = -1;
+  SocketEvents socket_;
   Phase phase_ = Phase::Open;
   std::unique_ptr<SSL, SslDeleter> ssl_;
   std::optional<TlsResumption> resumption_;  ///< goes before ssl_
-  EventPtr read_event_;
-  EventPtr write_event_;
-  EventPtr timer_;
-  TimePoint armed_ = never;
   TimePoint attempt_until_ = never;
   std::string peer_;
   std::string failure_;  ///< to be told at the end of the turn
-  bool reads_ = false;
-  bool writes_ = false;
   bool has_ended_ = false;
   bool is_dirty_ = false;
 };

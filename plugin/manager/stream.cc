@@ -5,7 +5,6 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -25,8 +24,7 @@ constexpr std::size_t most_per_turn = 1U << 20U;
 
 Stream::Stream(Streams& streams, route::Target const& target, IpAddress const* source,
                delivery::TransportEvents& events, std::string refusal)
-    : streams_(streams), events_(&events) {
-  timer_ = streams_.loop().make_event(-1, EV_TIMEOUT, &Stream::on_timer, this);
+    : streams_(streams), events_(&events), socket_(streams.loop(), *this) {
   if (refusal.empty()) {
     connect(target, source);
   } else {
@@ -40,32 +38,31 @@ Stream::~Stream() {
 }
 
 void Stream::connect(route::Target const& target, IpAddress const* source) {
-  fd_ = ::socket(target.address.is_v4() ? AF_INET : AF_INET6,
-                 SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd_ < 0) return fail(std::strerror(errno));
-  posix::tune(fd_);
+  int const fd = ::socket(target.address.is_v4() ? AF_INET : AF_INET6,
+                          SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return fail(std::strerror(errno));
+  socket_.own(fd);
+  posix::tune(fd);
   sockaddr_storage address{};
   if (source != nullptr) {
     // Without this a source would have no more connections, to all hosts together, than ports.
-    posix::bind_without_port(fd_);
+    posix::bind_without_port(fd);
     auto const length = posix::to_sockaddr(*source, 0, address);
-    if (::bind(fd_, reinterpret_cast<sockaddr*>(&address), length) != 0)
+    if (::bind(fd, reinterpret_cast<sockaddr*>(&address), length) != 0)
       return fail(fmt::format("cannot send from {} (address of its source): {}",
                               source->to_string(), std::strerror(errno)));
   }
   auto const length = posix::to_sockaddr(target.address, target.port, address);
-  if (::connect(fd_, reinterpret_cast<sockaddr*>(&address), length) != 0 && errno != EINPROGRESS)
+  if (::connect(fd, reinterpret_cast<sockaddr*>(&address), length) != 0 && errno != EINPROGRESS)
     return fail(std::strerror(errno));
-  read_event_ = streams_.loop().make_event(fd_, EV_READ | EV_PERSIST, &Stream::on_socket, this);
-  write_event_ = streams_.loop().make_event(fd_, EV_WRITE | EV_PERSIST, &Stream::on_socket, this);
-  wait_for_write(true);
+  socket_.want_write(true);
 }
 
 IpAddress Stream::local_address() const {
   sockaddr_storage address{};
   auto* const generic = reinterpret_cast<sockaddr*>(&address);
   socklen_t length = sizeof address;
-  if (fd_ < 0 || ::getsockname(fd_, generic, &length) != 0) return {};
+  if (socket_.fd() < 0 || ::getsockname(socket_.fd(), generic, &length) != 0) return {};
   return posix::to_ip(generic).value_or(IpAddress{});
 }
 
@@ -82,48 +79,37 @@ void Stream::wake() {
 void Stream::close() {
   if (events_ == nullptr) return;
   events_ = nullptr;
-  timer_.reset();
-  read_event_.reset();
-  write_event_.reset();
   if (ssl_ && phase_ == Phase::Tls) (void)SSL_shutdown(ssl_.get());
   resumption_.reset();
   ssl_.reset();
-  if (fd_ >= 0) ::close(fd_);
-  fd_ = -1;
+  socket_.close();
   streams_.bury(*this);
 }
 
-void Stream::on_socket(evutil_socket_t, short what, void* self) {
-  auto& stream = *static_cast<Stream*>(self);
-  auto const now = stream.streams_.loop().now();
-  if (stream.phase_ == Phase::Connecting) {
-    if ((what & EV_WRITE) != 0) stream.connected(now);
-  } else if (stream.phase_ == Phase::Handshake) {
-    stream.shake_hands(now);
+void Stream::on_socket(short what, TimePoint now) {
+  if (phase_ == Phase::Connecting) {
+    if ((what & EV_WRITE) != 0) connected(now);
+  } else if (phase_ == Phase::Handshake) {
+    shake_hands(now);
   } else {
-    if ((what & EV_READ) != 0) stream.read(now);
-    if ((what & EV_WRITE) != 0 && !stream.is_closed()) stream.wake();
+    if ((what & EV_READ) != 0) read(now);
+    if ((what & EV_WRITE) != 0 && !is_closed()) wake();
   }
-  stream.streams_.loop().end_turn_soon();
 }
 
-void Stream::on_timer(evutil_socket_t, short, void* self) {
-  auto& stream = *static_cast<Stream*>(self);
-  stream.armed_ = never;
-  auto const now = stream.streams_.loop().now();
-  if (!stream.is_closed() && stream.events_->deadline() <= now) stream.events_->on_deadline(now);
-  stream.wake();
-  stream.streams_.loop().end_turn_soon();
+void Stream::on_timer(TimePoint now) {
+  if (!is_closed() && events_->deadline() <= now) events_->on_deadline(now);
+  wake();
 }
 
 void Stream::connected(TimePoint now) {
   int error = 0;
   socklen_t length = sizeof error;
-  if (getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
+  if (getsockopt(socket_.fd(), SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
   if (error != 0) return end(std::strerror(error), now);
   phase_ = Phase::Plain;
-  wait_for_write(false);
-  event_add(read_event_.get(), nullptr);
+  socket_.want_write(false);
+  socket_.want_read(true);
   events_->on_connected(now);
   wake();
 }
@@ -135,7 +121,7 @@ void Stream::read(TimePoint now) {
 
 void Stream::read_plain(TimePoint now) {
   auto& buffer = streams_.buffer;
-  auto const n = ::recv(fd_, buffer.data(), buffer.size(), 0);
+  auto const n = ::recv(socket_.fd(), buffer.data(), buffer.size(), 0);
   if (n > 0) {
     events_->on_received({buffer.data(), static_cast<std::size_t>(n)}, now);
     wake();
@@ -151,7 +137,7 @@ void Stream::read_tls(TimePoint now) {
   while (!is_closed() && phase_ == Phase::Tls) {
     auto const progress = tls_read(ssl_.get(), streams_.buffer.data(), streams_.buffer.size());
     if (progress.step == TlsStep::WantRead) return;
-    if (progress.step == TlsStep::WantWrite) return wait_for_write(true);
+    if (progress.step == TlsStep::WantWrite) return socket_.want_write(true);
     if (progress.step != TlsStep::Done) return end(progress.why, now);
     events_->on_received({streams_.buffer.data(), progress.octets}, now);
     wake();
@@ -159,7 +145,7 @@ void Stream::read_tls(TimePoint now) {
 }
 
 void Stream::begin_tls(tls::Plan const& plan, std::optional<pool::TlsSessionKey> session) {
-  ssl_ = streams_.tls().connection(fd_, plan);
+  ssl_ = streams_.tls().connection(socket_.fd(), plan);
   records_digest_ = plan.records_digest;
   if (!ssl_) return fail("the TLS options of this connection are not in force any more");
   if (session) resumption_.emplace(streams_.sessions(), ssl_.get(), std::move(*session));
@@ -173,9 +159,9 @@ void Stream::shake_hands(TimePoint now) {
     case TlsStep::Done:
       return hands_are_shaken(now);
     case TlsStep::WantRead:
-      return wait_for_write(false);
+      return socket_.want_write(false);
     case TlsStep::WantWrite:
-      return wait_for_write(true);
+      return socket_.want_write(true);
     case TlsStep::Closed:
     case TlsStep::Failed:
       break;
@@ -186,7 +172,7 @@ void Stream::shake_hands(TimePoint now) {
 
 void Stream::hands_are_shaken(TimePoint now) {
   phase_ = Phase::Tls;
-  wait_for_write(false);
+  socket_.want_write(false);
   auto const records = std::exchange(records_digest_, {});
   auto const* const resumed = resumption_ ? resumption_->resumed() : nullptr;
   auto const facts = resumed != nullptr ? resumed_facts(ssl_.get(), resumed->facts)
@@ -209,30 +195,30 @@ void Stream::flush(TimePoint now) {
   if (phase_ == Phase::Handshake) shake_hands(now);
   if (!is_closed() && phase_ == Phase::Plain) write_plain(now);
   if (!is_closed() && phase_ == Phase::Tls) write_tls(now);
-  if (!is_closed()) set_timer(now);
+  if (!is_closed()) socket_.follow(events_->deadline(), now);
 }
 
 void Stream::write_plain(TimePoint now) {
   std::size_t sent = 0;
   while (!is_closed()) {
     auto const output = events_->output(now);
-    if (output.count == 0) return wait_for_write(false);
-    if (sent >= most_per_turn) return wait_for_write(true);
+    if (output.count == 0) return socket_.want_write(false);
+    if (sent >= most_per_turn) return socket_.want_write(true);
     std::array<iovec, 4> pieces{};
     for (std::size_t i = 0; i < output.count; ++i)
       pieces[i] = {const_cast<char*>(output.pieces[i].data()), output.pieces[i].size()};
     msghdr message{};
     message.msg_iov = pieces.data();
     message.msg_iovlen = output.count;
-    auto const n = ::sendmsg(fd_, &message, MSG_NOSIGNAL);
+    auto const n = ::sendmsg(socket_.fd(), &message, MSG_NOSIGNAL);
     if (n < 0) {
-      if (errno == EAGAIN || errno == EINTR) return wait_for_write(true);
+      if (errno == EAGAIN || errno == EINTR) return socket_.want_write(true);
       return drain_and_end(std::strerror(errno), now);
     }
     sent += static_cast<std::size_t>(n);
     bool const all = static_cast<std::size_t>(n) == output.size();
     events_->written(static_cast<std::size_t>(n), now);
-    if (!all) return wait_for_write(true);
+    if (!all) return socket_.want_write(true);
   }
 }
 
@@ -241,15 +227,15 @@ void Stream::write_tls(TimePoint now) {
   std::size_t sent = 0;
   while (!is_closed()) {
     auto const output = events_->output(now);
-    if (output.count == 0) return wait_for_write(false);
-    if (sent >= most_per_turn) return wait_for_write(true);
+    if (output.count == 0) return socket_.want_write(false);
+    if (sent >= most_per_turn) return socket_.want_write(true);
     gathered.clear();
     for (std::size_t i = 0; i < output.count && gathered.size() < most_per_record; ++i)
       gathered.append(output.pieces[i].substr(0, most_per_record - gathered.size()));
     if (gathered.size() == output.size()) events_->offered();
     auto const progress = tls_write(ssl_.get(), gathered);
-    if (progress.step == TlsStep::WantWrite) return wait_for_write(true);
-    if (progress.step == TlsStep::WantRead) return wait_for_write(false);
+    if (progress.step == TlsStep::WantWrite) return socket_.want_write(true);
+    if (progress.step == TlsStep::WantRead) return socket_.want_write(false);
     if (progress.step != TlsStep::Done) return drain_and_end(progress.why, now);
     sent += progress.octets;
     events_->written(progress.octets, now);
@@ -259,7 +245,7 @@ void Stream::write_tls(TimePoint now) {
 void Stream::drain_and_end(std::string const& how, TimePoint now) {
   while (!is_closed() && phase_ == Phase::Plain) {
     auto& buffer = streams_.buffer;
-    auto const n = ::recv(fd_, buffer.data(), buffer.size(), 0);
+    auto const n = ::recv(socket_.fd(), buffer.data(), buffer.size(), 0);
     if (n <= 0) break;
     events_->on_received({buffer.data(), static_cast<std::size_t>(n)}, now);
   }
@@ -268,28 +254,9 @@ void Stream::drain_and_end(std::string const& how, TimePoint now) {
 
 void Stream::end(std::string_view how, TimePoint now) {
   // Whoever listens drops the transport; until then nothing more is read or written.
-  if (read_event_) event_del(read_event_.get());
-  wait_for_write(false);
+  socket_.want_read(false);
+  socket_.want_write(false);
   events_->on_disconnected(how, now);
-}
-
-void Stream::wait_for_write(bool wanted) {
-  if (is_closed() || wanted == write_is_wanted_ || !write_event_) return;
-  write_is_wanted_ = wanted;
-  if (wanted) {
-    event_add(write_event_.get(), nullptr);
-  } else {
-    event_del(write_event_.get());
-  }
-}
-
-void Stream::set_timer(TimePoint now) {
-  // Deadlines move with each message; the timer is left alone unless the new one is earlier, and
-  // looks again when it fires.
-  auto const deadline = events_->deadline();
-  if (deadline >= armed_) return;
-  armed_ = deadline;
-  Loop::arm(timer_.get(), std::max(deadline - now, Duration::zero()));
 }
 
 namespace {

@@ -12,6 +12,7 @@
 
 #include "core/delivery/network.h"
 #include "manager/loop.h"
+#include "manager/socket_events.h"
 #include "manager/tls.h"
 #include "manager/tls_client.h"
 #include "manager/tls_facts.h"
@@ -22,13 +23,13 @@ namespace mailpool::manager {
 class Streams;
 
 /// Lives until the end of the turn in which its transport handle was dropped.
-class Stream {
+class Stream final : private SocketListener {
  public:
   /// `refusal`: why the address must not be connected to; empty to connect. Failures are told at
   /// the end of the turn.
   Stream(Streams& streams, route::Target const& target, IpAddress const* source,
          delivery::TransportEvents& events, std::string refusal);
-  ~Stream();
+  ~Stream() override;
   Stream(Stream const&) = delete;
   Stream& operator=(Stream const&) = delete;
 
@@ -47,8 +48,8 @@ class Stream {
  private:
   enum class Phase : std::uint8_t { Connecting, Plain, Handshake, Tls };
 
-  static void on_socket(evutil_socket_t, short what, void* self);
-  static void on_timer(evutil_socket_t, short, void* self);
+  void on_socket(short what, TimePoint now) override;
+  void on_timer(TimePoint now) override;
   void connect(route::Target const& target, IpAddress const* source);
   void fail(std::string how);
   void connected(TimePoint now);
@@ -62,23 +63,16 @@ class Stream {
   /// A write failed: what the server said before it hung up counts first.
   void drain_and_end(std::string const& how, TimePoint now);
   void end(std::string_view how, TimePoint now);
-  void wait_for_write(bool wanted);
-  void set_timer(TimePoint now);
 
   Streams& streams_;
   delivery::TransportEvents* events_;
-  int fd_ = -1;
+  SocketEvents socket_;
   Phase phase_ = Phase::Connecting;
-  EventPtr read_event_;
-  EventPtr write_event_;
-  EventPtr timer_;
-  TimePoint armed_ = never;
   SslPtr ssl_;
   std::optional<TlsResumption> resumption_;  ///< goes before ssl_
   std::string records_digest_;               ///< of the TLSA records that the handshake was given
   std::string failure_;                      ///< to be told at the end of the turn
   bool is_dirty_ = false;
-  bool write_is_wanted_ = false;
 };
 
 /// All streams of the manager: who has something to write, and who is to be destroyed. Also
