@@ -255,7 +255,7 @@ bool ImapChannel::read_some(TimePoint now) {
   bool const was_login = profile_ == nullptr;
   events_->on_input({buffer.data(), n}, now);
   // A client's octets may have been its password.
-  if (was_login) wipe(buffer.data(), std::min<std::size_t>(n, 4096));
+  if (was_login) wipe(buffer.data(), n);
   return ssl_ != nullptr || n == buffer.size();
 }
 
