@@ -33,10 +33,13 @@ struct X509Deleter {
 template <class T>
 using Owned = std::unique_ptr<T, X509Deleter>;
 
+std::string_view octets_of(ASN1_STRING const* text) {
+  return {reinterpret_cast<char const*>(ASN1_STRING_get0_data(text)),
+          static_cast<std::size_t>(ASN1_STRING_length(text))};
+}
+
 // A name with a NUL or other dirt in it names nobody.
-void add_name(std::vector<std::string>& names, ASN1_STRING const* text) {
-  std::string_view const name(reinterpret_cast<char const*>(ASN1_STRING_get0_data(text)),
-                              static_cast<std::size_t>(ASN1_STRING_length(text)));
+void add_name(std::vector<std::string>& names, std::string_view name) {
   static constexpr std::string_view allowed =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.*";
   if (names.size() < most_names && !name.empty() && name.size() <= longest_name &&
@@ -44,19 +47,36 @@ void add_name(std::vector<std::string>& names, ASN1_STRING const* text) {
     names.push_back(ascii_lower(name));
 }
 
-// DNS names of subjectAltName; only without any the subject's common name (RFC 6125 6.4.4).
-void read_names(X509* certificate, tls::Certificate& into) {
-  Owned<GENERAL_NAMES> const all(static_cast<GENERAL_NAMES*>(
-      X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
-  for (int i = 0; all && i < sk_GENERAL_NAME_num(all.get()); ++i) {
-    auto const* const name = sk_GENERAL_NAME_value(all.get(), i);
-    if (name->type == GEN_DNS) add_name(into.names, name->d.dNSName);
-  }
-  into.names_are_alternative = !into.names.empty();
-  if (into.names_are_alternative) return;
+// Whatever its type, as the characters that it stands for: the octets of a BMPString can look like
+// another name.
+void add_common_name(X509* certificate, std::vector<std::string>& names) {
   auto* const subject = X509_get_subject_name(certificate);
   int const at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
-  if (at >= 0) add_name(into.names, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+  if (at < 0) return;
+  unsigned char* text = nullptr;
+  int const size =
+      ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+  if (size > 0)
+    add_name(names, {reinterpret_cast<char const*>(text), static_cast<std::size_t>(size)});
+  OPENSSL_free(text);
+}
+
+// DNS names of subjectAltName; the subject's common name only where that has none at all (RFC 6125
+// 6.4.4), not even one that names nobody. OpenSSL holds a common name against its authorities' name
+// constraints under just this condition.
+void read_names(X509* certificate, tls::Certificate& into) {
+  int found = -1;
+  Owned<GENERAL_NAMES> const all(static_cast<GENERAL_NAMES*>(
+      X509_get_ext_d2i(certificate, NID_subject_alt_name, &found, nullptr)));
+  // -1: there is none; without `all`, it cannot be read or is there twice.
+  into.names_are_alternative = !all && found != -1;
+  for (int i = 0; all && i < sk_GENERAL_NAME_num(all.get()); ++i) {
+    auto const* const name = sk_GENERAL_NAME_value(all.get(), i);
+    if (name->type != GEN_DNS) continue;
+    into.names_are_alternative = true;
+    add_name(into.names, octets_of(name->d.dNSName));
+  }
+  if (!into.names_are_alternative) add_common_name(certificate, into.names);
 }
 
 std::string text_of(X509_NAME const* name) {
