@@ -1,12 +1,12 @@
 #include "core/sasl/scram.h"
 
 #include <fmt/format.h>
+#include <openssl/evp.h>
 
 #include <optional>
 #include <utility>
 
 #include "core/base/base64.h"
-#include "core/base/hmac.h"
 #include "core/base/sha256.h"
 #include "core/base/text.h"
 
@@ -48,19 +48,16 @@ Result<ServerFirst> read_first(std::string_view message, std::string_view our_no
   return ServerFirst{*nonce, std::move(*decoded), static_cast<std::uint32_t>(*count)};
 }
 
-// Hi() of RFC 5802: PBKDF2 with one block.
-Sha256Digest salted_password(std::string_view password, std::string salt,
-                             std::uint32_t iterations) {
-  Hmac<Sha256> const keyed(password);
-  salt += std::string_view("\0\0\0\1", 4);
-  auto u = keyed.of(salt);
-  auto sum = u;
-  for (std::uint32_t i = 1; i < iterations; ++i) {
-    u = keyed.of(octets_of(u));
-    for (std::size_t k = 0; k < sum.size(); ++k) sum[k] ^= u[k];
-  }
-  wipe(u.data(), u.size());
-  return sum;
+// Hi() of RFC 5802: PBKDF2 with one block. Nothing where libcrypto refuses.
+std::optional<Sha256Digest> salted_password(std::string_view password, std::string_view salt,
+                                            std::uint32_t iterations) {
+  Sha256Digest digest{};
+  bool const is_done =
+      PKCS5_PBKDF2_HMAC(password.data(), static_cast<int>(password.size()),
+                        reinterpret_cast<unsigned char const*>(salt.data()),
+                        static_cast<int>(salt.size()), static_cast<int>(iterations), EVP_sha256(),
+                        static_cast<int>(digest.size()), digest.data()) == 1;
+  return is_done ? std::optional(digest) : std::nullopt;
 }
 
 }  // namespace
@@ -100,8 +97,10 @@ Result<Secret> Scram::prove(std::string_view server_first) {
   auto const final_bare = fmt::format("c=biws,r={}", first->nonce);
   auto const message = fmt::format("{},{},{}", first_bare_, server_first, final_bare);
 
-  auto salted = salted_password(account_.secret.reveal(), first->salt, first->iterations);
+  auto computed = salted_password(account_.secret.reveal(), first->salt, first->iterations);
   account_.secret.clear();
+  if (!computed) return failed("libcrypto cannot compute SCRAM's proof");
+  auto& salted = *computed;
   auto proof = hmac_sha256(octets_of(salted), "Client Key");
   auto const stored_key = sha256(octets_of(proof));
   auto const signature = hmac_sha256(octets_of(stored_key), message);
