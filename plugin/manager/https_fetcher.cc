@@ -11,10 +11,22 @@
 
 #include "core/base/text.h"
 #include "core/route/router.h"
+#include "manager/tls.h"
+#include "manager/tls_budget.h"
 #include "posix/socket_address.h"
 
 namespace mailpool::manager {
 namespace {
+
+// Certificates (OpenSSL takes 100 KiB of them), the header, the chunks, and the trailers behind the
+// last of these, which libcurl keeps without end.
+constexpr std::size_t octets_around_the_body = 192U << 10U;
+
+// Of libcurl's contexts, for the transfer that each is of.
+int transfer_index() {
+  static int const index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+  return index;
+}
 
 // "host:443:192.0.2.1,[2001:db8::1]"
 std::string resolve_line(HttpsRequest const& request) {
@@ -36,24 +48,29 @@ bool is_about_the_certificate(CURLcode code) {
 
 class HttpsFetcher::Transfer final : public Fetch {
  public:
-  Transfer(CURLM* multi, HttpsRequest request, FetchListener& listener)
-      : multi_(multi),
+  Transfer(HttpsFetcher& owner, HttpsRequest request, FetchListener& listener)
+      : owner_(owner),
         request_(std::move(request)),
         listener_(listener),
         easy_(curl_easy_init()),
         resolve_(curl_slist_append(nullptr, resolve_line(request_).c_str())) {
     if (easy_ == nullptr || resolve_ == nullptr) throw std::bad_alloc();
     set_options();
-    curl_multi_add_handle(multi_, easy_);
+    owner_.transfers_.push_back(this);
+    curl_multi_add_handle(owner_.multi_, easy_);
   }
   ~Transfer() override {
-    curl_multi_remove_handle(multi_, easy_);
+    std::erase(owner_.transfers_, this);
+    curl_multi_remove_handle(owner_.multi_, easy_);
     curl_easy_cleanup(easy_);
     curl_slist_free_all(resolve_);
   }
   Transfer(Transfer const&) = delete;
   Transfer& operator=(Transfer const&) = delete;
 
+  void begin_turn() {
+    if (budget_) budget_->begin_turn();
+  }
   /// May destroy it.
   void finish(CURLcode code) { listener_.on_fetched(result_of(code)); }
 
@@ -92,9 +109,24 @@ class HttpsFetcher::Transfer final : public Fetch {
   }
 
   static CURLcode on_context(CURL*, void* context, void* self) {
-    SSL_CTX_set1_cert_store(static_cast<SSL_CTX*>(context),
-                            static_cast<Transfer*>(self)->request_.trust);
+    auto* const made = static_cast<SSL_CTX*>(context);
+    SSL_CTX_set1_cert_store(made, static_cast<Transfer*>(self)->request_.trust);
+    bound_servers(made);
+    SSL_CTX_set_ex_data(made, transfer_index(), self);
+    SSL_CTX_set_info_callback(made, &Transfer::on_info);
     return CURLE_OK;
+  }
+
+  // The connection is libcurl's. Before its first octet moves, the budget goes below it.
+  static void on_info(SSL const* ssl, int where, int) {
+    auto* const self =
+        static_cast<Transfer*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), transfer_index()));
+    if ((where & SSL_CB_HANDSHAKE_START) == 0 || self == nullptr || self->budget_) return;
+    TlsBudget::Limits limits;
+    limits.octets_in_all = self->request_.most + octets_around_the_body;
+    // Nobody says where content begins: the bound of all octets is one of records as well.
+    limits.records_without_content = limits.octets_of_a_handshake = TlsBudget::unlimited;
+    self->budget_ = TlsBudget::put_below(const_cast<SSL*>(ssl), limits);
   }
 
   // Asked with the address that is really connected to.
@@ -126,6 +158,8 @@ class HttpsFetcher::Transfer final : public Fetch {
     };
     if (!prohibited_.empty())
       return no(FetchTrouble::Unreachable, prohibited_ + " is prohibited (option prohibited)");
+    if (budget_ && !budget_->exceeded().empty())
+      return no(FetchTrouble::Content, std::string(budget_->exceeded()));
     if (is_too_long_)
       return no(FetchTrouble::Content, fmt::format("longer than {} octets", request_.most));
     if (code != CURLE_OK)
@@ -143,11 +177,12 @@ class HttpsFetcher::Transfer final : public Fetch {
     return std::move(body_);
   }
 
-  CURLM* multi_;
+  HttpsFetcher& owner_;
   HttpsRequest request_;
   FetchListener& listener_;
   CURL* easy_;
   curl_slist* resolve_;
+  std::shared_ptr<TlsBudget> budget_;  ///< once the handshake has begun
   std::string body_;
   std::string prohibited_;
   bool is_too_long_ = false;
@@ -170,7 +205,7 @@ HttpsFetcher::~HttpsFetcher() {
 }
 
 std::unique_ptr<Fetch> HttpsFetcher::get(HttpsRequest request, FetchListener& listener) {
-  return std::make_unique<Transfer>(multi_, std::move(request), listener);
+  return std::make_unique<Transfer>(*this, std::move(request), listener);
 }
 
 int HttpsFetcher::on_wish(CURL*, curl_socket_t fd, int what, void* self, void*) {
@@ -205,6 +240,7 @@ void HttpsFetcher::on_timer(evutil_socket_t, short, void* self) {
 }
 
 void HttpsFetcher::act(curl_socket_t fd, int what) {
+  for (auto* transfer : transfers_) transfer->begin_turn();
   int running = 0;
   curl_multi_socket_action(multi_, fd, what, &running);
   deliver_finished();

@@ -1,6 +1,6 @@
 #pragma once
 // Small files by HTTPS, on the event loop: libcurl, without its resolver, redirects, proxies and
-// files.
+// files, and above a budget of octets (tls_budget.h): for each turn, and for the whole answer.
 
 #include <curl/curl.h>
 #include <openssl/ssl.h>
@@ -22,7 +22,7 @@ struct HttpsRequest {
   std::string path;
   std::vector<IpAddress> addresses;   ///< of the host: nothing is resolved here
   Duration timeout{};                 ///< for all of it
-  std::size_t most = 65'536;          ///< octets of the body
+  std::size_t most = 65'536;          ///< octets of the body; beside it, what is around it: 192 KiB
   X509_STORE* trust = nullptr;        ///< borrowed until the answer
   std::vector<IpNetwork> prohibited;  ///< never connected to
   std::vector<IpAddress> own;         ///< this machine's, likewise
@@ -72,6 +72,7 @@ class HttpsFetcher {
 
   Loop& loop_;
   CURLM* multi_;
+  std::vector<Transfer*> transfers_;
   EventPtr timer_;
   std::unordered_map<curl_socket_t, EventPtr> sockets_;
 };

@@ -211,6 +211,7 @@ void ImapChannel::shake_hands(TimePoint now) {
 // Octets.
 
 void ImapChannel::on_socket(short what, TimePoint now) {
+  if (ssl_) tls_begin_turn(ssl_.get());
   if (phase_ == Phase::Connecting) {
     if ((what & EV_WRITE) != 0) connected(now);
   } else if (phase_ == Phase::Handshake) {

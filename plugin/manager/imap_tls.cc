@@ -40,6 +40,7 @@ Result<SSL_CTX*> ImapTlsContexts::context_for(ImapSettings const& profile) {
   SSL_CTX_set_options(made.get(), SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
   SSL_CTX_set_mode(made.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                    SSL_MODE_RELEASE_BUFFERS);
+  bound_servers(made.get());
   // A profile that is on its way out may name authorities that are not read any more.
   auto const* const trusted = tls_->trust_for_imap(profile.tls_ca_file);
   if (trusted == nullptr || !trusted->store)
@@ -61,7 +62,7 @@ Result<std::unique_ptr<SSL, SslDeleter>> ImapTlsContexts::connection(int fd,
   }
   ERR_clear_error();
   std::unique_ptr<SSL, SslDeleter> ssl(SSL_new(*context));
-  if (!ssl || SSL_set_fd(ssl.get(), fd) != 1) return failed("out of memory for TLS");
+  if (!ssl || !tls_use_socket(ssl.get(), fd)) return failed("out of memory for TLS");
   if (!IpAddress::parse(host))
     SSL_ctrl(ssl.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
              const_cast<char*>(host.c_str()));

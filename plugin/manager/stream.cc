@@ -87,6 +87,7 @@ void Stream::close() {
 }
 
 void Stream::on_socket(short what, TimePoint now) {
+  if (ssl_) tls_begin_turn(ssl_.get());
   if (phase_ == Phase::Connecting) {
     if ((what & EV_WRITE) != 0) connected(now);
   } else if (phase_ == Phase::Handshake) {
@@ -133,7 +134,8 @@ void Stream::read_plain(TimePoint now) {
 }
 
 void Stream::read_tls(TimePoint now) {
-  // OpenSSL may hold octets that the socket does not show any more: read until it has none.
+  // OpenSSL may hold octets that the socket does not show any more: read until it has none, or the
+  // turn's share is used up, whereafter the socket still shows what is left.
   while (!is_closed() && phase_ == Phase::Tls) {
     auto const progress = tls_read(ssl_.get(), streams_.buffer.data(), streams_.buffer.size());
     if (progress.step == TlsStep::WantRead) return;

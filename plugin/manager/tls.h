@@ -25,6 +25,16 @@ struct TlsProgress {
   std::string why;  ///< for Failed, in OpenSSL's words
 };
 
+/// What servers can make us compute and take is bounded, for connections of this context: no
+/// ephemeral Diffie-Hellman over numbers unless the context's ciphers name it, and then of few
+/// bits; chains of few certificates.
+void bound_servers(SSL_CTX* context);
+/// Ready to shake hands over a socket, with a TlsBudget below it. False when out of memory.
+[[nodiscard]] bool tls_use_socket(SSL* ssl, int fd);
+/// The socket has something: a turn's share of it may be taken.
+void tls_begin_turn(SSL* ssl);
+
+/// WantRead also where the turn's share is used up.
 [[nodiscard]] TlsProgress tls_handshake(SSL* ssl);
 [[nodiscard]] TlsProgress tls_read(SSL* ssl, char* to, std::size_t most);
 [[nodiscard]] TlsProgress tls_write(SSL* ssl, std::string_view octets);

@@ -91,6 +91,7 @@ class TlsClient::Maker {
     Context context(SSL_CTX_new(TLS_client_method()));
     if (!context) return complain(where, "OpenSSL"), TlsFiles();
     set_modes(context.get(), settings);
+    bound_servers(context.get());
     set_ciphers(context.get(), settings, where);
     set_certificate(context.get(), settings, where);
     auto const& trusted = trust(settings.ca_file, settings.ca_dir, where);
@@ -204,7 +205,7 @@ SslPtr TlsClient::connection(int fd, tls::Plan const& plan) const {
   auto const context = contexts_.find({plan.settings, plan.client_certificate});
   if (context == contexts_.end()) return nullptr;
   SslPtr ssl(SSL_new(context->second.get()));
-  if (!ssl || SSL_set_fd(ssl.get(), fd) != 1) return nullptr;
+  if (!ssl || !tls_use_socket(ssl.get(), fd)) return nullptr;
   if (!plan.records.empty()) {
     if (!set_up_dane(ssl.get(), plan)) return nullptr;
   } else if (!plan.server_name.empty()) {

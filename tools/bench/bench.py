@@ -11,6 +11,7 @@ from pathlib import Path
 import imap_scenarios
 import milter_scenarios
 import sendmail_scenarios
+import stall_scenarios
 import tls_scenarios
 from common import Scenarios, cpu_us, idle_connections, load, manager, say
 from lab.fakemx import Fakemx
@@ -150,7 +151,8 @@ def decide(_: Lab) -> None:
 
 SCENARIOS: Scenarios = {
     **{scenario.__name__: scenario for scenario in (relay, round_trips, warm, memory, domains, hanging, providers, decide)},
-    **imap_scenarios.SCENARIOS, **milter_scenarios.SCENARIOS, **sendmail_scenarios.SCENARIOS, **tls_scenarios.SCENARIOS}
+    **imap_scenarios.SCENARIOS, **milter_scenarios.SCENARIOS, **sendmail_scenarios.SCENARIOS, **stall_scenarios.SCENARIOS,
+    **tls_scenarios.SCENARIOS}
 
 
 def main() -> int:

@@ -75,7 +75,10 @@ void add_tls(Table& table) {
   table.add("minimum_version", &S::minimum_version, version())
       .says("The oldest version of TLS that is spoken.");
   table.add("ciphers", &S::ciphers, ciphers())
-      .says("The ciphers of TLS 1.2; \"\": what OpenSSL thinks right.");
+      .says("The ciphers of TLS 1.2; \"\": what OpenSSL thinks right, without kDHE.")
+      .note(
+          "Diffie-Hellman over numbers (kDHE) lets a server make mailpoold compute for as long as "
+          "it likes; where a list here names it, up to 3,072 bits are taken.");
   table.add("ciphersuites", &S::ciphersuites, ciphers())
       .says("The cipher suites of TLS 1.3; \"\": what OpenSSL thinks right.")
       .for_example("\"TLS_AES_256_GCM_SHA384\"");

@@ -60,6 +60,7 @@ struct TlsClients {
   TlsClients() : context(SSL_CTX_new(TLS_client_method())) {
     SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_set_verify(context.get(), SSL_VERIFY_NONE, nullptr);
+    bound_servers(context.get());
     gather_sessions(context.get());
   }
   void trust(TlsServer const& server) {
@@ -79,7 +80,7 @@ class TlsPair {
     server_.reset(SSL_new(server.context.get()));
     client.reset(SSL_new(clients.context.get()));
     SSL_set_fd(server_.get(), fds_[0]);
-    SSL_set_fd(client.get(), fds_[1]);
+    BOOST_REQUIRE(tls_use_socket(client.get(), fds_[1]));
     SSL_set_accept_state(server_.get());
     SSL_set_connect_state(client.get());
     resumption = std::make_unique<TlsResumption>(clients.sessions, client.get(), key);
