@@ -243,6 +243,7 @@ bool ImapChannel::read_some(TimePoint now) {
       return false;
     }
     n = progress.octets;
+    resumption_->note_heard();
   } else {
     auto const got = ::recv(socket_.fd(), buffer.data(), buffer.size(), 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return false;

@@ -66,6 +66,12 @@ IpAddress Stream::local_address() const {
   return posix::to_ip(generic).value_or(IpAddress{});
 }
 
+bool Stream::is_resuming() const {
+  if (!resumption_ || resumption_->has_heard()) return false;
+  return phase_ == Phase::Handshake ? resumption_->has_offered()
+                                    : resumption_->resumed() != nullptr;
+}
+
 void Stream::fail(std::string how) {
   failure_ = std::move(how);
 }
@@ -141,6 +147,7 @@ void Stream::read_tls(TimePoint now) {
     if (progress.step == TlsStep::WantRead) return;
     if (progress.step == TlsStep::WantWrite) return socket_.want_write(true);
     if (progress.step != TlsStep::Done) return end(progress.why, now);
+    if (resumption_) resumption_->note_heard();
     events_->on_received({streams_.buffer.data(), progress.octets}, now);
     wake();
   }

@@ -36,9 +36,7 @@ class Stream final : private SocketListener {
   void wake();
   void begin_tls(tls::Plan const& plan, std::optional<pool::TlsSessionKey> session);
   [[nodiscard]] IpAddress local_address() const;
-  [[nodiscard]] bool is_resuming() const {
-    return phase_ == Phase::Handshake && resumption_ && resumption_->has_offered();
-  }
+  [[nodiscard]] bool is_resuming() const;
   /// Closes the socket; no event comes any more.
   void close();
   /// Writes what there is to write and sets the timer. At the end of a turn.

@@ -10,7 +10,7 @@ namespace {
 
 using Wall = std::chrono::system_clock;
 
-// TLS 1.2 gives one within the handshake, TLS 1.3 none.
+// TLS 1.2 gives one within the handshake, TLS 1.3 some right behind it.
 constexpr std::size_t most_early = 4;
 
 }  // namespace
@@ -31,7 +31,7 @@ TlsResumption::TlsResumption(TlsSessions& sessions, SSL* ssl, pool::TlsSessionKe
 
 TlsResumption::~TlsResumption() {
   SSL_set_app_data(ssl_, nullptr);
-  if (offered_ && !proof_) sessions_.failed(key_, Wall::now());
+  if (offered_ && !(proof_ && has_heard_)) sessions_.failed(key_, Wall::now());
 }
 
 TlsProof const* TlsResumption::resumed() const {
@@ -42,6 +42,15 @@ void TlsResumption::keep(tls::Facts const& facts) {
   // What a resumed one is given lives on what the full handshake proved, and no longer.
   proof_ = resumed() != nullptr ? offered_
                                 : std::make_shared<TlsProof const>(TlsProof{facts, Wall::now()});
+  if (has_heard_) put_early();
+}
+
+void TlsResumption::note_heard() {
+  if (std::exchange(has_heard_, true)) return;
+  if (proof_) put_early();
+}
+
+void TlsResumption::put_early() {
   for (auto const& session : std::exchange(early_, {})) put(session.get());
 }
 
@@ -53,7 +62,7 @@ void TlsResumption::put(SSL_SESSION const* session) {
 int TlsResumption::on_new_session(SSL* ssl, SSL_SESSION* session) {
   auto* const self = static_cast<TlsResumption*>(SSL_get_app_data(ssl));
   if (self == nullptr) return 0;
-  if (self->proof_) {
+  if (self->proof_ && self->has_heard_) {
     self->put(session);
     return 0;
   }

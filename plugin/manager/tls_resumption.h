@@ -20,7 +20,8 @@ class TlsResumption {
   /// Before the handshake; offers a session of the key, if there is one. `ssl` and `sessions`
   /// outlive it.
   TlsResumption(TlsSessions& sessions, SSL* ssl, pool::TlsSessionKey key);
-  /// A session that was offered and led to nothing was the last one of its key for a while.
+  /// A session that was offered and led to nothing, or to a connection on which nothing was ever
+  /// heard, was the last one of its key for a while.
   ~TlsResumption();
   TlsResumption(TlsResumption const&) = delete;
   TlsResumption& operator=(TlsResumption const&) = delete;
@@ -30,13 +31,17 @@ class TlsResumption {
   /// proves for itself.
   [[nodiscard]] TlsProof const* resumed() const;
   /// The handshake's facts are what is required: sessions are kept, those that have come and those
-  /// that will. Not called: none.
+  /// that will, as soon as something is heard. Not called: none.
   void keep(tls::Facts const& facts);
+  /// The server has said something under TLS: the handshake has worked at its end as well.
+  void note_heard();
+  [[nodiscard]] bool has_heard() const { return has_heard_; }
 
  private:
   friend void gather_sessions(SSL_CTX* context);
   static int on_new_session(SSL* ssl, SSL_SESSION* session);
   void put(SSL_SESSION const* session);
+  void put_early();
 
   TlsSessions& sessions_;
   SSL* ssl_;
@@ -44,7 +49,8 @@ class TlsResumption {
   std::uint64_t generation_;
   std::shared_ptr<TlsProof const> offered_;
   std::shared_ptr<TlsProof const> proof_;  ///< of what is given; null: it is not kept
-  std::vector<TlsSessionPtr> early_;       ///< given before keep()
+  std::vector<TlsSessionPtr> early_;       ///< given before keep() and note_heard()
+  bool has_heard_ = false;
 };
 
 }  // namespace mailpool::manager

@@ -261,7 +261,10 @@ void add_site_timeouts(Table& table) {
           "Where there is another host, that one is tried after connect_timeout. "
           "This and the following timeouts are those of RFC 5321 4.5.3.2. Shorter ones free "
           "connections earlier; too short ones fail on servers that delay on purpose.");
-  table.add("ehlo_timeout", &S::ehlo_timeout, reply).says("How long the reply to EHLO may take.");
+  table.add("ehlo_timeout", &S::ehlo_timeout, reply)
+      .says(
+          "How long the reply to EHLO may take. Under TLS, where nothing was heard before it, as "
+          "starttls_timeout.");
   table.add("starttls_timeout", &S::starttls_timeout, reply)
       .says(
           "How long STARTTLS and the handshake may take. Beyond it the host counts as unreachable; "

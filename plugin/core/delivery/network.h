@@ -51,8 +51,8 @@ class Transport {
   virtual void wake() = 0;
   /// `session`: whose sessions may be resumed; nothing: none, ever.
   virtual void begin_tls(tls::Plan const& plan, std::optional<pool::TlsSessionKey> session) = 0;
-  /// Whether a handshake is under way or has just failed that offered a session. The next one, on
-  /// another connection, offers none.
+  /// Whether a handshake is under way or has just failed that offered a session, or nothing was
+  /// heard yet under one that was resumed. The next one, on another connection, offers none.
   [[nodiscard]] virtual bool is_resuming() const = 0;
   /// Where it was connected from; 0.0.0.0 as long as it is not connected.
   [[nodiscard]] virtual IpAddress local_address() const = 0;

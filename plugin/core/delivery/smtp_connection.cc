@@ -178,6 +178,7 @@ void SmtpConnection::on_disconnected(std::string_view how, TimePoint now) {
   // A handshake that fails is told by on_tls_failed(): this one could not even begin.
   bool const is_before_tls = session_.state() == smtp::State::TlsHandshake;
   if (!is_connected_ || is_before_tls) return fail_to_connect(how, now);
+  has_failed_to_resume_ = !is_ready_ && transport_->is_resuming();
   session_.disconnected(how, now);
   settle(now);
 }
@@ -221,8 +222,7 @@ void SmtpConnection::on_deadline(TimePoint now) {
   if (is_over_) return;
   if (!is_connected_) return fail_to_connect("Connection timed out (connect_timeout)", now);
   if (session_.deadline() <= now) {
-    has_failed_to_resume_ =
-        session_.state() == smtp::State::TlsHandshake && transport_->is_resuming();
+    has_failed_to_resume_ = !is_ready_ && transport_->is_resuming();
     session_.expire(now);
   } else {
     session_.cancel("the time for everything before the end of data is over", now);

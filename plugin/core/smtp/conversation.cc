@@ -47,6 +47,7 @@ void Session::Conversation::on_reply(TimePoint now) {
   std::swap(last_, parser_.reply());
   last_line_.clear();
   last_reply_at_ = waiting_since_ = body_since_ = now;
+  is_heard_under_tls_ = is_encrypted_;
   auto const owed = ledger_.front();
   ledger_.pop();
   if (is_setting_up()) {
@@ -101,9 +102,12 @@ void Session::Conversation::trouble(Sign sign, std::string_view how, TimePoint n
     bool const is_nonsense = sign == Nonsense;
     auto const details =
         login_ ? login_->authentication.redacted(std::string(how)) : std::string(how);
-    auto words = failure_of(settings_.relay, sign, sentence_of(state_), details);
-    if (sign == TimedOut && (state_ == State::StartTls || state_ == State::TlsHandshake))
-      tls_trouble_ = TlsTrouble::Silence;
+    auto const doing = is_tls_unproven() && !is_nonsense
+                           ? std::string_view("waiting for the first reply under TLS")
+                           : sentence_of(state_);
+    auto words = failure_of(settings_.relay, sign, doing, details);
+    if (is_tls_unproven() && !is_nonsense) tls_trouble_ = TlsTrouble::Handshake;
+    if (sign == TimedOut && is_shaking_hands()) tls_trouble_ = TlsTrouble::Silence;
     return fail_setup(std::move(words), !is_nonsense && may_try_plain(), is_nonsense);
   }
   Closed closed;

@@ -116,6 +116,12 @@ class Session::Conversation {
                   bool is_refused = false);
   void refuse_setup(std::string_view command);
   [[nodiscard]] bool may_try_plain() const;
+  /// Only the first reply under TLS shows that the server has shaken hands too: one that wants a
+  /// certificate of TLS 1.3's clients says so after they think that all is done.
+  [[nodiscard]] bool is_tls_unproven() const { return is_encrypted_ && !is_heard_under_tls_; }
+  [[nodiscard]] bool is_shaking_hands() const {
+    return state_ == State::StartTls || state_ == State::TlsHandshake || is_tls_unproven();
+  }
 
   // login.cc
   void begin_login(TimePoint now);
@@ -175,6 +181,7 @@ class Session::Conversation {
   wire::Capabilities capabilities_;
   std::string server_name_;
   bool is_encrypted_ = false;
+  bool is_heard_under_tls_ = false;
   TlsTrouble tls_trouble_ = TlsTrouble::None;
   bool lacks_tls_ = false;
   bool chunking_is_broken_ = false;

@@ -54,9 +54,9 @@ enum class TlsTrouble : std::uint8_t {
   None,
   NotOffered,  ///< no STARTTLS in the reply to EHLO
   Refused,     ///< STARTTLS was announced and then refused
-  Handshake,   ///< it failed, or more than the 220 came before it
-  Silence,     ///< STARTTLS or the handshake went unanswered (option starttls_timeout): the network
-               ///< may be at fault as well
+  Handshake,   ///< it failed, before its server was heard under it too, or more than the 220 came
+  Silence,     ///< STARTTLS, the handshake, or the first command under TLS went unanswered: the
+               ///< network may be at fault as well
 };
 
 struct Timeouts {

@@ -123,8 +123,7 @@ void Session::Conversation::become_ready() {
 
 bool Session::Conversation::may_try_plain() const {
   bool const may_be_plain = !settings_.implicit_tls && (!login_ || login_->allow_plaintext);
-  return settings_.tls == TlsMode::May && may_be_plain &&
-         (state_ == State::StartTls || state_ == State::TlsHandshake);
+  return settings_.tls == TlsMode::May && may_be_plain && is_shaking_hands();
 }
 
 // A 5xx in a greeting speaks of the host, not of the mail: it never bounces any (Postfix:

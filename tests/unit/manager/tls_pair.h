@@ -96,7 +96,9 @@ class TlsPair {
   tls::Facts shake_hands() {
     auto const facts = only_shake_hands();
     resumption->keep(facts);
+    say("220 hi");
     hear();
+    heard.clear();
     return facts;
   }
   tls::Facts only_shake_hands() {
@@ -115,6 +117,7 @@ class TlsPair {
     std::array<char, 256> text{};
     auto progress = tls_read(client.get(), text.data(), text.size());
     heard.append(text.data(), progress.octets);
+    if (progress.step == TlsStep::Done) resumption->note_heard();
     return progress;
   }
   void say(std::string const& text) {

@@ -66,6 +66,39 @@ BOOST_AUTO_TEST_CASE(a_session_of_a_server_that_was_not_verified_does_not_become
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_resumed_session_under_which_nothing_is_heard_is_the_last_one_for_a_while) {
+  for (int const version : versions) {
+    TlsServer speaks(version);
+    connect(speaks);
+    {
+      TlsPair pair(speaks, clients, key_of("verify"));
+      auto const facts = pair.only_shake_hands();
+      BOOST_TEST(facts.resumed);
+      pair.resumption->keep(facts);
+      (void)pair.hear();
+    }
+    BOOST_TEST(clients.sessions.size() == 0U);
+    BOOST_TEST(!connect(speaks).resumed);
+    BOOST_TEST(!connect(speaks).resumed);
+    clients.sessions.forget_all();
+  }
+}
+
+BOOST_AUTO_TEST_CASE(sessions_are_kept_once_something_was_heard) {
+  for (int const version : versions) {
+    TlsServer speaks(version);
+    TlsPair pair(speaks, clients, key_of("verify"));
+    auto const facts = pair.only_shake_hands();
+    pair.resumption->keep(facts);
+    (void)pair.hear();
+    BOOST_TEST(clients.sessions.size() == 0U);
+    pair.say("220 hi");
+    (void)pair.hear();
+    BOOST_TEST(clients.sessions.size() > 0U);
+    clients.sessions.forget_all();
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_server_that_refuses_shakes_hands_in_full_and_proves_itself_afresh) {
   for (int const version : versions) {
     TlsServer speaks(version);

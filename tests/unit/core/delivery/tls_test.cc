@@ -278,6 +278,38 @@ BOOST_AUTO_TEST_CASE(a_handshake_that_offered_a_session_and_was_not_answered_is_
   BOOST_TEST(store.size(state::Kind::TlsMemory) == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(
+    a_server_that_ends_it_before_its_first_reply_under_tls_gets_plain_text_where_it_may) {
+  network.behaviour.answer = [this](SimulatedServer& server, std::string const& line) {
+    bool const is_under_tls =
+        std::count(server.commands.begin(), server.commands.end(), "STARTTLS") == 1;
+    if (line.starts_with("EHLO") && is_under_tls) return std::string("\x04");
+    return line == "STARTTLS" ? starttls : std::string("?");
+  };
+  require("b.test", TlsLevel::Encrypt);
+  auto& strict = deliver("u@b.test");
+  BOOST_TEST(contains(strict.line(), "451 4.4.2"), strict.line());
+  BOOST_TEST(contains(strict.line(), "first reply under TLS"), strict.line());
+  BOOST_TEST(deliver("u@a.test").is_delivered());
+  auto const tried = count_commands("STARTTLS");
+  BOOST_TEST(deliver("u@a.test").is_delivered());
+  BOOST_TEST(count_commands("STARTTLS") == tried);
+}
+
+BOOST_AUTO_TEST_CASE(a_resumed_session_that_dies_before_its_first_reply_is_tried_in_full) {
+  network.behaviour.answer = [this](SimulatedServer& server, std::string const& line) {
+    server.offers_session = network.servers.size() == 1;
+    bool const is_under_tls =
+        std::count(server.commands.begin(), server.commands.end(), "STARTTLS") == 1;
+    if (line.starts_with("EHLO") && is_under_tls && server.offers_session)
+      return std::string("\x04");
+    return line == "STARTTLS" ? starttls : std::string("?");
+  };
+  BOOST_TEST(deliver("u@a.test").is_delivered());
+  BOOST_TEST(count_commands("STARTTLS") == 2U);
+  BOOST_TEST(store.size(state::Kind::TlsMemory) == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(a_handshake_that_could_not_begin_is_no_reason_for_plain_text) {
   silence_handshakes();
   auto& mail = deliver("u@a.test");

@@ -185,6 +185,71 @@ BOOST_AUTO_TEST_CASE(a_handshake_that_hangs_or_breaks_off_is_a_failed_one) {
   fails_with(breaks, "451 4.4.2", true);
 }
 
+namespace {
+
+/// Its hands are shaken, as far as this end can tell.
+struct Encrypted : Talk {
+  explicit Encrypted(TlsMode tls) : Talk(settings_with(tls)) {
+    server("220 hi\r\n").server(with_tls).server("220 go\r\n");
+    session.tls_established(now);
+    pump();
+  }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(until_the_first_reply_under_tls_an_end_is_a_failure_of_the_handshake) {
+  for (auto tls : {TlsMode::May, TlsMode::Encrypt}) {
+    Encrypted wants_certificate(tls);
+    wants_certificate.eof("TLS: tlsv13 alert certificate required");
+    auto const closed = wants_certificate.take<Closed>();
+    BOOST_TEST(closed->setup_failure->reply_line() ==
+               "451 4.4.2 lost connection with mx.example.com[192.0.2.1]:25 while waiting for the "
+               "first reply under TLS (TLS: tlsv13 alert certificate required)");
+    BOOST_TEST((closed->tls_trouble == TlsTrouble::Handshake));
+    BOOST_TEST(!closed->lacks_tls);
+    BOOST_TEST(closed->try_plain == (tls == TlsMode::May));
+    Encrypted in_mid_reply(tls);
+    in_mid_reply.server("250-mx.exam").eof();
+    fails_with(in_mid_reply, "451 4.4.2", tls == TlsMode::May);
+    Encrypted silent(tls);
+    silent.wait(300s - 1ns);
+    BOOST_TEST(!silent.take<Closed>().has_value());
+    silent.wait(1ns);
+    auto const given_up = silent.take<Closed>();
+    BOOST_TEST((given_up->tls_trouble == TlsTrouble::Silence));
+    BOOST_TEST(given_up->try_plain == (tls == TlsMode::May));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_reply_under_tls_shows_that_tls_works_whatever_it_says) {
+  Encrypted refuses(TlsMode::May);
+  refuses.server("421 4.7.0 not today\r\n");
+  fails_with(refuses, "421 4.7.0", false);
+  Encrypted garbles(TlsMode::May);
+  garbles.server("what?\r\n");
+  fails_with(garbles, "451 4.5.0", false, true);
+  Encrypted later(TlsMode::May);
+  later.server("502 5.5.1 no EHLO\r\n").eof();
+  auto const closed = later.take<Closed>();
+  BOOST_TEST((closed->tls_trouble == TlsTrouble::None));
+  BOOST_TEST(!closed->try_plain);
+}
+
+BOOST_AUTO_TEST_CASE(under_implicit_tls_the_greeting_is_the_first_reply) {
+  auto settings = settings_with(TlsMode::May);
+  settings.implicit_tls = true;
+  for (bool const greets : {false, true}) {
+    Talk talk(settings);
+    talk.session.tls_established(talk.now);
+    if (greets) talk.server("220 hi\r\n");
+    talk.eof();
+    auto const closed = talk.take<Closed>();
+    BOOST_TEST((closed->tls_trouble == (greets ? TlsTrouble::None : TlsTrouble::Handshake)));
+    BOOST_TEST(!closed->try_plain);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_refused_starttls_may_be_followed_by_plain_text_only_where_tls_may_be) {
   for (auto tls : {TlsMode::May, TlsMode::Encrypt})
     for (auto reply : {"454 4.7.0 not now\r\n", "502 what\r\n", "421 bye\r\n"}) {
