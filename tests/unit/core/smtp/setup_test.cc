@@ -225,7 +225,7 @@ BOOST_AUTO_TEST_CASE(until_the_first_reply_under_tls_an_end_is_a_failure_of_the_
 BOOST_AUTO_TEST_CASE(a_reply_under_tls_shows_that_tls_works_whatever_it_says) {
   Encrypted refuses(TlsMode::May);
   refuses.server("421 4.7.0 not today\r\n");
-  fails_with(refuses, "421 4.7.0", false);
+  fails_with(refuses, "451 4.7.0", false);
   Encrypted garbles(TlsMode::May);
   garbles.server("what?\r\n");
   fails_with(garbles, "451 4.5.0", false, true);
