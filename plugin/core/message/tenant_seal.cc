@@ -129,9 +129,11 @@ Result<std::string> open_seal(std::string_view value, std::string_view sender, W
     return equal_in_constant_time(mac_of(*parts, sender, key), parts->mac);
   });
   if (!is_ours) return failed("the seal was made with another key or for another sender");
-  WallTime const sealed{std::chrono::seconds(*to_number(parts->time))};
-  if (sealed > now + seal_clock_skew) return failed("the seal is from the future");
-  if (now - sealed > seal_lifetime) return failed("the seal is too old");
+  // In whole seconds: eleven digits of them are more than a WallTime can count in nanoseconds.
+  auto const sealed = std::chrono::sys_seconds(std::chrono::seconds(*to_number(parts->time)));
+  auto const today = std::chrono::ceil<std::chrono::seconds>(now);
+  if (sealed > today + seal_clock_skew) return failed("the seal is from the future");
+  if (today - sealed > seal_lifetime) return failed("the seal is too old");
   return std::string(parts->tenant);
 }
 

@@ -399,6 +399,22 @@ std::optional<Objection> objection_to_report(Policy const& policy, Facts const& 
   return objection(enforced, facts, now);
 }
 
+namespace {
+
+// Of a host that no domain named: it gets nothing.
+Terms const& of_no_host() {
+  static Terms const terms = [] {
+    Terms made;
+    made.policy.asked = made.policy.level = TlsLevel::Encrypt;
+    made.policy.because = "the route";
+    made.policy.impossible = "it is no host of the domain";
+    return made;
+  }();
+  return terms;
+}
+
+}  // namespace
+
 Policies::Policies(Choice const& choice, TlsSettings const& settings,
                    std::shared_ptr<RouteFacts const> route, std::vector<std::string> const& hosts,
                    SenderTls sender)
@@ -413,8 +429,7 @@ Policies::Policies(Choice const& choice, TlsSettings const& settings,
 Terms const& Policies::of(std::string_view host) const {
   auto const found = std::find_if(terms_.begin(), terms_.end(),
                                   [&](Terms const& terms) { return terms.host == host; });
-  assert(found != terms_.end() && "only hosts of the route are asked for");
-  return *found;
+  return found == terms_.end() ? of_no_host() : *found;
 }
 
 Plan plan_for(TlsSettings const& settings, Policy const& policy, RouteFacts const& route,

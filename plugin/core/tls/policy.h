@@ -172,7 +172,7 @@ class Policies {
   Policies(Choice const& choice, TlsSettings const& settings,
            std::shared_ptr<RouteFacts const> route, std::vector<std::string> const& hosts,
            SenderTls sender = SenderTls::Usual);
-  /// Of a host of the route.
+  /// Of a host of the route; those of any other forbid it.
   [[nodiscard]] Terms const& of(std::string_view host) const;
   [[nodiscard]] std::vector<Terms> const& all() const { return terms_; }
   [[nodiscard]] RouteFacts const& route() const { return *route_; }

@@ -281,4 +281,19 @@ BOOST_AUTO_TEST_CASE(settings_have_equal_digests_only_where_nothing_on_the_wire_
   BOOST_TEST(!differs([](TlsSettings& s) { s.files.client_certificate = "x"; }));
 }
 
+BOOST_AUTO_TEST_CASE(a_host_that_the_route_does_not_name_gets_nothing) {
+  auto const facts = std::make_shared<RouteFacts const>(route(TlsaState::None));
+  Policies const policies({TlsLevel::May, {}}, {}, facts, {host});
+  BOOST_TEST(passes(policies.of(host).policy, right()));
+  for (auto const* stranger : {"mx.example.net", ""}) {
+    auto const& terms = policies.of(stranger);
+    BOOST_TEST(!passes(terms.policy, right()), stranger);
+    BOOST_TEST(!passes(terms.policy, plain()), stranger);
+    BOOST_TEST(prohibition(terms.policy)->words ==
+               "the route forbids this host: it is no host of the domain");
+  }
+  Policies const none({TlsLevel::None, {}}, {}, facts, {});
+  BOOST_TEST(!passes(none.of(host).policy, plain()));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
