@@ -35,15 +35,20 @@ IpAddress IpAddress::unmapped() const {
   if (is_v4()) return *this;
   static constexpr std::array<std::uint8_t, 12> mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
   static constexpr std::array<std::uint8_t, 12> nat64{0, 0x64, 0xff, 0x9b};
+  static constexpr std::array<std::uint8_t, 6> local_nat64{0, 0x64, 0xff, 0x9b, 0, 1};
   static constexpr std::array<std::uint8_t, 12> compatible{};
+  static constexpr std::array<std::uint8_t, 2> six_to_four{0x20, 0x02};
   auto starts_with = [this](auto const& p) {
     return std::equal(p.begin(), p.end(), octets_.begin());
   };
+  auto v4_at = [this](std::size_t i) {
+    return v4({octets_[i], octets_[i + 1], octets_[i + 2], octets_[i + 3]});
+  };
   bool const is_special =
       octets_[12] == 0 && octets_[13] == 0 && octets_[14] == 0 && octets_[15] <= 1;
-  if (starts_with(mapped) || starts_with(nat64) || (starts_with(compatible) && !is_special))
-    return v4({octets_[12], octets_[13], octets_[14], octets_[15]});
-  return *this;
+  if (starts_with(mapped) || starts_with(nat64) || starts_with(local_nat64)) return v4_at(12);
+  if (starts_with(compatible) && !is_special) return v4_at(12);
+  return starts_with(six_to_four) ? v4_at(2) : *this;
 }
 
 std::string IpAddress::to_string() const {

@@ -26,8 +26,8 @@ class IpAddress {
   /// 16 octets; a V4 address uses the first four.
   [[nodiscard]] std::array<std::uint8_t, 16> const& octets() const { return octets_; }
   [[nodiscard]] std::uint32_t scope() const { return scope_; }  ///< IPv6 scope id, 0 for none
-  /// The IPv4 address inside ::ffff:0:0/96, ::/96 (deprecated) or 64:ff9b::/96 (NAT64); else
-  /// itself.
+  /// The IPv4 address inside ::ffff:0:0/96, ::/96 (deprecated), 64:ff9b::/96 and 64:ff9b:1::/48
+  /// (NAT64) or 2002::/16 (6to4); else itself.
   [[nodiscard]] IpAddress unmapped() const;
   [[nodiscard]] std::string to_string() const;
 

@@ -197,6 +197,55 @@ BOOST_AUTO_TEST_CASE(f11_to_f15_prohibited_addresses_are_550_5_4_4) {
   }
 }
 
+// IANA's registries of special-purpose addresses, IPv4 and IPv6, as of 2025, and multicast: what
+// the shipped options say of each.
+BOOST_AUTO_TEST_CASE(each_special_purpose_block_is_decided) {
+  enum class Is : std::uint8_t {
+    Nobodys,   // refused, whatever the option says
+    ThisHost,  // refused by default: this machine and its link
+    Theirs,    // a host's, or may be one's inside: private, shared, reachable by all
+    Unused,    // no host has one: the connection fails by itself
+  };
+  struct Block {
+    Is is;
+    std::vector<std::string_view> addresses;
+  };
+  std::vector<Block> const blocks{
+      {Is::Nobodys,
+       {"0.0.0.0", "255.255.255.255", "224.0.0.1", "239.255.255.255", "::", "ff00::", "ff02::1",
+        "ffff:ffff::1", "::ffff:0.0.0.0", "::ffff:224.0.0.1", "64:ff9b::", "64:ff9b::e000:1",
+        "64:ff9b:1::", "2002::", "2002:e000:1::1"}},
+      {Is::ThisHost,
+       {"0.0.0.1", "0.255.255.255", "127.0.0.1", "127.255.255.255", "169.254.0.1",
+        "169.254.169.254", "::1", "fe80::1", "febf::1", "::ffff:127.0.0.1", "::127.0.0.1",
+        "64:ff9b::7f00:1", "64:ff9b:1::7f00:1", "64:ff9b:1:fffe::7f00:1", "2002:7f00:1::1",
+        "2002:a9fe:a9fe::1", "::2"}},
+      {Is::Theirs,
+       {"10.0.0.1",       "100.64.0.1",       "172.16.0.1",       "192.168.0.1",   "192.0.0.1",
+        "192.0.0.9",      "192.31.196.1",     "192.52.193.1",     "192.175.48.1",  "fc00::1",
+        "fdff::1",        "64:ff9b::808:808", "64:ff9b:1::a00:1", "2002:a00:1::1", "2001::1",
+        "2001:1::1",      "2001:3::1",        "2001:4:112::1",    "2001:20::1",    "2001:30::1",
+        "2620:4f:8000::1"}},
+      {Is::Unused,
+       {"192.0.2.1", "198.18.0.1", "198.51.100.1", "203.0.113.1", "240.0.0.1", "192.88.99.1",
+        "192.0.0.170", "100::1", "100:0:0:1::1", "2001:2::1", "2001:10::1", "2001:db8::1",
+        "3fff::1", "5f00::1"}}};
+  auto const defaults = SiteSettings().prohibited;
+  for (auto const& [is, addresses] : blocks)
+    for (auto const text : addresses) {
+      auto const address = IpAddress::parse(text).value();
+      BOOST_TEST(is_prohibited(address, {}, {}) == (is == Is::Nobodys), text);
+      BOOST_TEST(is_prohibited(address, defaults, {}) == (is <= Is::ThisHost), text);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_address_literal_leads_to_nobodys_addresses_no_more_than_mx_does) {
+  named("lab", {}, {"[IPv6:::]"}).settings.prohibited.clear();
+  for (auto const* literal : {"[IPv6:::]", "[0.0.0.0]", "[IPv6:ff02::1]", "[224.0.0.1]",
+                              "[IPv6:::ffff:0.0.0.0]", "[IPv6:2002::]"})
+    BOOST_TEST(answer(canonical_domain(literal).value()) == "550 5.4.4", literal);
+}
+
 BOOST_AUTO_TEST_CASE(prohibited_addresses_are_left_out_beside_good_ones) {
   dns.mx("example.org", {{10, "a.example.org"}});
   dns.host("a.example.org", {"127.0.0.1", "192.0.2.1"});
