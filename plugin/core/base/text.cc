@@ -1,6 +1,7 @@
 #include "core/base/text.h"
 
 #include <algorithm>
+#include <array>
 
 namespace mailpool {
 namespace {
@@ -28,11 +29,38 @@ std::size_t utf8_sequence(std::string_view s) {
   return 0;
 }
 
-bool is_control(std::string_view sequence) {
-  auto at = [&](std::size_t i) { return static_cast<unsigned char>(sequence[i]); };
-  if (sequence.size() == 1) return at(0) < 0x20 || at(0) == 0x7f;
-  if (sequence.size() == 2) return at(0) == 0xc2 && at(1) < 0xa0;
-  return sequence == "\xe2\x80\xa8" || sequence == "\xe2\x80\xa9";
+// What shows nothing, or makes other text show elsewhere: controls, and Unicode's format
+// characters, default ignorables, line and paragraph separators and noncharacters (of categories
+// Cc, Cf, Zl, Zp; the noncharacters at the end of each plane are asked for apart). In order.
+struct Range {
+  char32_t first;
+  char32_t last;
+};
+constexpr auto unseen = std::to_array<Range>({
+    {0x00, 0x1f},       {0x7f, 0x9f},       {0xad, 0xad},       {0x34f, 0x34f},
+    {0x600, 0x605},     {0x61c, 0x61c},     {0x6dd, 0x6dd},     {0x70f, 0x70f},
+    {0x890, 0x891},     {0x8e2, 0x8e2},     {0x115f, 0x1160},   {0x17b4, 0x17b5},
+    {0x180b, 0x180f},   {0x200b, 0x200f},   {0x2028, 0x202e},   {0x2060, 0x206f},
+    {0x3164, 0x3164},   {0xfdd0, 0xfdef},   {0xfe00, 0xfe0f},   {0xfeff, 0xfeff},
+    {0xffa0, 0xffa0},   {0xfff0, 0xfffb},   {0x110bd, 0x110bd}, {0x110cd, 0x110cd},
+    {0x13430, 0x1343f}, {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff},
+});
+
+// Of a whole sequence.
+char32_t code_point(std::string_view sequence) {
+  auto const first = static_cast<unsigned char>(sequence[0]);
+  if (sequence.size() == 1) return first;
+  char32_t point = first & (0x7fU >> sequence.size());
+  for (char const c : sequence.substr(1))
+    point = point << 6U | (static_cast<unsigned char>(c) & 0x3fU);
+  return point;
+}
+
+bool is_unseen(std::string_view sequence) {
+  auto const point = code_point(sequence);
+  auto const* const range = std::lower_bound(unseen.begin(), unseen.end(), point,
+                                             [](Range r, char32_t p) { return r.last < p; });
+  return (range != unseen.end() && range->first <= point) || (point & 0xfffeU) == 0xfffe;
 }
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
@@ -122,7 +150,7 @@ std::string printable(std::string_view s, std::size_t most) {
   out.reserve(std::min(s.size(), most));
   while (!s.empty()) {
     auto const n = utf8_sequence(s);
-    bool const good = n != 0 && !is_control(s.substr(0, n));
+    bool const good = n != 0 && !is_unseen(s.substr(0, n));
     auto const text = good ? s.substr(0, n) : std::string_view("?");
     if (out.size() + text.size() > most) break;
     out += text;

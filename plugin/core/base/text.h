@@ -29,9 +29,10 @@ namespace mailpool {
 /// Decimal digits only, no sign, no blank, no overflow; else nothing.
 [[nodiscard]] std::optional<std::uint64_t> to_number(std::string_view s);
 
-/// Remote text as one line for logs, replies and terminals: C0, DEL, C1, U+2028/9 and invalid UTF-8
-/// become '?', and what is longer than `most` octets is cut (never inside a UTF-8 sequence). (CVE
-/// class V17: log injection.)
+/// Remote text as one line for logs, replies and terminals: what is invalid UTF-8, shows nothing,
+/// or makes other text show elsewhere becomes '?' (controls, line separators, bidirectional marks,
+/// joiners, tags, variation selectors; "Trojan Source" CVE-2021-42574), and what is longer than
+/// `most` octets is cut (never inside a UTF-8 sequence). (CVE class V17: log injection.)
 [[nodiscard]] std::string printable(std::string_view s, std::size_t most = 512);
 
 /// The candidate with the smallest edit distance to `word`, if it is near enough to be meant; else

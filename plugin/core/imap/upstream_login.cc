@@ -188,9 +188,10 @@ void UpstreamLogin::hear_tagged(std::string_view status, std::string_view text) 
         refuses_unauthenticate_ = true;
         return fail("UNAUTHENTICATE did not end the login before: " + printable(text));
       }
-      refusal_ = status == "BAD" ? "[AUTHENTICATIONFAILED] " + printable(text) : printable(text);
+      refusal_ = printable(redaction_.apply(text));
+      if (status == "BAD") refusal_ = "[AUTHENTICATIONFAILED] " + refusal_;
       request_.secret.clear();
-      state_ = says_not_now(refusal_) ? State::PutOff : State::Refused;
+      state_ = status != "BAD" && says_not_now(text) ? State::PutOff : State::Refused;
       return;
     case Step::CapabilityAfter:
       if (!is_ok || !has_capabilities_) return fail("the server does not say what it can");
@@ -241,6 +242,7 @@ void UpstreamLogin::log_in() {
 }
 
 void UpstreamLogin::begin(Way way) {
+  redaction_.add(request_.secret.reveal());
   way_ = way;
   step_ = Step::Authenticate;
   tag_ = entropy_.tag();
@@ -332,8 +334,8 @@ void UpstreamLogin::send_secret(std::string_view line) {
   out_.add(line);
 }
 
-void UpstreamLogin::fail(std::string why) {
-  why_ = std::move(why);
+void UpstreamLogin::fail(std::string_view why) {
+  why_ = redaction_.apply(why);
   request_.secret.clear();
   exchange_.reset();
   for (auto& line : pending_) wipe(line);

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/redaction.h"
 #include "core/config/imap_settings.h"
 #include "core/imap/capabilities.h"
 #include "core/imap/entropy.h"
@@ -84,7 +85,7 @@ class UpstreamLogin {
   void ask(Step step, std::string_view command);
   void send_secret(std::string_view line);
   void send_login_argument(std::string_view argument, bool is_last);
-  void fail(std::string why);
+  void fail(std::string_view why);
 
   Outbox& out_;
   Entropy& entropy_;
@@ -104,6 +105,7 @@ class UpstreamLogin {
   std::vector<std::string> pending_;  ///< what each further "+" asks for; wiped
   std::size_t heard_ = 0;             ///< octets, against a server that never comes to the point
   unsigned challenges_ = 0;
+  Redaction redaction_;          ///< of what the server was told, in what it says
   bool is_turned_over_ = false;  ///< began with unauthenticate()
   bool begins_anew_ = false;     ///< nothing that was said so far counts any more
   bool refuses_unauthenticate_ = false;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/base/base64.h"
+#include "core/base/redaction.h"
 #include "core/base/text.h"
 
 namespace mailpool::sasl {
@@ -15,8 +16,6 @@ namespace {
 constexpr std::size_t longest_command = 510;       // RFC 5321 4.5.3.1.4, without CRLF
 constexpr std::size_t longest_challenge = 12'288;  // RFC 4954 4
 constexpr unsigned most_challenges = 8;
-// A password of one letter would redact half of what the server says.
-constexpr std::size_t shortest_redacted = 4;
 
 bool is_offered(std::string_view offered, std::string_view name) {
   while (!offered.empty()) {
@@ -32,12 +31,6 @@ std::string names_of(std::vector<Mechanism> const& mechanisms) {
   for (auto mechanism : mechanisms)
     names.append(names.empty() ? "" : " ").append(name_of(mechanism));
   return names;
-}
-
-void redact(std::string& text, std::string_view what) {
-  if (what.size() < shortest_redacted) return;
-  for (auto at = text.find(what); at != std::string::npos; at = text.find(what))
-    text.replace(at, what.size(), 1, '?');
 }
 
 }  // namespace
@@ -100,10 +93,11 @@ Result<void> Authentication::accept() {
   return exchange_->accept();
 }
 
-std::string Authentication::redacted(std::string text) const {
-  redact(text, account_.secret.reveal());
-  for (auto const& line : said_) redact(text, line.reveal());
-  return text;
+std::string Authentication::redacted(std::string_view text) const {
+  Redaction redaction;
+  redaction.add(account_.secret.reveal());
+  for (auto const& line : said_) redaction.add(line.reveal());
+  return redaction.apply(text);
 }
 
 }  // namespace mailpool::sasl

@@ -30,8 +30,8 @@ class Authentication {
   [[nodiscard]] Result<Secret> answer(std::string_view challenge);
   /// The server says that the login succeeded: whether to believe it.
   [[nodiscard]] Result<void> accept();
-  /// The text without whatever of the login a server has put into it.
-  [[nodiscard]] std::string redacted(std::string text) const;
+  /// The text without whatever of the login a server has put into it, in any spelling.
+  [[nodiscard]] std::string redacted(std::string_view text) const;
 
  private:
   Secret encoded(Secret const& response);
