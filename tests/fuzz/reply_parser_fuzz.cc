@@ -32,8 +32,8 @@ void note(Reply const& reply, Seen& seen) {
   seen.replies.push_back(line);
 }
 
-// The first octet chooses the size of the chunks.
-Seen read(std::string_view octets, std::size_t step) {
+// The first octet chooses the size of the chunks, and whether a refusal may follow other lines.
+Seen read(std::string_view octets, std::size_t step, Mixed mixed) {
   ReplyParser parser;
   Seen seen;
   while (!octets.empty()) {
@@ -41,12 +41,13 @@ Seen read(std::string_view octets, std::size_t step) {
     octets.remove_prefix(chunk.size());
     while (!chunk.empty()) {
       auto const before = chunk.size();
-      auto const progress = parser.feed(chunk);
+      auto const progress = parser.feed(chunk, mixed);
       if (progress == Progress::Broken) {
         seen.fault = parser.fault();
         return seen;
       }
       require(chunk.size() < before && (progress == Progress::Complete || chunk.empty()));
+      if (progress == Progress::NeedsMore) (void)parser.may_become(421);
       if (progress == Progress::Complete) note(parser.reply(), seen);
     }
   }
@@ -58,8 +59,9 @@ Seen read(std::string_view octets, std::size_t step) {
 extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
   if (size == 0) return 0;
   std::string_view const octets(reinterpret_cast<char const*>(data) + 1, size - 1);
-  auto const whole = read(octets, octets.size() + 1);
-  require(read(octets, 1) == whole);
-  require(read(octets, data[0] % 64U + 1U) == whole);
+  auto const mixed = data[0] < 128 ? Mixed::Broken : Mixed::Refusal;
+  auto const whole = read(octets, octets.size() + 1, mixed);
+  require(read(octets, 1, mixed) == whole);
+  require(read(octets, data[0] % 64U + 1U, mixed) == whole);
   return 0;
 }

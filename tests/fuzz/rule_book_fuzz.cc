@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <string>
+#include <vector>
 
 #include "core/rules/book.h"
 #include "core/rules/check.h"
@@ -36,6 +37,8 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
   auto const second = rule(take_line());
   Remark const remark{Step::Mail, 421, std::string(text.substr(0, 512)), 0};
   (void)site::meaning_of(remark);
+  auto const words = own_words(remark.line, std::vector<std::string>{first.reply, second.reply});
+  if (words.find('@') != std::string::npos || own_words(words) != words) std::abort();
   rules::Book const book({first, second});
   auto const met = book.find("s", "d", remark);
   bool is_hidden = false;

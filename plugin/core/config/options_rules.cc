@@ -24,7 +24,9 @@ void add_rules(Table& table) {
           "A reply is its code, its enhanced code and its text in one line, such as \"421 4.7.28 "
           "Our system has detected an unusual rate\"; only replies of 4xx and 5xx are looked at. "
           "Write it in single quotes, with one backslash before each character that is meant "
-          "itself. Replies that mailpool made itself never match.")
+          "itself. Replies that mailpool made itself never match, nor do words that the server "
+          "only repeats: what stands in angle brackets, addresses, domains and the name that we "
+          "said are \"...\" there.")
       .for_example("'^421 4\\.7\\.28'");
   table
       .add("at", &S::at,

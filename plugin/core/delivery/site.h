@@ -133,6 +133,7 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   void on_finished(SmtpConnection& connection, smtp::TransactionResult&& result,
                    TimePoint now) override;
   void on_checked(SmtpConnection& connection, TimePoint now) override;
+  void on_disturbed(SmtpConnection& connection, TimePoint now) override;
   void on_encrypted(SmtpConnection& connection) override;
   void on_closed(SmtpConnection& connection, smtp::Closed const& closed, TimePoint now) override;
   [[nodiscard]] WallTime wall(TimePoint now) const override { return context_.clock.wall(now); }

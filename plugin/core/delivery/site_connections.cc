@@ -108,6 +108,12 @@ void Site::on_checked(SmtpConnection& connection, TimePoint now) {
   be_pumped_at(now);
 }
 
+void Site::on_disturbed(SmtpConnection& connection, TimePoint now) {
+  if (connection.state() == ConnectionState::Idle)
+    pool_.enter(connection, ConnectionState::Closing);
+  be_pumped_at(now);
+}
+
 // Of one that has come back.
 std::string_view Site::reason_to_close(SmtpConnection const& connection, TimePoint now) const {
   if (context_.is_draining) return "drain";

@@ -115,6 +115,8 @@ void SmtpConnection::handle(smtp::Event& event, TimePoint now) {
     owner_.on_ready(*this, now);
   } else if (std::holds_alternative<smtp::Checked>(event)) {
     owner_.on_checked(*this, now);
+  } else if (std::holds_alternative<smtp::Disturbed>(event)) {
+    owner_.on_disturbed(*this, now);
   } else {
     begin_tls();
   }

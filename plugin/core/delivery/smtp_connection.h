@@ -31,6 +31,8 @@ class ConnectionOwner {
   virtual void on_finished(SmtpConnection& connection, smtp::TransactionResult&& result,
                            TimePoint now) = 0;
   virtual void on_checked(SmtpConnection& connection, TimePoint now) = 0;
+  /// The server has begun to speak unasked: it is not to be used any more, and will be closed.
+  virtual void on_disturbed(SmtpConnection& connection, TimePoint now) = 0;
   /// Whether an idle one is of no use to its owner now.
   [[nodiscard]] virtual bool is_spare(SmtpConnection const& connection) const = 0;
   /// It is idle and spare, and others need its room.

@@ -4,8 +4,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace mailpool {
 
@@ -27,6 +29,14 @@ struct Remark {
   std::uint16_t code = 0;
   std::string line;           ///< printable, "421 4.7.0 Try again later", at most 512 octets
   std::size_t recipient = 0;  ///< at Rcpt: which of the transaction's
+  /// What we had said: addresses, their domains, our name. A server repeats them, and they mean
+  /// nothing of it.
+  std::vector<std::string> said{};
 };
+
+/// The line as it is searched: the server's own words alone. What we said, addresses, and text in
+/// angle brackets are "..." there, whatever words they hold. In the letters of the line.
+[[nodiscard]] std::string own_words(std::string_view line, std::span<std::string const> said = {});
+[[nodiscard]] std::string own_words(Remark const& remark);
 
 }  // namespace mailpool

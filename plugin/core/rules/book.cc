@@ -37,16 +37,17 @@ bool Book::meets(std::size_t number, std::string_view site, std::string_view dom
 
 std::optional<std::size_t> Book::find(std::string_view site, std::string_view domain,
                                       Remark const& remark) const {
+  auto const line = own_words(remark);
   for (std::size_t i = 0; i < rules_.size(); ++i)
-    if ((!rules_[i].at || *rules_[i].at == remark.at) && meets(i, site, domain, remark.line))
-      return i;
+    if ((!rules_[i].at || *rules_[i].at == remark.at) && meets(i, site, domain, line)) return i;
   return std::nullopt;
 }
 
 std::optional<std::size_t> Book::find_anywhere(std::string_view site, std::string_view domain,
                                                std::string_view line) const {
+  auto const words = own_words(line);
   for (std::size_t i = 0; i < rules_.size(); ++i)
-    if (meets(i, site, domain, line)) return i;
+    if (meets(i, site, domain, words)) return i;
   return std::nullopt;
 }
 

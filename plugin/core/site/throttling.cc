@@ -76,7 +76,7 @@ std::span<ThrottlingRow const> throttling_rows() {
 }
 
 ThrottlingRow const* row_for(Remark const& remark) {
-  auto const line = ascii_lower(remark.line);
+  auto const line = ascii_lower(own_words(remark));
   bool const is_permanent = remark.code >= 500;
   auto const row = std::find_if(table.begin(), table.end(), [&](ThrottlingRow const& r) {
     return (!is_permanent || r.permanent_too) && line.find(r.text) != std::string::npos;

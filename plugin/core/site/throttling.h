@@ -1,8 +1,9 @@
 #pragma once
 // Which replies ask for less: the table of throttling replies, by provider and text.
 //
-// A row is found by a piece of the reply in small letters; the first that fits counts, and the rows
-// of what is no throttling stand first. mailpool.toml(5) lists the table, and a test compares.
+// A row is found by a piece of the server's own words (remark.h) in small letters; the first that
+// fits counts, and the rows of what is no throttling stand first. mailpool.toml(5) lists the table,
+// and a test compares.
 
 #include <cstdint>
 #include <span>

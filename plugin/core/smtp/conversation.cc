@@ -34,7 +34,9 @@ Session::Conversation::Conversation(SessionSettings settings, TimePoint now,
 void Session::Conversation::receive(std::string_view octets, TimePoint now) {
   while (!octets.empty() && state_ != State::Closed) {
     if (ledger_.is_empty() || !is_front_sent()) return on_unasked(octets, now);
-    auto const progress = parser_.feed(octets);
+    // Before there is any mail, a server that thinks better of it within a reply is only refusing.
+    auto const mixed = is_setting_up() ? wire::Mixed::Refusal : wire::Mixed::Broken;
+    auto const progress = parser_.feed(octets, mixed);
     if (progress == wire::ReplyParser::Progress::NeedsMore) return;
     if (progress == wire::ReplyParser::Progress::Broken)
       return trouble(Nonsense, parser_.fault(), now);
@@ -70,19 +72,39 @@ void Session::Conversation::on_checked(TimePoint) {
 }
 
 // A reply that nobody waits for would be taken for the next one that somebody does. Only 421 may
-// come unasked (RFC 5321 3.8). Before MAIL is sent a message has lost nothing by it.
+// come unasked (RFC 5321 3.8), in as many pieces as the network likes. Before MAIL is sent a
+// message has lost nothing by it.
 void Session::Conversation::on_unasked(std::string_view octets, TimePoint now) {
   auto const progress = parser_.feed(octets);
   bool const is_reply = progress == wire::ReplyParser::Progress::Complete;
   if (is_reply) std::swap(last_, parser_.reply());
   last_line_.clear();
+  if (is_reply && last_.code == 421) return on_unasked_end(now);
   if (run_.is_on && !ledger_.is_empty() && ledger_.front().command == Command::Mail)
     return trouble(Lost, "the server spoke before MAIL FROM was sent", now);
-  if (is_reply && last_.code == 421 && !run_.is_on && state_ >= State::Idle)
-    return close({std::string(last_reply()), {}, false, remark(Step::Idle)});
+  bool const is_begun =
+      progress == wire::ReplyParser::Progress::NeedsMore && parser_.may_become(421);
+  if (is_begun && state_ == State::HearingOut) return;
+  if (is_begun && state_ == State::Idle) {
+    enter(State::HearingOut);
+    waiting_since_ = now;
+    events_.emplace_back(Disturbed{});
+    return;
+  }
   auto const what = is_reply ? fmt::format("a reply that nobody asked for: {}", last_reply())
                              : "the server spoke without being asked";
   trouble(Nonsense, what, now);
+}
+
+// The end of the service: what was under way ends as if its command had been answered so.
+void Session::Conversation::on_unasked_end(TimePoint now) {
+  last_reply_at_ = now;
+  if (is_setting_up()) return refuse_setup();
+  if (!run_.is_on || ledger_.is_empty())
+    return close({std::string(last_reply()), {}, false, remark(Step::Idle)});
+  auto const owed = ledger_.front();
+  ledger_.pop();
+  on_transaction_reply(owed, now);
 }
 
 void Session::Conversation::disconnected(std::string_view how, TimePoint now) {
@@ -100,20 +122,21 @@ void Session::Conversation::trouble(Sign sign, std::string_view how, TimePoint n
   if (state_ == State::Quit) return close(closing_reason_);
   if (is_setting_up()) {
     bool const is_nonsense = sign == Nonsense;
-    auto const details =
-        login_ ? login_->authentication.redacted(std::string(how)) : std::string(how);
-    auto const doing = is_tls_unproven() && !is_nonsense
-                           ? std::string_view("waiting for the first reply under TLS")
-                           : sentence_of(state_);
+    auto const details = login_ ? login_->authentication.redacted(how) : std::string(how);
+    bool const is_unproven = is_tls_unproven() && !is_nonsense;
+    auto const doing = is_unproven ? std::string_view("waiting for the first reply under TLS")
+                                   : sentence_of(state_);
     auto words = failure_of(settings_.relay, sign, doing, details);
-    if (is_tls_unproven() && !is_nonsense) tls_trouble_ = TlsTrouble::Handshake;
-    if (sign == TimedOut && is_shaking_hands()) tls_trouble_ = TlsTrouble::Silence;
+    if (is_unproven || state_ == State::StartTls || state_ == State::TlsHandshake)
+      tls_trouble_ = sign == TimedOut            ? TlsTrouble::Silence
+                     : state_ == State::StartTls ? TlsTrouble::Refused
+                                                 : TlsTrouble::Handshake;
     return fail_setup(std::move(words), !is_nonsense && may_try_plain(), is_nonsense);
   }
   Closed closed;
   closed.reason =
       sign == TimedOut ? fmt::format("timed out while {}", sentence_of(state_)) : std::string(how);
-  closed.protocol_error = sign == Nonsense;
+  closed.protocol_error = sign == Nonsense || (sign == TimedOut && state_ == State::HearingOut);
   closed.is_lost = sign == Lost || sign == LostMidReply;
   close(std::move(closed));
 }
@@ -225,6 +248,7 @@ void Session::Conversation::offered() {
 TimePoint Session::Conversation::deadline() const {
   if (state_ == State::Idle || state_ == State::Closed) return never;
   if (state_ == State::TlsHandshake) return after(waiting_since_, settings_.timeouts.starttls);
+  if (state_ == State::HearingOut) return after(waiting_since_, settings_.timeouts.quit);
   auto const command = ledger_.front().command;
   bool const is_sending = run_.is_on && run_.has_content_begun && !is_end_sent();
   bool const ends_content = command == Command::Bdat || command == Command::EndOfData;

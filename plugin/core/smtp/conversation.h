@@ -84,6 +84,7 @@ class Session::Conversation {
   // conversation.cc
   void on_reply(TimePoint now);
   void on_unasked(std::string_view octets, TimePoint now);
+  void on_unasked_end(TimePoint now);
   void on_checked(TimePoint now);
   void trouble(Sign sign, std::string_view how, TimePoint now);
   void close(std::string_view reason, bool is_protocol_error = false);
@@ -114,7 +115,8 @@ class Session::Conversation {
   /// `is_refused`: by the reply that came last.
   void fail_setup(Outcome outcome, bool try_plain = false, bool is_protocol_error = false,
                   bool is_refused = false);
-  void refuse_setup(std::string_view command);
+  /// By the reply that came last.
+  void refuse_setup();
   [[nodiscard]] bool may_try_plain() const;
   /// Only the first reply under TLS shows that the server has shaken hands too: one that wants a
   /// certificate of TLS 1.3's clients says so after they think that all is done.
@@ -126,6 +128,7 @@ class Session::Conversation {
   // login.cc
   void begin_login(TimePoint now);
   void on_auth(TimePoint now);
+  void forget_echo();
   void say_line(Secret const& line, std::string_view before, TimePoint now);
   [[nodiscard]] Outcome in_our_words(std::string_view why) const;
   void refuse_login(std::string_view why);

@@ -31,24 +31,32 @@ void Session::Conversation::say_line(Secret const& line, std::string_view before
 void Session::Conversation::on_auth(TimePoint now) {
   if (last_.code == 334) {
     auto const response = login_->authentication.answer(last_.text());
+    forget_echo();
     if (!response) return refuse_login(response.error().reason);
     return say_line(*response, "", now);
   }
+  forget_echo();
+  if (last_.code == 421) return refuse_setup();  // the service ends, whatever was asked of it
   if (last_.code == 235) {
     if (auto const believed = login_->authentication.accept(); !believed)
       return refuse_login(believed.error().reason);
     login_.reset();
     return become_ready();
   }
-  auto const said = login_->authentication.redacted(last_.text());
   if (!last_.is(4) && !last_.is(5)) {
-    auto how = fmt::format("{} {}", last_.code, said);
-    return fail_setup(failure_of(settings_.relay, Nonsense, sentence_of(state_), how), false, true);
+    return fail_setup(failure_of(settings_.relay, Nonsense, sentence_of(state_), last_reply()),
+                      false, true);
   }
-  auto outcome =
-      as_deferred(Outcome::remote(last_.code, last_.enhanced, said, settings_.relay, "AUTH"));
+  auto outcome = as_deferred(
+      Outcome::remote(last_.code, last_.enhanced, last_.text(), settings_.relay, "AUTH"));
   // 4xx speaks of the server's own trouble (454 4.7.0): the login may still be right.
   fail_login(std::move(outcome), last_.is(5));
+}
+
+// Whatever a server repeats of the login goes before anybody can read it.
+void Session::Conversation::forget_echo() {
+  last_.lines = login_->authentication.redacted(last_.lines);
+  last_line_.clear();
 }
 
 Outcome Session::Conversation::in_our_words(std::string_view why) const {

@@ -230,7 +230,16 @@ void Session::Conversation::end_unwanted_data(TimePoint now) {
 }
 
 Remark Session::Conversation::remark(Step step, std::size_t recipient) const {
-  return {step, last_.code, printable(last_reply()), recipient};
+  Remark remark{step, last_.code, printable(last_reply()), recipient, {settings_.ehlo_name}};
+  if (!run_.is_on) return remark;
+  auto const say = [&](std::string_view address) {
+    remark.said.emplace_back(address);
+    if (auto const at = address.rfind('@'); at != std::string_view::npos)
+      remark.said.emplace_back(address.substr(at + 1));
+  };
+  say(run_.transaction.sender);
+  say(run_.transaction.recipients[recipient]);
+  return remark;
 }
 
 void Session::Conversation::note_remark(Row const& row, std::size_t recipient) {

@@ -24,6 +24,8 @@ std::string_view name_of(State state) {
       return "idle";
     case State::Checking:
       return "checking";
+    case State::HearingOut:
+      return "hearing_out";
     case State::Envelope:
       return "envelope";
     case State::Data:
@@ -58,6 +60,8 @@ std::string_view sentence_of(State state) {
       return "idle";
     case State::Checking:
       return "waiting for the reply to RSET";
+    case State::HearingOut:
+      return "hearing out what the server says unasked";
     case State::Envelope:
       return "waiting for the reply to MAIL FROM or RCPT TO";
     case State::Data:

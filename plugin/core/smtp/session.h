@@ -10,6 +10,7 @@
 //   Idle -> Envelope -> Data -> Content -> EndOfData -> Idle          (in one flight the states are
 //   passed in one go) Idle -> Checking -> Idle                                          (RSET: a
 //   probe, or after an aborted transaction) Idle -> Quit -> Closed;  any state -> Closed
+//   Idle -> HearingOut -> Closed                      (the server has begun to speak unasked)
 
 #include <array>
 #include <cstdint>
@@ -36,6 +37,7 @@ enum class State : std::uint8_t {
   Idle,          ///< ready for a transaction; nothing is expected from the server
   Checking,      ///< RSET sent, to see whether the connection still lives or after an aborted
                  ///< transaction
+  HearingOut,    ///< the server began to speak unasked, and has not ended its reply
   Envelope,      ///< MAIL and RCPT sent (and DATA or BDAT, where pipelined)
   Data,          ///< waiting for 354
   Content,       ///< sending the body
@@ -99,6 +101,9 @@ struct Finished {
 };
 /// RSET was answered with 2xx: the connection lives and is idle again.
 struct Checked {};
+/// The server began to speak unasked: the session is of no use any more, and Closed follows as soon
+/// as it has said why.
+struct Disturbed {};
 /// Close the transport.
 struct Closed {
   std::string reason;  ///< "idle_timeout", "421 4.4.2 Idle timeout", "the server closed the
@@ -119,7 +124,7 @@ struct Closed {
   bool protocol_error = false;  ///< garbage, mixed codes, unasked replies: counted as poisoned
 };
 
-using Event = std::variant<Ready, BeginTls, Finished, Checked, Closed>;
+using Event = std::variant<Ready, BeginTls, Finished, Checked, Disturbed, Closed>;
 
 /// What to write next: at most four pieces, in order. Valid until the next non-const call.
 struct Output {

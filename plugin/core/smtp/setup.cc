@@ -11,20 +11,37 @@ namespace {
 
 constexpr std::size_t longest_server_name = 255;
 
+// What an outcome names as the command that was replied to.
+std::string_view command_of(State state) {
+  switch (state) {
+    case State::Greeting:
+      return "connect";
+    case State::Ehlo:
+      return "EHLO";
+    case State::Helo:
+      return "HELO";
+    case State::StartTls:
+    case State::TlsHandshake:
+      return "STARTTLS";
+    default:
+      return "AUTH";
+  }
+}
+
 }  // namespace
 
 void Session::Conversation::on_setup_reply(Command command, TimePoint now) {
   switch (command) {
     case Command::Greeting:
-      if (!last_.is(2)) return refuse_setup("connect");
+      if (!last_.is(2)) return refuse_setup();
       return say_ehlo(now);
     case Command::Ehlo:
       if (last_.is(2)) return on_ehlo(now);
-      if (!last_.is(5)) return refuse_setup("EHLO");
+      if (!last_.is(5)) return refuse_setup();
       enter(State::Helo);
       return ask({Command::Helo}, {"HELO ", settings_.ehlo_name}, now);
     case Command::Helo:
-      if (!last_.is(2)) return refuse_setup("HELO");
+      if (!last_.is(2)) return refuse_setup();
       capabilities_ = {};
       return finish_setup(now);
     case Command::Auth:
@@ -65,6 +82,7 @@ void Session::Conversation::on_starttls(TimePoint now) {
     // What came behind the 220 was sent by somebody without the key, to be taken for what the
     // server says under TLS (CVE-2011-0411, CVE-2021-38371).
     if (has_more_input_) {
+      tls_trouble_ = TlsTrouble::Refused;
       auto text =
           fmt::format("{} sent more than the reply to STARTTLS before TLS", settings_.relay);
       return fail_setup(Outcome::local(451, {4, 7, 5}, std::move(text)), false, true);
@@ -74,8 +92,11 @@ void Session::Conversation::on_starttls(TimePoint now) {
     events_.emplace_back(BeginTls{});
     return;
   }
+  // The service ends, whatever was asked of it: that says nothing of TLS.
+  if (last_.code == 421) return refuse_setup();
   auto text =
       fmt::format("{} announced STARTTLS and refused it: {}", settings_.relay, last_reply());
+  tls_trouble_ = TlsTrouble::Refused;
   bool const is_refusal = last_.code >= 400;
   lacks_tls_ = last_.is(5);
   fail_setup(Outcome::local(451, {4, 7, 5}, std::move(text)), is_refusal && may_try_plain(),
@@ -99,6 +120,7 @@ void Session::Conversation::tls_established(TimePoint now) {
 void Session::Conversation::tls_failed(std::string_view why) {
   if (state_ != State::TlsHandshake) return;
   lacks_tls_ = true;
+  tls_trouble_ = TlsTrouble::Handshake;
   auto text = fmt::format("TLS handshake with {} failed: {}", settings_.relay, why);
   fail_setup(Outcome::local(451, {4, 7, 5}, std::move(text)), may_try_plain());
 }
@@ -128,10 +150,10 @@ bool Session::Conversation::may_try_plain() const {
 
 // A 5xx in a greeting speaks of the host, not of the mail: it never bounces any (Postfix:
 // smtp_skip_5xx_greeting).
-void Session::Conversation::refuse_setup(std::string_view command) {
+void Session::Conversation::refuse_setup() {
   if (last_.is(4) || last_.is(5))
     return fail_setup(as_deferred(Outcome::remote(last_.code, last_.enhanced, last_.text(),
-                                                  settings_.relay, command)),
+                                                  settings_.relay, command_of(state_))),
                       false, false, true);
   fail_setup(failure_of(settings_.relay, Nonsense, sentence_of(state_), last_reply()), false, true);
 }
@@ -143,10 +165,6 @@ void Session::Conversation::fail_setup(Outcome outcome, bool try_plain, bool is_
   closed.reason = outcome.text;
   closed.setup_failure = std::move(outcome);
   closed.try_plain = try_plain;
-  if (tls_trouble_ == TlsTrouble::None && state_ == State::StartTls)
-    tls_trouble_ = TlsTrouble::Refused;
-  if (tls_trouble_ == TlsTrouble::None && state_ == State::TlsHandshake)
-    tls_trouble_ = TlsTrouble::Handshake;
   closed.tls_trouble = tls_trouble_;
   closed.lacks_tls = lacks_tls_;
   closed.protocol_error = is_protocol_error;

@@ -57,7 +57,7 @@ EnhancedCode take_enhanced_code(std::string_view& text, std::uint16_t klass) {
   return {klass, *subject, *detail};
 }
 
-ReplyParser::Progress ReplyParser::feed(std::string_view& octets) {
+ReplyParser::Progress ReplyParser::feed(std::string_view& octets, Mixed mixed) {
   if (!fault_.empty()) return Progress::Broken;
   if (is_complete_) {
     is_complete_ = false;
@@ -78,14 +78,14 @@ ReplyParser::Progress ReplyParser::feed(std::string_view& octets) {
       line_ += line;
       line = line_;
     }
-    auto const progress = take_line(line);
+    auto const progress = take_line(line, mixed);
     line_.clear();
     if (progress != Progress::NeedsMore) return progress;
   }
   return Progress::NeedsMore;
 }
 
-ReplyParser::Progress ReplyParser::take_line(std::string_view line) {
+ReplyParser::Progress ReplyParser::take_line(std::string_view line, Mixed mixed) {
   if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
   bool const has_code = line.size() >= 3 && std::all_of(line.begin(), line.begin() + 3, is_digit);
   if (!has_code) return broken("not an SMTP reply", line);
@@ -94,26 +94,36 @@ ReplyParser::Progress ReplyParser::take_line(std::string_view line) {
   auto const code =
       static_cast<std::uint16_t>((line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0'));
   if (code < 200 || code > 599) return broken("a reply code outside 200..599", line);
-  if (reply_.line_count == 0) {
+  bool const is_first = reply_.line_count == 0 || is_change_of_mind(code, mixed);
+  if (!is_first && code != reply_.code) return broken("different codes in one reply", line);
+  if (++reply_.line_count > most_lines) return broken("a reply of more than 128 lines");
+  if (is_first) {
     reply_.code = code;
     reply_.lines.clear();
-  } else if (code != reply_.code) {
-    return broken("different codes in one reply", line);
   }
-  if (++reply_.line_count > most_lines) return broken("a reply of more than 128 lines");
   bool const goes_on = line.size() > 3 && line[3] == '-';
-  take_text(line.substr(std::min<std::size_t>(line.size(), 4)));
+  take_text(line.substr(std::min<std::size_t>(line.size(), 4)), is_first);
   if (reply_.lines.size() > longest_reply) return broken("a reply of more than 16 KiB");
   is_complete_ = !goes_on;
   return goes_on ? Progress::NeedsMore : Progress::Complete;
 }
 
+bool ReplyParser::may_become(std::uint16_t code) const {
+  if (reply_.line_count != 0 && !is_complete_) return reply_.code == code;
+  auto const digits = std::to_string(code);
+  return line_.compare(0, digits.size(), digits, 0, line_.size()) == 0;
+}
+
+bool ReplyParser::is_change_of_mind(std::uint16_t code, Mixed mixed) const {
+  return mixed == Mixed::Refusal && reply_.code < 400 && code >= 400;
+}
+
 // RFC 2034 has the enhanced code in every line of a reply: it is kept once, and taken out of the
 // text.
-void ReplyParser::take_text(std::string_view text) {
+void ReplyParser::take_text(std::string_view text, bool is_first) {
   auto const rest = text;
   auto const enhanced = take_enhanced_code(text, reply_.code / 100);
-  if (reply_.line_count == 1) {
+  if (is_first) {
     reply_.enhanced = enhanced;
   } else {
     reply_.lines += '\n';

@@ -28,6 +28,13 @@ struct Reply {
 // A bare LF ends a line too, as Postfix's client takes it: every reply is counted, so nothing can
 // be smuggled by it. A CR that does not stand before LF, NUL and other controls are text.
 
+/// Whether the last line's code may be another one than that of the lines before it.
+enum class Mixed : std::uint8_t {
+  Broken,   ///< RFC 5321 4.2.1: all lines of a reply have the same code
+  Refusal,  ///< a refusal at the end counts, with the lines that have its code: "220-mx.example",
+            ///< then "521 5.3.2 no" (Postfix's postscreen), or 421 inside a reply to EHLO
+};
+
 /// Bounded: a line of at most 2048 octets, a reply of at most 16 KiB and 128 lines. What is not a
 /// reply breaks it for ever.
 class ReplyParser {
@@ -43,7 +50,7 @@ class ReplyParser {
   };
 
   /// Takes octets from the front of `octets`, at most up to the end of one reply.
-  [[nodiscard]] Progress feed(std::string_view& octets);
+  [[nodiscard]] Progress feed(std::string_view& octets, Mixed mixed = Mixed::Broken);
   /// After Complete, until the next feed(). May be swapped away, so that its memory is used again.
   [[nodiscard]] Reply& reply() { return reply_; }
   [[nodiscard]] std::string const& fault() const { return fault_; }
@@ -51,10 +58,13 @@ class ReplyParser {
   [[nodiscard]] bool is_between_replies() const {
     return line_.empty() && (is_complete_ || reply_.line_count == 0);
   }
+  /// Whether what was taken of an incomplete reply can be the beginning of one with this code.
+  [[nodiscard]] bool may_become(std::uint16_t code) const;
 
  private:
-  [[nodiscard]] Progress take_line(std::string_view line);
-  void take_text(std::string_view text);
+  [[nodiscard]] Progress take_line(std::string_view line, Mixed mixed);
+  [[nodiscard]] bool is_change_of_mind(std::uint16_t code, Mixed mixed) const;
+  void take_text(std::string_view text, bool is_first);
   [[nodiscard]] Progress broken(std::string_view what, std::string_view line = {});
 
   Reply reply_;

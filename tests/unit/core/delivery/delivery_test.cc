@@ -223,6 +223,18 @@ BOOST_AUTO_TEST_CASE(unasked_octets_on_an_idle_connection_end_it) {
   BOOST_TEST(log.has("421 4.4.2 idle too long"));
 }
 
+BOOST_AUTO_TEST_CASE(a_connection_whose_server_has_begun_to_end_it_carries_nothing_more) {
+  deliver("u@one.test");
+  network.say(*network.servers[0], "421 4.4.2 idle");
+  BOOST_TEST(deliver("u@one.test").is_delivered());
+  BOOST_TEST(opened() == 2U);
+  network.say(*network.servers[0], " too long\r\n");
+  settle();
+  BOOST_TEST(network.open() == 1U);
+  BOOST_TEST(log.has("reason=\"421 4.4.2 idle too long\""));
+  BOOST_TEST(!log.has("poisoned"));
+}
+
 BOOST_AUTO_TEST_CASE(
     what_fails_on_a_reused_connection_before_the_commit_point_goes_once_more_on_a_fresh_one) {
   deliver("u@one.test");

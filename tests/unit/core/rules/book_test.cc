@@ -72,6 +72,16 @@ BOOST_AUTO_TEST_CASE(a_pattern_is_found_anywhere_in_the_reply_with_case_as_writt
   BOOST_TEST(book.find("s", "d", said("451 Try LATER")).value() == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(a_pattern_is_never_found_in_what_the_server_only_repeats) {
+  Book const book({rule("s", "(?i)throttl")});
+  auto remark = said("450 4.1.8 <throttle@a.example>: Domain throttle.example not found");
+  BOOST_TEST(book.find("s", "d", remark).has_value());
+  BOOST_TEST(book.find_anywhere("s", "d", remark.line).has_value());
+  remark.said = {"throttle.example"};
+  BOOST_TEST(!book.find("s", "d", remark).has_value());
+  BOOST_TEST(!book.find_anywhere("s", "d", "450 <throttle@a.example>: no").has_value());
+}
+
 BOOST_AUTO_TEST_CASE(a_pattern_that_is_none_meets_nothing) {
   Book const book({rule("s", "["), rule("s", "x")});
   BOOST_TEST(book.find("s", "d", said("421 [x")).value() == 1U);

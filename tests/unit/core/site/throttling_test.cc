@@ -99,6 +99,23 @@ BOOST_AUTO_TEST_CASE(each_row_has_a_reply_that_only_it_explains) {
   }
 }
 
+// Every word of the table, in each place where it is an address's or ours.
+BOOST_AUTO_TEST_CASE(no_word_counts_that_the_server_only_repeats) {
+  for (auto const& row : throttling_rows()) {
+    std::string const word(row.text);
+    for (auto const& line :
+         {"450 4.1.8 <" + word + "@corp.test>: Sender address rejected",
+          "450 4.1.8 <\"" + word + "\"@corp.test>: Sender address rejected",
+          "450 4.1.1 <u@" + word + ".test> unverified", "450 4.1.8 <" + word + ">: unknown"}) {
+      BOOST_TEST(row_for(said(line)) == nullptr, line);
+      BOOST_TEST(row_for(said("450 4.7.1 " + word + " " + line.substr(10))) != nullptr, line);
+    }
+    auto echo = said("450 4.1.8 " + word + ".corp.test is unknown here");
+    echo.said = {word + ".corp.test"};
+    BOOST_TEST(row_for(echo) == nullptr, echo.line);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(the_manual_lists_every_row) {
   std::ifstream file(MAILPOOL_SOURCE_DIR "/conf/mailpool.toml.5");
   std::stringstream text;

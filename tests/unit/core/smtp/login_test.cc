@@ -133,6 +133,19 @@ BOOST_AUTO_TEST_CASE(a_server_in_trouble_has_not_refused_the_login) {
   BOOST_TEST(!closed.login_refused);
 }
 
+BOOST_AUTO_TEST_CASE(a_service_that_ends_at_auth_has_said_nothing_of_the_login) {
+  Talk talk(settings(), login_with({sasl::Mechanism::Plain}));
+  greet(talk, "AUTH PLAIN");
+  talk.server("421 4.3.2 shutting down\r\n");
+  auto const closed = closed_of(talk);
+  BOOST_TEST(
+      closed.setup_failure->reply_line() ==
+      "451 4.3.2 mx.example.com[192.0.2.1]:25 said: 421 4.3.2 shutting down (in reply to AUTH)");
+  BOOST_TEST(!closed.login_refused);
+  BOOST_REQUIRE(closed.remark.has_value());
+  BOOST_TEST(closed.remark->line == "421 4.3.2 shutting down");
+}
+
 BOOST_AUTO_TEST_CASE(a_server_without_auth_has_refused_nothing) {
   Talk helo(settings(), login_with({sasl::Mechanism::Plain}));
   helo.server("220 mx\r\n").server("502 no\r\n").server("250 mx\r\n");

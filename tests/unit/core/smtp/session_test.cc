@@ -36,6 +36,78 @@ BOOST_AUTO_TEST_CASE(a_421_on_idle_closes_with_the_words_of_the_server) {
   BOOST_TEST(!closed->setup_failure.has_value());
 }
 
+BOOST_AUTO_TEST_CASE(a_421_on_idle_is_the_same_in_any_pieces) {
+  for (std::string const reply :
+       {"421 4.4.2 Idle timeout\r\n", "421-4.4.2 Idle\r\n421 4.4.2 timeout\r\n"}) {
+    for (std::size_t cut = 1; cut < reply.size(); ++cut) {
+      Talk talk;
+      talk.connected({}).server(reply.substr(0, cut));
+      BOOST_TEST(talk.take<Disturbed>().has_value(), cut);
+      BOOST_TEST(!talk.take<Closed>().has_value(), cut);
+      BOOST_TEST(!talk.session.is_idle());
+      BOOST_TEST((talk.session.state() == State::HearingOut));
+      talk.server(reply.substr(cut));
+      auto const closed = talk.take<Closed>();
+      BOOST_REQUIRE(closed.has_value());
+      BOOST_TEST(closed->reason == "421 4.4.2 Idle timeout");
+      BOOST_TEST(!closed->protocol_error);
+      BOOST_REQUIRE(closed->remark.has_value());
+      BOOST_TEST((closed->remark->at == Step::Idle));
+      BOOST_TEST(closed->remark->line == "421 4.4.2 Idle timeout");
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(half_a_421_on_idle_is_waited_for_as_long_as_for_the_reply_to_quit) {
+  Talk silent;
+  silent.connected({}).server("421 4.4.2 Id").wait(5s - 1ns);
+  BOOST_TEST(silent.take<Disturbed>().has_value());
+  BOOST_TEST(!silent.take<Closed>().has_value());
+  silent.wait(1ns);
+  auto closed = silent.take<Closed>().value();
+  BOOST_TEST(closed.protocol_error);
+  BOOST_TEST(closed.reason == "timed out while hearing out what the server says unasked");
+  Talk gone;
+  gone.connected({}).server("421 4.4.2 Id").eof();
+  BOOST_TEST(gone.take<Closed>().value().is_lost);
+  Talk other;
+  other.connected({}).server("4").server("50 no\r\n");
+  closed = other.take<Closed>().value();
+  BOOST_TEST(closed.protocol_error);
+  Talk unwanted;
+  unwanted.connected({}).server("421");
+  unwanted.session.quit("drain", unwanted.now);
+  unwanted.pump();
+  BOOST_TEST(unwanted.sent().empty());
+  BOOST_TEST(unwanted.take<Closed>().value().reason == "drain");
+}
+
+// The kernel has not taken our command yet; the server ends its service meanwhile.
+BOOST_AUTO_TEST_CASE(an_unasked_421_ends_a_transaction_as_if_it_had_been_asked_for) {
+  Talk talk;
+  Mail mail;
+  talk.connected({});
+  talk.room = 0;
+  talk.start(mail.transaction).server("421 4.3.2 going down\r\n");
+  auto const result = talk.result();
+  BOOST_TEST(result.results[0].outcome.reply_line().starts_with("451 4.3.2 "));
+  BOOST_REQUIRE(result.remarks.size() == 1U);
+  BOOST_TEST(result.remarks[0].line == "421 4.3.2 going down");
+  BOOST_TEST(!talk.take<Closed>().value().protocol_error);
+}
+
+BOOST_AUTO_TEST_CASE(a_remark_knows_what_we_had_said) {
+  Talk talk;
+  Mail mail;
+  mail.transaction.sender = "\"rate limit\"@throttle.example";
+  talk.connected({}).start(mail.transaction);
+  talk.server(
+      "450 4.1.8 \"Rate Limit\"@throttle.example of client.example.net: no throttle.example\r\n");
+  auto const result = talk.result();
+  BOOST_REQUIRE(result.remarks.size() == 1U);
+  BOOST_TEST(own_words(result.remarks[0]) == "450 4.1.8 ... of ...: no ...");
+}
+
 BOOST_AUTO_TEST_CASE(any_other_octet_on_idle_poisons_the_connection) {
   for (auto octets : {"250 ok\r\n", "2", "\r\n", "hello\r\n"}) {
     Talk talk;

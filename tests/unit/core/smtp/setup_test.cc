@@ -52,8 +52,8 @@ BOOST_AUTO_TEST_CASE(a_refusing_greeting_is_a_deferral_with_the_words_of_the_ser
 }
 
 BOOST_AUTO_TEST_CASE(a_greeting_that_is_none_poisons_the_connection) {
-  for (auto greeting :
-       {"SSH-2.0-OpenSSH_9.2\r\n", "354 go\r\n", "* OK IMAP4\r\n", "220-a\r\n221 b\r\n"}) {
+  for (auto greeting : {"SSH-2.0-OpenSSH_9.2\r\n", "354 go\r\n", "* OK IMAP4\r\n",
+                        "220-a\r\n221 b\r\n", "521-no\r\n220 yes\r\n"}) {
     Talk talk;
     talk.server(greeting);
     fails_with(
@@ -252,7 +252,7 @@ BOOST_AUTO_TEST_CASE(under_implicit_tls_the_greeting_is_the_first_reply) {
 
 BOOST_AUTO_TEST_CASE(a_refused_starttls_may_be_followed_by_plain_text_only_where_tls_may_be) {
   for (auto tls : {TlsMode::May, TlsMode::Encrypt})
-    for (auto reply : {"454 4.7.0 not now\r\n", "502 what\r\n", "421 bye\r\n"}) {
+    for (auto reply : {"454 4.7.0 not now\r\n", "502 what\r\n"}) {
       Talk talk(settings_with(tls));
       talk.server("220 hi\r\n").server(with_tls).server(reply);
       fails_with(talk, "451 4.7.5", tls == TlsMode::May);
@@ -260,6 +260,60 @@ BOOST_AUTO_TEST_CASE(a_refused_starttls_may_be_followed_by_plain_text_only_where
   Talk odd;
   odd.server("220 hi\r\n").server(with_tls).server("250 ok\r\n");
   fails_with(odd, "451 4.7.5", false, true);
+}
+
+// Postfix's postscreen greets before it refuses; others are overtaken by their own shutdown.
+BOOST_AUTO_TEST_CASE(a_server_that_thinks_better_of_it_within_a_reply_has_refused) {
+  for (auto const* greeting :
+       {"220-mx.example.com ESMTP\r\n521 5.3.2 Service currently unavailable\r\n",
+        "220-mx.example.com ESMTP\r\n220-wait\r\n421 4.3.2 All ports are busy\r\n",
+        "220-a\r\n421-4.3.2 All ports\r\n421 4.3.2 are busy\r\n"}) {
+    Talk talk;
+    talk.server(greeting);
+    auto const closed = talk.take<Closed>();
+    BOOST_REQUIRE(closed.has_value());
+    bool const is_busy = std::string_view(greeting).find("521") == std::string_view::npos;
+    BOOST_TEST(
+        closed->setup_failure->reply_line() ==
+        std::string("451 4.3.2 mx.example.com[192.0.2.1]:25 said: ") +
+            (is_busy ? "421 4.3.2 All ports are busy" : "521 5.3.2 Service currently unavailable") +
+            " (in reply to connect)");
+    BOOST_TEST(!closed->protocol_error);
+    BOOST_REQUIRE(closed->remark.has_value());
+    BOOST_TEST((closed->remark->at == Step::Connect));
+    BOOST_TEST(closed->remark->line == (is_busy ? "421 4.3.2 All ports are busy"
+                                                : "521 5.3.2 Service currently unavailable"));
+  }
+  Talk later;
+  later.server("220 hi\r\n").server("250-mx\r\n250-PIPELINING\r\n421 4.3.2 shutting down\r\n");
+  fails_with(
+      later,
+      "451 4.3.2 mx.example.com[192.0.2.1]:25 said: 421 4.3.2 shutting down (in reply to EHLO)");
+}
+
+// Nothing of it says that the host has no TLS: neither plain text nor a mark against its TLS
+// follows.
+BOOST_AUTO_TEST_CASE(at_any_command_421_is_the_end_of_the_service_and_of_nothing_else) {
+  for (auto tls : {TlsMode::May, TlsMode::Encrypt}) {
+    std::vector<std::string> const replies{"220 hi\r\n", with_tls, "220 go\r\n"};
+    std::vector<std::string> const commands{"connect", "EHLO", "STARTTLS"};
+    for (std::size_t at = 0; at < replies.size(); ++at) {
+      Talk talk(settings_with(tls));
+      for (std::size_t i = 0; i < at; ++i) talk.server(replies[i]);
+      talk.server("421 4.3.2 shutting down\r\n");
+      auto const closed = talk.take<Closed>();
+      BOOST_REQUIRE(closed.has_value());
+      BOOST_TEST(
+          closed->setup_failure->reply_line() ==
+          "451 4.3.2 mx.example.com[192.0.2.1]:25 said: 421 4.3.2 shutting down (in reply to " +
+              commands[at] + ")");
+      BOOST_TEST(!closed->try_plain, commands[at]);
+      BOOST_TEST(!closed->lacks_tls, commands[at]);
+      BOOST_TEST((closed->tls_trouble == TlsTrouble::None), commands[at]);
+      BOOST_REQUIRE(closed->remark.has_value());
+      BOOST_TEST(closed->remark->line == "421 4.3.2 shutting down");
+    }
+  }
 }
 
 BOOST_AUTO_TEST_CASE(where_tls_is_required_a_server_without_it_gets_no_mail) {

@@ -75,6 +75,44 @@ BOOST_AUTO_TEST_CASE(what_is_not_a_reply_breaks_the_parser_for_ever) {
   BOOST_TEST((parser.feed(good) == Progress::Broken));
 }
 
+BOOST_AUTO_TEST_CASE(a_refusal_behind_other_lines_counts_only_where_it_may) {
+  auto read = [](std::string_view octets, Mixed mixed) {
+    ReplyParser parser;
+    return parser.feed(octets, mixed) == ReplyParser::Progress::Complete
+               ? parser.reply().to_string()
+               : parser.fault();
+  };
+  constexpr auto broken = "different codes in one reply: ";
+  for (auto const* reply :
+       {"220-a\r\n521 5.3.2 no\r\n", "250-a\r\n250-b\r\n521-5.3.2 n\r\n521 5.3.2 o\r\n"})
+    BOOST_TEST(read(reply, Mixed::Broken).starts_with(broken));
+  BOOST_TEST(read("220-a\r\n521 5.3.2 no\r\n", Mixed::Refusal) == "521 5.3.2 no");
+  BOOST_TEST(read("250-2.0.0 a\r\n250-b\r\n421-4.3.2 x\r\n421 4.3.2 y\r\n", Mixed::Refusal) ==
+             "421 4.3.2 x y");
+  BOOST_TEST(read("220-a\r\n521\r\n", Mixed::Refusal) == "521");
+  for (auto const* reply : {"220-a\r\n250 b\r\n", "521-a\r\n220 b\r\n", "421-a\r\n521 b\r\n",
+                            "220-a\r\n521-b\r\n220 c\r\n"})
+    BOOST_TEST(read(reply, Mixed::Refusal).starts_with(broken), reply);
+}
+
+BOOST_AUTO_TEST_CASE(what_has_come_of_a_reply_tells_which_it_may_become) {
+  for (auto const& [octets, may] :
+       std::initializer_list<std::pair<std::string_view, bool>>{{"", true},
+                                                                {"4", true},
+                                                                {"42", true},
+                                                                {"421 x", true},
+                                                                {"421-x\r\n", true},
+                                                                {"421-x\r\n2", true},
+                                                                {"2", false},
+                                                                {"45", false},
+                                                                {"250-x\r\n421", false}}) {
+    ReplyParser parser;
+    auto rest = octets;
+    BOOST_TEST((parser.feed(rest) == ReplyParser::Progress::NeedsMore));
+    BOOST_TEST(parser.may_become(421) == may, octets);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(nul_and_controls_are_text_and_never_reach_a_log) {
   using namespace std::string_view_literals;
   BOOST_TEST(replies_of("250 a\0b\x1b[31m\xff\rc\r\n"sv) ==
