@@ -251,12 +251,24 @@ void Stream::write_tls(TimePoint now) {
   }
 }
 
+// What has arrived already, under TLS as in plain text; 0: nothing more.
+std::size_t Stream::read_rest(std::span<char> to) {
+  if (phase_ == Phase::Tls) {
+    auto const progress = tls_read(ssl_.get(), to.data(), to.size());
+    return progress.step == TlsStep::Done ? progress.octets : 0;
+  }
+  auto const n = ::recv(socket_.fd(), to.data(), to.size(), 0);
+  return n > 0 ? static_cast<std::size_t>(n) : 0;
+}
+
 void Stream::drain_and_end(std::string const& how, TimePoint now) {
-  while (!is_closed() && phase_ == Phase::Plain) {
-    auto& buffer = streams_.buffer;
-    auto const n = ::recv(socket_.fd(), buffer.data(), buffer.size(), 0);
-    if (n <= 0) break;
-    events_->on_received({buffer.data(), static_cast<std::size_t>(n)}, now);
+  auto& buffer = streams_.buffer;
+  std::size_t heard = 0;  // a reply, not whatever a server has to say
+  while (!is_closed() && heard < buffer.size()) {
+    auto const n = read_rest(buffer);
+    if (n == 0) break;
+    heard += n;
+    events_->on_received({buffer.data(), n}, now);
   }
   if (!is_closed()) end(how, now);
 }

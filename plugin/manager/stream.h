@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -58,6 +59,7 @@ class Stream final : private SocketListener {
   void hands_are_shaken(TimePoint now);
   void write_plain(TimePoint now);
   void write_tls(TimePoint now);
+  [[nodiscard]] std::size_t read_rest(std::span<char> to);
   /// A write failed: what the server said before it hung up counts first.
   void drain_and_end(std::string const& how, TimePoint now);
   void end(std::string_view how, TimePoint now);

@@ -184,6 +184,25 @@ def test_f27_an_end_within_the_body_loses_nothing(line: MakeLine, end: str, how:
     assert way.was_met()
 
 
+@pytest.mark.parametrize("chunking", [False, True], ids=["DATA", "BDAT"])
+@pytest.mark.parametrize("domain", ["plain.test", "encrypt.test"])
+@both_versions
+@at_any_time
+def test_a_refusal_in_mid_body_is_heard_whatever_follows_it(line: MakeLine, how: str, flags: tuple[str, ...], domain: str, chunking: bool):
+    """The server refuses while the body is on its way, and closes at once: what it said has arrived before the reset has."""
+    if domain == "plain.test" and how == "resumed":
+        pytest.skip("nothing is resumed in plain text")
+    way = line("body {here} nth=1 at=300000 -> 552 5.3.4 Message size exceeds fixed limit; close", *flags, how=how, chunking=chunking)
+    way.settings["route"][domain] = [way.server.address]
+    way.settings["domain"]["plain.test"] = {"tls": "none"}
+    way.manager.configure(way.settings)
+    way.manager.poolctl("reload")
+    way.begin(domain)
+    code, text = way.deliver(domain, (b"x" * 60 + b"\r\n") * 150_000)
+    assert code == 552 and "5.3.4 Message size exceeds fixed limit" in text, text
+    assert way.server.client_violations() == {}
+
+
 @at_any_time
 @pytest.mark.parametrize("noise,flags", [
     ("ticket", ()), ("key-update", ()), ("ticket; ticket; ticket", ()), ("ticket", ("--tls12",))])
