@@ -1,7 +1,7 @@
 # What has to be installed, and installing it; sourced by tools/check and tools/demo.
 
 build_packages=(cmake ninja-build g++ ccache pkg-config git libfmt-dev libexpected-dev libevent-dev libssl-dev libcurl4-openssl-dev libunbound-dev
-  nettle-dev libidn2-dev libre2-dev libsqlite3-dev libsystemd-dev libtomlplusplus-dev nlohmann-json3-dev libcli11-dev libmilter-dev)
+  nettle-dev libicu-dev libre2-dev libsqlite3-dev libsystemd-dev libtomlplusplus-dev nlohmann-json3-dev libcli11-dev libmilter-dev)
 # clang 14 is the compiler of preset dev; the rest is for the tests and their private mail servers.
 test_packages=(clang libclang-rt-14-dev llvm clang-format clang-tidy libboost-test-dev python3 python3-pytest
   python3-dnslib python3-aiosmtpd mypy openssl mandoc miltertest)

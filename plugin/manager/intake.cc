@@ -46,7 +46,7 @@ void Intake::accept_some(int fd, TimePoint now) {
   for (int i = 0; i < most_sessions_per_turn && is_accepting_; ++i) {
     int const client = ::accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (client >= 0) {
-      greet(client, now);
+      greet(client, dsn_[fd], now);
       continue;
     }
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
@@ -58,7 +58,7 @@ void Intake::accept_some(int fd, TimePoint now) {
   }
 }
 
-void Intake::greet(int fd, TimePoint now) {
+void Intake::greet(int fd, lmtp::DsnMemory& dsn, TimePoint now) {
   auto const peer = peer_of(fd);
   if (!peer || !settings_.allowed_users.contains(peer->uid)) {
     ++peers_refused_;
@@ -75,7 +75,7 @@ void Intake::greet(int fd, TimePoint now) {
     return;
   }
   auto connection = std::make_unique<IntakeConnection>(
-      *this, fd, fmt::format("uid={} pid={}", peer->uid, peer->pid), now);
+      *this, dsn, fd, fmt::format("uid={} pid={}", peer->uid, peer->pid), now);
   connections_.push_front(std::move(connection));
   connections_.front()->place = connections_.begin();
   connections_.front()->wake();

@@ -3,12 +3,15 @@
 
 #include <cstdint>
 #include <list>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "core/config/settings.h"
 #include "core/delivery/dispatcher.h"
+#include "core/lmtp/dsn_memory.h"
 #include "core/lmtp/server.h"
 #include "manager/loop.h"
 #include "manager/unix_listener.h"
@@ -23,6 +26,7 @@ struct IntakeSettings {
   std::set<uid_t> allowed_users;
   std::uint32_t max_connections = 500;
   std::uint64_t max_message_size = 0;
+  DsnOffer dsn = DsnOffer::Auto;
 };
 
 class Intake {
@@ -57,7 +61,7 @@ class Intake {
   friend class IntakeConnection;
   static void on_accept(evutil_socket_t fd, short, void* self);
   void accept_some(int fd, TimePoint now);
-  void greet(int fd, TimePoint now);
+  void greet(int fd, lmtp::DsnMemory& dsn, TimePoint now);
   /// At max_connections the manager stops accepting; it never refuses, since an MTA would take that
   /// for a dead destination.
   void set_accepting();
@@ -70,6 +74,7 @@ class Intake {
   IntakeSettings settings_;
   std::vector<UnixListener> listeners_;
   std::vector<EventPtr> accept_events_;
+  std::map<int, lmtp::DsnMemory> dsn_;  ///< by the listener's descriptor; outlives it
   std::list<std::unique_ptr<IntakeConnection>> connections_;
   std::vector<IntakeConnection*> dirty_;
   std::vector<IntakeConnection*> buried_;

@@ -14,19 +14,32 @@ namespace {
 // As long as an MTA may pause between commands (RFC 5321 4.5.3.2.7).
 constexpr Duration client_timeout = std::chrono::minutes(5);
 
+lmtp::ServerSettings server_settings(IntakeSettings const& intake, lmtp::DsnMemory const& dsn,
+                                     std::string client, TimePoint now) {
+  lmtp::ServerSettings settings;
+  settings.hostname = intake.hostname;
+  settings.max_message_size = intake.max_message_size;
+  settings.idle_timeout = client_timeout;
+  settings.client = std::move(client);
+  settings.success_is_promised = intake.dsn == DsnOffer::Auto && dsn.all_offer_it(now);
+  settings.announces_dsn = settings.success_is_promised || intake.dsn == DsnOffer::Always;
+  return settings;
+}
+
 }  // namespace
 
-IntakeConnection::IntakeConnection(Intake& intake, int fd, std::string client, TimePoint now)
+IntakeConnection::IntakeConnection(Intake& intake, lmtp::DsnMemory& dsn, int fd, std::string client,
+                                   TimePoint now)
     : intake_(intake),
+      dsn_(dsn),
       fd_(fd),
       read_event_(
           intake.loop_.make_event(fd, EV_READ | EV_PERSIST, &IntakeConnection::on_socket, this)),
       write_event_(
           intake.loop_.make_event(fd, EV_WRITE | EV_PERSIST, &IntakeConnection::on_socket, this)),
       timer_(intake.loop_.make_event(-1, EV_TIMEOUT, &IntakeConnection::on_timer, this)),
-      server_({intake.settings_.hostname, intake.settings_.max_message_size, 1000, client_timeout,
-               std::move(client)},
-              *this, intake.bodies_, now) {
+      server_(server_settings(intake.settings_, dsn, std::move(client), now), *this, intake.bodies_,
+              now) {
   want_read(true);
 }
 
@@ -105,6 +118,7 @@ void IntakeConnection::on_message(Message&& message) {
 
 void IntakeConnection::on_outcome(std::size_t recipient, Outcome const& outcome, TimePoint now) {
   if (--unanswered_ == 0) delivery_ = nullptr;
+  if (outcome.offers_dsn) dsn_.met(*outcome.offers_dsn, now);
   server_.reply(recipient, outcome, now);
   wake();
 }

@@ -15,7 +15,8 @@ namespace mailpool::manager {
 
 class IntakeConnection final : private lmtp::ServerEvents, private delivery::DeliveryListener {
  public:
-  IntakeConnection(Intake& intake, int fd, std::string client, TimePoint now);
+  /// References must outlive it.
+  IntakeConnection(Intake& intake, lmtp::DsnMemory& dsn, int fd, std::string client, TimePoint now);
   ~IntakeConnection() override;
   IntakeConnection(IntakeConnection const&) = delete;
   IntakeConnection& operator=(IntakeConnection const&) = delete;
@@ -46,6 +47,7 @@ class IntakeConnection final : private lmtp::ServerEvents, private delivery::Del
   void set_timer(TimePoint now);
 
   Intake& intake_;
+  lmtp::DsnMemory& dsn_;
   int fd_;
   EventPtr read_event_;
   EventPtr write_event_;

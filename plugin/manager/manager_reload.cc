@@ -112,7 +112,8 @@ void Manager::apply(Configuration configuration) {
   if (auto listening = imap_->reconfigure(configuration_); !listening)
     log_.error(listening.error().reason);
   intake_->reconfigure({settings.hostname, configuration_.lmtp_users.uids,
-                        settings.lmtp.max_connections, settings.lmtp.max_message_size});
+                        settings.lmtp.max_connections, settings.lmtp.max_message_size,
+                        settings.lmtp.dsn});
   control_->set_users(configuration_.read_users.uids, configuration_.write_users.uids,
                       configuration_.milter_users.uids);
   places_->reconfigure(settings);

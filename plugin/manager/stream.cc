@@ -262,6 +262,7 @@ std::size_t Stream::read_rest(std::span<char> to) {
 }
 
 void Stream::drain_and_end(std::string const& how, TimePoint now) {
+  if (phase_ == Phase::Tls) tls_begin_turn(ssl_.get());
   auto& buffer = streams_.buffer;
   std::size_t heard = 0;  // a reply, not whatever a server has to say
   while (!is_closed() && heard < buffer.size()) {

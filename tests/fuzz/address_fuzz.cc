@@ -44,10 +44,25 @@ void check_mailbox(std::string_view mailbox) {
   if (!parsed || parsed->mailbox != mailbox || parsed->parameters.size() != 1) std::abort();
 }
 
+void check_on_wire(std::string_view mailbox) {
+  auto const on_wire = mailbox_on_wire(mailbox);
+  if (!on_wire) {
+    if (on_wire.error().reason.empty() || is_mailbox(mailbox)) std::abort();
+    return;
+  }
+  if (domain_of(*on_wire) != domain_of(mailbox) || mailbox_on_wire(*on_wire) != on_wire)
+    std::abort();
+  if (!is_mailbox(*on_wire)) std::abort();
+  check_mailbox(*on_wire);
+}
+
 void check_line(std::string_view line) {
   auto const command = wire::parse_command(line);
   for (auto const* keyword : {"FROM:", "TO:"})
-    if (auto const path = wire::parse_path(command.argument, keyword)) check_mailbox(path->mailbox);
+    if (auto const path = wire::parse_path(command.argument, keyword)) {
+      check_mailbox(path->mailbox);
+      check_on_wire(path->mailbox);
+    }
   auto const parameters = wire::parse_parameters(command.argument);
   if (!parameters) return;
   if (parameters->size() > 16) std::abort();
@@ -62,6 +77,7 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
   std::string_view const input(reinterpret_cast<char const*>(data), size);
   check_domain(input);
   check_mailbox(input);
+  check_on_wire(input);
   check_line(input);
   return 0;
 }

@@ -15,9 +15,10 @@ class RawTransaction:
 
 @dataclass
 class RawServer:
-    """Speaks plain ESMTP without extensions, so the content comes by DATA."""
+    """Speaks plain ESMTP with the extensions that it is given, by default none, so the content comes by DATA."""
 
     transactions: list[RawTransaction] = field(default_factory=list)
+    extensions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.port = free_port()
@@ -58,5 +59,8 @@ class RawServer:
                 elif line.upper().startswith(b"QUIT"):
                     connection.sendall(b"221 bye\r\n")
                     return
+                elif line.upper().startswith(b"EHLO"):
+                    words = ("raw.example.com", *self.extensions)
+                    connection.sendall("".join(f"250-{word}\r\n" for word in words[:-1]).encode() + f"250 {words[-1]}\r\n".encode())
                 else:
                     connection.sendall(b"250 raw.example.com\r\n")

@@ -47,6 +47,21 @@ def test_five_domains_get_their_mail_through_the_pool(lab: Lab):
     assert totals["delivered"] == 25 and totals["connections_reused"] > 0
 
 
+def test_local_parts_that_sendmail_takes_are_delivered(lab: Lab):
+    """Sendmail hands them over as they came; a server gets them as RFC 5321 spells them."""
+    sink = Fakemx(lab)
+    manager = manager_for(lab, {DOMAINS[0]: sink})
+    sendmail = Sendmail(lab, "front", with_mailpool(manager.lmtp_socket)).start()
+    spelt = {f"try..this@{DOMAINS[0]}": f'"try..this"@{DOMAINS[0]}', f"ends.@{DOMAINS[0]}": f'"ends."@{DOMAINS[0]}',
+             f"plain@{DOMAINS[0]}": f"plain@{DOMAINS[0]}"}
+    for recipient in spelt:
+        sendmail.send("odd..sender.@home.example.net", [recipient], message(b"text\r\n"))
+    sendmail.wait_until_empty()
+    assert sorted(entry.recipient for entry in sink.accepted()) == sorted(spelt.values())
+    assert {entry.sender for entry in sink.accepted()} == {'"odd..sender."@home.example.net'}
+    assert {delivery.status for delivery in sendmail.deliveries()} == {"Sent"}
+
+
 def test_the_log_of_the_manager_has_sendmails_queue_id(lab: Lab):
     manager = manager_for(lab, {DOMAINS[0]: Fakemx(lab)})
     sendmail = Sendmail(lab, "front", with_mailpool(manager.lmtp_socket)).start()

@@ -138,11 +138,12 @@ class Postfix:
 
     # --- handing mail in
 
-    def submit(self, sender: str, recipients: list[str], content: bytes, options: tuple[str, ...] = ()) -> None:
-        """By SMTP; the content goes as it is, dots stuffed and line ends made CRLF by smtplib."""
+    def submit(self, sender: str, recipients: list[str], content: bytes, options: tuple[str, ...] = (),
+               of_each: tuple[str, ...] = ()) -> None:
+        """By SMTP; the content goes as it is, dots stuffed and line ends made CRLF by smtplib. `of_each`: behind each RCPT."""
         with smtplib.SMTP("127.0.0.1", self.port, timeout=60) as client:
             client.ehlo("client.example.com")
-            client.sendmail(sender, recipients, content, mail_options=list(options))
+            client.sendmail(sender, recipients, content, mail_options=list(options), rcpt_options=list(of_each))
 
     def submit_locally(self, sender: str, recipients: list[str], content: bytes) -> None:
         """By sendmail(1), which takes content without a final line end. -B says that the content may be 8-bit."""

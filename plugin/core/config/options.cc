@@ -85,6 +85,16 @@ void add_lmtp(Table& table) {
           "makes it try more often. Time to connect does not count: each host and address is tried "
           "once before the transaction is deferred, within the five minutes that everything before "
           "the end of a message has.");
+  table.add("dsn", &S::dsn, OneOf{std::array{DsnOffer::Auto, DsnOffer::Always, DsnOffer::Never}})
+      .says(
+          "Whether DSN (RFC 3461) is announced to the MTA, and so passed on: NOTIFY, ORCPT, RET, "
+          "ENVID.")
+      .note(
+          "An MTA that is offered it leaves notices of success to us and to those behind. \"auto\" "
+          "announces it on a socket while every server that mail from there has met in the last "
+          "day offers it too: no notice is lost. \"always\" announces it everywhere: where a "
+          "server lacks it, a sender who asked for a notice of success gets none. \"never\" "
+          "leaves all notices to the MTA, and tells servers nothing.");
   table.add("trust_unsigned_tenant", &S::trust_unsigned_tenant, YesNo{})
       .says("Believe a header X-Mailpool-Tenant that no key vouches for.")
       .note(
@@ -249,7 +259,8 @@ void add_site_conversation(Table& table) {
       .says("Networks never connected to when MX leads there; the machine's own addresses neither.")
       .note(
           "Hosts named in [route] are exempt. Add \"10.0.0.0/8\" and the like where nobody outside "
-          "should make mailpoold connect into the private network.");
+          "should make mailpoold connect into the private network. Unspecified and multicast "
+          "addresses are nobody's, whatever stands here.");
 }
 
 void add_site_timeouts(Table& table) {

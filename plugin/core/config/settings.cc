@@ -30,6 +30,18 @@ std::string_view name_of(EightBit choice) {
   return "";
 }
 
+std::string_view name_of(DsnOffer offer) {
+  switch (offer) {
+    case DsnOffer::Auto:
+      return "auto";
+    case DsnOffer::Always:
+      return "always";
+    case DsnOffer::Never:
+      return "never";
+  }
+  return "auto";
+}
+
 std::string_view name_of(Fallback fallback) {
   switch (fallback) {
     case Fallback::Smtp:

@@ -25,11 +25,13 @@ namespace mailpool {
 
 enum class IpPreference : std::uint8_t { Any, Only4, Only6, Prefer4, Prefer6 };
 enum class EightBit : std::uint8_t { Send, Refuse };
+enum class DsnOffer : std::uint8_t { Auto, Always, Never };
 enum class Fallback : std::uint8_t { Smtp, Defer };
 
 /// The words of the configuration file, of logs and of poolctl.
 [[nodiscard]] std::string_view name_of(IpPreference preference);
 [[nodiscard]] std::string_view name_of(EightBit choice);
+[[nodiscard]] std::string_view name_of(DsnOffer offer);
 [[nodiscard]] std::string_view name_of(Fallback fallback);
 [[nodiscard]] std::string_view name_of(LogLevel level);
 
@@ -106,6 +108,7 @@ struct LmtpSettings {
   std::uint64_t memory_limit = 512U << 20U;
   Duration max_wait = std::chrono::seconds(30);
   bool trust_unsigned_tenant = false;
+  DsnOffer dsn = DsnOffer::Auto;
   bool operator==(LmtpSettings const&) const = default;
 };
 

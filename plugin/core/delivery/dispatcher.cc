@@ -96,10 +96,12 @@ void Dispatcher::on_routed(Delivery& delivery, std::string const& domain,
     wire.smtputf8 = envelope.smtputf8;
     wire.eight_bit = envelope.eight_bit;
     wire.require_tls = envelope.require_tls;
-    for (auto i = from; i < to; ++i) {
-      transaction.recipients.push_back(recipients[i]);
-      wire.recipients.push_back(envelope.recipients[recipients[i]].address);
-    }
+    wire.dsn_return = envelope.dsn_return;
+    wire.dsn_id = envelope.dsn_id;
+    wire.success_is_promised = envelope.success_is_promised;
+    transaction.recipients.assign(recipients.begin() + static_cast<std::ptrdiff_t>(from),
+                                  recipients.begin() + static_cast<std::ptrdiff_t>(to));
+    transaction.address(envelope);
     transaction.site = &site;
     if (refusal) {
       site.refuse(transaction, refusal->outcome, now);

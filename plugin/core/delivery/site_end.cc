@@ -104,10 +104,7 @@ bool Site::retry(Transaction& transaction, SmtpConnection const& connection,
     transaction.otherwise.push_back(std::move(result.results[i].outcome));
   }
   transaction.recipients = std::move(rest);
-  transaction.wire.recipients.clear();
-  for (auto i : transaction.recipients)
-    transaction.wire.recipients.push_back(
-        transaction.delivery->message().envelope.recipients[i].address);
+  transaction.address(transaction.delivery->message().envelope);
   transaction.state = TransactionState::Waiting;
   transaction.wait_until = std::min(after(now, context_.max_wait), transaction.give_up_at);
   transaction.connect_until = transaction.give_up_at;

@@ -65,6 +65,16 @@ struct Transaction {
   std::vector<Outcome> otherwise;  ///< what to answer, per recipient, if the retry cannot be had
 
   [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(recipients.size()); }
+  /// Writes the recipients, and what is wanted to be told of them, on the wire's side.
+  void address(Envelope const& envelope) {
+    wire.recipients.clear();
+    wire.notices.clear();
+    for (auto i : recipients) {
+      auto const& recipient = envelope.recipients[i];
+      wire.recipients.emplace_back(recipient.address);
+      wire.notices.push_back({recipient.notify, recipient.original});
+    }
+  }
   [[nodiscard]] bool is_unfit(std::string const& host) const {
     return std::find(unfit_hosts.begin(), unfit_hosts.end(), host) != unfit_hosts.end();
   }

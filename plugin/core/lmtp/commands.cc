@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cassert>
 #include <utility>
 
 #include "core/base/text.h"
@@ -70,6 +69,7 @@ void Server::Conversation::lhlo(std::string_view argument) {
   say("250-8BITMIME");
   say("250-SMTPUTF8");
   say("250-REQUIRETLS");
+  if (settings_.announces_dsn) say("250-DSN");
   say("250 XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE");
 }
 
@@ -95,15 +95,19 @@ void Server::Conversation::mail(std::string_view argument) {
   auto const path = wire::parse_path(argument, "FROM:");
   if (!path) return say_mistake(501, {5, 5, 4}, path.error().reason);
   MailParameters parameters;
-  if (auto const refusal =
-          read_mail_parameters(path->parameters, settings_.max_message_size, parameters))
+  if (auto const refusal = read_mail_parameters(path->parameters, settings_.max_message_size,
+                                                settings_.announces_dsn, parameters))
     return say(*refusal);
   utf8_replies_ = parameters.smtputf8;
   envelope_.smtputf8 = parameters.smtputf8;
   envelope_.eight_bit = parameters.eight_bit;
   envelope_.require_tls = parameters.require_tls;
-  if (auto const refusal = fault_of_sender(path->mailbox)) return say(*refusal);
-  envelope_.sender = path->mailbox;
+  envelope_.dsn_return = std::move(parameters.dsn_return);
+  envelope_.dsn_id = std::move(parameters.dsn_id);
+  envelope_.success_is_promised = settings_.success_is_promised;
+  auto sender = path->mailbox.empty() ? Result<std::string>() : mailbox_on_wire(path->mailbox);
+  if (auto const refusal = fault_of_sender(path->mailbox, sender)) return say(*refusal);
+  envelope_.sender = std::move(*sender);
   envelope_.queue_id = ident_;
   envelope_.client = settings_.client;
   announced_size_ = parameters.size;
@@ -111,44 +115,44 @@ void Server::Conversation::mail(std::string_view argument) {
   say("250 2.1.0 Ok");
 }
 
-std::optional<Outcome> Server::Conversation::fault_of_sender(std::string_view mailbox) const {
-  if (mailbox.empty()) return std::nullopt;
+std::optional<Outcome> Server::Conversation::fault_of_sender(
+    std::string_view mailbox, Result<std::string> const& on_wire) const {
   if (!is_ascii(mailbox) && !envelope_.smtputf8)
     return Outcome::local(550, {5, 6, 7}, "an internationalised sender needs SMTPUTF8 (RFC 6531)");
-  if (!is_mailbox(mailbox))
-    return Outcome::local(553, {5, 1, 7},
-                          fmt::format("<{}> is not a mailbox", printable(mailbox, 200)));
-  return std::nullopt;
+  if (on_wire) return std::nullopt;
+  return Outcome::local(553, {5, 1, 7},
+                        fmt::format("<{}>: {}", printable(mailbox, 200), on_wire.error().reason));
 }
 
 void Server::Conversation::rcpt(std::string_view argument) {
   if (state_ != State::Mail) return say_mistake(503, {5, 5, 1}, "MAIL comes first");
   auto const path = wire::parse_path(argument, "TO:");
   if (!path) return say_mistake(501, {5, 5, 4}, path.error().reason);
-  if (!path->parameters.empty())
-    return say(Outcome::local(555, {5, 5, 4},
-                              fmt::format("{}: a parameter that was not announced",
-                                          printable(path->parameters.front().name, 40))));
-  if (auto const refusal = fault_of_recipient(path->mailbox)) return say(*refusal);
+  RcptParameters parameters;
+  if (auto const refusal =
+          read_rcpt_parameters(path->parameters, settings_.announces_dsn, parameters))
+    return say(*refusal);
+  auto address = mailbox_on_wire(path->mailbox);
+  if (auto const refusal = fault_of_recipient(path->mailbox, address)) return say(*refusal);
   if (envelope_.recipients.size() >= settings_.max_recipients)
     return say(Outcome::local(
         452, {4, 5, 3},
         fmt::format("{} recipients are enough for one transaction", settings_.max_recipients)));
-  auto domain = domain_of(path->mailbox);
-  assert(domain);  // is_mailbox() has seen it
-  envelope_.recipients.push_back({std::string(path->mailbox), std::move(*domain)});
+  auto domain = domain_of(*address);
+  if (!domain) return say(Outcome::local(553, {5, 1, 3}, domain.error().reason));
+  envelope_.recipients.push_back({std::move(*address), std::move(*domain),
+                                  std::move(parameters.notify), std::move(parameters.original)});
   say("250 2.1.5 Ok");
 }
 
-std::optional<Outcome> Server::Conversation::fault_of_recipient(std::string_view mailbox) const {
+std::optional<Outcome> Server::Conversation::fault_of_recipient(
+    std::string_view mailbox, Result<std::string> const& on_wire) const {
   if (!is_ascii(mailbox) && !envelope_.smtputf8)
     return Outcome::local(553, {5, 6, 7},
                           "an internationalised recipient needs SMTPUTF8 (RFC 6531)");
-  if (is_mailbox(mailbox)) return std::nullopt;
-  auto const domain = domain_of(mailbox);
+  if (on_wire) return std::nullopt;
   return Outcome::local(553, {5, 1, 3},
-                        fmt::format("<{}>: {}", printable(mailbox, 200),
-                                    domain ? "not a mailbox" : domain.error().reason));
+                        fmt::format("<{}>: {}", printable(mailbox, 200), on_wire.error().reason));
 }
 
 void Server::Conversation::data(std::string_view argument) {

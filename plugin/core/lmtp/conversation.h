@@ -68,8 +68,10 @@ class Server::Conversation {
   void data(std::string_view argument);
   void rset();
   void quit();
-  [[nodiscard]] std::optional<Outcome> fault_of_sender(std::string_view mailbox) const;
-  [[nodiscard]] std::optional<Outcome> fault_of_recipient(std::string_view mailbox) const;
+  [[nodiscard]] std::optional<Outcome> fault_of_sender(std::string_view mailbox,
+                                                       Result<std::string> const& on_wire) const;
+  [[nodiscard]] std::optional<Outcome> fault_of_recipient(std::string_view mailbox,
+                                                          Result<std::string> const& on_wire) const;
   [[nodiscard]] std::string error_if_unready() const;
 
   ServerSettings const settings_;

@@ -3,8 +3,8 @@
 //
 // LHLO always succeeds and trouble is told per recipient only: an MTA takes a failed greeting for a
 // dead destination. Extensions: PIPELINING, ENHANCEDSTATUSCODES, 8BITMIME, SMTPUTF8, SIZE,
-// XFORWARD. DSN is not announced, so that the MTA itself answers NOTIFY=SUCCESS; a parameter that
-// is not announced is refused with 555.
+// XFORWARD, and DSN where the owner says so: an MTA that is told of it leaves NOTIFY=SUCCESS to us
+// and to those behind. A parameter that is not announced is refused with 555.
 
 #include <cstdint>
 #include <memory>
@@ -23,6 +23,8 @@ struct ServerSettings {
   std::uint32_t max_recipients = 1000;  ///< per message; beyond it 452 4.5.3
   Duration idle_timeout{};  ///< longest silence of the client between commands, and inside a body
   std::string client;       ///< "postfix[1234]", from the socket's peer credentials
+  bool announces_dsn = false;        ///< RFC 3461
+  bool success_is_promised = false;  ///< what Envelope says of messages from here
 };
 
 /// What the server asks of its owner.

@@ -10,9 +10,11 @@
 namespace mailpool {
 
 struct Recipient {
-  std::string address;  ///< as in RCPT TO, without the angle brackets; never holds CR, LF, NUL
-  std::string domain;   ///< what delivery goes by: behind the last @, A-label, lower case;
-                        ///< "[192.0.2.1]" for an address literal
+  std::string address;      ///< as in RCPT TO, without the angle brackets; never holds CR, LF, NUL
+  std::string domain;       ///< what delivery goes by: behind the last @, A-label, lower case;
+                            ///< "[192.0.2.1]" for an address literal
+  std::string notify = {};  ///< DSN's NOTIFY (RFC 3461 4.1), checked: "NEVER", "SUCCESS,DELAY"
+  std::string original = {};  ///< DSN's ORCPT, in xtext: "rfc822;u@example.org"
 };
 
 /// What the header fields said that tell a message's tenant, before they were removed; nothing of
@@ -33,8 +35,12 @@ struct Envelope {
                          ///< manager's own
   std::string sender_domain;  ///< of the sender, as `domain` of a recipient; "" for none
   TenantMarks marks;
-  std::string tenant;  ///< who sends, or "": found from the marks and the sender
-  std::string client;  ///< who handed it over, for the log: "postfix[1234]"
+  std::string tenant;           ///< who sends, or "": found from the marks and the sender
+  std::string client;           ///< who handed it over, for the log: "postfix[1234]"
+  std::string dsn_return = {};  ///< DSN's RET (RFC 3461 4.3): "FULL", "HDRS"
+  std::string dsn_id = {};      ///< DSN's ENVID, in xtext
+  /// The MTA leaves NOTIFY=SUCCESS to us: a server that does not take it on must not get the mail.
+  bool success_is_promised = false;
 };
 
 struct Message {

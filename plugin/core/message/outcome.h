@@ -3,6 +3,7 @@
 // `said_by` of an outcome.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -37,6 +38,8 @@ struct Outcome {
   bool said_by_remote = false;  ///< a reply of the remote, as against mailpool's own words
   bool ambiguous =
       false;  ///< the commit point was passed and no reply came: it may have been delivered
+  /// Whether the server offers DSN; nothing where none was asked.
+  std::optional<bool> offers_dsn;
 
   /// mailpool's own words. `code` decides the kind.
   static Outcome local(std::uint16_t code, EnhancedCode enhanced, std::string text);

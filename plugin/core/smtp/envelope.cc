@@ -37,7 +37,7 @@ void Session::Conversation::settle_impossible(Requirements const& needs) {
   auto const& recipients = run_.transaction.recipients;
   std::size_t room = capabilities_.rcpt_max.value_or(UINT32_MAX);
   for (std::size_t i = 0; i < recipients.size(); ++i) {
-    if (auto refusal = needs.refusal_of(recipients[i])) {
+    if (auto refusal = needs.refusal_of(i)) {
       run_.tally.settle(i, std::move(refusal->outcome), refusal->retry);
     } else if (room == 0) {
       auto text = fmt::format("{} takes {} recipients at once (LIMITS RCPTMAX)", settings_.relay,
@@ -94,8 +94,8 @@ void Session::Conversation::ask_recipients(Requirements const& needs, std::size_
        i = run_.tally.next_unasked(i), --at_most) {
     auto const recipient = needs.on_wire(run_.transaction.recipients[i], scratch_);
     assert(recipient && "an address that cannot be sent was settled before");
-    [[maybe_unused]] bool const is_built =
-        wire::append_path_command(commands_.text(), "RCPT TO", *recipient, {}, needs.charset());
+    [[maybe_unused]] bool const is_built = wire::append_path_command(
+        commands_.text(), "RCPT TO", *recipient, needs.rcpt_parameters(i), needs.charset());
     assert(is_built && "a path makes a command");
     run_.tally.ask(i);
     owe({Command::Rcpt, static_cast<std::uint32_t>(i)}, now);
@@ -131,6 +131,7 @@ TransactionResult Session::Conversation::result(bool is_connection_over) {
   auto result = run_.tally.take(is_connection_over, std::move(run_.reason));
   result.remarks = std::exchange(run_.remarks, {});
   result.lost_at = run_.lost_at;
+  for (auto& r : result.results) r.outcome.offers_dsn = capabilities_.dsn;
   return result;
 }
 

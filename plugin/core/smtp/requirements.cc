@@ -9,6 +9,13 @@
 #include "core/message/address.h"
 
 namespace mailpool::smtp {
+namespace {
+
+bool asks_for_success(Notices const& notices) {
+  return notices.notify.find("SUCCESS") != std::string_view::npos;
+}
+
+}  // namespace
 
 Requirements::Requirements(Transaction const& transaction, wire::Capabilities const& server,
                            SessionSettings const& settings, bool is_encrypted)
@@ -45,8 +52,23 @@ std::optional<Refusal> Requirements::refusal() const {
   return address_refusal(transaction_.sender, "sender");
 }
 
-std::optional<Refusal> Requirements::refusal_of(std::string_view recipient) const {
-  return address_refusal(recipient, "recipient");
+std::optional<Refusal> Requirements::refusal_of(std::size_t recipient) const {
+  if (auto refusal = address_refusal(transaction_.recipients[recipient], "recipient"))
+    return refusal;
+  bool const is_promised =
+      transaction_.success_is_promised && asks_for_success(notices_of(recipient));
+  if (!is_promised || server_.dsn) return std::nullopt;
+  // The MTA was offered DSN before this server was known. It is not the next time, and then tells
+  // the sender itself.
+  auto text = fmt::format(
+      "a notice of success is wanted, and {} offers no DSN (option dsn): the next attempt will see "
+      "to it",
+      settings_.relay);
+  return Refusal{Outcome::local(451, {4, 3, 3}, std::move(text)), Retry::OtherHost};
+}
+
+Notices Requirements::notices_of(std::size_t recipient) const {
+  return transaction_.notices.empty() ? Notices{} : transaction_.notices[recipient];
 }
 
 std::optional<Refusal> Requirements::size_refusal() const {
@@ -99,6 +121,19 @@ std::string Requirements::mail_parameters() const {
   if (server_.eight_bit_mime && transaction_.body->has_eight_bit) parameters += " BODY=8BITMIME";
   if (server_.smtputf8 && is_international()) parameters += " SMTPUTF8";
   if (transaction_.require_tls) parameters += " REQUIRETLS";
+  if (server_.dsn && !transaction_.dsn_return.empty())
+    parameters.append(" RET=").append(transaction_.dsn_return);
+  if (server_.dsn && !transaction_.dsn_id.empty())
+    parameters.append(" ENVID=").append(transaction_.dsn_id);
+  return parameters;
+}
+
+std::string Requirements::rcpt_parameters(std::size_t recipient) const {
+  std::string parameters;
+  if (!server_.dsn) return parameters;
+  auto const notices = notices_of(recipient);
+  if (!notices.notify.empty()) parameters.append(" NOTIFY=").append(notices.notify);
+  if (!notices.original.empty()) parameters.append(" ORCPT=").append(notices.original);
   return parameters;
 }
 

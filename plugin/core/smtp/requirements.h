@@ -1,7 +1,8 @@
 #pragma once
 // What a message needs of a server before it may be offered to it: SIZE, 8BITMIME, SMTPUTF8, TLS,
-// REQUIRETLS (RFC 1870, 6152, 6531, 8689).
+// REQUIRETLS, DSN (RFC 1870, 6152, 6531, 8689, 3461).
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,7 +28,7 @@ class Requirements {
 
   /// Of the message as a whole: size, 8-bit content, international header or sender, TLS.
   [[nodiscard]] std::optional<Refusal> refusal() const;
-  [[nodiscard]] std::optional<Refusal> refusal_of(std::string_view recipient) const;
+  [[nodiscard]] std::optional<Refusal> refusal_of(std::size_t recipient) const;
 
   /// What stands in MAIL and RCPT: a domain in U-labels goes out in A-labels (made in `scratch`)
   /// where the server lacks SMTPUTF8. Nothing if the address cannot be sent at all.
@@ -36,6 +37,8 @@ class Requirements {
   [[nodiscard]] wire::Charset charset() const { return charset_; }
   /// Behind MAIL FROM:<>, each with a blank before it.
   [[nodiscard]] std::string mail_parameters() const;
+  /// Likewise behind RCPT TO:<>.
+  [[nodiscard]] std::string rcpt_parameters(std::size_t recipient) const;
 
  private:
   [[nodiscard]] std::optional<Refusal> address_refusal(std::string_view address,
@@ -43,6 +46,7 @@ class Requirements {
   [[nodiscard]] std::optional<Refusal> tls_refusal() const;
   [[nodiscard]] std::optional<Refusal> size_refusal() const;
   [[nodiscard]] bool is_international() const;
+  [[nodiscard]] Notices notices_of(std::size_t recipient) const;
   [[nodiscard]] Refusal no_smtputf8(std::string_view what) const;
 
   Transaction const& transaction_;

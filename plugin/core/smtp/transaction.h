@@ -13,14 +13,24 @@
 
 namespace mailpool::smtp {
 
+/// What the sender wants to be told of one recipient, and of which (RFC 3461 NOTIFY and ORCPT).
+struct Notices {
+  std::string_view notify;
+  std::string_view original;
+};
+
 /// One message to recipients of one domain. Borrowed: all of it must outlive the transaction.
 struct Transaction {
   std::string_view sender;
   std::vector<std::string_view> recipients;  ///< at least one; no two equal
+  std::vector<Notices> notices{};            ///< of each recipient; empty: of none
   Body const* body = nullptr;
-  bool smtputf8 = false;     ///< the MTA declared it
-  bool eight_bit = false;    ///< BODY=8BITMIME was declared
-  bool require_tls = false;  ///< REQUIRETLS was declared
+  bool smtputf8 = false;          ///< the MTA declared it
+  bool eight_bit = false;         ///< BODY=8BITMIME was declared
+  bool require_tls = false;       ///< REQUIRETLS was declared
+  std::string_view dsn_return{};  ///< RET and ENVID (RFC 3461)
+  std::string_view dsn_id{};
+  bool success_is_promised = false;  ///< NOTIFY=SUCCESS goes to a server with DSN or nowhere
   /// Why this connection's TLS is not what the message requires, as the answer that it is worth;
   /// MAIL is not sent then.
   std::optional<Outcome> tls_objection;

@@ -69,6 +69,7 @@ void Capabilities::learn(std::string_view line) {
   if (is("ENHANCEDSTATUSCODES")) enhanced_status_codes = true;
   if (is("STARTTLS")) starttls = true;
   if (is("REQUIRETLS")) require_tls = true;
+  if (is("DSN")) dsn = true;
   if (is("SIZE")) learn_size(*this, line);
   if (is("LIMITS")) learn_limits(*this, line);
   if (is("AUTH")) learn_mechanisms(*this, line);

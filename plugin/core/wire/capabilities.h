@@ -17,6 +17,7 @@ struct Capabilities {
   bool enhanced_status_codes = false;
   bool starttls = false;
   bool require_tls = false;  ///< RFC 8689
+  bool dsn = false;          ///< RFC 3461
   bool size = false;
   std::uint64_t size_limit = 0;           ///< octets, RFC 1870; 0: no limit announced
   std::optional<std::uint32_t> mail_max;  ///< RFC 9422 LIMITS: transactions per connection

@@ -19,8 +19,8 @@ enum class Charset : std::uint8_t {
 /// 1036 octets.
 inline constexpr std::size_t longest_command = 2048;
 
-/// The longest address: beside it every parameter of MAIL finds room.
-inline constexpr std::size_t longest_path = longest_command - 128;
+/// The longest address: beside it every parameter of MAIL and RCPT finds room, ENVID and ORCPT too.
+inline constexpr std::size_t longest_path = longest_command - 640;
 
 /// Whether `text` could be a piece of a command: no control characters, nothing outside `charset`.
 [[nodiscard]] bool is_sendable(std::string_view text, Charset charset);

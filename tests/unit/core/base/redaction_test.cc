@@ -79,7 +79,8 @@ BOOST_AUTO_TEST_CASE(a_login_is_found_in_any_spelling) {
                            {"\"", plain},
                            {"[", password}}) {
     auto const said = redacted("refused: " + echo.before + echo.secret + ". Sorry");
-    BOOST_TEST(said.starts_with("refused: " + echo.before + "?"), said << " of " << echo.secret);
+    BOOST_TEST(said.starts_with("refused: " + echo.before), said << " of " << echo.secret);
+    BOOST_TEST(said.find('?') != std::string::npos, said << " of " << echo.secret);
     BOOST_TEST(said.ends_with(". Sorry"), said);
     // No five letters of it in a row are left, in any case and with anything between.
     auto letters_of = [](std::string const& text) {

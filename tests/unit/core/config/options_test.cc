@@ -72,6 +72,7 @@ std::vector<Edges> all_edges() {
       {Section::Lmtp, "spill_above", {"'0B'", "'512MiB'"}, {"'1025MiB'", "0", "'513MiB'"}},
       {Section::Lmtp, "memory_limit", {"'1MiB'", "'1TiB'"}, {"'63KiB'", "'1025GiB'", "'1023KiB'"}},
       duration(Section::Lmtp, "max_wait", "'0s'", "'5m'", {"'301s'", "'300001ms'"}),
+      {Section::Lmtp, "dsn", {"'auto'", "'always'", "'never'"}, {"true", "''", "'Auto'"}},
       {Section::Lmtp, "trust_unsigned_tenant", {"true", "false"}, {"'yes'", "1"}},
       {Section::Control, "listen", {"'/a'"}, {"''", "'a'", too_long_path}},
       {Section::Control, "read_users", good_users, bad_users},

@@ -74,7 +74,8 @@ BOOST_AUTO_TEST_CASE(mail_takes_what_was_announced_and_nothing_else) {
            Row{"MAIL FROM:s@example.com", "501 5.5.4 "},
            Row{"MAIL", "501 5.5.4 "},
            Row{"MAIL FROM:<root>", "553 5.1.7 "},
-           Row{"MAIL FROM:<a b@example.com>", "553 5.1.7 "},
+           Row{"MAIL FROM:<a b@example.com>", "250 2.1.0 "},
+           Row{"MAIL FROM:<a\"b@example.com>", "501 5.5.4 "},
            Row{"MAIL FROM:<\xc3\xbc@example.com>", "550 5.6.7 "},
            Row{"MAIL FROM:<\xc3\xbc@example.com> SMTPUTF8", "250 2.1.0 "},
            Row{"MAIL FROM:<\xff@example.com> SMTPUTF8", "553 5.1.7 "},
@@ -116,7 +117,11 @@ BOOST_AUTO_TEST_CASE(each_recipient_is_judged_by_itself) {
            Row{plain, "RCPT TO:<>", "553 5.1.3 "},
            Row{plain, "RCPT TO:<u@>", "553 5.1.3 "},
            Row{plain, "RCPT TO:<u@192.0.2.1>", "553 5.1.3 "},
-           Row{plain, "RCPT TO:<u..v@example.org>", "553 5.1.3 "},
+           Row{plain, "RCPT TO:<u..v@example.org>", "250 2.1.5 "},
+           Row{plain, "RCPT TO:<u.@example.org>", "250 2.1.5 "},
+           Row{plain, "RCPT TO:<u@example.org.>", "250 2.1.5 "},
+           Row{plain, "RCPT TO:<u@example..org>", "553 5.1.3 "},
+           Row{utf8, "RCPT TO:<u@\xf0\x9f\x92\x8c.example>", "250 2.1.5 "},
            Row{plain, "RCPT TO:<u\t@example.org>", "553 5.1.3 "},
            Row{plain, "RCPT TO:<\"a@b c\"@example.org>", "250 2.1.5 "},
            Row{plain, "RCPT TO:<u@example.org> NOTIFY=NEVER", "555 5.5.4 "},
@@ -127,6 +132,112 @@ BOOST_AUTO_TEST_CASE(each_recipient_is_judged_by_itself) {
     Ready c(row.mail);
     auto const reply = c.say_line(row.line);
     BOOST_TEST(begins(reply, row.reply), row.line << " -> " << reply);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_address_goes_on_as_a_server_can_read_it) {
+  Client c;
+  c.send(
+      "LHLO me\r\nMAIL FROM:<s.@example.com.>\r\nRCPT TO:<u..v@Example.org.>\r\n"
+      "RCPT TO:<a b@example.org>\r\nRCPT TO:<\"ok\"@example.org>\r\nDATA\r\n.\r\n");
+  BOOST_REQUIRE(c.messages.size() == 1U);
+  auto const& envelope = c.messages[0].envelope;
+  BOOST_TEST(envelope.sender == "\"s.\"@example.com");
+  BOOST_REQUIRE(envelope.recipients.size() == 3U);
+  BOOST_TEST(envelope.recipients[0].address == "\"u..v\"@Example.org");
+  BOOST_TEST(envelope.recipients[0].domain == "example.org");
+  BOOST_TEST(envelope.recipients[1].address == "\"a b\"@example.org");
+  BOOST_TEST(envelope.recipients[2].address == "\"ok\"@example.org");
+}
+
+// RFC 3461
+
+struct WithDsn : Client {
+  static ServerSettings dsn_settings(bool is_promised) {
+    auto s = settings();
+    s.announces_dsn = true;
+    s.success_is_promised = is_promised;
+    return s;
+  }
+  explicit WithDsn(bool is_promised = false) : Client(dsn_settings(is_promised)) { replies(); }
+};
+
+BOOST_AUTO_TEST_CASE(dsn_is_announced_where_the_owner_says_so) {
+  WithDsn with;
+  BOOST_TEST(with.send("LHLO me\r\n").find("250-DSN|") != std::string::npos);
+  Client without;
+  without.replies();
+  BOOST_TEST(without.send("LHLO me\r\n").find("DSN") == std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_asked_of_notices_comes_with_the_message) {
+  for (bool const is_promised : {false, true}) {
+    WithDsn c(is_promised);
+    c.send(
+        "LHLO me\r\nMAIL FROM:<s@example.com> ret=hdrs ENVID=Q+2B1\r\n"
+        "RCPT TO:<u@example.org> NOTIFY=success,Delay ORCPT=rfc822;u+2Bx@example.org\r\n"
+        "RCPT TO:<v@example.org> NOTIFY=NEVER\r\nRCPT TO:<w@example.org>\r\nDATA\r\n.\r\n");
+    BOOST_REQUIRE(c.messages.size() == 1U);
+    auto const& envelope = c.messages[0].envelope;
+    BOOST_TEST(envelope.dsn_return == "HDRS");
+    BOOST_TEST(envelope.dsn_id == "Q+2B1");
+    BOOST_TEST(envelope.success_is_promised == is_promised);
+    BOOST_TEST(envelope.recipients[0].notify == "SUCCESS,DELAY");
+    BOOST_TEST(envelope.recipients[0].original == "rfc822;u+2Bx@example.org");
+    BOOST_TEST(envelope.recipients[1].notify == "NEVER");
+    BOOST_TEST(envelope.recipients[2].notify == "");
+    c.say(0, 250, "ok");
+    c.say(1, 250, "ok");
+    c.say(2, 250, "ok");
+    c.replies();
+    c.send("MAIL FROM:<s@example.com>\r\nRCPT TO:<u@example.org>\r\nDATA\r\n.\r\n");
+    BOOST_REQUIRE(c.messages.size() == 2U);
+    BOOST_TEST(c.messages[1].envelope.dsn_id == "");
+    BOOST_TEST(c.messages[1].envelope.recipients[0].notify == "");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(wishes_that_are_none_are_refused_and_what_is_only_misspelt_is_mended) {
+  struct Row {
+    std::string_view parameters;
+    std::string_view reply;
+    std::string_view original = {};
+  };
+  auto const long_one = " ORCPT=rfc822;" + std::string(500, 'a');
+  for (auto const& row : {
+           Row{" NOTIFY=SOMETIMES", "501 5.5.4 "},
+           Row{" NOTIFY", "501 5.5.4 "},
+           Row{" NOTIFY=NEVER,SUCCESS", "501 5.5.4 "},
+           Row{" NOTIFY=SUCCESS,", "501 5.5.4 "},
+           Row{" NOTIFY=SUCCESS,SUCCESS,SUCCESS,SUCCESS", "501 5.5.4 "},
+           Row{" NOTIFY=NEVER NOTIFY=NEVER", "501 5.5.4 "},
+           Row{" RET=FULL", "555 5.5.4 "},
+           Row{" ORCPT=rfc822;u+tag@example.org", "250 ", "rfc822;u+2Btag@example.org"},
+           Row{" ORCPT=rfc822;u+@example.org", "250 ", "rfc822;u+2B@example.org"},
+           Row{" ORCPT=rfc822;a=b", "250 ", "rfc822;a+3Db"},
+           Row{" ORCPT=utf-8;\xc3\xbc@example.org", "250 ", "utf-8;+C3+BC@example.org"},
+           Row{" ORCPT=nothing", "250 "},
+           Row{" ORCPT=;x", "250 "},
+           Row{long_one, "250 "},
+       }) {
+    WithDsn c;
+    c.send("LHLO me\r\nMAIL FROM:<s@example.com> SMTPUTF8\r\n");
+    auto const reply = c.send("RCPT TO:<u@example.org>" + std::string(row.parameters) + "\r\n");
+    BOOST_TEST(begins(reply, row.reply), row.parameters << " -> " << reply);
+    if (!reply.starts_with("250")) continue;
+    c.send("DATA\r\n.\r\n");
+    BOOST_TEST(c.messages.at(0).envelope.recipients[0].original == row.original);
+  }
+  for (auto const& [parameters, reply] : std::initializer_list<std::pair<std::string, std::string>>{
+           {" RET=BODY", "501 5.5.4 "},
+           {" RET", "501 5.5.4 "},
+           {" ENVID", "501 5.5.4 "},
+           {" NOTIFY=NEVER", "555 5.5.4 "},
+           {" ENVID=" + std::string(101, 'a'), "250 "}}) {
+    WithDsn c;
+    c.send("LHLO me\r\n");
+    BOOST_TEST(begins(c.send("MAIL FROM:<s@example.com>" + parameters + "\r\n"), reply),
+               parameters);
   }
 }
 

@@ -125,6 +125,65 @@ BOOST_AUTO_TEST_CASE(what_is_not_a_mailbox_is_not_taken_for_one) {
   BOOST_TEST(!is_mailbox(std::string_view("\"a\0b\"@example.org", 17)));
 }
 
+// What an MTA has taken: Sendmail hands local parts over as they came, Postfix quotes them itself.
+BOOST_AUTO_TEST_CASE(what_an_mta_has_taken_is_spelt_as_a_server_can_read_it) {
+  auto on_wire = [](std::string_view mailbox) {
+    auto const m = mailbox_on_wire(mailbox);
+    return m ? *m : "!" + m.error().reason;
+  };
+  struct Row {
+    std::string_view given;
+    std::string_view wire;
+  };
+  for (auto const& row : {
+           Row{"u@example.org", "u@example.org"},
+           Row{"u@Example.ORG.", "u@Example.ORG"},
+           Row{"a..b@example.org", R"("a..b"@example.org)"},
+           Row{".a@example.org", R"(".a"@example.org)"},
+           Row{"a.@example.org", R"("a."@example.org)"},
+           Row{".@example.org", R"("."@example.org)"},
+           Row{"a b@example.org", R"("a b"@example.org)"},
+           Row{"a@b@example.org", R"("a@b"@example.org)"},
+           Row{"a,b;c@example.org", R"("a,b;c"@example.org)"},
+           Row{"(c)u@example.org", R"("(c)u"@example.org)"},
+           Row{R"(a\b@example.org)", R"("a\\b"@example.org)"},
+           Row{R"("a b"@example.org)", R"("a b"@example.org)"},
+           Row{R"(""@example.org)", R"(""@example.org)"},
+           Row{R"("a"."b"@example.org)", "a.b@example.org"},
+           Row{R"("a"b@example.org)", "ab@example.org"},
+           Row{R"("a\"b"c d@example.org)", R"("a\"bc d"@example.org)"},
+           Row{"u@[192.0.2.1]", "u@[192.0.2.1]"},
+           Row{"gr\xc3\xbc..n@example.org", "\"gr\xc3\xbc..n\"@example.org"},
+           Row{"u@\xf0\x9f\x92\x8c.example", "u@\xf0\x9f\x92\x8c.example"},
+       }) {
+    BOOST_TEST(on_wire(row.given) == row.wire, row.given);
+    BOOST_TEST(is_mailbox(row.wire), row.wire);
+    BOOST_TEST(on_wire(row.wire) == row.wire, row.wire);
+  }
+  for (auto const* bad :
+       {"", "@", "u", "u@", "@example.org", R"("a@example.org)", R"(a"@example.org)",
+        "u@exa mple.org", "u@example..org", "a\r\nDATA@example.org", "\"a\tb\"@example.org",
+        "u\x7f@example.org", "u@example.org\n", "\xff@example.org"})
+    BOOST_TEST(on_wire(bad).starts_with('!'), bad);
+  BOOST_TEST(on_wire(std::string_view("a\0b@example.org", 15)).starts_with('!'));
+  BOOST_TEST(on_wire(std::string(318, '.') + "@example.org").size() == 332U);
+  for (auto const& local_part :
+       {std::string(319, '.'), std::string(321, 'a'), std::string(4096, ' ')})
+    BOOST_TEST(on_wire(local_part + "@example.org") == "!the local part is too long");
+}
+
+// As Postfix takes them.
+BOOST_AUTO_TEST_CASE(domains_are_those_of_uts_46) {
+  BOOST_TEST(canonical("\xf0\x9f\x92\x8c.example") == "xn--rr8h.example");
+  BOOST_TEST(canonical("i\xe2\x9d\xa4.ws") == "xn--i-7iq.ws");
+  BOOST_TEST(canonical("\xe2\x98\x83.example") == "xn--n3h.example");
+  BOOST_TEST(canonical("STRA\xc3\x9f"
+                       "E.example") == "xn--strae-oqa.example");
+  for (auto const* bad : {"\xe2\x80\xae.example", "a\xe2\x80\xa8.example", "\xc3\xbc..example",
+                          "\xef\xbf\xbd.example", "-\xc3\xbc.example", "xn--\xc3\xbc.example"})
+    BOOST_TEST(canonical(bad).find("UTS 46") != std::string::npos, bad);
+}
+
 BOOST_AUTO_TEST_CASE(a_local_part_has_at_most_320_octets) {
   BOOST_TEST(is_mailbox(std::string(320, 'a') + "@example.org"));
   BOOST_TEST(!is_mailbox(std::string(321, 'a') + "@example.org"));

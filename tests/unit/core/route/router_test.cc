@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 
+#include "core/message/address.h"
 #include "core/route/known.h"
 #include "core/route/search.h"
 #include "core/route/selection.h"
