@@ -1,41 +1,21 @@
 #include "manager/imap_access.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <array>
-#include <cerrno>
-#include <cstring>
+#include <utility>
+
+#include "manager/secret_file.h"
 
 namespace mailpool::manager {
 namespace {
 
-// The first line of a regular file; what is wrong with it goes into `warnings`.
+// Without it nobody is logged in; what is wrong with the file goes into `warnings`.
 Secret read_password(std::string const& path, std::string const& option,
                      std::vector<std::string>& warnings) {
-  auto complain = [&](std::string_view what) {
-    warnings.push_back(fmt::format("{}: {}: {}", option, path, what));
-  };
-  int const fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  struct stat facts {};
-  if (fd < 0 || ::fstat(fd, &facts) != 0) {
-    complain(std::strerror(errno));
-    if (fd >= 0) ::close(fd);
-    return {};
-  }
-  std::array<char, 4096> text{};
-  auto const n = S_ISREG(facts.st_mode) ? ::read(fd, text.data(), text.size()) : -1;
-  ::close(fd);
-  if (n < 0) complain("cannot be read");
-  if ((facts.st_mode & S_IROTH) != 0) complain("everybody on this machine can read it");
-  std::string_view line(text.data(), n > 0 ? static_cast<std::size_t>(n) : 0);
-  line = line.substr(0, line.find_first_of("\r\n"));
-  if (n >= 0 && line.empty()) complain("its first line is empty");
-  Secret password(line);
-  wipe(text.data(), text.size());
-  return password;
+  auto password = read_secret_file(path);
+  if (password) return std::move(*password);
+  warnings.push_back(fmt::format("{}: {}", option, password.error().reason));
+  return {};
 }
 
 std::set<uid_t> allowed(std::vector<std::string> const& names, std::string const& option,

@@ -18,6 +18,7 @@
 
 #include "core/base/text.h"
 #include "posix/descriptor.h"
+#include "posix/secret_guard.h"
 
 namespace mailpool::manager {
 namespace {
@@ -56,11 +57,8 @@ Result<Secret> read_file(std::string const& path, bool is_guarded_by_systemd) {
   if (file.get() < 0 || ::fstat(file.get(), &facts) != 0) return failed(std::strerror(errno));
   if (!S_ISREG(facts.st_mode)) return failed("not a regular file");
   if (!is_guarded_by_systemd) {
-    if (facts.st_uid != 0 && facts.st_uid != ::geteuid())
-      return failed("it belongs neither to root nor to the user that mailpoold runs as");
-    if ((facts.st_mode & 077U) != 0)
-      return failed(fmt::format("its mode is {:04o}; others could read it: chmod 0600",
-                                facts.st_mode & 07777U));
+    if (auto why = posix::objection_to_secret_file(facts, posix::Readers::OwnerAlone); !why.empty())
+      return failed(std::move(why));
   }
   Gathered gathered;
   while (!gathered.is_full()) {

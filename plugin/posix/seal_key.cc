@@ -15,19 +15,23 @@ bool exists(std::string const& path) {
   return !path.empty() && ::access(path.c_str(), F_OK) == 0;
 }
 
-std::string place_of_keys(std::string const& key_file) {
+/// systemd's credential, or "".
+std::string credential() {
   char const* const credentials = std::getenv("CREDENTIALS_DIRECTORY");
-  auto const credential =
-      credentials != nullptr ? std::string(credentials) + "/seal.key" : std::string();
-  return exists(credential) ? credential : key_file;
+  if (credentials == nullptr) return {};
+  auto path = std::string(credentials) + "/seal.key";
+  return exists(path) ? path : std::string();
 }
 
 }  // namespace
 
 Result<SealKeys> read_seal_keys(std::string const& key_file) {
-  auto const path = place_of_keys(key_file);
+  auto const passed = credential();
+  auto const& path = passed.empty() ? key_file : passed;
   if (path.empty()) return failed("there is no key");
-  auto const text = read_small_file(path, most_octets);
+  // Whoever knows the key can claim any tenant. The milter and the manager may share it by a group.
+  auto const text = passed.empty() ? read_secret_small_file(path, most_octets, Readers::GroupToo)
+                                   : read_small_file(path, most_octets);
   if (!text) return failed(path + ": cannot be read: " + text.error().reason);
   auto keys = SealKeys::parse(*text);
   if (!keys) return failed(path + ": " + keys.error().reason);
@@ -35,7 +39,7 @@ Result<SealKeys> read_seal_keys(std::string const& key_file) {
 }
 
 bool has_seal_keys(std::string const& key_file) {
-  return exists(place_of_keys(key_file));
+  return !credential().empty() || exists(key_file);
 }
 
 }  // namespace mailpool::posix

@@ -8,7 +8,8 @@
 
 namespace mailpool::posix {
 
-/// May block on the disk. An error names the file, never what is in it.
+/// May block on the disk. The file belongs to root or to us, and only its owner and its group may
+/// read it. An error names the file, never what is in it.
 [[nodiscard]] Result<SealKeys> read_seal_keys(std::string const& key_file);
 
 /// Whether there is anything to read: a host without the milter has no key, and that is no trouble.

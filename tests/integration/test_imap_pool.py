@@ -324,8 +324,7 @@ def test_a_user_who_is_not_listed_is_told_the_options_name(fake: FakeImap, start
 
 
 def test_an_account_logs_in_whoever_may_connect(lab: Lab, fake: FakeImap):
-    secret = lab.directory("secrets") / "password"
-    secret.write_text("anna-secret\n")
+    secret = lab.secret("password", "anna-secret\n")
     account = lab.directory("account", owner="mailpool", group="mailpool") / "anna.sock"
     ImapPool(lab, fake.address, tls="none", account={"user": "anna", "password_file": str(secret), "listen": [str(account)],
                                                      "allow_users": ["root"]})
@@ -337,8 +336,7 @@ def test_an_account_logs_in_whoever_may_connect(lab: Lab, fake: FakeImap):
 
 
 def test_a_user_who_may_use_the_profile_may_not_use_its_account(lab: Lab, fake: FakeImap):
-    secret = lab.directory("secrets") / "password"
-    secret.write_text("anna-secret\n")
+    secret = lab.secret("password", "anna-secret\n")
     account = lab.directory("account", owner="mailpool", group="mailpool") / "anna.sock"
     ImapPool(lab, fake.address, tls="none", account={"user": "anna", "password_file": str(secret), "listen": [str(account)],
                                                      "allow_users": ["guest"]})
@@ -347,6 +345,20 @@ def test_a_user_who_may_use_the_profile_may_not_use_its_account(lab: Lab, fake: 
         raise ImapError("turned away")
     assert "turned away" in str(caught.value)
     assert not fake.sessions
+
+
+@pytest.mark.parametrize(("owner", "mode", "words"), [("guest", 0o604, "belongs neither to root nor"), ("mailpool", 0o640, "chmod 0600"),
+                                                      ("mailpool", 0o604, "chmod 0600"), ("mailpool", 0o600, "")])
+def test_a_password_that_others_could_have_written_or_read_logs_nobody_in(lab: Lab, fake: FakeImap, owner: str, mode: int, words: str):
+    secret = lab.secret("password", "anna-secret\n", owner)
+    secret.chmod(mode)
+    account = lab.directory("account", owner="mailpool", group="mailpool") / "anna.sock"
+    pool = ImapPool(lab, fake.address, tls="none", account={"user": "anna", "password_file": str(secret), "listen": [str(account)],
+                                                            "allow_users": ["root"]})
+    with Imap.over_unix(account) as session:
+        assert session.greeting.startswith(b"* BYE" if words else b"* PREAUTH"), session.greeting
+    assert (f'[imap.bounces.account] password_file: "{secret}": ' in pool.manager.log()) == bool(words)
+    assert words in pool.manager.log() and "anna-secret" not in pool.manager.log()
 
 
 # --- what clients are told

@@ -14,9 +14,7 @@ USER = "anna"
 
 @pytest.fixture
 def secret(lab: Lab) -> Path:
-    file = lab.directory("secrets") / "password"
-    file.write_text("anna-secret\n")
-    return file
+    return lab.secret("password", "anna-secret\n")
 
 
 def start(lab: Lab, fake: FakeImap, secret: Path, **over: int) -> tuple[ImapPool, Path]:

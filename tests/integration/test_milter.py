@@ -246,8 +246,7 @@ def test_miltertest(lab: Lab, script: Path):
 def test_the_manager_believes_the_seal_and_keeps_no_trace_of_it(lab: Lab):
     server = RawServer()
     sender = postfix_through_mailpool(lab, settings=BEHIND_MILTER)
-    key = lab.root / "seal.key"
-    key.write_text(KEY + "\n")
+    key = lab.secret("seal.key", KEY + "\n")
     manager = Mailpoold(lab, merged(SETTINGS, {"route": {"*": [f"127.0.0.1:{server.port}"]}, "lmtp": {"max_wait": "1s"}, "milter": {"key_file": str(key)},
                                                "tenant": {"news": {"rate": "1/h, burst 1"}}}), sender).start()
     Milter(lab, manager, sender).start()

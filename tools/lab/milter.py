@@ -33,6 +33,8 @@ class Milter:
             folder = self.directory
         self.socket = folder / "milter.sock"
         self.key_file = self.directory / "seal.key"
+        self.key_file.touch(mode=0o600)
+        shutil.chown(self.key_file, "mailpool-milter")
         self.key_file.write_text(KEY + "\n")
         self.config_file = self.directory / "mailpool.toml"
         sanitizers = {"ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0:exitcode=99", "UBSAN_OPTIONS": "print_stacktrace=1"}

@@ -127,6 +127,14 @@ class Lab:
                 return path
         raise AssertionError("unreachable")
 
+    def secret(self, name: str, text: str, owner: str = "mailpool") -> Path:
+        """A file that its owner alone can read."""
+        file = self.directory("secrets", mode=0o755) / name
+        file.touch(mode=0o600)
+        shutil.chown(file, owner)
+        file.write_text(text)
+        return file
+
     def at_close(self, closer: Callable[[], object]) -> None:
         self._closers.append(closer)
 

@@ -191,7 +191,11 @@ void add_account(Table& table) {
       .for_example("\"bounces@example.com\"");
   table.add("password_file", &A::password_file, value::path_or_empty())
       .says("A file whose first line is the password.")
-      .note("Readable by mailpoold and by nobody else; it is read again at each reload.")
+      .note(
+          "It belongs to root or the user that mailpoold runs as, and only its owner can read it "
+          "(mode "
+          "0600); otherwise nobody is logged in, and the log says why. It is read again at each "
+          "reload.")
       .for_example("\"/etc/mailpool/bounces.password\"");
   table.add("listen", &A::listen, ListOf{value::socket_path(), 0, 16})
       .says("Unix sockets whose clients are logged in without a password (PREAUTH).")

@@ -20,7 +20,11 @@ void add_milter(Table& table) {
   table.add("key_file", &S::key_file, value::path_or_empty())
       .says("The key that seals a message's tenant, for mailpoold and mailpool-milter.")
       .note(
-          "A key a line: the first one seals, each of them is believed. A systemd credential named "
+          "A key a line: the first one seals, each of them is believed. The file belongs to root "
+          "or "
+          "to the user that reads it, and nobody but its owner and its group can read it (mode "
+          "0640 "
+          "or 0600); else it counts as no key, and the log says why. A systemd credential named "
           "\"seal.key\" comes before this file. Without a key no tenant is handed on by the "
           "milter.");
   table.add("allow_users", &S::allow_users, ListOf{value::user(), 0, 64})
