@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "core/base/text.h"
+#include "core/base/user_id.h"
 
 namespace mailpool::manager {
 
@@ -14,8 +14,8 @@ Users look_up_users(std::vector<std::string> const& names, std::string const& op
   Users users;
   std::vector<char> buffer(16384);
   for (auto const& name : names) {
-    if (auto const number = to_number(name)) {
-      users.uids.insert(static_cast<uid_t>(*number));
+    if (auto const number = to_user_id(name)) {
+      users.uids.insert(*number);
       continue;
     }
     passwd entry{};

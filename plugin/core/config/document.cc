@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/base/text.h"
+#include "core/config/key_depth.h"
 #include "core/config/place.h"
 
 namespace mailpool {
@@ -97,14 +98,19 @@ std::string_view words_for(Node::Kind kind) {
 }
 
 tl::expected<Node, SyntaxError> parse_document(std::string_view text, std::size_t file) {
+  if (auto const line = line_of_too_deep_key(text))
+    return tl::make_unexpected(
+        SyntaxError{line_at(file, *line),
+                    fmt::format("a key has more than {} parts; names with dots stand in quotes",
+                                most_parts_of_a_key)});
   try {
     auto const table = toml::parse(text);
     Node root;
     fill(root, table, file);
     return root;
   } catch (toml::parse_error const& error) {
-    return tl::make_unexpected(
-        SyntaxError{line_of(error.source(), file), without_preamble(error.description())});
+    return tl::make_unexpected(SyntaxError{line_of(error.source(), file),
+                                           "not TOML: " + without_preamble(error.description())});
   }
 }
 

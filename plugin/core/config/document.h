@@ -37,15 +37,14 @@ struct Node::Entry {
 /// "a string", "a number", ...: for "is a string".
 [[nodiscard]] std::string_view words_for(Node::Kind kind);
 
-/// What the library could not read, and where.
+/// What is not read, why, and where.
 struct SyntaxError {
   unsigned line = 1;
   std::string reason;
 };
 
-/// The whole file. TOML's grammar allows 256 levels of nesting here, so the tree can be walked
-/// recursively.
-/// Lines are those of file number `file` (place.h).
+/// The whole file. 256 levels of brackets and keys of sixteen parts are allowed here (key_depth.h),
+/// so the tree can be walked recursively. Lines are those of file number `file` (place.h).
 [[nodiscard]] tl::expected<Node, SyntaxError> parse_document(std::string_view text,
                                                              std::size_t file = 0);
 

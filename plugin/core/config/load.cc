@@ -102,7 +102,7 @@ std::optional<Node> Loader::parse(std::string_view text, std::size_t file) {
   }
   auto document = parse_document(text, file);
   if (document) return std::move(*document);
-  reader_.complain(document.error().line, "not TOML: " + document.error().reason,
+  reader_.complain(document.error().line, document.error().reason,
                    R"(lines such as key = "text", key = 10 or [section])");
   return std::nullopt;
 }

@@ -1,5 +1,6 @@
 #include "core/config/value.h"
 
+#include "core/base/user_id.h"
 #include "core/config/host_port.h"
 #include "core/config/quotes.h"
 #include "core/config/source_values.h"
@@ -37,6 +38,9 @@ Result<std::string> parse_user(std::string_view text) {
   bool const good = !text.empty() && text.size() <= 256 && is_one_line(text) &&
                     text.find_first_of(":/ ") == std::string_view::npos;
   if (!good) return failed(in_quotes(text) + " cannot be the name of a user or group");
+  bool const is_number = std::all_of(text.begin(), text.end(), is_digit);
+  if (is_number && !to_user_id(text))
+    return failed(in_quotes(text) + " is no id of a user or group: these end at 4294967294");
   return std::string(text);
 }
 

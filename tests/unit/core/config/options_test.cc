@@ -41,9 +41,17 @@ std::vector<Edges> all_edges() {
   };
   std::string const longest_path = "'/" + std::string(106, 'x') + "'";
   std::string const too_long_path = "'/" + std::string(107, 'x') + "'";
-  std::vector<std::string> const bad_users{"['']", "['a b']", "['a:b']",
-                                           "[1]",  "'root'",  repeated("'u'", 65)};
-  std::vector<std::string> const good_users{"[]", "['root']", "['0']", repeated("'u'", 64)};
+  std::vector<std::string> const bad_users{"['']",
+                                           "['a b']",
+                                           "['a:b']",
+                                           "[1]",
+                                           "'root'",
+                                           repeated("'u'", 65),
+                                           "['4294967295']",
+                                           "['4294967296']",
+                                           "['18446744073709551616']"};
+  std::vector<std::string> const good_users{"[]", "['root']", "['0']", "['4294967294']",
+                                            repeated("'u'", 64)};
   std::vector<std::string> const bad_rates{"'100'", "'0/s'", "100", "'1000000001/s'", "'fast'"};
   std::vector<std::string> const good_rates{"''", "'1/d'", "'1000000000/s, burst 1000000000'"};
   return {
