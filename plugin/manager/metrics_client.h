@@ -16,6 +16,8 @@ class MetricsClient {
   MetricsClient(MetricsClient const&) = delete;
   MetricsClient& operator=(MetricsClient const&) = delete;
   [[nodiscard]] bool is_closed() const { return fd_ < 0; }
+  /// A whole request has come.
+  [[nodiscard]] bool has_asked() const { return !output_.empty(); }
 
  private:
   static void on_readable(evutil_socket_t, short, void* self);

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -18,7 +19,7 @@
 namespace mailpool::manager {
 namespace {
 
-constexpr std::size_t most_clients = 8;
+constexpr std::size_t most_clients = 32;
 constexpr Duration rest_without_descriptors = std::chrono::seconds(1);
 constexpr int backlog = 16;
 
@@ -134,7 +135,8 @@ void MetricsServer::on_accept(evutil_socket_t, short, void* self) {
   static_cast<MetricsServer*>(self)->accept_one();
 }
 
-// With all places taken others wait in the backlog until a client has gone.
+// With all places taken the newcomer gets that of the oldest who has not asked yet: whoever
+// connects and says nothing must not keep a scrape waiting.
 void MetricsServer::accept_one() {
   int const fd = ::accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
@@ -143,15 +145,20 @@ void MetricsServer::accept_one() {
     Loop::arm(rest_timer_.get(), rest_without_descriptors);
   }
   if (fd < 0) return;
+  if (clients_.size() >= most_clients) clients_.erase(least_wanted());
   clients_.push_back(std::make_unique<MetricsClient>(*this, fd));
-  if (clients_.size() >= most_clients) event_del(accept_event_.get());
+}
+
+std::list<std::unique_ptr<MetricsClient>>::iterator MetricsServer::least_wanted() {
+  auto const silent = std::find_if(clients_.begin(), clients_.end(),
+                                   [](auto const& client) { return !client->has_asked(); });
+  return silent != clients_.end() ? silent : clients_.begin();
 }
 
 void MetricsServer::on_sweep(evutil_socket_t, short, void* self) {
   auto& server = *static_cast<MetricsServer*>(self);
   server.clients_.remove_if([](auto const& client) { return client->is_closed(); });
-  if (server.accept_event_ && server.clients_.size() < most_clients)
-    event_add(server.accept_event_.get(), nullptr);
+  if (server.accept_event_) event_add(server.accept_event_.get(), nullptr);
 }
 
 }  // namespace mailpool::manager

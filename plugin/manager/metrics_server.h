@@ -41,6 +41,7 @@ class MetricsServer {
   static void on_accept(evutil_socket_t fd, short, void* self);
   static void on_sweep(evutil_socket_t, short, void* self);
   void accept_one();
+  [[nodiscard]] std::list<std::unique_ptr<MetricsClient>>::iterator least_wanted();
   void close_listener();
 
   Loop& loop_;
