@@ -6,6 +6,7 @@
 #include <cassert>
 
 #include "core/delivery/reuse.h"
+#include "core/delivery/session_options.h"
 #include "core/site/rate_record.h"
 #include "core/site/suspension_record.h"
 
@@ -194,8 +195,8 @@ void Site::flush(std::string_view reason, TimePoint now) {
 void Site::reconfigure(SiteSettings settings, TimePoint now) {
   bool const is_wire_change =
       settings.tls != settings_.tls || settings.tls_settings != settings_.tls_settings ||
-      settings.source != settings_.source || settings.pipelining != settings_.pipelining ||
-      settings.chunking != settings_.chunking;
+      settings.source != settings_.source || settings.max_lifetime != settings_.max_lifetime ||
+      session_options(settings) != session_options(settings_);
   reactions_.reconfigure(settings);
   rate_.reconfigure(reactions_.rate(), now);
   peak_.reconfigure(settings.idle_timeout / 2);

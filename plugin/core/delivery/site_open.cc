@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/delivery/reuse.h"
+#include "core/delivery/session_options.h"
 #include "core/delivery/site.h"
 
 namespace mailpool::delivery {
@@ -14,9 +15,6 @@ using pool::ConnectionState;
 using site::Limit;
 
 namespace {
-
-constexpr Duration rset_timeout = std::chrono::seconds(20);
-constexpr Duration quit_timeout = std::chrono::seconds(5);
 
 smtp::TlsMode mode_of(tls::Policy const& policy) {
   if (policy.needs_tls()) return smtp::TlsMode::Encrypt;
@@ -124,29 +122,14 @@ smtp::SessionSettings Site::session_settings(route::Target const& target, tls::T
                                              site::Source const* source, TimePoint now) const {
   auto const endpoint = endpoint_of(target);
   auto const* record = health_.find(endpoint);
-  smtp::SessionSettings s;
+  auto s = session_options(settings_);
   s.relay = endpoint.to_string();
   s.ehlo_name = ehlo_name(source);
   s.tls = mode_of(terms.policy);
   s.tls_because = terms.policy.demand();
-  s.implicit_tls = settings_.tls_settings.wrapper;
   s.skip_starttls = s.tls == smtp::TlsMode::May && !s.implicit_tls &&
                     context_.tls.memory.is_plain(s.relay, context_.clock.wall(now));
-  s.pipelining = settings_.pipelining;
-  s.chunking = settings_.chunking && (record == nullptr || record->no_chunking_until <= now);
-  s.refuse_eight_bit = settings_.eight_bit == EightBit::Refuse;
-  s.one_flight_within = settings_.one_flight_within;
-  s.timeouts = {settings_.greeting_timeout,
-                settings_.ehlo_timeout,
-                settings_.starttls_timeout,
-                settings_.auth_timeout,
-                settings_.mail_timeout,
-                settings_.rcpt_timeout,
-                settings_.data_timeout,
-                settings_.body_timeout,
-                settings_.end_of_data_timeout,
-                rset_timeout,
-                quit_timeout};
+  s.chunking = s.chunking && (record == nullptr || record->no_chunking_until <= now);
   return s;
 }
 

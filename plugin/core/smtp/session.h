@@ -63,6 +63,7 @@ enum class TlsTrouble : std::uint8_t {
 
 struct Timeouts {
   Duration greeting, ehlo, starttls, auth, mail, rcpt, data, body, end_of_data, rset, quit;
+  bool operator==(Timeouts const&) const = default;
 };
 
 /// How the session logs in before its first transaction.
@@ -88,6 +89,7 @@ struct SessionSettings {
   Duration one_flight_within{};
   std::uint64_t one_flight_up_to = 65536;  ///< octets of body that may follow MAIL and RCPT unasked
   Timeouts timeouts{};
+  bool operator==(SessionSettings const&) const = default;
 };
 
 /// The session is Idle for the first time.

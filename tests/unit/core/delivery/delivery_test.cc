@@ -2,6 +2,9 @@
 // clock.
 
 #include <boost/test/unit_test.hpp>
+#include <functional>
+#include <utility>
+#include <vector>
 
 #include "fakes/contains.h"
 #include "fakes/delivery_lab.h"
@@ -441,6 +444,37 @@ BOOST_AUTO_TEST_CASE(a_new_configuration_changes_limits_and_keeps_connections) {
   BOOST_TEST(network.open() == 1U);
   deliver("u@one.test");
   BOOST_TEST(!deliver("u@one.test").is_over());
+}
+
+// Each option that a session was told at its beginning, changed in turn.
+BOOST_AUTO_TEST_CASE(no_connection_is_used_on_under_options_that_a_reload_has_changed) {
+  using S = SiteSettings;
+  std::vector<std::pair<std::string, std::function<void(S&)>>> const changes{
+      {"greeting_timeout", [](S& s) { s.greeting_timeout += 1s; }},
+      {"ehlo_timeout", [](S& s) { s.ehlo_timeout += 1s; }},
+      {"starttls_timeout", [](S& s) { s.starttls_timeout += 1s; }},
+      {"auth_timeout", [](S& s) { s.auth_timeout += 1s; }},
+      {"mail_timeout", [](S& s) { s.mail_timeout += 1s; }},
+      {"rcpt_timeout", [](S& s) { s.rcpt_timeout += 1s; }},
+      {"data_timeout", [](S& s) { s.data_timeout += 1s; }},
+      {"body_timeout", [](S& s) { s.body_timeout += 1s; }},
+      {"end_of_data_timeout", [](S& s) { s.end_of_data_timeout += 1s; }},
+      {"eight_bit", [](S& s) { s.eight_bit = EightBit::Refuse; }},
+      {"pipelining", [](S& s) { s.pipelining = !s.pipelining; }},
+      {"chunking", [](S& s) { s.chunking = !s.chunking; }},
+      {"one_flight_within", [](S& s) { s.one_flight_within += 1s; }},
+      {"max_lifetime", [](S& s) { s.max_lifetime += 1s; }}};
+  for (auto const& [option, change] : changes) {
+    DeliveryLab lab;
+    lab.deliver("u@one.test");
+    BOOST_REQUIRE(lab.network.open() == 1U);
+    change(lab.settings.smtp);
+    lab.dispatcher->reconfigure(lab.settings, lab.clock.now_);
+    lab.settle();
+    BOOST_TEST(lab.network.open() == 0U, option);
+    BOOST_TEST(lab.deliver("u@one.test").is_delivered(), option);
+    BOOST_TEST(lab.opened() == 2U, option);
+  }
 }
 
 // Whoever looks at all of delivery looks at these alone.
