@@ -1,6 +1,7 @@
 // Prints what the table of options says: `confdoc sample` is conf/mailpool.toml, `confdoc manual`
-// the list in mailpool.toml(5). tools/generate puts both where they belong. `confdoc check FILE
-// [INCLUDED]...` names the mistakes of an example, without a look at the machine.
+// the list in mailpool.toml(5), `confdoc apparmor` the profile. tools/generate puts them where they
+// belong. `confdoc check FILE [INCLUDED]...` names the mistakes of an example, without a look at
+// the machine.
 
 #include <fstream>
 #include <iostream>
@@ -9,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/config/confinement.h"
 #include "core/config/included.h"
 #include "core/config/load.h"
 #include "core/config/reference.h"
@@ -37,8 +39,10 @@ int main(int argc, char** argv) {
     std::cout << mailpool::sample_file();
   } else if (argc == 2 && wanted == "manual") {
     std::cout << mailpool::manual_options();
+  } else if (argc == 2 && wanted == "apparmor") {
+    std::cout << mailpool::apparmor_profile();
   } else {
-    std::cerr << "usage: confdoc sample | manual | check FILE [INCLUDED]...\n";
+    std::cerr << "usage: confdoc sample | manual | apparmor | check FILE [INCLUDED]...\n";
     return 2;
   }
   return std::cout.flush() ? 0 : 1;
