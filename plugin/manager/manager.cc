@@ -175,7 +175,7 @@ Result<void> Manager::open_sockets() {
   for (auto& listener : lmtp) intake_->listen_on(std::move(listener));
   metrics_ = std::make_unique<MetricsServer>(loop_, *desk_, log_);
   if (auto listening = metrics_->reconfigure(settings.metrics); !listening)
-    return failed("[metrics] listen: " + listening.error().reason);
+    return failed(listening.error().reason);
   control_ = std::make_unique<ControlServer>(loop_, std::move(*control), *desk_, log_);
   control_->set_users(configuration_.read_users.uids, configuration_.write_users.uids,
                       configuration_.milter_users.uids);

@@ -56,16 +56,17 @@ void MetricsClient::read() {
   head_.append(piece.data(), static_cast<std::size_t>(n));
   auto const is_whole =
       head_.find("\r\n\r\n") != std::string::npos || head_.find("\n\n") != std::string::npos;
-  if (head_.size() > longest_head) return answer(control::HttpWant::BadRequest);
+  if (head_.size() > longest_head) return answer({});
   if (is_whole) answer(control::read_http_head(head_));
 }
 
-void MetricsClient::answer(control::HttpWant want) {
+void MetricsClient::answer(control::HttpRequest request) {
   bool const is_figures =
-      want == control::HttpWant::Metrics || want == control::HttpWant::MetricsHead;
+      request.want == control::HttpWant::Metrics || request.want == control::HttpWant::MetricsHead;
   output_ = control::http_answer(
-      want, is_figures ? server_.metrics_.text(server_.actions_.status(control::most_rows))
-                       : std::string());
+      request, is_figures ? server_.metrics_.text(server_.actions_.status(control::most_rows),
+                                                  request.format)
+                          : std::string());
   head_ = {};
   event_add(write_event_.get(), nullptr);
   write();

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "core/control/metrics_http.h"
 #include "manager/loop.h"
 #include "manager/metrics_server.h"
 
@@ -24,7 +25,7 @@ class MetricsClient {
   static void on_writable(evutil_socket_t, short, void* self);
   static void on_timer(evutil_socket_t, short, void* self);
   void read();
-  void answer(control::HttpWant want);
+  void answer(control::HttpRequest request);
   void write();
   void close();
 

@@ -22,6 +22,7 @@ namespace {
 constexpr std::size_t most_clients = 32;
 constexpr Duration rest_without_descriptors = std::chrono::seconds(1);
 constexpr int backlog = 16;
+constexpr mode_t mode_of_socket = 0660;
 
 struct Place {
   sockaddr_storage address{};
@@ -40,8 +41,7 @@ Result<Place> place_of(std::string_view listen) {
   auto const ip = IpAddress::parse(host);
   if (!ip || !port || *port > 65535)
     return failed(
-        fmt::format("[metrics] listen: \"{}\" is no address and port like \"127.0.0.1:9779\"",
-                    printable(listen)));
+        fmt::format("\"{}\" is no address and port like \"127.0.0.1:9779\"", printable(listen)));
   Place place;
   place.is_loopback =
       IpNetwork::parse("127.0.0.0/8")->contains(*ip) || *ip == *IpAddress::parse("::1");
@@ -96,30 +96,45 @@ Result<void> MetricsServer::reconfigure(MetricsSettings const& settings) {
     close_listener();
     return {};
   }
-  auto const place = place_of(settings.listen);
-  auto const fd = place ? listen_at(*place) : tl::make_unexpected(place.error());
-  if (!fd) {
-    auto const why = place ? fmt::format("[metrics] listen: cannot listen at {}: {}",
-                                         settings.listen, fd.error().reason)
-                           : fd.error().reason;
+  bool const is_path = settings.listen.starts_with('/');
+  auto const opened = is_path ? listen_at_path(settings.listen) : listen_at_port(settings.listen);
+  if (!opened) {
+    auto why = "[metrics] listen: " + opened.error().reason;
     log_.error(why);
-    return failed(why);
+    return failed(std::move(why));
   }
+  listen_ = settings.listen;
+  accept_event_ = loop_.make_event(is_path ? unix_.fd() : fd_, EV_READ | EV_PERSIST,
+                                   &MetricsServer::on_accept, this);
+  event_add(accept_event_.get(), nullptr);
+  return {};
+}
+
+Result<void> MetricsServer::listen_at_path(std::string const& path) {
+  auto listener = listen_unix(path, mode_of_socket, "", backlog);
+  if (!listener) return tl::make_unexpected(listener.error());
+  close_listener();
+  unix_ = std::move(*listener);
+  return {};
+}
+
+Result<void> MetricsServer::listen_at_port(std::string const& listen) {
+  auto const place = place_of(listen);
+  if (!place) return tl::make_unexpected(place.error());
+  auto const fd = listen_at(*place);
+  if (!fd) return failed(fmt::format("cannot listen at {}: {}", listen, fd.error().reason));
   if (!place->is_loopback)
-    log_.warning(
-        fmt::format("[metrics] listen: {} is not loopback; whoever reaches it can read the figures",
-                    settings.listen));
+    log_.warning(fmt::format(
+        "[metrics] listen: {} is not loopback; whoever reaches it can read the figures", listen));
   close_listener();
   fd_ = *fd;
-  listen_ = settings.listen;
-  accept_event_ = loop_.make_event(fd_, EV_READ | EV_PERSIST, &MetricsServer::on_accept, this);
-  event_add(accept_event_.get(), nullptr);
   return {};
 }
 
 void MetricsServer::close_listener() {
   accept_event_.reset();
   if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+  unix_ = UnixListener();
   listen_.clear();
 }
 
@@ -138,7 +153,8 @@ void MetricsServer::on_accept(evutil_socket_t, short, void* self) {
 // With all places taken the newcomer gets that of the oldest who has not asked yet: whoever
 // connects and says nothing must not keep a scrape waiting.
 void MetricsServer::accept_one() {
-  int const fd = ::accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  int const fd =
+      ::accept4(unix_.fd() >= 0 ? unix_.fd() : fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
     // The socket stays readable meanwhile, and the loop must not spin on it.
     event_del(accept_event_.get());

@@ -1,5 +1,5 @@
 #pragma once
-// Prometheus text at http://[metrics] listen/metrics.
+// Figures for Prometheus at /metrics, by HTTP on a TCP port or a Unix socket.
 //
 // By hand on the event loop, since libevent 2.1's evhttp bounds neither how many connections there
 // are nor how long a request may take to come, and any local user can connect to a loopback port.
@@ -14,6 +14,7 @@
 #include "core/control/actions.h"
 #include "core/control/metrics.h"
 #include "manager/loop.h"
+#include "manager/unix_listener.h"
 
 namespace mailpool::manager {
 
@@ -27,9 +28,10 @@ class MetricsServer {
   MetricsServer(MetricsServer const&) = delete;
   MetricsServer& operator=(MetricsServer const&) = delete;
 
-  /// Listens at `settings.listen` ("127.0.0.1:9779", "[::1]:9779"; "" for nowhere). On an error,
-  /// which is logged too, the old socket stays. An address beyond loopback is taken, with a
-  /// warning: the figures are readable by whoever reaches it.
+  /// Listens at `settings.listen` ("127.0.0.1:9779", "[::1]:9779", "/run/mailpool/metrics.sock" for
+  /// our user and group; "" for nowhere). On an error, which is logged too, the old socket stays.
+  /// An address beyond loopback is taken, with a warning: the figures are readable by whoever
+  /// reaches it.
   Result<void> reconfigure(MetricsSettings const& settings);
   [[nodiscard]] std::string const& listening_at() const { return listen_; }  ///< "" for nowhere
   [[nodiscard]] std::size_t clients() const { return clients_.size(); }
@@ -42,6 +44,8 @@ class MetricsServer {
   static void on_sweep(evutil_socket_t, short, void* self);
   void accept_one();
   [[nodiscard]] std::list<std::unique_ptr<MetricsClient>>::iterator least_wanted();
+  Result<void> listen_at_path(std::string const& path);
+  Result<void> listen_at_port(std::string const& listen);
   void close_listener();
 
   Loop& loop_;
@@ -49,7 +53,8 @@ class MetricsServer {
   Log& log_;
   control::Metrics metrics_;
   std::string listen_;
-  int fd_ = -1;
+  int fd_ = -1;        // on TCP
+  UnixListener unix_;  // or on a path
   EventPtr accept_event_;
   EventPtr rest_timer_;  // accepting begins again
   EventPtr sweep_event_;

@@ -1,7 +1,7 @@
 // Prints what the table of options says: `confdoc sample` is conf/mailpool.toml, `confdoc manual`
-// the list in mailpool.toml(5), `confdoc apparmor` the profile. tools/generate puts them where they
-// belong. `confdoc check FILE [INCLUDED]...` names the mistakes of an example, without a look at
-// the machine.
+// the list in mailpool.toml(5), `confdoc metrics` that in mailpool-metrics(7), `confdoc apparmor`
+// the profile. tools/generate puts them where they belong. `confdoc check FILE [INCLUDED]...` names
+// the mistakes of an example, without a look at the machine.
 
 #include <fstream>
 #include <iostream>
@@ -14,6 +14,7 @@
 #include "core/config/included.h"
 #include "core/config/load.h"
 #include "core/config/reference.h"
+#include "core/control/metric_families.h"
 
 namespace {
 
@@ -39,10 +40,12 @@ int main(int argc, char** argv) {
     std::cout << mailpool::sample_file();
   } else if (argc == 2 && wanted == "manual") {
     std::cout << mailpool::manual_options();
+  } else if (argc == 2 && wanted == "metrics") {
+    std::cout << mailpool::control::metrics_as_mdoc();
   } else if (argc == 2 && wanted == "apparmor") {
     std::cout << mailpool::apparmor_profile();
   } else {
-    std::cerr << "usage: confdoc sample | manual | apparmor | check FILE [INCLUDED]...\n";
+    std::cerr << "usage: confdoc sample | manual | metrics | apparmor | check FILE [INCLUDED]...\n";
     return 2;
   }
   return std::cout.flush() ? 0 : 1;

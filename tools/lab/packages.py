@@ -13,6 +13,8 @@ SERVERS = ("postfix", "exim4-base", "exim4-daemon-light", "opensmtpd", "dovecot-
            "cyrus-imapd", "imapproxy", "sendmail-bin", "sendmail-base", "sendmail-cf", "nsd", "unbound", "ldnsutils")
 # Clients for the IMAP pool, and what fills Cyrus's passwords.
 CLIENTS = ("mutt", "neomutt", "isync", "offlineimap3", "python3-imaplib2", "python3-imap-tools", "sasl2-bin")
+# promtool, which reads figures as Prometheus does.
+TOOLS = ("prometheus",)
 # What they link to; unpacked too where the machine has not installed it.
 LIBRARIES = ("m4", "liblockfile1", "libdb5.3", "libgnutls-dane0", "libicu72", "libidn12", "libnsl2", "libpcre2-8-0", "libsasl2-2",
              "libunbound8", "libevent-2.1-7", "libldns3", "libfstrm0", "libprotobuf-c1", "libpython3.11", "libhiredis0.14", "libnghttp2-14",
@@ -32,7 +34,7 @@ class MissingPackage(RuntimeError):
 
 def layers() -> list[Path]:
     """The roots of the packages' files, to lay over the machine's, the first on top. Fetches what is not in the cache."""
-    names = [*SERVERS, *CLIENTS, *(name for name in LIBRARIES if not is_installed(name))]
+    names = [*SERVERS, *CLIENTS, *TOOLS, *(name for name in LIBRARIES if not is_installed(name))]
     missing = [name for name in names if not (CACHE / name).is_dir()]
     if missing:
         CACHE.mkdir(parents=True, exist_ok=True)

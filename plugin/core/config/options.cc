@@ -325,7 +325,12 @@ void add_log_and_metrics(Table& table) {
   table.begin(Section::Metrics);
   table.add("listen", &MetricsSettings::listen, value::listen_address_or_empty())
       .says("Where Prometheus finds figures as text, at /metrics; \"\": nowhere.")
-      .note("Anyone who can connect can read them: names of sites, no addresses of people.")
+      .note(
+          "Anyone who can connect can read them: names of sites, no addresses of people. A Unix "
+          "socket "
+          "has mode 0660 and is mailpoold's user's and group's. OpenMetrics where the scraper "
+          "accepts "
+          "it. mailpool-metrics(7) has every figure.")
       .for_example("\"127.0.0.1:9779\"");
 }
 

@@ -82,6 +82,7 @@ Result<std::string> parse_dns_server(std::string_view text) {
 
 Result<std::string> parse_listen_address(std::string_view text) {
   if (text.empty()) return std::string();
+  if (text.front() == '/') return parse_socket_path(text);
   auto const address = parse_address_port(text);
   if (!address) return tl::make_unexpected(address.error());
   return host_port_text(*address);
@@ -234,8 +235,9 @@ Parsed<std::string> dns_server() {
 }
 
 Parsed<std::string> listen_address_or_empty() {
-  return {R"(an IP address with a port, such as "127.0.0.1:9779" or "[::1]:9779", or "" for none)",
-          parse_listen_address};
+  return {
+      R"(an IP address with a port, such as "127.0.0.1:9779", a socket's path from the root, or "" for none)",
+      parse_listen_address};
 }
 
 Parsed<std::string> log_target() {

@@ -8,31 +8,43 @@
 #include <map>
 
 #include "core/base/text.h"
+#include "core/control/metric_families.h"
 #include "core/control/urgency.h"
 
 namespace mailpool::control {
 namespace {
 
-// Writes a family: its help and type once, then its samples.
+// Writes a family, as the table has it, then its samples.
 class Page {
  public:
-  void family(std::string_view name, std::string_view type, std::string_view help) {
-    name_ = name;
+  explicit Page(Exposition format) : format_(format) {}
+
+  void family(std::string_view name) {
+    auto const& family = metric_family(name);
+    name_ = family.name;
+    auto described = name_;
+    // OpenMetrics names a counter without the suffix that its samples have.
+    if (format_ == Exposition::OpenMetrics && family.type == MetricType::Counter)
+      described.remove_suffix(std::string_view("_total").size());
     fmt::format_to(std::back_inserter(text_), "# HELP mailpool_{0} {1}\n# TYPE mailpool_{0} {2}\n",
-                   name, help, type);
+                   described, family.help, name_of(family.type));
   }
   template <class N>
   void sample(std::string_view labels, N value) {
     fmt::format_to(std::back_inserter(text_), "mailpool_{}{} {}\n", name_, labels, value);
   }
   template <class N>
-  void single(std::string_view name, std::string_view type, std::string_view help, N value) {
-    family(name, type, help);
+  void single(std::string_view name, N value) {
+    family(name);
     sample("", value);
   }
-  [[nodiscard]] std::string take() { return std::move(text_); }
+  [[nodiscard]] std::string take() {
+    if (format_ == Exposition::OpenMetrics) text_ += "# EOF\n";
+    return std::move(text_);
+  }
 
  private:
+  Exposition format_;
   std::string text_;
   std::string_view name_;
 };
@@ -67,38 +79,28 @@ std::array<StateCount, 5> by_state(ConnectionCounts const& c) {
 }
 
 void write_totals(Page& page, ManagerStatus const& s) {
-  page.family("info", "gauge", "The running version.");
+  page.family("info");
   page.sample(label("version", s.version), 1);
-  page.family("state", "gauge", "1 for the state that the manager is in.");
+  page.family("state");
   for (auto state : {"starting", "running", "draining"})
     page.sample(label("state", state), s.state == state ? 1 : 0);
-  page.single("uptime_seconds", "gauge", "Since the start of the manager.", seconds(s.uptime));
-  page.single("messages_total", "counter", "Messages handed over by the MTA.", s.totals.messages);
-  page.family("recipients_total", "counter", "Recipients by outcome.");
+  page.single("uptime_seconds", seconds(s.uptime));
+  page.single("messages_total", s.totals.messages);
+  page.family("recipients_total");
   page.sample(label("outcome", "delivered"), s.totals.delivered);
   page.sample(label("outcome", "deferred"), s.totals.deferred);
   page.sample(label("outcome", "refused"), s.totals.refused);
-  page.single("ambiguous_total", "counter",
-              "Recipients whose end is not known: the commit point was passed and no reply came.",
-              s.ambiguous);
-  page.single("cancelled_total", "counter", "Messages whose client left before the commit point.",
-              s.cancelled);
-  page.single("bypassed_total", "counter",
-              "Deliveries that left by the transport of the MTA, where known.", s.bypassed);
-  page.single("transactions_in_flight", "gauge", "Transactions that hold a connection.",
-              s.totals.in_flight);
-  page.single("transactions_waiting", "gauge",
-              "Transactions that wait for a limit or a connection.", s.totals.waiting);
-  page.single("connections_opened_total", "counter", "Connections made to remote servers.",
-              s.totals.connections_opened);
-  page.single("connections_reused_total", "counter",
-              "Transactions on a connection that had carried one before.",
-              s.totals.connections_reused);
-  page.family("tls_handshakes_total", "counter",
-              "TLS handshakes with remote servers, by whether they resumed a session.");
+  page.single("ambiguous_total", s.ambiguous);
+  page.single("cancelled_total", s.cancelled);
+  page.single("bypassed_total", s.bypassed);
+  page.single("transactions_in_flight", s.totals.in_flight);
+  page.single("transactions_waiting", s.totals.waiting);
+  page.single("connections_opened_total", s.totals.connections_opened);
+  page.single("connections_reused_total", s.totals.connections_reused);
+  page.family("tls_handshakes_total");
   page.sample(label("resumed", "no"), s.totals.tls_handshakes - s.totals.tls_resumed);
   page.sample(label("resumed", "yes"), s.totals.tls_resumed);
-  page.family("connections", "gauge", "Pooled connections by state.");
+  page.family("connections");
   for (auto const& [state, count] : by_state(s.connections))
     page.sample(label("state", state), count);
 }
@@ -154,57 +156,42 @@ void write_imap(Page& page, ImapStatus const& imap) {
   auto pair_of = [](std::string_view profile, std::string_view name, std::string_view value) {
     return fmt::format("{{profile=\"{}\",{}=\"{}\"}}", escaped(profile), name, escaped(value));
   };
-  auto each = [&](std::string_view name, std::string_view type, std::string_view help,
-                  std::uint64_t ImapSums::*member) {
-    page.family(name, type, help);
+  auto each = [&](std::string_view name, std::uint64_t ImapSums::*member) {
+    page.family(name);
     for (auto const& [profile, sum] : sums) page.sample(label("profile", profile), sum.*member);
   };
-  page.family("imap_connections", "gauge", "Connections to IMAP servers by state.");
+  page.family("imap_connections");
   for (auto const& [profile, sum] : sums)
     for (auto const& [state, n] : sum.states) page.sample(pair_of(profile, "state", state), n);
-  each("imap_logins_total", "counter", "Connections that were opened and logged in.",
-       &ImapSums::created);
-  each("imap_reused_total", "counter", "Loans of a connection that was lent before.",
-       &ImapSums::reused);
-  each("imap_logins_refused_total", "counter", "Logins that the server refused.",
-       &ImapSums::refused);
-  page.family("imap_discarded_total", "counter", "Connections that were not kept, by reason.");
+  each("imap_logins_total", &ImapSums::created);
+  each("imap_reused_total", &ImapSums::reused);
+  each("imap_logins_refused_total", &ImapSums::refused);
+  page.family("imap_discarded_total");
   for (auto const& [profile, sum] : sums)
     for (auto const& [reason, n] : sum.discarded)
       page.sample(pair_of(profile, "reason", reason), n);
-  each("imap_clients", "gauge", "Programs that are connected.", &ImapSums::clients);
-  each("imap_waiting", "gauge", "Programs that wait for a connection.", &ImapSums::waiting);
-  page.single("imap_peers_refused_total", "counter",
-              "Programs of users that are not among allow_users.", imap.peers_refused);
+  each("imap_clients", &ImapSums::clients);
+  each("imap_waiting", &ImapSums::waiting);
+  page.single("imap_peers_refused_total", imap.peers_refused);
 }
 
 void write_process(Page& page, ManagerStatus const& s) {
-  page.single("lmtp_connections", "gauge", "Connections from the MTA.", s.lmtp_connections);
-  page.single("lmtp_peers_refused_total", "counter",
-              "Connections of users that are not among [lmtp] allow_users.", s.lmtp_peers_refused);
-  page.single("bodies_bytes", "gauge", "Message bodies in memory.", s.bodies);
-  page.single("bodies_limit_bytes", "gauge", "[lmtp] memory_limit.", s.memory_limit);
-  page.single("spilled_bytes", "gauge", "Message bodies in temporary files.", s.spilled);
-  page.single("admission_asked_total", "counter", "Recipients that the milter asked about.",
-              s.admission.asked);
-  page.single("admission_full_total", "counter", "Of these, those beyond an accept_rate.",
-              s.admission.full);
-  page.single("admission_suspended_total", "counter",
-              "Of these, those whose domain or site is suspended.", s.admission.suspended);
-  page.single("log_dropped_total", "counter",
-              "Log lines that the destination did not take in time.", s.log_dropped);
-  page.single("dns_validation", "gauge", "1 while DNSSEC validation works.",
-              s.dns_validation == "on" ? 1 : 0);
-  page.single("configuration_mistakes", "gauge",
-              "Mistakes of the last reload; the settings before it are in force.",
-              s.configuration.mistakes.size());
-  page.single("loop_worst_microseconds", "gauge",
-              "The longest turn of the event loop in the last minute.", s.loop_worst_us);
-  page.single("sites", "gauge", "Known sites.", s.sites_known);
-  page.single("domains", "gauge", "Known domains.", s.domains_known);
-  page.single("suspensions", "gauge", "Sites and domains that an operator suspended.",
-              s.suspensions_known);
-  page.family("sites_by_state", "gauge", "Sites that are not open, among those looked at.");
+  page.single("lmtp_connections", s.lmtp_connections);
+  page.single("lmtp_peers_refused_total", s.lmtp_peers_refused);
+  page.single("bodies_bytes", s.bodies);
+  page.single("bodies_limit_bytes", s.memory_limit);
+  page.single("spilled_bytes", s.spilled);
+  page.single("admission_asked_total", s.admission.asked);
+  page.single("admission_full_total", s.admission.full);
+  page.single("admission_suspended_total", s.admission.suspended);
+  page.single("log_dropped_total", s.log_dropped);
+  page.single("dns_validation", s.dns_validation == "on" ? 1 : 0);
+  page.single("configuration_mistakes", s.configuration.mistakes.size());
+  page.single("loop_worst_seconds", static_cast<double>(s.loop_worst_us) / 1e6);
+  page.single("sites", s.sites_known);
+  page.single("domains", s.domains_known);
+  page.single("suspensions", s.suspensions_known);
+  page.family("sites_by_state");
   for (auto state : {"limited", "backing_off", "suspended"})
     page.sample(label("state", state),
                 std::count_if(s.sites.begin(), s.sites.end(),
@@ -219,9 +206,7 @@ void write_invariants(Page& page, ManagerStatus const& s) {
   auto const leased = std::count_if(s.sites.begin(), s.sites.end(), [](SiteStatus const& site) {
     return site.in_flight > site.connections.busy;
   });
-  page.family("invariant_violations", "gauge",
-              "Sites that break a rule now: max_connections (a reload may lower it below what is "
-              "open), lease (a transaction without a busy connection).");
+  page.family("invariant_violations");
   page.sample(label("rule", "max_connections"), over);
   page.sample(label("rule", "lease"), leased);
 }
@@ -285,10 +270,10 @@ Metrics::SiteCounts Metrics::others(Totals const& totals) {
   return others_;
 }
 
-std::string Metrics::text(ManagerStatus const& status) {
+std::string Metrics::text(ManagerStatus const& status, Exposition format) {
   choose(status);
   auto const other = others(status.totals);
-  Page page;
+  Page page(format);
   write_totals(page, status);
   write_process(page, status);
   write_imap(page, status.imap);
@@ -297,7 +282,7 @@ std::string Metrics::text(ManagerStatus const& status) {
   auto each = [&](auto&& write) {
     for (auto const& [name, site] : labelled_) write(name, site);
   };
-  page.family("site_recipients_total", "counter", "Recipients by site and outcome.");
+  page.family("site_recipients_total");
   auto outcomes = [&](std::string_view name, SiteCounts const& counts) {
     page.sample(labels(name, "outcome", "delivered"), counts.delivered);
     page.sample(labels(name, "outcome", "deferred"), counts.deferred);
@@ -305,69 +290,33 @@ std::string Metrics::text(ManagerStatus const& status) {
   };
   each([&](auto const& name, Labelled const& site) { outcomes(name, site.counts); });
   outcomes("other", other);
-  page.family("site_connections_opened_total", "counter", "Connections made, by site.");
+  page.family("site_connections_opened_total");
   each([&](auto const& name, Labelled const& site) {
     page.sample(label("site", name), site.counts.opened);
   });
   page.sample(label("site", "other"), other.opened);
-  page.family("site_connections_reused_total", "counter",
-              "Transactions on a used connection, by site.");
+  page.family("site_connections_reused_total");
   each([&](auto const& name, Labelled const& site) {
     page.sample(label("site", name), site.counts.reused);
   });
   page.sample(label("site", "other"), other.reused);
-  page.family("site_connections", "gauge", "Pooled connections by site and state.");
+  page.family("site_connections");
   each([&](auto const& name, Labelled const& site) {
     auto const counts = site.now != nullptr ? site.now->connections : ConnectionCounts{};
     for (auto const& [state, count] : by_state(counts))
       page.sample(labels(name, "state", state), count);
   });
-  page.family("site_waiting", "gauge", "Transactions that wait, by site.");
+  page.family("site_waiting");
   each([&](auto const& name, Labelled const& site) {
     page.sample(label("site", name), site.now != nullptr ? site.now->waiting : 0);
   });
-  page.family("site_trouble", "gauge", "0 open, 1 limited, 2 backing_off, 3 suspended.");
+  page.family("site_trouble");
   each([&](auto const& name, Labelled const& site) {
     page.sample(label("site", name),
                 site.now != nullptr ? static_cast<int>(urgency_of_state(site.now->state)) : 0);
   });
   for (auto& [name, site] : labelled_) site.now = nullptr;
   return page.take();
-}
-
-HttpWant read_http_head(std::string_view head) {
-  auto const words = split(head.substr(0, head.find_first_of("\r\n")), ' ');
-  if (words.size() != 3 || words[2].substr(0, 7) != "HTTP/1.") return HttpWant::BadRequest;
-  if (words[0] != "GET" && words[0] != "HEAD") return HttpWant::BadMethod;
-  if (words[1].substr(0, words[1].find('?')) != "/metrics") return HttpWant::NotFound;
-  return words[0] == "GET" ? HttpWant::Metrics : HttpWant::MetricsHead;
-}
-
-std::string http_answer(HttpWant want, std::string const& metrics) {
-  auto reply = [](std::string_view status, std::string_view type, std::size_t length,
-                  std::string_view extra, std::string_view body) {
-    return fmt::format(
-        "HTTP/1.1 {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n{}\r\n{}",
-        status, type, length, extra, body);
-  };
-  constexpr std::string_view exposition = "text/plain; version=0.0.4; charset=utf-8";
-  constexpr std::string_view plain = "text/plain; charset=utf-8";
-  auto words = [&](std::string_view status, std::string_view extra, std::string_view body) {
-    return reply(status, plain, body.size(), extra, body);
-  };
-  switch (want) {
-    case HttpWant::Metrics:
-      return reply("200 OK", exposition, metrics.size(), "", metrics);
-    case HttpWant::MetricsHead:
-      return reply("200 OK", exposition, metrics.size(), "", "");
-    case HttpWant::NotFound:
-      return words("404 Not Found", "", "the figures are at /metrics\n");
-    case HttpWant::BadMethod:
-      return words("405 Method Not Allowed", "Allow: GET, HEAD\r\n", "only GET and HEAD\n");
-    case HttpWant::BadRequest:
-      break;
-  }
-  return words("400 Bad Request", "", "not an HTTP request\n");
 }
 
 }  // namespace mailpool::control

@@ -1,6 +1,5 @@
 #pragma once
-// What Prometheus reads: text of the exposition format 0.0.4, and the little HTTP that it is asked
-// for with.
+// What Prometheus reads, in the text format that it asks for.
 //
 // Names of sites come from the outside (MX hosts), so the number of labels is bounded: a fixed
 // number of sites have a label of their own, all others are "other".
@@ -15,6 +14,11 @@
 
 namespace mailpool::control {
 
+enum class Exposition : std::uint8_t {
+  Text,         ///< Prometheus' own, 0.0.4
+  OpenMetrics,  ///< 1.0.0
+};
+
 /// Remembers which sites have a label, so that no counter runs backwards when the busiest change.
 class Metrics {
  public:
@@ -22,7 +26,7 @@ class Metrics {
 
   /// `status` should hold as many sites as the manager gives. Sites of the configuration get labels
   /// first, then whichever are shown first; a label is kept as long as its site is known.
-  [[nodiscard]] std::string text(ManagerStatus const& status);
+  [[nodiscard]] std::string text(ManagerStatus const& status, Exposition format = Exposition::Text);
 
  private:
   struct SiteCounts {
@@ -46,10 +50,5 @@ class Metrics {
   SiteCounts retired_;  // of sites that lost their label, and of counters that began anew
   SiteCounts others_;   // as told last
 };
-
-/// What an HTTP request wants whose head (up to the empty line) is `head`.
-enum class HttpWant : std::uint8_t { Metrics, MetricsHead, NotFound, BadMethod, BadRequest };
-[[nodiscard]] HttpWant read_http_head(std::string_view head);
-[[nodiscard]] std::string http_answer(HttpWant want, std::string const& metrics);
 
 }  // namespace mailpool::control

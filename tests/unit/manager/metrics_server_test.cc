@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +14,7 @@
 #include <vector>
 
 #include "fakes/control_actions.h"
+#include "unit/manager/scratch.h"
 
 using namespace mailpool;
 using namespace mailpool::manager;
@@ -123,6 +126,31 @@ BOOST_AUTO_TEST_CASE(whoever_has_asked_keeps_its_place_while_others_are_silent) 
   BOOST_TEST((n > 0 && answer.starts_with("HTTP/1.1 200 OK")));
   ::close(slow);
   for (int fd : idle) ::close(fd);
+}
+
+BOOST_AUTO_TEST_CASE(a_path_is_a_socket_for_our_group_and_goes_when_it_listens_elsewhere) {
+  Room room;
+  tests::Scratch const place;
+  auto const path = place / "metrics.sock";
+  BOOST_REQUIRE(room.server.reconfigure({path}));
+  struct stat facts {};
+  BOOST_REQUIRE(::stat(path.c_str(), &facts) == 0);
+  BOOST_TEST((facts.st_mode & 07777U) == 0660U);
+  int const fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  BOOST_REQUIRE(::connect(fd, reinterpret_cast<sockaddr const*>(&address), sizeof address) == 0);
+  evutil_make_socket_nonblocking(fd);
+  auto const page =
+      room.ask(fd, "GET /metrics HTTP/1.1\r\nAccept: application/openmetrics-text\r\n\r\n");
+  BOOST_TEST(page.find("openmetrics-text; version=1.0.0") != std::string::npos);
+  BOOST_TEST(page.ends_with("# EOF\n"));
+  BOOST_REQUIRE(room.server.reconfigure({"127.0.0.1:0"}));
+  BOOST_TEST(::stat(path.c_str(), &facts) != 0);
+  BOOST_TEST(room.server.port() != 0U);
+  BOOST_TEST(!room.server.reconfigure({"/nowhere/at/all.sock"}).has_value());
+  BOOST_TEST(room.server.port() != 0U, "the old one stays");
 }
 
 BOOST_AUTO_TEST_CASE(it_listens_where_it_is_told_and_nowhere_by_default) {

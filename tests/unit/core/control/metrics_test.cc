@@ -4,8 +4,10 @@
 #include <boost/test/unit_test.hpp>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "core/base/text.h"
+#include "core/control/metric_families.h"
 
 using namespace mailpool;
 using namespace mailpool::control;
@@ -167,20 +169,43 @@ BOOST_AUTO_TEST_CASE(a_broken_limit_is_counted) {
   BOOST_TEST(value(page, "mailpool_invariant_violations{rule=\"lease\"}") == "1");
 }
 
-BOOST_AUTO_TEST_CASE(http_is_read_as_far_as_it_is_needed) {
-  BOOST_TEST((read_http_head("GET /metrics HTTP/1.1\r\nHost: x\r\n") == HttpWant::Metrics));
-  BOOST_TEST((read_http_head("GET /metrics?x=1 HTTP/1.0\r\n") == HttpWant::Metrics));
-  BOOST_TEST((read_http_head("HEAD /metrics HTTP/1.1\r\n") == HttpWant::MetricsHead));
-  BOOST_TEST((read_http_head("GET / HTTP/1.1\r\n") == HttpWant::NotFound));
-  BOOST_TEST((read_http_head("POST /metrics HTTP/1.1\r\n") == HttpWant::BadMethod));
-  for (auto bad :
-       {"", "GET", "GET /metrics", "GET /metrics SMTP/1.1", "EHLO x", "GET  /metrics HTTP/1.1"})
-    BOOST_TEST((read_http_head(bad) == HttpWant::BadRequest), bad);
-  auto const good = http_answer(HttpWant::Metrics, "abc\n");
-  BOOST_TEST(good.find("Content-Length: 4\r\n") != std::string::npos);
-  BOOST_TEST(good.substr(good.size() - 8) == "\r\n\r\nabc\n");
-  BOOST_TEST(http_answer(HttpWant::MetricsHead, "abc\n").find("abc") == std::string::npos);
-  BOOST_TEST(http_answer(HttpWant::BadMethod, "abc").find("405") != std::string::npos);
+// Each family of the table is written, and nothing else; with the type and labels that the manual
+// says.
+BOOST_AUTO_TEST_CASE(the_page_is_what_the_table_says) {
+  ManagerStatus status;
+  status.sites = {site("google", 3)};
+  ImapProfileStatus bounces;
+  bounces.profile = "bounces";
+  bounces.counts = {7, 5, 1, {{"eof", 3}}};
+  status.imap.profiles.push_back(bounces);
+  for (auto const format : {Exposition::Text, Exposition::OpenMetrics}) {
+    auto const page = Metrics().text(status, format);
+    std::vector<std::string> written;
+    for (auto line : split(page, '\n')) {
+      if (line.empty() || line[0] == '#') continue;
+      auto const name = std::string(line.substr(9, line.find_first_of("{ ") - 9));
+      if (written.empty() || written.back() != name) written.push_back(name);
+      std::string labels;
+      for (std::size_t at = 0; (at = line.find("=\"", at)) != std::string_view::npos; ++at) {
+        auto const from = line.find_last_of("{,", at) + 1;
+        labels += (labels.empty() ? "" : ", ") + std::string(line.substr(from, at - from));
+      }
+      BOOST_TEST(labels == metric_family(name).labels, line);
+    }
+    std::vector<std::string> expected;
+    for (auto const& family : metric_families()) expected.emplace_back(family.name);
+    BOOST_TEST(written == expected, boost::test_tools::per_element());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(open_metrics_describes_counters_without_their_suffix_and_has_an_end) {
+  ManagerStatus status;
+  status.totals.messages = 4;
+  auto const page = Metrics().text(status, Exposition::OpenMetrics);
+  BOOST_TEST(page.find("\n# TYPE mailpool_messages counter\nmailpool_messages_total 4\n") !=
+             std::string::npos);
+  BOOST_TEST(page.ends_with("\n# EOF\n"));
+  BOOST_TEST(Metrics().text(status).find("# EOF") == std::string::npos);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,110 @@
+#include "core/control/metric_families.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+
+namespace mailpool::control {
+namespace {
+
+// In the order of the page.
+constexpr std::array families{std::to_array<MetricFamily>({
+    {"info", MetricType::Gauge, "version", "The running version."},
+    {"state", MetricType::Gauge, "state", "1 for the state that the manager is in."},
+    {"uptime_seconds", MetricType::Gauge, "", "Since the start of the manager."},
+    {"messages_total", MetricType::Counter, "", "Messages handed over by the MTA."},
+    {"recipients_total", MetricType::Counter, "outcome", "Recipients by outcome."},
+    {"ambiguous_total", MetricType::Counter, "",
+     "Recipients whose end is not known: the commit point was passed and no reply came."},
+    {"cancelled_total", MetricType::Counter, "",
+     "Messages whose client left before the commit point."},
+    {"bypassed_total", MetricType::Counter, "",
+     "Deliveries that left by the transport of the MTA, where known."},
+    {"transactions_in_flight", MetricType::Gauge, "", "Transactions that hold a connection."},
+    {"transactions_waiting", MetricType::Gauge, "",
+     "Transactions that wait for a limit or a connection."},
+    {"connections_opened_total", MetricType::Counter, "", "Connections made to remote servers."},
+    {"connections_reused_total", MetricType::Counter, "",
+     "Transactions on a connection that had carried one before."},
+    {"tls_handshakes_total", MetricType::Counter, "resumed",
+     "TLS handshakes with remote servers, by whether they resumed a session."},
+    {"connections", MetricType::Gauge, "state", "Pooled connections by state."},
+    {"lmtp_connections", MetricType::Gauge, "", "Connections from the MTA."},
+    {"lmtp_peers_refused_total", MetricType::Counter, "",
+     "Connections of users that are not among [lmtp] allow_users."},
+    {"bodies_bytes", MetricType::Gauge, "", "Message bodies in memory."},
+    {"bodies_limit_bytes", MetricType::Gauge, "", "[lmtp] memory_limit."},
+    {"spilled_bytes", MetricType::Gauge, "", "Message bodies in temporary files."},
+    {"admission_asked_total", MetricType::Counter, "", "Recipients that the milter asked about."},
+    {"admission_full_total", MetricType::Counter, "", "Of these, those beyond an accept_rate."},
+    {"admission_suspended_total", MetricType::Counter, "",
+     "Of these, those whose domain or site is suspended."},
+    {"log_dropped_total", MetricType::Counter, "",
+     "Log lines that the destination did not take in time."},
+    {"dns_validation", MetricType::Gauge, "", "1 while DNSSEC validation works."},
+    {"configuration_mistakes", MetricType::Gauge, "",
+     "Mistakes of the last reload; the settings before it are in force."},
+    {"loop_worst_seconds", MetricType::Gauge, "",
+     "The longest turn of the event loop in the last minute."},
+    {"sites", MetricType::Gauge, "", "Known sites."},
+    {"domains", MetricType::Gauge, "", "Known domains."},
+    {"suspensions", MetricType::Gauge, "", "Sites and domains that an operator suspended."},
+    {"sites_by_state", MetricType::Gauge, "state",
+     "Sites that are not open, among those looked at."},
+    {"imap_connections", MetricType::Gauge, "profile, state",
+     "Connections to IMAP servers by state."},
+    {"imap_logins_total", MetricType::Counter, "profile",
+     "Connections that were opened and logged in."},
+    {"imap_reused_total", MetricType::Counter, "profile",
+     "Loans of a connection that was lent before."},
+    {"imap_logins_refused_total", MetricType::Counter, "profile",
+     "Logins that the server refused."},
+    {"imap_discarded_total", MetricType::Counter, "profile, reason",
+     "Connections that were not kept, by reason."},
+    {"imap_clients", MetricType::Gauge, "profile", "Programs that are connected."},
+    {"imap_waiting", MetricType::Gauge, "profile", "Programs that wait for a connection."},
+    {"imap_peers_refused_total", MetricType::Counter, "",
+     "Programs of users that are not among allow_users."},
+    {"invariant_violations", MetricType::Gauge, "rule",
+     "Sites that break a rule now: max_connections (a reload may lower it below what is open), "
+     "lease (a transaction without a busy connection)."},
+    {"site_recipients_total", MetricType::Counter, "site, outcome",
+     "Recipients by site and outcome."},
+    {"site_connections_opened_total", MetricType::Counter, "site", "Connections made, by site."},
+    {"site_connections_reused_total", MetricType::Counter, "site",
+     "Transactions on a used connection, by site."},
+    {"site_connections", MetricType::Gauge, "site, state", "Pooled connections by site and state."},
+    {"site_waiting", MetricType::Gauge, "site", "Transactions that wait, by site."},
+    {"site_trouble", MetricType::Gauge, "site", "0 open, 1 limited, 2 backing_off, 3 suspended."},
+})};
+
+}  // namespace
+
+std::string_view name_of(MetricType type) {
+  return type == MetricType::Counter ? "counter" : "gauge";
+}
+
+std::span<MetricFamily const> metric_families() {
+  return families;
+}
+
+MetricFamily const& metric_family(std::string_view name) {
+  auto const* const found = std::find_if(families.begin(), families.end(),
+                                         [&](MetricFamily const& f) { return f.name == name; });
+  assert(found != families.end() && "whatever is written stands in the table");
+  return *found;
+}
+
+std::string metrics_as_mdoc() {
+  std::string text = ".Bl -tag -width Ds\n";
+  for (auto const& family : families) {
+    text += fmt::format(".It Ic mailpool_{} Pq {}\n", family.name, name_of(family.type));
+    text += fmt::format("{}\n", family.help);
+    if (!family.labels.empty()) text += fmt::format("Labels: {}.\n", family.labels);
+  }
+  return text + ".El\n";
+}
+
+}  // namespace mailpool::control

@@ -1,0 +1,73 @@
+"""Figures: read by Prometheus' own tool and by its client library, from a port and from a Unix socket."""
+
+import http.client
+import socket
+import subprocess
+from pathlib import Path
+
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+from lab.fakeimap import FakeImap
+from lab.imap_pool import ImapPool
+from lab.mailpool import Mailpoold
+from lab.messages import message
+from lab.process import Lab, free_port
+from lab.receivers import SmtpSink
+
+OPEN_METRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
+
+
+class OverUnix(http.client.HTTPConnection):
+    def __init__(self, path: Path):
+        super().__init__("localhost")
+        self.path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(10)
+        self.sock.connect(str(self.path))
+
+
+def scrape(connection: http.client.HTTPConnection, accept: str = "text/plain") -> tuple[str, str]:
+    """Content type and page."""
+    connection.request("GET", "/metrics", headers={"Accept": accept})
+    answer = connection.getresponse()
+    assert answer.status == 200
+    return answer.headers["Content-Type"], answer.read().decode()
+
+
+def promtool(page: str) -> str:
+    done = subprocess.run(["promtool", "check", "metrics"], input=page, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr + (f"exit code {done.returncode}" if done.returncode else "")
+
+
+def with_traffic(lab: Lab, sink: SmtpSink, fake: FakeImap, listen: str) -> Mailpoold:
+    """One that has something to say in every family."""
+    pool = ImapPool(lab, fake.address, tls="none", settings={"metrics": {"listen": listen}, "route": {"*": [sink.address]}})
+    pool.login("anna", "anna-secret").logout()
+    with pool.manager.lmtp() as client:
+        assert client.deliver("s@example.com", ["u@example.org"], message(b"x\r\n"))[0].code == 250
+    return pool.manager
+
+
+def test_promtool_has_nothing_to_say(lab: Lab, sink: SmtpSink, fake: FakeImap):
+    port = free_port()
+    with_traffic(lab, sink, fake, f"127.0.0.1:{port}")
+    kind, page = scrape(http.client.HTTPConnection("127.0.0.1", port, timeout=10))
+    assert kind == "text/plain; version=0.0.4; charset=utf-8"
+    assert 'mailpool_recipients_total{outcome="delivered"} 1\n' in page
+    assert promtool(page) == ""
+    assert "mailpool_x_microseconds" in promtool("# TYPE mailpool_x_microseconds gauge\nmailpool_x_microseconds 1\n"), "it can complain"
+
+
+def test_open_metrics_on_a_socket_is_read_by_the_client_library(lab: Lab, sink: SmtpSink, fake: FakeImap):
+    place = lab.directory("metrics", owner="mailpool", group="mailpool") / "metrics.sock"
+    with_traffic(lab, sink, fake, str(place))
+    assert place.stat().st_mode & 0o777 == 0o660
+    kind, page = scrape(OverUnix(place), OPEN_METRICS)
+    assert kind == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    families = {family.name: family for family in text_string_to_metric_families(page)}
+    assert families["mailpool_recipients"].type == "counter"
+    assert {sample.labels["outcome"]: sample.value for sample in families["mailpool_recipients"].samples}["delivered"] == 1
+    text = scrape(OverUnix(place))[1]
+    assert len(families) == sum(line.startswith("# TYPE ") for line in text.splitlines())
