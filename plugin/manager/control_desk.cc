@@ -44,7 +44,7 @@ std::vector<Site const*> worth_a_row(delivery::Dispatcher const& dispatcher, std
   auto const& busy = dispatcher.busy_sites();
   sites.assign(busy.begin(), busy.end());
   std::set<Site const*> recent;
-  dispatcher.visit_recent_sites([&](Site const& site) {
+  dispatcher.known_domains().visit_recent_sites([&](Site const& site) {
     if (sites.size() >= most) return false;
     if (!busy.contains(&site) && recent.insert(&site).second) sites.push_back(&site);
     return true;
@@ -116,9 +116,10 @@ Result<control::NameStatus> ControlDesk::status_of(std::string const& name, std:
     s.kind = "site";
     s.sites.push_back(manager::status_of(*site, clock_, true));
     s.domains_known = site->domains;
-    dispatcher_.visit_domains_of(*site, [&](std::string const& domain) {
-      if (s.domains.size() < most)
-        s.domains.push_back(manager::status_of(domain, dispatcher_, clock_));
+    dispatcher_.known_domains().visit_domains_of(*site, [&](std::string const& domain) {
+      if (s.domains.size() >= most) return false;
+      s.domains.push_back(manager::status_of(domain, dispatcher_, clock_));
+      return true;
     });
   } else if (auto const domain = canonical_domain(name);
              domain && (dispatcher_.site_of_domain(*domain) != nullptr ||

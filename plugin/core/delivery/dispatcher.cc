@@ -12,9 +12,12 @@
 namespace mailpool::delivery {
 namespace {
 
-constexpr std::size_t most_learned_at_once = 4096;
-constexpr Duration tell_again_every = std::chrono::hours(1);
 constexpr Duration forget_every = std::chrono::minutes(10);
+// So much of it at once, and the rest a little later: nobody's mail waits for it.
+constexpr std::size_t forget_at_once = 100;
+constexpr Duration forget_on_after = std::chrono::milliseconds(20);
+// Of those used least recently so many are asked whether they can make room for a new one.
+constexpr std::size_t asked_to_go = 50;
 
 Outcome draining() {
   return Outcome::local(451, {4, 3, 2}, "mailpool is draining: try again later");
@@ -68,7 +71,7 @@ void Dispatcher::on_routed(Delivery& delivery, std::string const& domain,
                            std::vector<std::size_t> recipients,
                            std::shared_ptr<route::Route const> route, TimePoint now) {
   auto& site = site_for(*route);
-  remember(domain, site, now);
+  known_.remember(domain, site, now);
   Transaction pattern;
   pattern.domain = domain;
   pattern.route = route;
@@ -209,11 +212,12 @@ void Dispatcher::schedule(Site& site) {
   due_.insert({at, &site});
 }
 
-void Dispatcher::note_busy(Site const& site) {
-  if (site.is_quiet())
-    busy_.erase(&site);
-  else
+void Dispatcher::note_busy(Site& site) {
+  if (!site.is_quiet()) {
     busy_.insert(&site);
+  } else if (busy_.erase(&site) > 0) {
+    site.rest();
+  }
 }
 
 TimePoint Dispatcher::deadline() const {
@@ -228,15 +232,31 @@ void Dispatcher::sweep() {
 }
 
 Site& Dispatcher::site_for(route::Route const& route) {
-  if (auto* site = find(route.site)) return *site;
+  if (auto* site = find(route.site)) {
+    by_use_.splice(by_use_.begin(), by_use_, site->place);
+    return *site;
+  }
+  if (sites_.size() >= most_sites) make_room_for_a_site(context_.clock.now());
   auto site =
-      std::make_unique<Site>(route.site, route.is_named_site, settings_for(route.site), context_);
+      std::make_unique<Site>(route.site, route.is_named_site, section_for(route.site), context_);
   auto& made = *site;
-  site_index_.emplace(route.site, &made);
+  site_index_.emplace(made.name(), &made);
+  made.place = by_use_.insert(by_use_.begin(), &made);
   restore_periods(made);
   restore_use(made);
   sites_.emplace(route.site, std::move(site));
   return made;
+}
+
+// Automatic sites share the options of [smtp]; a name without a dot may get a section at a reload.
+std::string Dispatcher::section_name(std::string const& site) const {
+  bool const is_automatic = site.find_first_of(".+") != std::string::npos;
+  return is_automatic ? std::string() : site;
+}
+
+SiteSettings const& Dispatcher::section_for(std::string const& site) {
+  auto const name = section_name(site);
+  return sections_.try_emplace(name, settings_for(name)).first->second;
 }
 
 SiteSettings const& Dispatcher::settings_for(std::string const& site) const {
@@ -255,8 +275,7 @@ Site const* Dispatcher::find_site(std::string_view name) const {
 }
 
 Site const* Dispatcher::site_of_domain(std::string const& domain) const {
-  auto const it = known_index_.find(domain);
-  return it == known_index_.end() ? nullptr : it->second->site;
+  return known_.site_of(domain);
 }
 
 site::Scope const* Dispatcher::limits_of(std::string const& domain) const {
@@ -264,63 +283,48 @@ site::Scope const* Dispatcher::limits_of(std::string const& domain) const {
   return it == limits_.end() ? nullptr : &it->second;
 }
 
-void Dispatcher::remember(std::string const& domain, Site& site, TimePoint now) {
-  auto const it = known_index_.find(domain);
-  bool is_news = true;
-  if (it != known_index_.end()) {
-    auto const known = it->second;
-    known_.splice(known_.begin(), known_, known);
-    if (known->site == &site) {
-      is_news = after(known->told, tell_again_every) <= now;
-    } else {
-      --known->site->domains;
-      known->site = &site;
-      ++site.domains;
+// Slice by slice: from the site that was not used for longest to the first that was used lately.
+void Dispatcher::forget_unused(TimePoint now) {
+  if (left_to_ask_ == 0) {
+    left_to_ask_ = by_use_.size();
+    std::erase_if(suspended_domains_,
+                  [&](std::string const& domain) { return !limits_.at(domain).is_suspended(now); });
+  }
+  left_to_ask_ = std::min(left_to_ask_, by_use_.size());
+  for (auto n = std::min(left_to_ask_, forget_at_once); n > 0; --n, --left_to_ask_) {
+    auto& site = *by_use_.back();
+    if (!site.is_unused(now)) {
+      left_to_ask_ = 0;
+      break;
     }
-  } else {
-    known_.push_front({domain, &site});
-    known_index_.emplace(known_.front().domain, known_.begin());
-    ++site.domains;
+    if (site.is_forgettable()) {
+      forget(site);
+    } else {
+      by_use_.splice(by_use_.begin(), by_use_, site.place);
+    }
   }
-  if (is_news && learned_.size() < most_learned_at_once) {
-    known_.front().told = now;
-    learned_.push_back(known_.front());
-  }
-  if (known_.size() <= most_domains) return;
-  --known_.back().site->domains;
-  known_index_.erase(known_.back().domain);
-  known_.pop_back();
+  next_forgetting_ = after(now, left_to_ask_ == 0 ? forget_every : forget_on_after);
 }
 
-void Dispatcher::forget_unused(TimePoint now) {
-  next_forgetting_ = after(now, forget_every);
-  std::erase_if(suspended_domains_, [&](std::string const& domain) {
-    auto const& suspension = limits_.at(domain).suspension;
-    return !suspension || suspension->until <= now;
-  });
-  // A site goes with its domains; both come back with the next message.
-  for (auto it = sites_.begin(); it != sites_.end();) {
-    auto& site = *it->second;
-    if (!site.is_forgettable(now)) {
-      ++it;
-      continue;
-    }
-    for (auto known = known_.begin(); known != known_.end();) {
-      auto const here = known++;
-      if (here->site != &site) continue;
-      known_index_.erase(here->domain);
-      known_.erase(here);
-    }
-    if (std::erase(context_.counted, &site) > 0) site.keep_counts();
-    std::erase_if(learned_, [&](auto const& l) { return l.site == &site; });
-    if (auto const at = scheduled_.find(&site); at != scheduled_.end()) {
-      due_.erase({at->second, &site});
-      scheduled_.erase(at);
-    }
-    busy_.erase(&site);
-    site_index_.erase(it->first);
-    it = sites_.erase(it);
+void Dispatcher::make_room_for_a_site(TimePoint) {
+  auto it = by_use_.end();
+  for (std::size_t n = 0; n < asked_to_go && it != by_use_.begin(); ++n)
+    if (auto& site = **--it; site.is_forgettable()) return forget(site);
+}
+
+// A site goes with its domains; both come back with the next message.
+void Dispatcher::forget(Site& site) {
+  known_.forget_all_of(site);
+  if (site.is_counted() && std::erase(context_.counted, &site) > 0) site.keep_counts();
+  if (auto const at = scheduled_.find(&site); at != scheduled_.end()) {
+    due_.erase({at->second, &site});
+    scheduled_.erase(at);
   }
+  if (!context_.sites_with_work.empty()) std::erase(context_.sites_with_work, &site);
+  busy_.erase(&site);
+  by_use_.erase(site.place);
+  site_index_.erase(site.name());
+  sites_.erase(sites_.find(site.name()));
 }
 
 site::Scope& Dispatcher::domain_scope(std::string const& domain) {
@@ -368,7 +372,9 @@ void Dispatcher::reconfigure(Settings const& settings, TimePoint now) {
   for (auto const& [domain, of_domain] : settings.domains)
     if (of_domain.tls || !of_domain.tls_match.empty())
       context_.tls.domains[domain] = {of_domain.tls, of_domain.tls_match};
-  for (auto& [name, site] : sites_) site->reconfigure(settings_for(name), now);
+  auto const before = sections_;
+  for (auto& [name, section] : sections_) section = settings_for(name);
+  for (auto& [name, site] : sites_) site->reconfigure(before.at(section_name(name)), now);
 }
 
 std::size_t Dispatcher::in_flight() const {

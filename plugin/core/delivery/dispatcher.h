@@ -15,14 +15,16 @@
 #include "core/config/settings.h"
 #include "core/delivery/context.h"
 #include "core/delivery/delivery.h"
+#include "core/delivery/known_domains.h"
 #include "core/delivery/site.h"
 #include "core/delivery/tenant_finder.h"
 #include "core/site/rate_record.h"
 
 namespace mailpool::delivery {
 
-/// Known domains are bounded; those least recently used are forgotten.
-inline constexpr std::size_t most_domains = 65536;
+/// Sites are bounded too: the least recently used one where nothing is open, waits or is
+/// held back makes room for a new one.
+inline constexpr std::size_t most_sites = 32768;
 
 class Dispatcher final : private TransactionSink {
  public:
@@ -116,32 +118,15 @@ class Dispatcher final : private TransactionSink {
   /// Settings that a site of this name has or would get.
   [[nodiscard]] SiteSettings const& settings_for(std::string const& site) const;
   [[nodiscard]] std::size_t domains_known() const { return known_.size(); }
-  /// Calls back with the site of each known domain, most recently used first, while it returns
-  /// true.
-  template <class Visitor>
-  void visit_recent_sites(Visitor&& visitor) const {
-    for (auto const& known : known_)
-      if (!visitor(*known.site)) return;
-  }
-  /// Calls back with each known domain of a site, most recently used first.
-  template <class Visitor>
-  void visit_domains_of(Site const& site, Visitor&& visitor) const {
-    for (auto const& known : known_)
-      if (known.site == &site) visitor(known.domain);
-  }
+  [[nodiscard]] KnownDomains const& known_domains() const { return known_; }
   /// For the map: calls back with each domain whose site was learned since the last call, and now
   /// and then with those that are still in use, so that the map does not forget them.
   template <class Visitor>
-  void visit_learned(Visitor&& visitor);
+  void visit_learned(Visitor&& visitor) {
+    known_.visit_learned(std::forward<Visitor>(visitor));
+  }
 
  private:
-  struct KnownDomain {
-    std::string domain;
-    Site* site;
-    TimePoint told{};  ///< when visit_learned() was last given it
-  };
-  using Known = std::list<KnownDomain>;
-
   // TransactionSink
   void on_routed(Delivery& delivery, std::string const& domain, std::vector<std::size_t> recipients,
                  std::shared_ptr<route::Route const> route, TimePoint now) override;
@@ -153,7 +138,8 @@ class Dispatcher final : private TransactionSink {
   void assign_levels(Transaction& transaction, Envelope const& envelope);
   [[nodiscard]] LoginUse login_for(std::string const& domain,
                                    std::string const& sender_domain) const;
-  void remember(std::string const& domain, Site& site, TimePoint now);
+  [[nodiscard]] std::string section_name(std::string const& site) const;
+  [[nodiscard]] SiteSettings const& section_for(std::string const& site);
   Site& site_by_name(std::string const& name);
   void restore_periods(Site& site);
   void restore_use(Site& site);
@@ -163,8 +149,10 @@ class Dispatcher final : private TransactionSink {
   void keep_suspension(std::string_view what, std::string const& name, site::Suspension& suspension,
                        TimePoint now);
   void schedule(Site& site);
-  void note_busy(Site const& site);
+  void note_busy(Site& site);
   void forget_unused(TimePoint now);
+  void make_room_for_a_site(TimePoint now);
+  void forget(Site& site);
   Site* find(std::string const& name);
 
   Settings settings_;
@@ -174,13 +162,15 @@ class Dispatcher final : private TransactionSink {
   TenantFinder tenants_;
   std::map<std::string, site::Scope>
       limits_;  ///< only domains with limits or a suspension of their own
+  /// The options of sites, by section, "" for those of [smtp]: shared by all sites of one.
+  std::map<std::string, SiteSettings> sections_;
   std::map<std::string, std::unique_ptr<Site>, std::less<>> sites_;
-  std::unordered_map<std::string, Site*> site_index_;
+  std::unordered_map<std::string_view, Site*> site_index_;  ///< keys are the sites' own names
+  std::list<Site*> by_use_;                                 ///< most recently used first
+  std::size_t left_to_ask_ = 0;  ///< of by_use_, in this round of forgetting
   std::set<Site const*> busy_;
   std::set<std::string> suspended_domains_;
-  Known known_;  ///< most recently used first
-  std::unordered_map<std::string_view, Known::iterator> known_index_;
-  std::vector<KnownDomain> learned_;
+  KnownDomains known_;
   std::list<std::unique_ptr<Delivery>> deliveries_;
   std::set<std::pair<TimePoint, Site*>> due_;  ///< when each site wants to be pumped next
   std::unordered_map<Site const*, TimePoint> scheduled_;  ///< the entry of each site in due_
@@ -190,11 +180,5 @@ class Dispatcher final : private TransactionSink {
   /// Likewise what was used of their rates, by option.
   std::unordered_multimap<std::string, std::pair<std::string, std::string>> restored_use_;
 };
-
-template <class Visitor>
-void Dispatcher::visit_learned(Visitor&& visitor) {
-  for (auto const& known : learned_) visitor(known.domain, *known.site);
-  learned_.clear();
-}
 
 }  // namespace mailpool::delivery

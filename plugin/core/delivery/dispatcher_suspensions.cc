@@ -33,10 +33,9 @@ void Dispatcher::suspend_domain(std::string const& domain, site::Suspension susp
   limits.suspension = std::move(suspension);
   suspended_domains_.insert(domain);
   keep_suspension("domain", domain, *limits.suspension, now);
-  auto const known = known_index_.find(domain);
-  if (known == known_index_.end()) return;
-  known->second->site->defer_domain(domain, suspended(domain, *limits.suspension, context_.clock),
-                                    now);
+  auto* const site = known_.site_of(domain);
+  if (site == nullptr) return;
+  site->defer_domain(domain, suspended(domain, *limits.suspension, context_.clock), now);
 }
 
 bool Dispatcher::resume_domain(std::string const& domain, TimePoint now) {

@@ -61,9 +61,8 @@ Reactions::Reactions(std::string const& site, SiteSettings const& settings, Cont
   recall();
 }
 
-void Reactions::reconfigure(SiteSettings const& settings) {
-  settings_ = settings;
-  adaptive_.reconfigure(ceiling_of(settings));
+void Reactions::reconfigure() {
+  adaptive_.reconfigure(ceiling_of(settings_));
   windows_.clear();
 }
 

@@ -43,8 +43,10 @@ struct Consequences {
 
 class Reactions {
  public:
+  /// All of these must outlive it.
   Reactions(std::string const& site, SiteSettings const& settings, Context& context);
-  void reconfigure(SiteSettings const& settings);
+  /// The settings have changed.
+  void reconfigure();
 
   // What is allowed now; never more than the settings say.
   [[nodiscard]] Rate rate() const;
@@ -111,8 +113,8 @@ class Reactions {
   void keep_hold(std::string const& scope, site::Suspension& why, TimePoint now);
   void keep_override(Override const& override, TimePoint now) const;
 
-  std::string const site_;
-  SiteSettings settings_;
+  std::string const& site_;
+  SiteSettings const& settings_;
   Context& context_;
   site::Adaptive adaptive_;
   site::LearnedCap cap_;

@@ -15,16 +15,17 @@ namespace mailpool::delivery {
 using pool::ConnectionState;
 using site::Limit;
 
-Site::Site(std::string name, bool is_named, SiteSettings settings, Context& context)
+Site::Site(std::string name, bool is_named, SiteSettings const& settings, Context& context)
     : name_(std::move(name)),
       is_named_(is_named),
-      settings_(std::move(settings)),
+      settings_(settings),
       context_(context),
       rate_(settings_.rate),
       recipient_rate_(settings_.recipient_rate),
       connect_rate_(settings_.connect_rate),
       reactions_(name_, settings_, context_),
-      peak_(settings_.idle_timeout / 2) {
+      peak_(settings_.idle_timeout / 2),
+      last_used_(context_.clock.now()) {
   rate_.reconfigure(reactions_.rate(),
                     context_.clock.now());  // it may have been lowered before a restart
 }
@@ -41,14 +42,16 @@ void Site::enqueue(Transaction& transaction, TimePoint now) {
   transaction.connect_until = transaction.give_up_at;
   last_used_ = now;
   last_route_ = transaction.route;
+  if (why_ != last_route_->why_this_site) why_ = last_route_->why_this_site;
   settle_tls(transaction);
   // What one sender asks of one message is no reason to keep connections for it.
-  last_purpose_ = {transaction.domain,
-                   transaction.sender_tls == tls::SenderTls::Usual
-                       ? transaction.tls
-                       : tls_.policies_for(transaction.domain, *transaction.route, settings_,
-                                           context_.tls, tls::SenderTls::Usual),
-                   nullptr, transaction.login};
+  if (!last_purpose_) last_purpose_ = std::make_unique<Purpose>();
+  *last_purpose_ = {transaction.domain,
+                    transaction.sender_tls == tls::SenderTls::Usual
+                        ? transaction.tls
+                        : tls_.policies_for(transaction.domain, *transaction.route, settings_,
+                                            context_.tls, tls::SenderTls::Usual),
+                    nullptr, transaction.login};
   if (auto const refusal = refusal_of(transaction, now))
     return defer(transaction, refusal->outcome, now);
   waiting_.push(transaction);
@@ -192,23 +195,22 @@ void Site::flush(std::string_view reason, TimePoint now) {
   be_pumped_at(now);
 }
 
-void Site::reconfigure(SiteSettings settings, TimePoint now) {
+void Site::reconfigure(SiteSettings const& before, TimePoint now) {
   bool const is_wire_change =
-      settings.tls != settings_.tls || settings.tls_settings != settings_.tls_settings ||
-      settings.source != settings_.source || settings.max_lifetime != settings_.max_lifetime ||
-      session_options(settings) != session_options(settings_);
-  reactions_.reconfigure(settings);
+      before.tls != settings_.tls || before.tls_settings != settings_.tls_settings ||
+      before.source != settings_.source || before.max_lifetime != settings_.max_lifetime ||
+      session_options(before) != session_options(settings_);
+  reactions_.reconfigure();
   rate_.reconfigure(reactions_.rate(), now);
-  peak_.reconfigure(settings.idle_timeout / 2);
-  recipient_rate_.reconfigure(settings.recipient_rate, now);
-  connect_rate_.reconfigure(settings.connect_rate, now);
-  settings_ = std::move(settings);
+  peak_.reconfigure(settings_.idle_timeout / 2);
+  recipient_rate_.reconfigure(settings_.recipient_rate, now);
+  connect_rate_.reconfigure(settings_.connect_rate, now);
   tls_.forget_policies();
   tls_.forget_failures();
   waiting_.for_each([&](Transaction& t) { settle_tls(t); });
   if (last_route_)
-    last_purpose_.tls = tls_.policies_for(last_purpose_.domain, *last_route_, settings_,
-                                          context_.tls, tls::SenderTls::Usual);
+    last_purpose_->tls = tls_.policies_for(last_purpose_->domain, *last_route_, settings_,
+                                           context_.tls, tls::SenderTls::Usual);
   if (is_wire_change) flush("reload", now);
   be_pumped_at(now);
 }
@@ -232,7 +234,7 @@ TimePoint Site::backs_off_until(TimePoint now) const {
   auto until = never;
   for (auto const& target : last_route_->targets) {
     auto const endpoint = endpoint_of(target);
-    auto const* unproven = tls_.failure_of(last_purpose_.tls->of(target.host).policy, endpoint);
+    auto const* unproven = tls_.failure_of(last_purpose_->tls->of(target.host).policy, endpoint);
     TimePoint from{};
     for (auto const* record : {health_.find(endpoint), unproven})
       if (record != nullptr) from = std::max(from, record->not_before);
@@ -254,10 +256,22 @@ bool Site::is_quiet() const {
          reactions_.holds().empty() && backs_off_until(context_.clock.now()) == TimePoint{};
 }
 
-bool Site::is_forgettable(TimePoint now) const {
+bool Site::is_forgettable() const {
+  return pool_.is_empty() && waiting_.is_empty() && !suspension_ && !wants_turn_ &&
+         reactions_.is_forgettable();
+}
+
+bool Site::is_unused(TimePoint now) const {
   static constexpr Duration unused_for = std::chrono::hours(24);
-  return pool_.is_empty() && waiting_.is_empty() && !suspension_ && reactions_.is_forgettable() &&
-         now >= after(last_used_, unused_for);
+  return now >= after(last_used_, unused_for);
+}
+
+void Site::rest() {
+  tls_.forget_policies();
+  speed_ = {};
+  if (settings_.min_idle != 0) return;
+  last_route_.reset();
+  last_purpose_.reset();
 }
 
 std::string Site::words_for_connecting() const {

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <list>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -13,6 +14,7 @@
 #include "core/delivery/decision.h"
 #include "core/delivery/delivery.h"
 #include "core/delivery/fair_queue.h"
+#include "core/delivery/known_domains.h"
 #include "core/delivery/reactions.h"
 #include "core/delivery/site_tls.h"
 #include "core/delivery/smtp_connection.h"
@@ -34,7 +36,8 @@ namespace mailpool::delivery {
 
 class Site final : private ConnectionOwner, private site::RoomWaiter {
  public:
-  Site(std::string name, bool is_named, SiteSettings settings, Context& context);
+  /// `settings` and `context` must outlive it; what the first says may change (reconfigure).
+  Site(std::string name, bool is_named, SiteSettings const& settings, Context& context);
   ~Site() override;
   Site(Site const&) = delete;
   Site& operator=(Site const&) = delete;
@@ -71,7 +74,8 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   /// Waiting transactions of one domain.
   void defer_domain(std::string const& domain, Outcome const& outcome, TimePoint now);
   void defer_tenant(site::Scope const& tenant, Outcome const& outcome, TimePoint now);
-  void reconfigure(SiteSettings settings, TimePoint now);
+  /// Its settings have changed from these.
+  void reconfigure(SiteSettings const& before, TimePoint now);
   /// Something that waiting transactions depend on has changed (a login's secret has come).
   void look_again(TimePoint now) { be_pumped_at(now); }
   /// Now, without QUIT: transactions before their commit point are answered 451.
@@ -103,9 +107,7 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   [[nodiscard]] std::string const& last_error() const { return last_error_; }
   [[nodiscard]] TimePoint last_used() const { return last_used_; }
   /// Why its latest domain belongs here, in words.
-  [[nodiscard]] std::string_view why() const {
-    return last_route_ ? std::string_view(last_route_->why_this_site) : std::string_view();
-  }
+  [[nodiscard]] std::string_view why() const { return why_; }
   [[nodiscard]] site::RateLimit const& rate() const { return rate_; }
   [[nodiscard]] site::RateLimit const& recipient_rate() const { return recipient_rate_; }
   [[nodiscard]] site::RateLimit const& connect_rate() const { return connect_rate_; }
@@ -122,8 +124,17 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   /// Nothing is open, waits, backs off or is held back: status has nothing to count here.
   [[nodiscard]] bool is_quiet() const;
   /// Nothing is open, nothing waits, and nothing needs to be remembered: it may be forgotten.
-  [[nodiscard]] bool is_forgettable(TimePoint now) const;
-  std::size_t domains = 0;  ///< known domains that belong here; kept by the dispatcher
+  [[nodiscard]] bool is_forgettable() const;
+  /// Not for a day.
+  [[nodiscard]] bool is_unused(TimePoint now) const;
+  [[nodiscard]] bool is_counted() const { return is_counted_; }
+  /// It is quiet: what only serves those who use it is let go.
+  void rest();
+
+  // Kept by the dispatcher.
+  std::size_t domains = 0;                       ///< known domains that belong here
+  KnownDomains::Known* newest_domain = nullptr;  ///< the first of them
+  std::list<Site*>::iterator place;              ///< among all sites
 
  private:
   // ConnectionOwner
@@ -312,7 +323,7 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
 
   std::string name_;
   bool is_named_;
-  SiteSettings settings_;
+  SiteSettings const& settings_;
   Context& context_;
   pool::Pool pool_;
   FairQueue waiting_;
@@ -330,12 +341,13 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   site::PeriodCounts periods_;
   replies::ClassCounts reply_classes_;
   bool is_counted_ = false;  ///< among Context::counted
+  std::string why_;
   std::string last_reply_;
   std::string last_error_;
   TimePoint last_used_{};
   TimePoint deadline_ = never;
   std::shared_ptr<route::Route const> last_route_;  ///< for min_idle
-  Purpose last_purpose_;                            ///< likewise
+  std::unique_ptr<Purpose> last_purpose_;           ///< likewise
   std::vector<SmtpConnection*> started_;  ///< to be settled once the queue is not being visited
   std::vector<Transaction*>
       unreachable_;  ///< found to have no endpoint left while the queue was being visited

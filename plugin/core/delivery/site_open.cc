@@ -135,7 +135,7 @@ smtp::SessionSettings Site::session_settings(route::Target const& target, tls::T
 
 void Site::keep_min_idle(TimePoint now) {
   if (settings_.min_idle == 0 || !last_route_ || suspension_ || context_.is_draining) return;
-  auto const& login = last_purpose_.login;
+  auto const& login = last_purpose_->login;
   if (!login.is_none() && context_.logins.ask(login.name, now) != Logins::Readiness::Ready) return;
   auto const wanted = std::min(settings_.min_idle, reactions_.max_connections());
   while (pool_.open() < wanted) {
@@ -145,7 +145,7 @@ void Site::keep_min_idle(TimePoint now) {
       return may_be_kept_open(t, source, now);
     });
     if (target == targets.end() || !may_open(*target, source, now).is_over()) return;
-    auto purpose = last_purpose_;
+    auto purpose = *last_purpose_;
     purpose.source = source;
     open(*target, purpose, now);
   }
@@ -174,7 +174,7 @@ bool Site::may_be_kept_open(route::Target const& target, site::Source const* sou
   auto const endpoint = endpoint_of(target);
   bool const is_probed = health_.is_on_probation(endpoint) && is_being_tried(endpoint);
   return !health_.is_backing_off(endpoint, now) && !is_probed && !is_overtaken(endpoint) &&
-         tls_.may_try(last_purpose_.tls->of(target.host).policy, endpoint, now) &&
+         tls_.may_try(last_purpose_->tls->of(target.host).policy, endpoint, now) &&
          (source == nullptr || source->reaches(target.address.family()));
 }
 

@@ -38,7 +38,7 @@ class SiteTls {
                                     SiteSettings const& settings, TlsContext const& context,
                                     tls::SenderTls sender);
   /// The options have changed.
-  void forget_policies() { known_.clear(); }
+  void forget_policies() { known_ = {}; }
 
   /// An endpoint could not be made to meet the policy; it is not tried again under such a policy
   /// for a while. Others are not concerned.
