@@ -216,7 +216,8 @@ void Manager::finish_turn() {
   streams_->sweep();
   intake_->sweep();
   imap_->sweep();
-  worst_turn_ = std::max(worst_turn_, now - began);
+  auto const took = std::chrono::duration_cast<std::chrono::microseconds>(now - began).count();
+  worst_turn_.note(static_cast<std::uint32_t>(std::min<std::int64_t>(took, 1'000'000'000)), now);
   if (is_terminating_) end_if_drained(now);
   arm_timer(now);
 }

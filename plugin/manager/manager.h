@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/delivery/dispatcher.h"
+#include "core/site/recent_peak.h"
 #include "manager/admission_places.h"
 #include "manager/background.h"
 #include "manager/body_store.h"
@@ -129,7 +130,8 @@ class Manager final : private DeskSources {
   ManagerState state_ = ManagerState::Starting;
   TimePoint drained_by_ = never;
   TimePoint armed_ = never;
-  Duration worst_turn_{};
+  site::RecentPeak worst_turn_{std::chrono::minutes(1)};  ///< microseconds
+  std::uint64_t reloads_ = 0;                             ///< begun so far
   std::uint32_t state_renewals_ = 0;   ///< of the state database, when last looked
   WallTime::duration clock_offset_{};  ///< between wall and monotonic clock, when last looked
   std::uint64_t messages_at_last_beat_ = 0;

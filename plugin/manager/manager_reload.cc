@@ -45,9 +45,12 @@ struct Reading {
 
 control::ReloadReport Manager::reload() {
   auto reading = std::make_shared<Reading>();
+  auto const number = ++reloads_;
   background_->run([reading, path = path_] { reading->finish(read_configuration(path)); },
-                   [this, reading] {
-                     if (auto late = reading->take()) (void)apply_if_good(std::move(*late));
+                   [this, reading, number] {
+                     // What was read later is newer, whichever was read faster.
+                     auto late = reading->take();
+                     if (late && number == reloads_) (void)apply_if_good(std::move(*late));
                    });
   if (auto read = reading->wait_and_take()) return apply_if_good(std::move(*read));
   control::ReloadReport report;

@@ -29,11 +29,11 @@ void Manager::fill(control::ManagerStatus& s) const {
   s.cancelled = intake_->cancelled();
   s.dns_validation = resolver_->validation();
   s.log_dropped = log_.dropped();
-  s.loop_worst_us = static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(worst_turn_).count());
+  s.loop_worst_us = worst_turn_.most(loop_.now());
   auto const& admission = admission_->counts();
   s.admission = {admission.asked, admission.full, admission.suspended};
   s.map_file = map_ ? settings.postfix.map : std::string();
+  s.map_generation = map_ ? map_->generation() : 0;
   auto state = store_->figures();
   s.state_file = {std::move(state.file),
                   std::move(state.problem),

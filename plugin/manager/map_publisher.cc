@@ -154,6 +154,7 @@ void MapPublisher::publish_if_due() {
   bool const is_due = is_urgent_ || (has_news_ && may_tell);
   if (!is_due && directory_.beat(state_, now_)) return;
   auto const done = directory_.publish(map::write_body(content()), state_, now_);
+  generation_ = directory_.generation();
   report(done);
   if (!done) {
     doors_are_due_ = is_urgent_ = true;  // everything again with the next beat

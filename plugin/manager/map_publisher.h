@@ -6,6 +6,7 @@
 // thread writes the time of the loop's last beat(), so a stalled disk elsewhere, a slow name
 // service or a long log line cannot make it look dead, and a hung loop cannot look alive.
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <map>
@@ -77,6 +78,9 @@ class MapPublisher {
   /// To be called once a second by the loop, and once before reconfigure().
   void beat(TimePoint now);
 
+  /// Of the map that was published last; 0: none was.
+  [[nodiscard]] std::uint64_t generation() const { return generation_; }
+
   /// Blocks until all of the above is on disk: for start-up, before readiness is announced, and for
   /// tests.
   void settle();
@@ -111,6 +115,7 @@ class MapPublisher {
   std::condition_variable settled_;
   Notes notes_;
   bool is_idle_ = true;
+  std::atomic<std::uint64_t> generation_ = 0;
 
   // The thread's own.
   MapDirectory directory_;

@@ -57,6 +57,7 @@ def test_status_has_every_key_that_scripts_rely_on(manager: Mailpoold):
     assert (site["opened"], site["reused"], site["connections"]["idle"], site["blocked_by"]) == (1, 0, 1, None)
     assert site["last_reply"].startswith("250")
     assert status["state"] == "running" and isinstance(status["uptime"], float)
+    assert 0 < status["loop_worst_us"] < 60_000_000
 
 
 def test_counters_count_recipients_and_messages(manager: Mailpoold):

@@ -297,6 +297,7 @@ BOOST_AUTO_TEST_CASE(a_map_that_somebody_removes_is_back_within_a_beat) {
   turn(publisher, 1);
   BOOST_TEST(Table(spool.map()).door("gmail.com") == "google");
   BOOST_TEST(Table(spool.map()).header.generation > generation);
+  BOOST_TEST(publisher.generation() == Table(spool.map()).header.generation);
 }
 
 BOOST_AUTO_TEST_CASE(a_site_with_a_promise_of_its_own_waits_by_itself) {
