@@ -6,6 +6,7 @@
 
 #include "core/base/text.h"
 #include "manager/configuration_load.h"
+#include "manager/imap_access.h"
 #include "posix/replies_file.h"
 
 namespace mailpool::manager {
@@ -17,6 +18,8 @@ int check_configuration(std::string const& path, std::ostream& out) {
   // They stop no mail, and so they are no reason to refuse the configuration.
   for (auto const& mistake : posix::load_reply_rules().mistakes)
     out << "warning: " << mistake.to_line() << '\n';
+  for (auto const& warning : users_kept_out(loaded.settings))
+    out << printable(path) << ": warning: " << printable(warning) << '\n';
   out << printable(path) << ": no mistakes\n";
   return EX_OK;
 }

@@ -99,7 +99,7 @@ control::ManagerStatus ControlDesk::status(std::size_t most) {
   }
   s.domains_known = dispatcher_.domains_known();
   std::tie(s.suspensions, s.suspensions_known) = suspensions_of(dispatcher_, clock_, most);
-  if (imap_ != nullptr) s.imap = imap_->imap_status(most);
+  if (imap_ != nullptr) s.imap = imap_->imap_status(most, "");
   s.tenants = tenants_of(dispatcher_, clock_);
   s.sources = sources_of(dispatcher_, clock_);
   s.logins = logins_of(dispatcher_, clock_);

@@ -6,6 +6,9 @@
 
 namespace mailpool::manager {
 
+/// Users who may connect by allow_users and cannot open the socket (socket_mode, socket_group): a
+/// sentence for each profile and user. May block on the name service.
+[[nodiscard]] std::vector<std::string> users_kept_out(Settings const& settings);
 /// Fills in what concerns IMAP, and the warnings of it.
 void read_imap_access(Configuration& configuration);
 

@@ -59,13 +59,6 @@ void for_each(UserPool const& user, Visit&& visit) {
     for (auto const& c : user.connections().in(state)) visit(static_cast<Upstream const&>(*c));
 }
 
-std::string state_of(Profile const& profile, TimePoint now) {
-  if (profile.is_draining()) return "draining";
-  if (profile.is_paused()) return "paused";
-  bool const has_server = profile.health().choose(now).has_value();
-  return has_server ? "open" : "backing_off";
-}
-
 /// Adds a user's connections to the fields that a user and a profile have in common.
 template <class Status>
 void count_states(UserPool const& user, Status& s) {
@@ -83,7 +76,7 @@ control::ImapUserStatus status_of(Profile const& profile, UserPool const& user, 
   s.profile = profile.settings().name;
   s.user = user.key().user;
   s.authzid = user.key().authzid;
-  s.state = state_of(profile, now);
+  s.state = profile.state(now);
   count_states(user, s);
   s.waiting = static_cast<std::uint32_t>(user.waiting);
   for (auto const* client : profile.waiters())
@@ -97,15 +90,16 @@ control::ImapUserStatus status_of(Profile const& profile, UserPool const& user, 
   return s;
 }
 
-control::ImapProfileStatus status_of(Profile const& profile, TimePoint now) {
+control::ImapProfileStatus status_of(ImapPools& pools, Profile const& profile, TimePoint now) {
   auto const& settings = profile.settings();
   control::ImapProfileStatus s;
   s.profile = settings.name;
-  s.state = state_of(profile, now);
+  s.state = profile.state(now);
   for (std::size_t i = 0; i < settings.server.size(); ++i)
     s.servers.push_back({fmt::format("{}:{}", settings.server[i].host, settings.server[i].port),
                          profile.health().is_backing_off(i, now) ? "backing_off" : "open",
-                         profile.health().last_error(i)});
+                         profile.health().last_error(i),
+                         pools.certificate_until(settings.server[i].host)});
   s.clients = static_cast<std::uint32_t>(profile.clients());
   s.max_clients = settings.max_clients;
   s.waiting = static_cast<std::uint32_t>(profile.waiting());
@@ -136,16 +130,18 @@ control::ImapConnectionStatus status_of(Profile const& profile, UserPool const& 
 
 }  // namespace
 
-control::ImapStatus ImapDesk::imap_status(std::size_t most) {
+control::ImapStatus ImapDesk::imap_status(std::size_t most, std::string const& user_name) {
   auto const now = clock_.now();
   control::ImapStatus s;
   s.peers_refused = pools_.peers_refused();
   s.forgotten = counts_of(pools_.forgotten());
   for (auto const& [name, profile] : pools_.profiles()) {
-    s.profiles.push_back(status_of(*profile, now));
-    s.users_known += profile->users().size();
-    for (auto const& [key, user] : profile->users())
+    s.profiles.push_back(status_of(pools_, *profile, now));
+    for (auto const& [key, user] : profile->users()) {
+      if (!user_name.empty() && key.user != user_name) continue;
+      ++s.users_known;
       if (s.users.size() < most) s.users.push_back(status_of(*profile, *user, now));
+    }
   }
   return s;
 }
@@ -185,6 +181,18 @@ Result<std::string> ImapDesk::imap_flush(std::string const& user) {
   if (!closed) return failed(fmt::format("{} has no connection in any profile", printable(user)));
   return fmt::format("{}: {} idle connection{} closed; the server is asked at the next login",
                      printable(user), *closed, *closed == 1 ? "" : "s");
+}
+
+Result<std::string> ImapDesk::imap_kill(std::string const& id) {
+  auto const number = to_number(id);
+  if (!number)
+    return failed(fmt::format("{} is not the number of a connection", printable(id, 64)));
+  for (auto const& [name, profile] : pools_.profiles()) {
+    if (!profile->kill(*number, clock_.now())) continue;
+    pools_.end_turn_soon();
+    return fmt::format("{}: connection {} is closed, whoever had it", name, *number);
+  }
+  return failed(fmt::format("there is no connection {} (poolctl imap connections)", *number));
 }
 
 Result<std::string> ImapDesk::imap_pause(std::string const& name) {

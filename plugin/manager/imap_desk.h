@@ -11,9 +11,10 @@ class ImapDesk final : public control::ImapActions {
  public:
   ImapDesk(ImapPools& pools, delivery::Clock const& clock) : pools_(pools), clock_(clock) {}
 
-  control::ImapStatus imap_status(std::size_t most) override;
+  control::ImapStatus imap_status(std::size_t most, std::string const& user) override;
   std::vector<control::ImapConnectionStatus> imap_connections(std::size_t most) override;
   Result<std::string> imap_flush(std::string const& user) override;
+  Result<std::string> imap_kill(std::string const& id) override;
   Result<std::string> imap_pause(std::string const& profile) override;
   Result<std::string> imap_resume(std::string const& profile) override;
 

@@ -15,6 +15,7 @@
 #include <stdexcept>
 
 #include "core/config/host_port.h"
+#include "posix/socket_address.h"
 
 namespace mailpool::manager {
 namespace {
@@ -50,6 +51,8 @@ Result<int> listen_tcp(std::string const& place) {
   int const fd = ::socket(generic->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   int const on = 1;
   if (fd >= 0) (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  // What it accepts inherits it: answers of many small pieces do not wait for acknowledgements.
+  if (fd >= 0) posix::tune(fd);
   if (fd >= 0 && ::bind(fd, generic, length) == 0 && ::listen(fd, backlog) == 0) return fd;
   auto const why = fmt::format("{}: cannot listen: {}", place, std::strerror(errno));
   if (fd >= 0) ::close(fd);
@@ -64,6 +67,18 @@ std::string section_of(std::string const& profile, bool is_account) {
 
 bool is_unix(std::string const& place) {
   return place.starts_with('/');
+}
+
+// A dynamic profile under the options of now.
+ImapSettings as_configured_now(ImapSettings const& before, ImapDynamicSettings const& dynamic) {
+  ImapSettings settings = dynamic;
+  settings.listen.clear();
+  settings.allow_users.clear();
+  settings.name = before.name;
+  settings.server = before.server;
+  settings.tls = before.tls;
+  settings.pool_size = before.pool_size;
+  return settings;
 }
 
 // /run/mailpool is made by systemd; what is below it is ours to make.
@@ -108,7 +123,10 @@ ImapPools::ImapPools(Loop& loop, route::Resolver& resolver, Log& log, state::Sto
       log_(log),
       channels_(loop, resolver),
       memory_(store),
-      context_(channels_, entropy_, log, memory_, reset) {
+      context_(channels_, entropy_, log, memory_, reset),
+      tokens_(loop, log, [this](std::string const& profile, Secret token) {
+        take_token(profile, std::move(token));
+      }) {
   // The key of the verifiers is never written to swap space; core dumps are off for the process.
   (void)::mlock(&context_.verifiers, sizeof context_.verifiers);
   lobby_ = std::make_unique<imap::Lobby>(static_cast<imap::ProfileSource&>(*this), context_);
@@ -132,7 +150,8 @@ Result<void> ImapPools::reconfigure(Configuration& configuration) {
     auto const& server = it->second->settings().server.front();
     bool const is_still_allowed = it->first.starts_with(dynamic_name) &&
                                   imap::is_among(dynamic_.servers, server.host, server.port);
-    if (is_still_allowed) reconfigure(*it->second, it->second->settings());
+    if (is_still_allowed)
+      reconfigure(*it->second, as_configured_now(it->second->settings(), dynamic_));
     if (wanted.contains(it->first) || is_still_allowed) {
       ++it;
       continue;
@@ -160,18 +179,25 @@ Result<void> ImapPools::reconfigure(Configuration& configuration) {
       reconfigure(*profile, settings);
     else
       profile = make_profile(settings);
-    profile->set_account_password(std::move(access_[name].account_password));
+    if (settings.account.token_file.empty() && settings.account.token_command.empty())
+      profile->set_account_secret(std::move(access_[name].account_password));
     if (is_draining_) profile->drain(imap::Discard::Drain, now);
     for (auto const& place : settings.listen) note(listen(place, name, false, settings));
     for (auto const& place : settings.account.listen) note(listen(place, name, true, settings));
   }
-  ImapSettings rights;
-  rights.socket_mode = dynamic_.socket_mode;
-  rights.socket_group = dynamic_.socket_group;
-  for (auto const& place : dynamic_.listen) note(listen(place, dynamic_name, false, rights));
+  lobby_->set_client_timeout(dynamic_.client_timeout);
+  for (auto const& place : dynamic_.listen) note(listen(place, dynamic_name, false, dynamic_));
+  tokens_.reconfigure(wanted);
   set_accepting();
   loop_.end_turn_soon();
   return result;
+}
+
+void ImapPools::take_token(std::string const& profile, Secret token) {
+  auto const found = profiles_.find(profile);
+  if (found == profiles_.end()) return;
+  found->second->set_account_secret(std::move(token));
+  loop_.end_turn_soon();
 }
 
 std::unique_ptr<imap::Profile> ImapPools::make_profile(ImapSettings const& settings) {
@@ -221,7 +247,7 @@ void ImapPools::on_accept(evutil_socket_t, short, void* self) {
 
 bool ImapPools::may_accept(Listener const& listener) const {
   if (rests_) return false;
-  if (listener.profile == dynamic_name) return lobby_->clients() < ImapSettings{}.max_clients;
+  if (listener.profile == dynamic_name) return lobby_->clients() < dynamic_.max_clients;
   auto const found = profiles_.find(listener.profile);
   return found != profiles_.end() &&
          found->second->clients() < found->second->settings().max_clients;
@@ -317,7 +343,8 @@ void ImapPools::greet(Listener& listener, int fd, TimePoint now) {
   client.attach(channels_.accept(fd, client));
   if (!listener.is_account) return client.begin(std::nullopt, now);
   auto login = profile.account_login();
-  if (!login) return client.send_away("The account's password_file cannot be read", now);
+  if (!login)
+    return client.send_away("[UNAVAILABLE] The account's password or token cannot be read", now);
   client.begin(std::move(login), now);
 }
 
@@ -402,6 +429,7 @@ void ImapPools::run(TimePoint now) {
   }
   for_each_profile([&](imap::Profile& profile) {
     if (profile.has_work() || profile.deadline() <= now) profile.run(now);
+    if (profile.take_account_refusal()) tokens_.refuse(profile.settings().name, now);
   });
   channels_.flush(now);
   if (channels_.has_lacked_descriptors())

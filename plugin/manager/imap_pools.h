@@ -12,6 +12,7 @@
 #include "manager/configuration.h"
 #include "manager/imap_channel.h"
 #include "manager/imap_memory.h"
+#include "manager/imap_tokens.h"
 #include "manager/loop.h"
 #include "manager/unix_listener.h"
 
@@ -52,6 +53,10 @@ class ImapPools final : private imap::ProfileSource {
   [[nodiscard]] std::map<std::string, std::unique_ptr<imap::Profile>> const& profiles() const {
     return profiles_;
   }
+  /// Until when the certificate is valid that a server last showed; nothing known: WallTime{}.
+  [[nodiscard]] WallTime certificate_until(std::string const& host) {
+    return channels_.tls().certificate_until(host);
+  }
   [[nodiscard]] std::uint64_t peers_refused() const { return peers_refused_; }
   [[nodiscard]] std::vector<std::string> places() const;
   /// Of dynamic profiles that nobody used any more.
@@ -63,6 +68,7 @@ class ImapPools final : private imap::ProfileSource {
   [[nodiscard]] std::unique_ptr<imap::Profile> make_profile(ImapSettings const& settings);
   void reconfigure(imap::Profile& profile, ImapSettings const& settings);
   void forget_unused(TimePoint now);
+  void take_token(std::string const& profile, Secret token);
   static void on_accept(evutil_socket_t fd, short, void* self);
   Result<void> listen(std::string const& place, std::string const& profile, bool is_account,
                       ImapSettings const& settings);
@@ -85,6 +91,7 @@ class ImapPools final : private imap::ProfileSource {
   std::map<std::string, std::unique_ptr<imap::Profile>> profiles_;
   std::vector<std::unique_ptr<imap::Profile>> leaving_;  ///< gone from the settings, not yet empty
   std::map<std::string, ImapAccess> access_;
+  ImapTokens tokens_;
   ImapDynamicSettings dynamic_;
   std::unique_ptr<imap::Lobby> lobby_;
   std::vector<std::unique_ptr<Listener>> listeners_;

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 
 #include "core/base/result.h"
 #include "core/config/imap_settings.h"
@@ -25,12 +26,19 @@ class ImapTlsContexts {
   [[nodiscard]] Result<std::unique_ptr<SSL, SslDeleter>> connection(int fd,
                                                                     ImapSettings const& profile,
                                                                     std::string const& host);
+  /// Until when the certificate is valid that a server last showed; WallTime{}: not seen.
+  [[nodiscard]] WallTime certificate_until(std::string const& host) const;
   [[nodiscard]] TlsSessions& sessions() { return sessions_; }
 
  private:
+  using Files =
+      std::tuple<std::string, std::string, std::string>;  ///< authorities, certificate, key
+  [[nodiscard]] static Files files_of(ImapSettings const& profile);
   [[nodiscard]] Result<SSL_CTX*> context_for(ImapSettings const& profile);
+  static void on_info(SSL const* ssl, int where, int);
   std::shared_ptr<TlsClient const> tls_;
-  std::map<std::string, std::unique_ptr<SSL_CTX, SslDeleter>> contexts_;  ///< by tls_ca_file
+  std::map<Files, std::unique_ptr<SSL_CTX, SslDeleter>> contexts_;
+  std::map<std::string, WallTime> valid_until_;  ///< by host
   TlsSessions sessions_;
 };
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "core/control/imap_findings.h"
 #include "manager/certificate_findings.h"
 #include "manager/manager.h"
 #include "manager/snapshots.h"
@@ -105,6 +106,9 @@ std::vector<Finding> Manager::check() const {
   for (auto& of_certificate :
        certificate_findings(configuration_.tls->shown(), loop_.clock().wall(loop_.now())))
     findings.push_back(std::move(of_certificate));
+  for (auto& of_imap :
+       control::imap_findings(imap_desk_->imap_status(0, ""), loop_.clock().wall(loop_.now())))
+    findings.push_back(std::move(of_imap));
   if (bodies_->figures().disk_failures != 0)
     add(Level::Mistake, "manager",
         fmt::format("large messages could not be kept on disk: {}", bodies_->last_error()),

@@ -15,6 +15,7 @@
 #include "core/base/text.h"
 #include "core/control/request.h"
 #include "manager/metrics_client.h"
+#include "posix/socket_address.h"
 
 namespace mailpool::manager {
 namespace {
@@ -69,8 +70,10 @@ Result<int> listen_at(Place const& place) {
   if (place.address.ss_family == AF_INET6)
     ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
   if (::bind(fd, reinterpret_cast<sockaddr const*>(&place.address), place.size) == 0 &&
-      ::listen(fd, backlog) == 0)
+      ::listen(fd, backlog) == 0) {
+    posix::tune(fd);  // what it accepts inherits it
     return fd;
+  }
   auto const why = std::string(std::strerror(errno));
   ::close(fd);
   return failed(why);

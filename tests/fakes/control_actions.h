@@ -79,8 +79,8 @@ class FakeActions final : public control::ControlActions, public control::ImapAc
     return std::string("{}");
   }
   control::ImapActions* imap() override { return this; }
-  control::ImapStatus imap_status(std::size_t) override {
-    asked.emplace_back("imap");
+  control::ImapStatus imap_status(std::size_t, std::string const& user) override {
+    asked.emplace_back(user.empty() ? "imap" : "imap " + user);
     return {};
   }
   std::vector<control::ImapConnectionStatus> imap_connections(std::size_t) override {
@@ -89,6 +89,9 @@ class FakeActions final : public control::ControlActions, public control::ImapAc
   }
   Result<std::string> imap_flush(std::string const& user) override {
     return change("imap flush " + user);
+  }
+  Result<std::string> imap_kill(std::string const& id) override {
+    return change("imap kill " + id);
   }
   Result<std::string> imap_pause(std::string const& profile) override {
     return change("imap pause " + profile);

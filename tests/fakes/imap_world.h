@@ -23,6 +23,7 @@ class ImapWorld final : public imap::Dialer, public imap::Entropy, public imap::
     std::string capabilities = "IMAP4rev1 SASL-IR LITERAL+ AUTH=PLAIN UNSELECT IDLE ENABLE";
     std::string refusal = "[AUTHENTICATIONFAILED] Authentication failed.";
     unsigned most_logins = 1000;  ///< beyond so many connections it says [LIMIT]
+    std::string greeting;         ///< instead of the ordinary one
     Duration login_time{};
     bool accepts = true;  ///< else connecting fails
     bool answers = true;  ///< else it is a black hole
@@ -70,10 +71,10 @@ class ImapWorld final : public imap::Dialer, public imap::Entropy, public imap::
     return s;
   }
 
-  Program connect() {
+  Program connect(imap::Peer peer = {42, 1000, true}) {
     Program program;
     program.line = std::make_shared<Line>();
-    program.client = &profile->admit({42, 1000, true}, now);
+    program.client = &profile->admit(peer, now);
     program.line->events = program.client;
     program.line->is_open = true;
     program.client->attach(std::make_unique<Handle>(program.line));
@@ -264,7 +265,11 @@ class ImapWorld final : public imap::Dialer, public imap::Entropy, public imap::
     ++server.opened;
     server.most_open = std::max(server.most_open, ++server.open);
     line.events->on_open("192.0.2.1", now);
-    reply(line, "* OK [CAPABILITY " + server.capabilities + "] ready\r\n", {});
+    reply(line,
+          server.greeting.empty() ? "* OK [CAPABILITY " + server.capabilities + "] ready\r\n"
+                                  : server.greeting,
+          {});
+    line.ends = !server.greeting.empty();
     return true;
   }
 
@@ -289,13 +294,15 @@ class ImapWorld final : public imap::Dialer, public imap::Entropy, public imap::
     if (name == "AUTHENTICATE") {
       auto const message = from_base64(words.at(3)).value();
       auto const parts = split(message, '\0');
-      auto const known = server.passwords.find(std::string(parts.at(1)));
+      auto const known =
+          server.passwords.find(parts.size() == 3 ? std::string(parts[1]) : std::string());
       if (server.open > server.most_logins) {
         ++server.put_off;
         reply(line, tag + " NO [LIMIT] That is enough\r\n", {});
         return true;
       }
-      bool const is_right = known != server.passwords.end() && known->second == parts.at(2);
+      bool const is_right =
+          parts.size() == 3 && known != server.passwords.end() && known->second == parts.at(2);
       ++(is_right ? server.logins : server.refused);
       if (is_right) line.user = known->first;
       reply(line,

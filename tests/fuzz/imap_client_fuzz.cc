@@ -25,7 +25,7 @@ struct Result {
 
 Result run(std::string_view octets, std::size_t step) {
   Outbox out;
-  ClientLogin login(out, Capabilities("IMAP4rev1 LITERAL+"), true);
+  ClientLogin login(out, {Capabilities("IMAP4rev1 LITERAL+"), std::nullopt}, true);
   login.greet();
   Result result;
   std::string input;
@@ -38,7 +38,8 @@ Result run(std::string_view octets, std::size_t step) {
       taken = login.receive(input);
       require(taken <= input.size());
       input.erase(0, taken);
-      if (login.state() == ClientLogin::State::Choosing) login.choose(Capabilities("IMAP4rev1"));
+      if (login.state() == ClientLogin::State::Choosing)
+        login.choose({Capabilities("IMAP4rev1"), std::nullopt});
       if (login.state() == ClientLogin::State::Asking) {
         auto const request = login.take_request();
         require(is_possible(request));

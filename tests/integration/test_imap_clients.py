@@ -15,6 +15,7 @@ import pytest
 
 from lab.certificates import Authority
 from lab.dovecot import Dovecot
+from lab.imap import Imap
 from lab.imap_pool import ImapPool
 from lab.process import Lab, free_port
 
@@ -263,3 +264,32 @@ def test_a_webmails_thirty_short_sessions_at_once_are_all_served(desk: Desk):
     for thread in threads:
         thread.join(40)
     assert done == ["OK"] * 30
+
+
+def seconds_for_a_hundred_messages(session: Imap) -> float:
+    """The median of reading them all, one small answer each."""
+    session.login(USER, PASSWORD)
+    session.expect("SELECT many")
+    took = []
+    for _ in range(21):
+        begun = time.monotonic()
+        session.expect("FETCH 1:* BODY[]")
+        took.append(time.monotonic() - begun)
+    session.logout()
+    return sorted(took)[len(took) // 2]
+
+
+def test_an_answer_of_many_small_pieces_does_not_wait_for_acknowledgements_over_tcp(desk: Desk):
+    """Without TCP_NODELAY a piece waits for the acknowledgement of the one before, which TCP puts off for 40 ms."""
+    assert desk.pool
+    with desk.pool.session() as session:
+        session.login(USER, PASSWORD)
+        session.expect("CREATE many")
+        for number in range(100):
+            session.append("many", f"Subject: {number}\r\n\r\nsmall\r\n".encode())
+        session.logout()
+    with desk.pool.session() as session:
+        over_unix = seconds_for_a_hundred_messages(session)
+    with Imap.over_tcp("127.0.0.1", desk.port) as session:
+        over_tcp = seconds_for_a_hundred_messages(session)
+    assert over_tcp < over_unix + 0.025, (over_tcp, over_unix)

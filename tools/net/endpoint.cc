@@ -101,7 +101,8 @@ Result<Fd> listen_on(Endpoint const& endpoint, int receive_buffer) {
   if (!fd) return tl::make_unexpected(errno_error("socket for", endpoint.to_string()));
   int const on = 1;
   setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  // Accepted sockets inherit it; set later it would not shrink a window already offered.
+  // Accepted sockets inherit both; set later it would not shrink a window already offered.
+  send_at_once(fd.get());
   if (receive_buffer > 0)
     setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
   if (bind(fd.get(), endpoint.address(), endpoint.length()) != 0)

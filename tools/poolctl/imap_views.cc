@@ -42,20 +42,21 @@ std::string view(control::ImapStatus const& status, Screen const& screen) {
   if (status.profiles.empty()) return "there is no [imap.NAME] in the configuration\n";
   auto text = profile_lines(status, screen);
   if (status.users.empty()) return text;
-  Table table({{"PROFILE", 0, false, 8, 20},
-               {"USER", 0, false, 14, 34},
-               {"STATE", 4},
+  // At 80 columns: who, how they are doing, how long they wait and why. The rest needs more room.
+  Table table({{"PROFILE", 2, false, 7, 20},
+               {"USER", 0, false, 10, 34},
+               {"STATE", 0, false, 4, 14},
                {"ACTIVE", 0, true},
                {"WAIT", 0, true},
-               {"IDLE", 0, true},
-               {"RESET", 3, true},
-               {"CHECK", 5, true},
-               {"LOGIN", 2, true},
-               {"WAITED", 2, true},
-               {"CREATED", 1, true},
-               {"REUSED", 1, true},
-               {"DISCARDED", 6, false, 16, 60},
-               {"LAST ERROR", 3, false, 16, 60}});
+               {"IDLE", 1, true},
+               {"RESET", 5, true},
+               {"CHECK", 7, true},
+               {"LOGIN", 4, true},
+               {"WAITED", 0, true},
+               {"CREATED", 6, true},
+               {"REUSED", 6, true},
+               {"DISCARDED", 8, false, 16, 60},
+               {"LAST ERROR", 0, false, 16, 60}});
   for (auto const& user : status.users)
     table.add({{user.profile},
                {user.authzid.empty() ? user.user : user.user + " as " + user.authzid},

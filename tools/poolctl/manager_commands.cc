@@ -263,6 +263,7 @@ Handler declare_tls_report(CLI::App& app) {
 Handler declare_imap(CLI::App& app) {
   auto const request = std::make_shared<Request>();
   request->command = Command::Imap;
+  app.add_option("USER", request->name, "only of this user, as it logs in to the IMAP server");
   app.add_option("--rows", request->most, "at most N rows (500)")
       ->check(CLI::Range(std::size_t{1}, control::most_rows));
   return
@@ -325,6 +326,8 @@ std::vector<CommandRow> manager_commands() {
       row(Command::ImapConnections, {"--rows"}, declare_imap_connections),
       row(Command::ImapFlush, {},
           declare_named(Command::ImapFlush, "USER", "as it logs in to the IMAP server")),
+      row(Command::ImapKill, {},
+          declare_named(Command::ImapKill, "ID", "a connection, as imap connections shows it")),
       row(Command::ImapPause, {},
           declare_named(Command::ImapPause, "NAME", "a profile, [imap.NAME]")),
       row(Command::ImapResume, {},

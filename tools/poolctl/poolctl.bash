@@ -20,7 +20,7 @@ _poolctl() {
   done
   case "$command" in
     '') words="--help --json --socket --version status connections explain suspend resume flush drain undrain reload imap check tls-report test-reply postfix sendmail completion" ;;
-    'imap') words="--help connections flush pause resume" ;;
+    'imap') words="--help connections flush kill pause resume" ;;
     'postfix') words="--help enable disable status lookup" ;;
     'sendmail') words="--help snippet check" ;;
     'status') words="--help --json --watch --rows" ;;
@@ -35,6 +35,7 @@ _poolctl() {
     'imap') words="--help --json --rows" ;;
     'imap connections') words="--help --json --rows" ;;
     'imap flush') words="--help --json" ;;
+    'imap kill') words="--help --json" ;;
     'imap pause') words="--help --json" ;;
     'imap resume') words="--help --json" ;;
     'check') words="--help --json" ;;

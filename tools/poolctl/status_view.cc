@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/control/imap_findings.h"
 #include "core/control/urgency.h"
 #include "poolctl/table.h"
 #include "poolctl/views.h"
@@ -237,6 +238,8 @@ std::string notices(ManagerStatus const& status, Screen const& screen) {
   if (status.ambiguous > 0)
     add(fmt::format("{} ended without a reply after the data: perhaps delivered twice",
                     counted(status.ambiguous, "recipient", "recipients")));
+  for (auto const& found : control::imap_findings(status.imap, status.now))
+    if (found.level >= control::Finding::Level::Warning) add(found.text);
   if (status.log_dropped > 0)
     add(counted(status.log_dropped, "log line was dropped", "log lines were dropped"));
   return out;

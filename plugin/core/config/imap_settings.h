@@ -25,10 +25,22 @@ struct ImapServer {
   bool operator==(ImapServer const&) const = default;
 };
 
+/// What becomes of ENABLE, which nothing takes back (RFC 5161).
+enum class ImapEnable : std::uint8_t {
+  Discard,  ///< its connection is not lent again
+  Refuse,   ///< it is not offered
+};
+[[nodiscard]] std::string_view name_of(ImapEnable enable);
+
 /// [imap.NAME.account]: sockets whose clients are logged in from the start (PREAUTH).
 struct ImapAccount {
   std::string user;
   std::string password_file;  ///< its first line is the password
+  std::string token_file;     ///< instead: its first line is a token
+  std::vector<std::string> token_command;
+  bool external = false;                       ///< instead: the profile's client certificate
+  Duration refresh = std::chrono::minutes(5);  ///< of a token
+  Duration command_timeout = std::chrono::seconds(30);  ///< of token_command
   std::vector<std::string> listen;
   std::vector<std::string> allow_users;
 
@@ -41,9 +53,11 @@ struct ImapSettings {
   std::vector<ImapServer> server;  ///< tried in this order
   ImapTls tls = ImapTls::Implicit;
   bool tls_verify = true;
-  std::string tls_ca_file;  ///< "": the authorities of [tls]
+  std::string tls_ca_file;           ///< "": the authorities of [tls]
+  std::string tls_certificate_file;  ///< what the servers are shown; "": nothing
+  std::string tls_key_file;
   std::vector<std::string> listen;
-  std::uint32_t socket_mode = 0660;
+  std::uint32_t socket_mode = 0666;  ///< the kernel says who connects: allow_users
   std::string socket_group;
   std::vector<std::string> allow_users{"root"};
   std::uint32_t max_clients = 1000;
@@ -52,7 +66,8 @@ struct ImapSettings {
   std::uint32_t min_idle = 0;
   std::uint32_t max_waiting = 1000;
   Duration checkout_timeout = std::chrono::seconds(10);
-  Duration connect_timeout = std::chrono::seconds(5);
+  Duration connect_timeout = std::chrono::seconds(5);  ///< to the greeting, and TLS
+  Duration login_timeout = std::chrono::minutes(1);    ///< from there on
   Duration idle_timeout = std::chrono::minutes(5);
   Duration max_lifetime = std::chrono::minutes(30);
   std::uint32_t max_uses = 0;  ///< 0: no limit
@@ -66,17 +81,15 @@ struct ImapSettings {
   Duration reset_timeout = std::chrono::seconds(5);
   std::uint64_t reset_max_bytes = 16U << 20U;
   bool unauthenticate = true;
+  ImapEnable enable = ImapEnable::Discard;
   ImapAccount account;
 
   bool operator==(ImapSettings const&) const = default;
 };
 
-/// [imap_dynamic]: profiles that programs ask for by the server's name.
-struct ImapDynamicSettings {
-  std::vector<std::string> listen;  ///< empty: nobody can ask
-  std::uint32_t socket_mode = 0660;
-  std::string socket_group;
-  std::vector<std::string> allow_users{"root"};
+/// [imap_dynamic]: profiles that programs ask for by the server's name. Its own options are what
+/// each of them begins with; those of its sockets are of the sockets where they are asked for.
+struct ImapDynamicSettings : ImapSettings {
   std::vector<std::string> servers;  ///< "imap.example.com:993", "*.example.com:993"
   std::uint32_t max_profiles = 100;
   bool operator==(ImapDynamicSettings const&) const = default;

@@ -46,8 +46,29 @@ class ProfileReader {
         reader_.complain(entry.line, fmt::format("{} has no {}", title, key), right);
     };
     needs("user", !profile.account.user.empty(), R"(user = "bounces@example.com")");
-    needs("password_file", !profile.account.password_file.empty(),
+    auto const& account = profile.account;
+    auto const secrets = static_cast<int>(!account.password_file.empty()) +
+                         static_cast<int>(!account.token_file.empty()) +
+                         static_cast<int>(!account.token_command.empty()) +
+                         static_cast<int>(account.external);
+    bool const is_misread = misread.contains("token_file") || misread.contains("token_command") ||
+                            misread.contains("external");
+    needs("password_file", secrets != 0 || is_misread,
           R"(password_file = "/etc/mailpool/bounces.password")");
+    if (secrets > 1)
+      reader_.complain(
+          entry.line,
+          fmt::format("{} has {} of password_file, token_file, token_command and external", title,
+                      secrets),
+          "one of them");
+    if (!account.token_command.empty() && !account.token_command.front().starts_with('/'))
+      reader_.complain(entry.line,
+                       fmt::format("{} token_command: {} is not a path from the root", title,
+                                   printable(account.token_command.front(), 128)),
+                       R"(token_command = ["/usr/local/bin/token", "bounces"])");
+    if (account.external && profile.tls_certificate_file.empty())
+      reader_.complain(entry.line, title + " external needs tls_certificate_file of the profile",
+                       R"(tls_certificate_file = "/etc/mailpool/imap.pem")");
     needs("listen", !profile.account.listen.empty(),
           R"(listen = ["/run/mailpool/imap/bounces-account.sock"])");
     note_sockets(profile.account.listen, entry.line, title);

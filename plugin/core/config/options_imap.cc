@@ -56,6 +56,10 @@ Result<std::string> parse_pattern(std::string_view text) {
   return (is_any ? "*." : "") + host_port_text(*host);
 }
 
+value::Parsed<std::string> command_word() {
+  return {"a program by its path from the root, or an argument", parse_one_line};
+}
+
 value::Parsed<std::string> listen_place() {
   return {R"(the path of a Unix socket, or a loopback address and port such as "127.0.0.1:1143")",
           parse_listen};
@@ -73,17 +77,8 @@ value::Parsed<ImapServer> server() {
           }};
 }
 
-void add_server(Table& table) {
+void add_trust(Table& table) {
   using S = ImapSettings;
-  table.add("server", &S::server, ListOf{server(), 1, 16})
-      .says("The servers to log in to, tried in this order, each with its port.")
-      .note("The next one is used while one does not answer.")
-      .for_example("[\"imap.example.com:993\"]");
-  table.add("tls", &S::tls, OneOf{std::array{ImapTls::Implicit, ImapTls::StartTls, ImapTls::None}})
-      .says("TLS from the first octet, by STARTTLS, or none.")
-      .note(
-          "With the first two nothing is ever said in plain text; \"none\" is for a server on "
-          "this host.");
   table.add("tls_verify", &S::tls_verify, YesNo{})
       .says("Check the server's certificate: its chain and its host name.")
       .note("Without it passwords go to whoever answers.");
@@ -97,6 +92,26 @@ void add_server(Table& table) {
           "replaced, those in use when they come back.");
 }
 
+void add_server(Table& table) {
+  using S = ImapSettings;
+  table.add("server", &S::server, ListOf{server(), 1, 16})
+      .says("The servers to log in to, tried in this order, each with its port.")
+      .note("The next one is used while one does not answer.")
+      .for_example("[\"imap.example.com:993\"]");
+  table.add("tls", &S::tls, OneOf{std::array{ImapTls::Implicit, ImapTls::StartTls, ImapTls::None}})
+      .says("TLS from the first octet, by STARTTLS, or none.")
+      .note(
+          "With the first two nothing is ever said in plain text; \"none\" is for a server on "
+          "this host.");
+  add_trust(table);
+  table.add("tls_certificate_file", &S::tls_certificate_file, value::path_or_empty())
+      .says("A certificate in PEM, with its chain, that the servers are shown; \"\": none.")
+      .note("For a server that asks for one, and for AUTHENTICATE EXTERNAL of the account.")
+      .for_example("\"/etc/mailpool/imap.pem\"");
+  table.add("tls_key_file", &S::tls_key_file, value::path_or_empty())
+      .says("Its private key, readable by mailpoold; \"\": in the file of the certificate.");
+}
+
 void add_clients(Table& table) {
   using S = ImapSettings;
   table.add("listen", &S::listen, ListOf{listen_place(), 0, 16})
@@ -104,17 +119,29 @@ void add_clients(Table& table) {
       .note("On TCP the kernel does not say who connects, so allow_users cannot be checked there.")
       .for_example("[\"/run/mailpool/imap/bounces.sock\"]");
   table.add("socket_mode", &S::socket_mode, value::file_mode())
-      .says("The mode of these sockets: who may connect.")
-      .note("A socket keeps the mode it was made with: rename it, or restart.");
+      .says("The mode of these sockets; who may connect is what allow_users says.")
+      .note(
+          "The kernel names the user of every connection. A stricter mode keeps users of "
+          "allow_users out, which mailpoold --check and poolctl check say. A socket keeps the mode "
+          "it was made with: rename it, or restart.");
   table.add("socket_group", &S::socket_group, value::group_or_empty())
       .says("The group of these sockets; \"\" leaves the manager's own.");
   table.add("allow_users", &S::allow_users, value::users())
       .says("The users that may connect; the kernel is asked on every connection.");
+}
+
+void add_manners(Table& table) {
+  using S = ImapSettings;
   table.add("max_clients", &S::max_clients, number(1, 20000))
       .says("How many programs may be connected at once; further ones wait to be accepted.");
   table.add("client_timeout", &S::client_timeout, duration(1s, 24h))
       .says("A program that says nothing for so long, outside IDLE, is logged out.")
       .note("One that stops in the middle of a command is cut off, and its connection closed.");
+  table.add("enable", &S::enable, OneOf{std::array{ImapEnable::Discard, ImapEnable::Refuse}})
+      .says("What becomes of ENABLE, which nothing takes back before the connection ends.")
+      .note(
+          "\"discard\": it works, and the connection is closed when its program is done. "
+          "\"refuse\": it is not offered, and connections are kept.");
 }
 
 void add_sizes(Table& table) {
@@ -155,7 +182,14 @@ void add_times(Table& table) {
   table.add("checkout_timeout", &S::checkout_timeout, duration(100ms, 5min))
       .says("How long a login may wait for a connection; then it is refused.");
   table.add("connect_timeout", &S::connect_timeout, duration(100ms, 5min))
-      .says("How long a new connection may take, from TCP to the end of its login.");
+      .says("How long a new connection may take, from TCP to the greeting and TLS.")
+      .note("A server that takes longer is left alone for a while, and the next one is tried.");
+  table.add("login_timeout", &S::login_timeout, duration(1s, 10min))
+      .says("How long a server that has greeted may take over a login.")
+      .note(
+          "Some answer late after wrong passwords. A program whose own login is on its way waits "
+          "for it beyond checkout_timeout; where the time is over, only this user's logins are put "
+          "off.");
   table.add("idle_timeout", &S::idle_timeout, duration(100ms, 24h))
       .says("An idle connection is closed after this time.");
   table.add("max_lifetime", &S::max_lifetime, duration(1s, 24h))
@@ -193,10 +227,23 @@ void add_account(Table& table) {
       .says("A file whose first line is the password.")
       .note(
           "It belongs to root or the user that mailpoold runs as, and only its owner can read it "
-          "(mode "
-          "0600); otherwise nobody is logged in, and the log says why. It is read again at each "
-          "reload.")
+          "(mode 0600); otherwise nobody is logged in, and the log says why. It is read again at "
+          "each reload. An account has one of password_file, token_file, token_command and "
+          "external.")
       .for_example("\"/etc/mailpool/bounces.password\"");
+  table.add("token_file", &A::token_file, value::path_or_empty())
+      .says("A file whose first line is an OAuth 2.0 bearer token, which somebody keeps fresh.")
+      .note("It belongs to root or the user that mailpoold runs as, with mode 0600.");
+  table.add("token_command", &A::token_command, ListOf{command_word(), 0, 32})
+      .says("The program that writes a bearer token to its standard output, and its arguments.")
+      .note("It is run as the user of mailpoold, without a shell.");
+  table.add("external", &A::external, YesNo{})
+      .says("Log in by tls_certificate_file of the profile (AUTHENTICATE EXTERNAL).");
+  table.add("refresh", &A::refresh, duration(1s, 24h))
+      .says("How often a token is read again, and at once where the server refuses it.")
+      .note("Shorter than the token lives.");
+  table.add("command_timeout", &A::command_timeout, duration(1s, 5min))
+      .says("How long token_command may take; then it is killed.");
   table.add("listen", &A::listen, ListOf{value::socket_path(), 0, 16})
       .says("Unix sockets whose clients are logged in without a password (PREAUTH).")
       .for_example("[\"/run/mailpool/imap/bounces-account.sock\"]");
@@ -227,9 +274,18 @@ void add_dynamic(Table& table) {
       .for_example("[\"*.example.com:993\"]");
   table.add("max_profiles", &D::max_profiles, number(1, 10000))
       .says("How many such profiles there may be at once.");
+  // What each of them begins with.
+  add_trust(table);
+  add_manners(table);
+  add_sizes(table);
+  add_times(table);
 }
 
 }  // namespace
+
+std::string_view name_of(ImapEnable enable) {
+  return enable == ImapEnable::Discard ? "discard" : "refuse";
+}
 
 std::string_view name_of(ImapTls tls) {
   switch (tls) {
@@ -247,6 +303,7 @@ void add_imap(Table& table) {
   table.begin(Section::Imap);
   add_server(table);
   add_clients(table);
+  add_manners(table);
   add_sizes(table);
   add_times(table);
   add_account(table);

@@ -45,8 +45,9 @@ struct ImapUserStatus {
 
 struct ImapServerStatus {
   std::string server;
-  std::string state;       ///< open, backing_off
-  std::string last_error;  ///< "" when the last connection was made
+  std::string state;             ///< open, backing_off
+  std::string last_error;        ///< "" when the last connection was made
+  WallTime certificate_until{};  ///< of the certificate that it last showed, where it has
 };
 
 struct ImapProfileStatus {
@@ -93,10 +94,13 @@ struct ImapConnectionStatus {
 class ImapActions {
  public:
   virtual ~ImapActions() = default;
-  virtual ImapStatus imap_status(std::size_t most) = 0;
+  /// With the users of this name only, or of all.
+  virtual ImapStatus imap_status(std::size_t most, std::string const& user) = 0;
   virtual std::vector<ImapConnectionStatus> imap_connections(std::size_t most) = 0;
   /// Forgets that a user's password was good and closes its idle connections.
   virtual Result<std::string> imap_flush(std::string const& user) = 0;
+  /// Ends the loan of a connection, by the number that imap_connections() shows, or closes it.
+  virtual Result<std::string> imap_kill(std::string const& id) = 0;
   /// New logins of a profile wait, or go on.
   virtual Result<std::string> imap_pause(std::string const& profile) = 0;
   virtual Result<std::string> imap_resume(std::string const& profile) = 0;

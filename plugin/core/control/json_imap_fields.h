@@ -41,6 +41,7 @@ void fields(V& v, S& s) {
   v.field("server", s.server);
   v.field("state", s.state);
   v.field("last_error", s.last_error);
+  v.field("certificate_until", s.certificate_until);
 }
 
 template <class V, Of<ImapProfileStatus> S>

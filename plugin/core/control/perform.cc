@@ -31,6 +31,7 @@ std::string in_quotes(std::string_view text) {
 std::string_view subject_word(Request const& request) {
   if (row_of(request.command).naming == Naming::User) return "user";
   if (row_of(request.command).naming == Naming::Profile) return "profile";
+  if (row_of(request.command).naming == Naming::Connection) return "connection";
   return request.is_domain ? "domain" : request.is_tenant ? "tenant" : "site";
 }
 
@@ -75,7 +76,7 @@ std::string perform(Request const& request, ControlActions& actions, Requester c
     }
     case Command::Imap:
       return of_imap(actions, [&](auto& imap) {
-        return answer_line(to_json(imap.imap_status(request.most)));
+        return answer_line(to_json(imap.imap_status(request.most, request.name)));
       });
     case Command::ImapConnections:
       return of_imap(actions, [&](auto& imap) {
@@ -83,6 +84,8 @@ std::string perform(Request const& request, ControlActions& actions, Requester c
       });
     case Command::ImapFlush:
       return of_imap(actions, [&](auto& imap) { return answered(imap.imap_flush(request.name)); });
+    case Command::ImapKill:
+      return of_imap(actions, [&](auto& imap) { return answered(imap.imap_kill(request.name)); });
     case Command::ImapPause:
       return of_imap(actions, [&](auto& imap) { return answered(imap.imap_pause(request.name)); });
     case Command::ImapResume:

@@ -43,6 +43,7 @@ enum class Command : std::uint8_t {
   Imap,
   ImapConnections,
   ImapFlush,
+  ImapKill,
   ImapPause,
   ImapResume,
 };
@@ -54,8 +55,9 @@ enum class Naming : std::uint8_t {
   Site,
   SiteOrDomain,  ///< a site's; with "domain": true a domain's, with "tenant": true a tenant's
   Address,
-  User,     ///< of an IMAP server
-  Profile,  ///< an [imap.NAME]
+  User,        ///< of an IMAP server
+  Profile,     ///< an [imap.NAME]
+  Connection,  ///< the number of a connection to an IMAP server
 };
 
 /// One row of the table that the protocol, the rights, poolctl, its completion and its man page

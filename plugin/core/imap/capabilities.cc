@@ -11,7 +11,6 @@ namespace {
 constexpr std::size_t most_names = 100;
 constexpr std::size_t longest_name = 100;
 constexpr std::uint64_t literal_minus_octets = 4096;  // RFC 7888 5
-constexpr std::string_view logins = "SASL-IR AUTH=PLAIN AUTH=LOGIN AUTH=XOAUTH2 AUTH=OAUTHBEARER";
 
 // RFC 3501 9: a capability is an atom. Brackets would end a response code.
 bool is_name(std::string_view word) {
@@ -85,10 +84,6 @@ std::optional<Capabilities> Capabilities::from_record(std::string_view record) {
   bool const is_imap = read.has("IMAP4REV1") || read.has("IMAP4REV2");
   if (!is_imap || read.to_record() != record) return std::nullopt;
   return read;
-}
-
-std::string Capabilities::before_login() const {
-  return for_client() + " " + std::string(logins);
 }
 
 bool find_capabilities(std::string_view line, CapabilityCode& found) {

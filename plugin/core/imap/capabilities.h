@@ -17,13 +17,13 @@ class Capabilities {
   explicit Capabilities(std::string_view words);
 
   [[nodiscard]] bool has(std::string_view name) const;
+  /// `name` in capitals.
+  void remove(std::string_view name) { std::erase(names_, name); }
   [[nodiscard]] bool is_empty() const { return names_.empty(); }
   /// Whether a literal of that size may be sent without waiting (RFC 7888).
   [[nodiscard]] bool may_send_at_once(std::uint64_t octets) const;
   /// For a client that is logged in: without what the pool cannot let it have.
   [[nodiscard]] std::string for_client() const;
-  /// For one that is not, yet: the same list, since some clients ask only once, and the logins.
-  [[nodiscard]] std::string before_login() const;
   /// All of them, for a record that survives a restart.
   [[nodiscard]] std::string to_record() const;
   /// Nothing where it cannot be what to_record() has written.

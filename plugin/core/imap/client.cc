@@ -15,15 +15,17 @@ constexpr Duration leaving_timeout = std::chrono::seconds(5);
 
 }  // namespace
 
-Client::Client(std::uint64_t id, Peer peer, Capabilities offered, Duration timeout, bool is_dynamic,
+Client::Client(std::uint64_t id, Peer peer, Offer offer, Duration timeout, bool is_dynamic,
                ClientListener& listener, TimePoint now)
     : id_(id),
       peer_(peer),
       timeout_(timeout),
       listener_(&listener),
-      login_(out_, std::move(offered), is_dynamic),
+      login_(out_, std::move(offer), is_dynamic),
       heard_at_(now),
-      moved_at_(now) {}
+      moved_at_(now) {
+  login_.describe_by([this] { return listener_->pairs_for_id(); });
+}
 
 void Client::begin(std::optional<LoginRequest> account, TimePoint now) {
   if (account) {
@@ -146,8 +148,8 @@ void Client::refuse(std::string_view text, TimePoint now) {
   pump(now);
 }
 
-void Client::choose(Capabilities offered, TimePoint) {
-  login_.choose(std::move(offered));
+void Client::choose(Offer offer, TimePoint) {
+  login_.choose(std::move(offer));
 }
 
 void Client::refuse_server(std::string_view why, TimePoint) {
@@ -160,7 +162,7 @@ void Client::send_away(std::string_view why, TimePoint now) {
     farewell_ = why;
     return pump(now);
   }
-  if (phase_ == Phase::Waiting) listener_->on_wait_ended(*this);
+  if (phase_ == Phase::Waiting) listener_->on_wait_ended(*this, now);
   out_.add("* BYE " + std::string(why) + "\r\n");
   leave(now);
 }
@@ -183,7 +185,7 @@ void Client::leave(TimePoint now) {
 
 void Client::drop(TimePoint now) {
   if (phase_ == Phase::Gone) return;
-  if (phase_ == Phase::Waiting) listener_->on_wait_ended(*this);
+  if (phase_ == Phase::Waiting) listener_->on_wait_ended(*this, now);
   auto const was_lent = phase_ == Phase::Lent;
   phase_ = Phase::Gone;
   channel_.reset();

@@ -39,7 +39,10 @@ class ClientListener {
   /// Its time is over while it waits, or sits in its delay.
   virtual void on_waited(Client& client, TimePoint now) = 0;
   /// It has gone while it waited.
-  virtual void on_wait_ended(Client& client) = 0;
+  virtual void on_wait_ended(Client& client, TimePoint now) = 0;
+  /// How the pool is doing, for ID (RFC 2971): pairs of quoted strings, each with a blank before
+  /// it.
+  [[nodiscard]] virtual std::string pairs_for_id() const = 0;
   /// Nothing is left of it but the object.
   virtual void on_gone(Client& client) = 0;
 };
@@ -48,14 +51,14 @@ class Client final : public ChannelEvents {
  public:
   enum class Phase : std::uint8_t { Talking, Waiting, Lent, Leaving, Gone };
 
-  Client(std::uint64_t id, Peer peer, Capabilities offered, Duration timeout, bool is_dynamic,
+  Client(std::uint64_t id, Peer peer, Offer offer, Duration timeout, bool is_dynamic,
          ClientListener& listener, TimePoint now);
 
   void attach(std::unique_ptr<Channel> channel) { channel_ = std::move(channel); }
   /// Greets. With an account's login it is logged in from the start.
   void begin(std::optional<LoginRequest> account, TimePoint now);
   void change_listener(ClientListener& listener) { listener_ = &listener; }
-  void choose(Capabilities offered, TimePoint now);
+  void choose(Offer offer, TimePoint now);
   void refuse_server(std::string_view why, TimePoint now);
 
   /// The wait ends with a loan.
@@ -73,6 +76,7 @@ class Client final : public ChannelEvents {
   void on_loan_too_long(TimePoint now);
   [[nodiscard]] bool has_room() const { return !out_.is_full(); }
 
+  [[nodiscard]] std::string pairs_for_id() const { return listener_->pairs_for_id(); }
   [[nodiscard]] std::uint64_t id() const { return id_; }
   [[nodiscard]] Peer const& peer() const { return peer_; }
   [[nodiscard]] Phase phase() const { return phase_; }
@@ -85,6 +89,7 @@ class Client final : public ChannelEvents {
   // What the profile keeps beside it.
   UserPool* user = nullptr;
   Verifier verifier{};
+  bool is_short_of_one = false;  ///< its wait counts in user->shortage
   TimePoint waits_since{};
   TimePoint waits_until = never;
   std::string delayed_refusal;  ///< told when the wait is over

@@ -14,8 +14,8 @@ namespace mailpool::imap {
 
 using wire::ImapPiece;
 
-ClientLogin::ClientLogin(Outbox& out, Capabilities offered, bool is_dynamic)
-    : out_(out), offered_(std::move(offered)), is_dynamic_(is_dynamic) {}
+ClientLogin::ClientLogin(Outbox& out, Offer offer, bool is_dynamic)
+    : out_(out), offer_(std::move(offer)), is_dynamic_(is_dynamic) {}
 
 ClientLogin::~ClientLogin() {
   wipe(line_);
@@ -32,7 +32,7 @@ void ClientLogin::answer(std::string_view text) {
 }
 
 void ClientLogin::greet() {
-  say("* OK [CAPABILITY " + offered_.before_login() + (is_dynamic_ ? " XMAILPOOL" : "") +
+  say("* OK [CAPABILITY " + offer_.for_greeting() + (is_dynamic_ ? " XMAILPOOL" : "") +
       "] mailpool is ready");
 }
 
@@ -116,12 +116,12 @@ void ClientLogin::command_is_complete() {
   } else if (name == "AUTHENTICATE") {
     authenticate(words);
   } else if (name == "CAPABILITY") {
-    say("* CAPABILITY " + offered_.before_login() + (is_dynamic_ ? " XMAILPOOL" : ""));
+    say("* CAPABILITY " + offer_.for_greeting() + (is_dynamic_ ? " XMAILPOOL" : ""));
     answer("OK CAPABILITY completed");
   } else if (name == "NOOP") {
     answer("OK NOOP completed");
   } else if (name == "ID") {
-    say(R"(* ID ("name" "mailpool"))");
+    say(R"(* ID ("name" "mailpool")" + (pairs_ ? pairs_() : std::string()) + ")");
     answer("OK ID completed");
   } else if (name == "LOGOUT") {
     say("* BYE Logging out");
@@ -261,11 +261,11 @@ void ClientLogin::choose_server(wire::ImapWords& words) {
   state_ = State::Choosing;
 }
 
-void ClientLogin::choose(Capabilities offered) {
+void ClientLogin::choose(Offer offer) {
   has_server_ = true;
-  offered_ = std::move(offered);
+  offer_ = std::move(offer);
   state_ = State::Talking;
-  answer("OK [CAPABILITY " + offered_.before_login() + "] The pool of this server");
+  answer("OK [CAPABILITY " + offer_.for_greeting() + "] The pool of this server");
 }
 
 void ClientLogin::fail(std::string_view text) {

@@ -3,13 +3,14 @@
 // server.
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "core/imap/capabilities.h"
 #include "core/imap/login_request.h"
+#include "core/imap/offer.h"
 #include "core/imap/outbox.h"
 #include "core/wire/imap_scanner.h"
 
@@ -33,12 +34,15 @@ class ClientLogin {
     Over,  ///< logged out, or lost by its own fault
   };
 
-  /// `offered`: the server's list after login, where it is known already. With `is_dynamic` a
+  /// `offer`: what the server offers, where it is known already. With `is_dynamic` a
   /// client has to name its server first.
-  ClientLogin(Outbox& out, Capabilities offered, bool is_dynamic = false);
+  ClientLogin(Outbox& out, Offer offer, bool is_dynamic = false);
   ~ClientLogin();
   ClientLogin(ClientLogin const&) = delete;
   ClientLogin& operator=(ClientLogin const&) = delete;
+
+  /// What ID tells besides the name: pairs of quoted strings, asked for each time.
+  void describe_by(std::function<std::string()> pairs) { pairs_ = std::move(pairs); }
 
   void greet();
   /// Takes what it can and says how many; what follows a login is left where it is.
@@ -48,7 +52,7 @@ class ClientLogin {
   /// In Asking, once.
   [[nodiscard]] LoginRequest take_request();
   [[nodiscard]] ServerRequest const& server_request() const { return server_; }
-  void choose(Capabilities offered);
+  void choose(Offer offer);
   void accept(Capabilities const& capabilities);
   /// `text` with its code: "[AUTHENTICATIONFAILED] Authentication failed."
   void refuse(std::string_view text);
@@ -86,7 +90,8 @@ class ClientLogin {
   std::optional<std::string> argument(wire::ImapWords& words);
 
   Outbox& out_;
-  Capabilities offered_;
+  Offer offer_;
+  std::function<std::string()> pairs_;
   bool is_dynamic_;
   bool has_server_ = false;
   State state_ = State::Talking;

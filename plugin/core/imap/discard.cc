@@ -30,7 +30,8 @@ std::string_view name_of(Discard reason) {
                                                                 "descriptors",
                                                                 "reauth",
                                                                 "flush",
-                                                                "drain"};
+                                                                "drain",
+                                                                "killed"};
   return names[static_cast<std::size_t>(reason)];
 }
 

@@ -37,8 +37,9 @@ enum class Discard : std::uint8_t {
   Reauth,         ///< made room for the login that proves a password again
   Flush,          ///< poolctl imap flush
   Drain,          ///< the manager is stopping
+  Killed,         ///< poolctl imap kill
 };
-inline constexpr std::size_t discards = 28;
+inline constexpr std::size_t discards = 29;
 
 [[nodiscard]] std::string_view name_of(Discard reason);
 

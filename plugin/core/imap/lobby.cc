@@ -41,7 +41,10 @@ Result<ImapSettings> settings_for(ServerRequest const& request,
   if (!is_among(dynamic.servers, place->host, place->port))
     return failed(fmt::format("[NOPERM] {} is not among [imap_dynamic] servers",
                               printable(host_port_text(*place), 300)));
-  ImapSettings settings;
+  // What the operator says of all of them; their sockets are not theirs.
+  ImapSettings settings = dynamic;
+  settings.listen.clear();
+  settings.allow_users.clear();
   settings.server = {{place->host, place->port}};
   auto const tls = ascii_lower(request.tls);
   if (tls == name_of(ImapTls::Implicit))
@@ -62,8 +65,8 @@ Lobby::~Lobby() {
 }
 
 Client& Lobby::admit(Peer peer, TimePoint now) {
-  clients_.push_front(std::make_unique<Client>(++context_.last_id, peer, Capabilities(),
-                                               ImapSettings{}.client_timeout, true, *this, now));
+  clients_.push_front(
+      std::make_unique<Client>(++context_.last_id, peer, Offer(), timeout_, true, *this, now));
   clients_.front()->place = clients_.begin();
   return *clients_.front();
 }
@@ -78,7 +81,7 @@ void Lobby::on_server_request(Client& client, TimePoint now) {
   auto const place = client.place;
   auto kept = std::move(*place);
   clients_.erase(place);
-  client.choose((*profile)->offered(), now);
+  client.choose((*profile)->offer(), now);
   (*profile)->adopt(std::move(kept), now);
 }
 

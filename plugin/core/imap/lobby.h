@@ -30,6 +30,8 @@ class Lobby final : public ClientListener {
   ~Lobby() override;
 
   Client& admit(Peer peer, TimePoint now);
+  /// For those who come from now on.
+  void set_client_timeout(Duration timeout) { timeout_ = timeout; }
   void send_all_away(TimePoint now);
   [[nodiscard]] std::size_t clients() const { return clients_.size() - gone_.size(); }
   void sweep();
@@ -40,12 +42,14 @@ class Lobby final : public ClientListener {
   void on_loan_end(Client&, Upstream&, TimePoint) override {}
   void on_loan_too_long(Client&, Upstream&, TimePoint) override {}
   void on_waited(Client&, TimePoint) override {}
-  void on_wait_ended(Client&) override {}
+  void on_wait_ended(Client&, TimePoint) override {}
+  [[nodiscard]] std::string pairs_for_id() const override { return {}; }
   void on_gone(Client& client) override { gone_.push_back(&client); }
 
  private:
   ProfileSource& source_;
   Context& context_;
+  Duration timeout_ = ImapSettings{}.client_timeout;
   std::list<std::unique_ptr<Client>> clients_;
   std::vector<Client*> gone_;
 };

@@ -10,7 +10,12 @@
 namespace mailpool::imap {
 
 /// What kind of secret it is; the spelling and the mechanism's name make no difference.
-enum class SecretKind : std::uint8_t { Password, Token };
+enum class SecretKind : std::uint8_t {
+  Password,
+  Token,
+  External,  ///< the profile's client certificate; there is no secret to be said
+};
+[[nodiscard]] std::string_view name_of(SecretKind kind);
 
 struct LoginRequest {
   std::string user;

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "core/base/text.h"
 #include "core/imap/probe.h"
@@ -16,6 +17,10 @@ namespace {
 constexpr std::string_view is_draining_text =
     "[UNAVAILABLE] mailpool takes no more logins: it is draining";
 constexpr Duration shortage_rest = std::chrono::seconds(10);
+constexpr std::string_view not_offered_text =
+    "[CANNOT] The server offers no login with a secret of this kind";
+// Whoever waits for a login hears why it failed, not that it took too long.
+constexpr Duration told_first = std::chrono::milliseconds(10);
 
 }  // namespace
 
@@ -47,7 +52,7 @@ Profile::~Profile() {
 
 Client& Profile::admit(Peer peer, TimePoint now) {
   used_at_ = now;
-  clients_.push_front(std::make_unique<Client>(++context_.last_id, peer, offered_,
+  clients_.push_front(std::make_unique<Client>(++context_.last_id, peer, offer_,
                                                settings_.client_timeout, false, *this, now));
   clients_.front()->place = clients_.begin();
   return *clients_.front();
@@ -60,18 +65,29 @@ void Profile::adopt(std::unique_ptr<Client> client, TimePoint now) {
   clients_.front()->place = clients_.begin();
 }
 
-void Profile::set_account_password(Secret password) {
-  account_password_ = std::move(password);
+SecretKind Profile::kind_of_account() const {
+  auto const& account = settings_.account;
+  if (account.external) return SecretKind::External;
+  bool const is_token = !account.token_file.empty() || !account.token_command.empty();
+  return is_token ? SecretKind::Token : SecretKind::Password;
+}
+
+void Profile::set_account_secret(Secret secret) {
+  account_secret_ = std::move(secret);
   auto const login = account_login();
-  account_verifier_.reset();
+  auto const before = std::exchange(account_verifier_, std::nullopt);
   if (login) account_verifier_ = context_.verifiers.of(settings_.name, *login);
+  // The same token again is no reason to try again what was refused.
+  if (before && account_verifier_ && is_same(*before, &*account_verifier_)) return;
   warm_after_ = {};
   due();
 }
 
 std::optional<LoginRequest> Profile::account_login() const {
-  if (!settings_.account.is_configured() || account_password_.is_empty()) return std::nullopt;
-  return LoginRequest{settings_.account.user, {}, SecretKind::Password, account_password_.copy()};
+  auto const kind = kind_of_account();
+  if (!settings_.account.is_configured()) return std::nullopt;
+  if (account_secret_.is_empty() && kind != SecretKind::External) return std::nullopt;
+  return LoginRequest{settings_.account.user, {}, kind, account_secret_.copy()};
 }
 
 std::size_t Profile::open() const {
@@ -108,11 +124,11 @@ void Profile::on_request(Client& client, TimePoint now) {
     return;
   }
   if (is_draining_) return client.refuse(is_draining_text, now);
+  if (is_not_offered(request.kind, now)) return client.refuse(not_offered_text, now);
   if (waiting_.size() >= settings_.max_waiting && !(settings_.max_waiting == 0 && waiting_.empty()))
     return client.refuse(
         fmt::format("[UNAVAILABLE] {} logins wait already (max_waiting)", waiting_.size()), now);
-  waiting_.push_back(&client);
-  ++client.user->waiting;
+  begin_wait(client, now);
   // The common case, a clean connection at hand, takes no detour.
   if (waiting_.size() == 1 && !is_paused_ && serve(client, now)) return;
   due();
@@ -122,28 +138,60 @@ void Profile::on_server_request(Client& client, TimePoint now) {
   client.refuse_server("[CANNOT] The server of this socket is fixed", now);
 }
 
-void Profile::end_wait(Client& client) {
+void Profile::begin_wait(Client& client, TimePoint now) {
+  auto& user = *client.user;
+  waiting_.push_back(&client);
+  ++user.waiting;
+  client.is_short_of_one = user.believes(client.verifier, settings_.reauth_interval, now);
+  if (client.is_short_of_one) user.shortage.begin_wait(now);
+}
+
+void Profile::end_wait(Client& client, TimePoint now) {
   auto const found = std::find(waiting_.begin(), waiting_.end(), &client);
   if (found == waiting_.end()) return;
   waiting_.erase(found);
   --client.user->waiting;
+  if (std::exchange(client.is_short_of_one, false)) client.user->shortage.end_wait(now);
 }
 
 void Profile::refuse(Client& client, std::string_view text, TimePoint now) {
-  end_wait(client);
+  end_wait(client, now);
   context_.log.info(fmt::format("imap login profile={} user={} pid={} status=refused ({})",
                                 settings_.name, printable(client.user->key().user),
                                 client.peer().pid, printable(text)));
   client.refuse(text, now);
 }
 
-void Profile::on_wait_ended(Client& client) {
-  end_wait(client);
+void Profile::on_wait_ended(Client& client, TimePoint now) {
+  end_wait(client, now);
+}
+
+TimePoint Profile::login_due(Client const& client) const {
+  // Each login that is on its way is somebody's, in the order in which they wait.
+  std::size_t before = 0;
+  for (auto const* other : waiting_) {
+    if (other == &client) break;
+    if (other->user == client.user && is_same(other->verifier, &client.verifier)) ++before;
+  }
+  for (auto const& c : client.user->connections().in(ConnectionState::Connecting)) {
+    auto const& upstream = static_cast<Upstream const&>(*c);
+    if (!is_same(upstream.plan().verifier, &client.verifier)) continue;
+    auto const at = upstream.login_due();
+    if (at == never) continue;
+    if (before == 0) return at;
+    --before;
+  }
+  return never;
 }
 
 void Profile::on_waited(Client& client, TimePoint now) {
   if (!client.delayed_refusal.empty())
     return client.refuse(std::exchange(client.delayed_refusal, {}), now);
+  // Its own login is with the server, which has a time of its own (login_timeout).
+  if (auto const due = login_due(client); due != never && due > now) {
+    client.waits_until = after(due, told_first);
+    return;
+  }
   auto const& user = *client.user;
   // What others have proved is not closed for a guess as long as it is needed.
   std::string_view const whose =
@@ -193,70 +241,6 @@ void Profile::on_loan_too_long(Client& client, Upstream& upstream, TimePoint now
 }
 
 // Connections.
-
-void Profile::on_logged_in(Upstream& upstream, TimePoint now) {
-  auto& user = upstream.user();
-  health_.note_success(upstream.plan().server_index);
-  user.login.add(now - upstream.plan().opened_at);
-  user.last_error.clear();
-  ++user.created;
-  ++totals_.created;
-  auto const before = user.generation();
-  // What was verified as a reload has just forbidden proves no password.
-  if (is_up_to_date(upstream)) user.note_success(upstream.plan().verifier, now);
-  upstream.set_generation(user.generation());
-  if (user.generation() != before) close_idle(user, Discard::CredChanged, now);
-  keep_capabilities(upstream.relay().capabilities());
-  context_.log.info(fmt::format("imap connection {} state=idle login={:.3f}", name_of(upstream),
-                                seconds(now - upstream.plan().opened_at)));
-  on_ready(upstream, now);
-}
-
-void Profile::on_not_logged_in(Upstream& upstream, TimePoint now) {
-  auto& user = upstream.user();
-  auto const& plan = upstream.plan();
-  auto const verifier = plan.verifier;
-  user.last_error = upstream.failure();
-  bool const was_refused = upstream.was_refused();
-  bool const was_put_off = upstream.was_put_off();
-  context_.log.warning(fmt::format("imap connection {} state=closing reason=\"{}\"",
-                                   name_of(upstream), printable(upstream.failure())));
-  if (was_refused) {
-    health_.note_success(plan.server_index);
-    ++user.logins_refused;
-    ++totals_.logins_refused;
-    if (is_of_account(user, verifier)) warm_after_ = after(now, settings_.reauth_interval);
-    refusals_.note(verifier, upstream.failure(), now);
-    // Only what was proved by the very secret that is refused now is thrown away.
-    if (user.remembers(verifier)) {
-      user.forget();
-      close_idle(user, Discard::CredChanged, now);
-    }
-  } else if (was_put_off) {
-    health_.note_success(plan.server_index);
-    user.put_off_logins(now);
-  } else if (plan.is_turned_over) {
-    // No fault of the server's health: only connections that it has greeted tell of that.
-    if (upstream.login().has_refused_to_unauthenticate()) may_turn_over_ = false;
-  } else {
-    health_.note_failure(plan.server_index, upstream.failure(), now);
-  }
-  auto const failure = upstream.failure();
-  user.connections().enter(upstream, ConnectionState::Closing);
-  upstream.close(now);
-  // A login that is put off is worth waiting for where another connection may come back.
-  bool const has_another = user.connections().open() != user.count(ConnectionState::Closing);
-  if (was_refused || (was_put_off && !has_another)) refuse_all_with(user, verifier, failure, now);
-  due();
-}
-
-void Profile::refuse_all_with(UserPool& user, Verifier const& verifier, std::string const& text,
-                              TimePoint now) {
-  std::vector<Client*> refused;
-  for (auto* client : waiting_)
-    if (client->user == &user && is_same(client->verifier, &verifier)) refused.push_back(client);
-  for (auto* client : refused) refuse(*client, text, now);
-}
 
 bool Profile::is_up_to_date(Upstream const& upstream) const {
   auto const& plan = upstream.plan();
@@ -352,25 +336,6 @@ void Profile::log_closed(Upstream const& upstream, TimePoint now) const {
                                 upstream.uses(), seconds(now - upstream.opened_at())));
 }
 
-// What the servers offer.
-
-std::string Profile::place() const {
-  auto const& server = settings_.server.front();
-  return fmt::format("{} {}:{}", settings_.name, server.host, server.port);
-}
-
-void Profile::recall_capabilities() {
-  offered_ = {};
-  auto const record = context_.memory.capabilities(place());
-  if (!record) return;
-  if (auto known = Capabilities::from_record(*record)) offered_ = std::move(*known);
-}
-
-void Profile::keep_capabilities(Capabilities const& capabilities) {
-  offered_ = capabilities;
-  context_.memory.keep_capabilities(place(), capabilities.to_record());
-}
-
 // From outside.
 
 // As they are now: what is done to one may change the list.
@@ -393,6 +358,7 @@ void Profile::reconfigure(ImapSettings settings, std::string authorities, TimePo
   // What is connected elsewhere, or verified otherwise, serves nobody who comes from now on.
   for (auto& [key, user] : users_) {
     user->forget();
+    user->forget_put_offs();
     close_idle(*user, Discard::Reload, now);
   }
   due();

@@ -7,11 +7,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/base/log.h"
 #include "core/imap/client.h"
 #include "core/imap/memory.h"
+#include "core/imap/offer.h"
 #include "core/imap/refusals.h"
 #include "core/imap/server_health.h"
 #include "core/imap/user_pool.h"
@@ -54,7 +56,9 @@ class Profile final : public UpstreamListener, public ClientListener {
   /// Takes over one of another listener, for a dynamic profile.
   void adopt(std::unique_ptr<Client> client, TimePoint now);
   /// Of [imap.NAME.account]; none where its file could not be read.
-  void set_account_password(Secret password);
+  void set_account_secret(Secret secret);
+  /// The server refused the account's secret since this was last asked.
+  [[nodiscard]] bool take_account_refusal() { return std::exchange(account_was_refused_, false); }
   [[nodiscard]] std::optional<LoginRequest> account_login() const;
 
   /// With the digest of the authorities that its tls_ca_file holds now.
@@ -72,6 +76,10 @@ class Profile final : public UpstreamListener, public ClientListener {
   /// Forgets what is believed of a user and closes its idle connections; how many. Nothing for a
   /// user who has none.
   std::optional<std::size_t> flush(std::string const& user, TimePoint now);
+  /// Ends the loan of a connection, or closes it; whether there is one of this number.
+  bool kill(std::uint64_t id, TimePoint now);
+  /// open, paused, draining or backing_off.
+  [[nodiscard]] std::string_view state(TimePoint now) const;
   [[nodiscard]] std::size_t idle() const;
   /// The idle connection that nobody has used for the longest time; null where there is none.
   [[nodiscard]] Upstream* longest_at_rest() const { return longest_at_rest_but_of(nullptr); }
@@ -96,7 +104,7 @@ class Profile final : public UpstreamListener, public ClientListener {
   [[nodiscard]] std::map<UserKey, std::unique_ptr<UserPool>> const& users() const { return users_; }
   [[nodiscard]] std::list<Client*> const& waiters() const { return waiting_; }
   [[nodiscard]] ServerHealth const& health() const { return health_; }
-  [[nodiscard]] Capabilities const& offered() const { return offered_; }
+  [[nodiscard]] Offer const& offer() const { return offer_; }
   [[nodiscard]] TimePoint used_at() const { return used_at_; }
   [[nodiscard]] Totals const& totals() const { return totals_; }
 
@@ -113,15 +121,24 @@ class Profile final : public UpstreamListener, public ClientListener {
   void on_loan_end(Client& client, Upstream& upstream, TimePoint now) override;
   void on_loan_too_long(Client& client, Upstream& upstream, TimePoint now) override;
   void on_waited(Client& client, TimePoint now) override;
-  void on_wait_ended(Client& client) override;
+  void on_wait_ended(Client& client, TimePoint now) override;
+  [[nodiscard]] std::string pairs_for_id() const override;
   void on_gone(Client& client) override;
 
  private:
   friend class Probe;
   [[nodiscard]] UserPool& user_of(UserKey const& key);
-  void end_wait(Client& client);
+  void begin_wait(Client& client, TimePoint now);
+  void end_wait(Client& client, TimePoint now);
+  /// When the login that is on its way for this client will be given up; never where there is none.
+  [[nodiscard]] TimePoint login_due(Client const& client) const;
   void refuse(Client& client, std::string_view text, TimePoint now);
   [[nodiscard]] std::vector<Client*> all_clients() const;
+  /// Whether the server is known, from a moment ago, to take no secret of this kind.
+  [[nodiscard]] bool is_not_offered(SecretKind kind, TimePoint now) const;
+  void login_was_refused(Upstream& upstream, TimePoint now);
+  void login_was_unclear(Upstream& upstream, TimePoint now);
+  void login_failed(Upstream& upstream, TimePoint now);
   void refuse_all_with(UserPool& user, Verifier const& verifier, std::string const& text,
                        TimePoint now);
   void serve_all(TimePoint now);
@@ -132,7 +149,9 @@ class Profile final : public UpstreamListener, public ClientListener {
   /// Whether no login of this user is to be tried yet; looked at again when it is.
   bool is_put_off(UserPool const& user, TimePoint now);
   /// Whether a secret that nobody has proved may be tried now.
-  [[nodiscard]] bool may_try_unknown(UserPool const& user) const;
+  [[nodiscard]] bool may_try_unknown(UserPool const& user, Peer const& peer) const;
+  /// The first server that is not backing off and does not put this user off.
+  [[nodiscard]] std::optional<std::size_t> server_for(UserPool const& user, TimePoint now) const;
   /// Whether the secret was good before, or is the operator's own ([imap.NAME.account]).
   [[nodiscard]] bool is_known(UserPool const& user, Verifier const& verifier) const;
   [[nodiscard]] bool is_of_account(UserPool const& user, Verifier const& verifier) const;
@@ -144,7 +163,7 @@ class Profile final : public UpstreamListener, public ClientListener {
   /// one, or on it (UNAUTHENTICATE). False where there is no room yet, or every server is backing
   /// off.
   bool connect(UserPool& user, LoginRequest const& request, Verifier const& verifier, bool is_proof,
-               TimePoint now);
+               TimePoint now, Peer const& peer = {});
   [[nodiscard]] Upstream::Plan plan_for(UserPool const& user, Verifier const& verifier,
                                         bool is_proof, TimePoint now);
   void turn_over(Upstream& idle, UserPool& user, LoginRequest const& request, Upstream::Plan plan,
@@ -159,9 +178,12 @@ class Profile final : public UpstreamListener, public ClientListener {
   [[nodiscard]] Discard reason_not_to_keep(Upstream& upstream, TimePoint now) const;
   void count_discard(UserPool& user, Discard reason);
   void recall_capabilities();
-  void keep_capabilities(Capabilities const& capabilities);
+  void note_offer(Upstream const& upstream, TimePoint now);
   [[nodiscard]] std::string place() const;
-  [[nodiscard]] UserKey account_key() const { return {settings_.account.user, {}, {}}; }
+  [[nodiscard]] UserKey account_key() const {
+    return {settings_.account.user, {}, kind_of_account()};
+  }
+  [[nodiscard]] SecretKind kind_of_account() const;
   void close_idle(UserPool& user, Discard reason, TimePoint now);
   void due() { is_due_ = true; }
   void log_closed(Upstream const& upstream, TimePoint now) const;
@@ -179,8 +201,10 @@ class Profile final : public UpstreamListener, public ClientListener {
   std::vector<std::unique_ptr<Probe>> probes_;
   Refusals refusals_;
   ServerHealth health_;
-  Capabilities offered_;  ///< after login, as the last connection saw them; survives a restart
-  Secret account_password_;
+  Offer offer_;                      ///< as the last connection saw it; survives a restart
+  TimePoint offer_seen_at_ = never;  ///< its logins, since the start
+  Secret account_secret_;
+  bool account_was_refused_ = false;
   std::optional<Verifier> account_verifier_;
   Totals totals_;
   TimePoint next_run_ = never;

@@ -91,8 +91,7 @@ void Profile::forget_unused(TimePoint now) {
 
 // [imap.NAME.account] min_idle: connections that are there before anybody asks.
 void Profile::keep_warm(TimePoint now) {
-  bool const has_login = settings_.account.is_configured() && !account_password_.is_empty();
-  if (settings_.min_idle == 0 || !has_login || is_draining_) return;
+  if (settings_.min_idle == 0 || !account_login() || is_draining_) return;
   auto& user = user_of(account_key());
   auto const& pool = user.connections();
   auto const spare = [&] {
@@ -147,7 +146,7 @@ bool Profile::lend_idle(Client& client, TimePoint now) {
       ++client.user->reused;
       ++totals_.reused;
     }
-    end_wait(client);
+    end_wait(client, now);
     client.grant(pool.lease(upstream), upstream, now);
     if (settings_.min_idle != 0) due();  // another one in its place
     return true;
@@ -155,9 +154,14 @@ bool Profile::lend_idle(Client& client, TimePoint now) {
   return false;
 }
 
+std::optional<std::size_t> Profile::server_for(UserPool const& user, TimePoint now) const {
+  return health_.choose(now, [&](std::size_t i) { return !user.is_put_off(i, now); });
+}
+
 bool Profile::is_put_off(UserPool const& user, TimePoint now) {
-  if (now >= user.put_off_until()) return false;
-  next_run_ = std::min(next_run_, user.put_off_until());
+  if (server_for(user, now) || !health_.choose(now)) return false;
+  for (std::size_t i = 0; i < health_.size(); ++i)
+    if (user.is_put_off(i, now)) next_run_ = std::min(next_run_, user.put_off_until(i));
   return true;
 }
 
@@ -166,18 +170,25 @@ void Profile::prove(Client& client, TimePoint now) {
   auto& user = *client.user;
   if (user.is_trying(client.verifier) || is_put_off(user, now)) return;
   bool const is_known_one = is_known(user, client.verifier);
-  if (!is_known_one && !may_try_unknown(user)) return;
+  if (!is_known_one && !may_try_unknown(user, client.peer())) return;
   if (!has_place(user, is_known_one, now)) return;
-  (void)connect(user, client.request(), client.verifier, true, now);
+  (void)connect(user, client.request(), client.verifier, true, now, client.peer());
 }
 
-// Guesses are tried one after the other, and those of all users take a part of the room only.
-bool Profile::may_try_unknown(UserPool const& user) const {
+// Guesses are tried one after the other, and those of all users take a part of the room only. Of
+// that, one who asks (the kernel says who; all of TCP are one) leaves a quarter to others.
+bool Profile::may_try_unknown(UserPool const& user, Peer const& peer) const {
   std::size_t const at_once = user.has_verifier() ? 1 : 2;
   if (user.proofs() >= at_once) return false;
   std::size_t tried = 0;
-  for (auto const& [key, other] : users_) tried += other->proofs();
-  return tried < std::max<std::size_t>(2, settings_.max_connections / 4);
+  std::size_t by_peer = 0;
+  for (auto const& [key, other] : users_) {
+    tried += other->proofs();
+    by_peer += other->proofs_for(peer.uid);
+  }
+  auto const room = std::max<std::size_t>(2, settings_.max_connections / 4);
+  auto const for_others = std::max<std::size_t>(1, room / 4);
+  return tried < room && by_peer < room - for_others;
 }
 
 bool Profile::is_known(UserPool const& user, Verifier const& verifier) const {
@@ -220,7 +231,10 @@ void Profile::grow(UserPool& user, std::vector<Client*> const& waiting, TimePoin
   auto const wanted = connections_to_begin(
       {believed.size(), user.count(ConnectionState::Busy), user.count(ConnectionState::Checking),
        user.count(ConnectionState::Connecting), user.connections().open(), settings_.pool_size,
-       user.loan.value(), user.login.value(), longest});
+       user.loan.value(), user.login.value(), longest,
+       user.shortage.is_lasting(user.login.value(), now)});
+  // Spent, or in vain: it begins to add up anew.
+  if (wanted != 0 || user.connections().open() >= settings_.pool_size) user.shortage.forget();
   for (std::size_t i = 0; i < wanted && i < believed.size(); ++i) {
     if (!connect(user, believed[i]->request(), believed[i]->verifier, false, now)) return;
   }
@@ -240,7 +254,7 @@ Upstream* Profile::longest_at_rest_but_of(UserPool const* user) const {
 }
 
 bool Profile::connect(UserPool& user, LoginRequest const& request, Verifier const& verifier,
-                      bool is_proof, TimePoint now) {
+                      bool is_proof, TimePoint now, Peer const& peer) {
   if (open() >= settings_.max_connections) {
     bool const is_one_closing = std::any_of(users_.begin(), users_.end(), [](auto const& entry) {
       return entry.second->count(ConnectionState::Closing) != 0;
@@ -253,17 +267,21 @@ bool Profile::connect(UserPool& user, LoginRequest const& request, Verifier cons
     if (!is_known(user, verifier) && !has_rested(*idle, enough, now)) return false;
     bool const may_turn_over = settings_.unauthenticate && may_turn_over_ &&
                                idle->may_be_turned_over() &&
+                               !user.is_put_off(idle->plan().server_index, now) &&
                                reason_not_to_keep(*idle, now) == Discard::None;
     if (may_turn_over) {
-      turn_over(*idle, user, request, plan_for(user, verifier, is_proof, now), now);
+      auto plan = plan_for(user, verifier, is_proof, now);
+      plan.asker = peer.uid;
+      turn_over(*idle, user, request, std::move(plan), now);
       return true;
     }
     retire(*idle, Discard::OverSize, now);
     if (open() >= settings_.max_connections) return false;
   }
-  auto const index = health_.choose(now);
+  auto const index = server_for(user, now);
   if (!index) return false;
   auto plan = plan_for(user, verifier, is_proof, now);
+  plan.asker = peer.uid;
   plan.server = settings_.server[*index];
   plan.server_index = *index;
   plan.key.mx_host = plan.server.host;
@@ -284,8 +302,8 @@ Upstream::Plan Profile::plan_for(UserPool const& user, Verifier const& verifier,
   plan.key.protocol = pool::Protocol::Imap;
   plan.key.tls = wire_tls_of(settings_);
   plan.key.tls_settings = tls_settings_of(settings_, authorities_);
-  plan.key.credential = {user.key().kind == SecretKind::Token ? "token" : "password",
-                         user.key().user, user.key().authzid, user.generation()};
+  plan.key.credential = {std::string(imap::name_of(user.key().kind)), user.key().user,
+                         user.key().authzid, user.generation()};
   plan.opened_at = now;
   plan.expires_at = after(now, shortened(settings_.max_lifetime));
   plan.verifier = verifier;
@@ -316,7 +334,7 @@ void Profile::turn_over(Upstream& idle, UserPool& user, LoginRequest const& requ
 
 // Who needs a new connection while no server can be asked is told so, and not kept waiting.
 void Profile::refuse_hopeless(TimePoint now) {
-  if (health_.choose(now)) return;
+  if (health_.choose(now) || health_.is_one_full(now)) return;
   std::vector<Client*> hopeless;
   for (auto* client : waiting_) {
     auto const& pool = client->user->connections();

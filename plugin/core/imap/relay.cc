@@ -20,7 +20,23 @@ bool changes_selection(CommandRow const& row) {
   return row.handling == Handling::Selects || row.handling == Handling::Deselects;
 }
 
+// What some servers say between a literal's response and the next: a blank line, or the end of a
+// list once more. The next response begins in a new line all the same.
+bool is_nothing(std::string_view octets) {
+  return octets.find_first_not_of(" \t\r\n)") == std::string_view::npos;
+}
+
 }  // namespace
+
+void Relay::withhold_enable() {
+  withholds_enable_ = true;
+  capabilities_.remove("ENABLE");
+}
+
+void Relay::note_capabilities(std::string_view words) {
+  capabilities_ = Capabilities(words);
+  if (withholds_enable_) capabilities_.remove("ENABLE");
+}
 
 void Relay::lend(Outbox& client) {
   assert(phase_ == Phase::Idle && "only an idle connection is lent");
@@ -43,7 +59,13 @@ std::size_t Relay::from_server(std::string_view input) {
     taken += piece.octets;
     if (phase_ == Phase::Finishing || phase_ == Phase::Resetting) forgotten_ += piece.octets;
     if (piece.kind == ImapPiece::Kind::First) {
-      hear(octets, octets.ends_with("\r\n"));
+      bool const is_stray = had_literal_ && piece.ends && is_nothing(octets) &&
+                            (phase_ == Phase::Lent || phase_ == Phase::Finishing);
+      had_literal_ = !piece.ends || is_stray;
+      if (is_stray)
+        has_doubt_ = true;
+      else
+        hear(octets, octets.ends_with("\r\n"));
     } else if (phase_ == Phase::Lent) {
       pass_to_client(octets);
     }
@@ -86,7 +108,7 @@ void Relay::hear_untagged(std::string_view octets, bool is_whole) {
   if ((phase_ == Phase::Idle) && !is_harmless) return break_off(Discard::Desync);
   CapabilityCode code;
   if (is_whole && find_capabilities(line, code)) {
-    capabilities_ = Capabilities(code.words);
+    note_capabilities(code.words);
     if (phase_ == Phase::Lent)
       pass_to_client(std::string(code.before) + capabilities_.for_client() +
                      std::string(code.after) + "\r\n");
@@ -133,7 +155,7 @@ void Relay::hear_tagged(std::string_view octets) {
   if (phase_ == Phase::Lent) {
     CapabilityCode code;
     if (find_capabilities(line, code)) {
-      capabilities_ = Capabilities(code.words);
+      note_capabilities(code.words);
       pass_to_client(std::string(code.before) + capabilities_.for_client() +
                      std::string(code.after) + "\r\n");
     } else {
@@ -229,10 +251,12 @@ void Relay::say_logout() {
 void Relay::take_back() {
   if (phase_ == Phase::Broken) {
     client_ = nullptr;
+    pairs_ = nullptr;
     return;
   }
   assert(phase_ == Phase::Lent && "only what was lent comes back");
   client_ = nullptr;
+  pairs_ = nullptr;
   is_dismissed_ = true;
   held_.clear();
   logout_tag_.clear();

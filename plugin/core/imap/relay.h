@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -72,6 +73,12 @@ class Relay {
   [[nodiscard]] Discard reason() const { return reason_; }
   [[nodiscard]] std::string const& last_line() const { return last_line_; }
   [[nodiscard]] Capabilities const& capabilities() const { return capabilities_; }
+  /// The client is in the middle of a command that goes to the server.
+  [[nodiscard]] bool is_being_told() const { return is_in_passed_command(); }
+  /// ENABLE is neither offered nor passed on.
+  void withhold_enable();
+  /// What ID tells besides the name: pairs of quoted strings, while it is lent.
+  void describe_by(std::function<std::string()> pairs) { pairs_ = std::move(pairs); }
   [[nodiscard]] std::size_t open_commands() const { return open_.size(); }
   /// Octets read and forgotten since the client left.
   [[nodiscard]] std::uint64_t forgotten() const { return forgotten_; }
@@ -131,7 +138,12 @@ class Relay {
   void begin_reset();
   void become_idle();
 
+  void note_capabilities(std::string_view words);
+
   Entropy& entropy_;
+  std::function<std::string()> pairs_;
+  bool withholds_enable_ = false;
+  bool had_literal_ = false;  ///< the response before
   Reset reset_;
   Phase phase_ = Phase::Idle;
   Discard reason_ = Discard::None;

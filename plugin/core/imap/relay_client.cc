@@ -83,6 +83,8 @@ bool Relay::take_line(std::string_view octets, bool ends) {
     refuse(tag, "BAD A command with this tag is not answered yet", ends);
   } else if (wire::has_open_quote(line)) {
     refuse(tag, "BAD A quote is not closed", ends);
+  } else if (row.taint == Discard::TaintEnable && withholds_enable_) {
+    refuse(tag, "NO [CANNOT] ENABLE is not for pooled connections (enable)", ends);
   } else if (row.handling == Handling::Refuse) {
     refuse(tag, std::string(row.answer), ends);
   } else if (row.is_bare && (!ends || !trimmed(words.rest()).empty())) {
@@ -207,7 +209,7 @@ void Relay::answer_here(CommandRow const& row, std::string_view tag) {
     say("* CAPABILITY " + capabilities_.for_client());
     say(name + " OK CAPABILITY completed");
   } else if (row.handling == Handling::Id) {
-    say(R"(* ID ("name" "mailpool"))");
+    say(R"(* ID ("name" "mailpool")" + (pairs_ ? pairs_() : std::string()) + ")");
     say(name + " OK ID completed");
   } else {
     logout_tag_ = name;

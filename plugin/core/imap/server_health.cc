@@ -16,28 +16,29 @@ bool ServerHealth::has_other(std::size_t server) const {
   return false;
 }
 
-std::optional<std::size_t> ServerHealth::choose(TimePoint now) const {
-  std::optional<std::size_t> second_best;
-  for (std::size_t i = 0; i < records_.size(); ++i) {
-    auto const& record = records_[i];
-    if (now < record.not_before) continue;
-    if (record.failures == 0) return i;
-    if (!second_best) second_best = i;
-  }
-  return second_best;
-}
-
 void ServerHealth::note_failure(std::size_t server, std::string why, TimePoint now) {
   // Of a server that the settings do not have any more.
   if (server >= records_.size()) return;
   auto& record = records_[server];
   record.why = std::move(why);
   record.is_probed = false;
+  record.is_full = false;
   // Several connections that fail together are one failure.
   if (now < record.not_before) return;
   auto const wait = first_back_off * (1LL << std::min(record.failures, 5U));
   ++record.failures;
   record.not_before = after(now, std::min<Duration>(wait, longest_back_off));
+}
+
+void ServerHealth::note_full(std::size_t server, std::string why, TimePoint now) {
+  note_failure(server, std::move(why), now);
+  if (server < records_.size()) records_[server].is_full = true;
+}
+
+bool ServerHealth::is_one_full(TimePoint now) const {
+  return std::any_of(records_.begin(), records_.end(), [&](Record const& record) {
+    return record.is_full && now < record.not_before;
+  });
 }
 
 std::optional<std::size_t> ServerHealth::to_probe(TimePoint now) const {

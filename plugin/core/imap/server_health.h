@@ -14,13 +14,29 @@ class ServerHealth {
  public:
   explicit ServerHealth(std::size_t servers) : records_(servers) {}
 
-  /// None: all of them are backing off.
-  [[nodiscard]] std::optional<std::size_t> choose(TimePoint now) const;
+  /// None: all of them are backing off, or none of the others `may` be taken.
+  template <class May>
+  [[nodiscard]] std::optional<std::size_t> choose(TimePoint now, May&& may) const {
+    std::optional<std::size_t> second_best;
+    for (std::size_t i = 0; i < records_.size(); ++i) {
+      if (now < records_[i].not_before || !may(i)) continue;
+      if (records_[i].failures == 0) return i;
+      if (!second_best) second_best = i;
+    }
+    return second_best;
+  }
+  [[nodiscard]] std::optional<std::size_t> choose(TimePoint now) const {
+    return choose(now, [](std::size_t) { return true; });
+  }
   void note_success(std::size_t server) {
     if (server < records_.size()) records_[server] = {};
   }
   /// Half a second, doubled each time, at most 15 s.
   void note_failure(std::size_t server, std::string why, TimePoint now);
+  /// It has connections enough: left alone for as long, and worth waiting for.
+  void note_full(std::size_t server, std::string why, TimePoint now);
+  /// Whether one of those that are backing off is only full.
+  [[nodiscard]] bool is_one_full(TimePoint now) const;
 
   /// A server that failed and whose time to be tried again has come, while another one works: it is
   /// tried by a connection that nobody waits for.
@@ -45,6 +61,7 @@ class ServerHealth {
     TimePoint not_before{};
     std::string why;
     bool is_probed = false;
+    bool is_full = false;
   };
   [[nodiscard]] bool has_other(std::size_t server) const;
   std::vector<Record> records_;

@@ -37,14 +37,6 @@ Upstream::Upstream(Plan plan, UserPool& user, ImapSettings const& settings, Logi
                  plan_.server.port);
 }
 
-bool Upstream::was_refused() const {
-  return login_ && login_->state() == UpstreamLogin::State::Refused;
-}
-
-bool Upstream::was_put_off() const {
-  return login_ && login_->state() == UpstreamLogin::State::PutOff;
-}
-
 bool Upstream::may_be_turned_over() const {
   return state() == ConnectionState::Idle && relay_->phase() == Phase::Idle && is_quiet() &&
          channel_ && !channel_->has_unread() && relay_->capabilities().has("UNAUTHENTICATE");
@@ -89,6 +81,7 @@ void Upstream::on_input(std::string_view octets, TimePoint now) {
 void Upstream::take_input(TimePoint now) {
   if (!relay_ && login_->state() == UpstreamLogin::State::Talking) {
     input_.erase(0, login_->receive(input_));
+    if (login_said_at_ == never && login_->is_said()) login_said_at_ = now;
     login_went_on(now);
   }
   if (relay_) {
@@ -106,10 +99,13 @@ void Upstream::login_went_on(TimePoint now) {
       return channel_->begin_tls();
     case UpstreamLogin::State::Done:
       relay_.emplace(login_->capabilities(), entropy_, reset_);
+      if (settings_.enable == ImapEnable::Refuse) relay_->withhold_enable();
       rested_since_ = now;
       return listener_.on_logged_in(*this, now);
     case UpstreamLogin::State::Refused:
+    case UpstreamLogin::State::Unclear:
     case UpstreamLogin::State::PutOff:
+    case UpstreamLogin::State::NotOffered:
       failure_ = login_->refusal();
       return listener_.on_not_logged_in(*this, now);
     case UpstreamLogin::State::Failed:
@@ -140,6 +136,7 @@ void Upstream::lend_to(Client& client, Outbox& box, TimePoint now) {
   is_asked_ = false;
   is_held_up_ = false;
   relay_->lend(box);
+  relay_->describe_by([&client] { return client.pairs_for_id(); });
   wake();
 }
 
@@ -232,7 +229,10 @@ void Upstream::close(TimePoint now) {
 }
 
 void Upstream::on_written(TimePoint now) {
-  spoke_at_ = now;
+  // That the kernel takes one command more of a program that does not wait for answers says nothing
+  // of the server; that it goes on with a message, or with what it had not taken, does.
+  bool const has_moved = !relay_ || relay_->is_being_told() || !outbox().is_empty();
+  if (has_moved) spoke_at_ = now;
   if (borrower_ != nullptr) borrower_->on_room(now);
 }
 
@@ -243,9 +243,11 @@ void Upstream::on_deadline(TimePoint now) {
   }
   if (!relay_) {
     bool const is_check = login_->is_unauthenticating();
-    return fail(fmt::format("no answer within {} ({}) while {}",
-                            to_text(is_check ? settings_.check_timeout : settings_.connect_timeout),
-                            is_check ? "check_timeout" : "connect_timeout",
+    auto const [time, option] = is_check ? std::pair(settings_.check_timeout, "check_timeout")
+                                : login_said_at_ != never
+                                    ? std::pair(settings_.login_timeout, "login_timeout")
+                                    : std::pair(settings_.connect_timeout, "connect_timeout");
+    return fail(fmt::format("no answer within {} ({}) while {}", to_text(time), option,
                             peer_.empty() ? "connecting" : login_->doing()),
                 now);
   }
@@ -278,9 +280,14 @@ TimePoint Upstream::answer_due() const {
   return after(std::max(heard_at_, spoke_at_), settings_.answer_timeout);
 }
 
+TimePoint Upstream::login_due() const {
+  return relay_ || login_said_at_ == never ? never : after(login_said_at_, settings_.login_timeout);
+}
+
 TimePoint Upstream::deadline_of_login() const {
   // To be turned over takes an answer, as a check does.
   if (login_->is_unauthenticating()) return after(plan_.opened_at, settings_.check_timeout);
+  if (login_said_at_ != never) return login_due();
   return after(plan_.opened_at, settings_.connect_timeout);
 }
 

@@ -47,6 +47,7 @@ class Upstream final : public pool::Connection, public ChannelEvents {
     std::uint64_t generation = 0;  ///< of the user's password
     bool is_proof = false;         ///< its login decides whether the secret is right
     bool is_turned_over = false;   ///< it was another user's before
+    std::uint32_t asker = 0;       ///< the uid of whoever asked for it; 0 where that is not known
   };
 
   Upstream(Plan plan, UserPool& user, ImapSettings const& settings, LoginRequest request,
@@ -71,10 +72,10 @@ class Upstream final : public pool::Connection, public ChannelEvents {
   [[nodiscard]] Plan const& plan() const { return plan_; }
   [[nodiscard]] UserPool& user() { return user_; }
   [[nodiscard]] std::string const& peer() const { return peer_; }
+  /// When the login that is on its way will be given up; never before it was said.
+  [[nodiscard]] TimePoint login_due() const;
   /// How the login ended when it did not: in words.
   [[nodiscard]] std::string const& failure() const { return failure_; }
-  [[nodiscard]] bool was_refused() const;
-  [[nodiscard]] bool was_put_off() const;
   /// Clean, idle, and the server can make it another user's.
   [[nodiscard]] bool may_be_turned_over() const;
   void set_generation(std::uint64_t generation) { plan_.generation = generation; }
@@ -148,6 +149,7 @@ class Upstream final : public pool::Connection, public ChannelEvents {
   TimePoint lent_at_;
   TimePoint spoke_at_;  ///< when the server last took something, or was listened to again
   TimePoint logout_at_ = never;
+  TimePoint login_said_at_ = never;
   bool is_asked_ = false;    ///< the server owed an answer when this was last looked at
   bool is_held_up_ = false;  ///< the borrower does not read: nobody listens to the server
   bool is_told_ = false;     ///< on_broken was said

@@ -1,12 +1,12 @@
 #include "core/imap/upstream_login.h"
 
-#include <algorithm>
-#include <array>
 #include <cassert>
 #include <utility>
 
 #include "core/base/base64.h"
 #include "core/base/text.h"
+#include "core/imap/login_answer.h"
+#include "core/imap/offer.h"
 
 namespace mailpool::imap {
 namespace {
@@ -16,14 +16,6 @@ using wire::ImapPiece;
 
 constexpr std::size_t most_octets = 256U << 10U;  // of a whole login
 constexpr unsigned most_challenges = 8;
-
-// RFC 5530 3: these say nothing of the user and the secret.
-bool says_not_now(std::string_view text) {
-  static constexpr std::array<std::string_view, 4> codes{"[UNAVAILABLE]", "[INUSE]", "[LIMIT]",
-                                                         "[SERVERBUG]"};
-  return std::any_of(codes.begin(), codes.end(),
-                     [&](std::string_view code) { return ascii_istarts_with(text, code); });
-}
 
 }  // namespace
 
@@ -117,7 +109,10 @@ void UpstreamLogin::hear_greeting(std::string_view line) {
   auto const word = ascii_upper(words.atom());
   // Who it is already, nobody here has checked (RFC 9051 7.1.4; with STARTTLS it is an attack).
   if (word == "PREAUTH") return fail("the server said PREAUTH: its user is not known");
-  if (word == "BYE") return fail(printable(line.substr(2)));
+  if (word == "BYE") {
+    is_full_ = read_login_answer(trimmed(words.rest())) == LoginAnswer::NotNow;
+    return fail(printable(line.substr(2)));
+  }
   if (word != "OK") return fail("the server did not greet");
   note_capabilities(line);
   after_greeting();
@@ -188,11 +183,7 @@ void UpstreamLogin::hear_tagged(std::string_view status, std::string_view text) 
         refuses_unauthenticate_ = true;
         return fail("UNAUTHENTICATE did not end the login before: " + printable(text));
       }
-      refusal_ = printable(redaction_.apply(text));
-      if (status == "BAD") refusal_ = "[AUTHENTICATIONFAILED] " + refusal_;
-      request_.secret.clear();
-      state_ = status != "BAD" && says_not_now(text) ? State::PutOff : State::Refused;
-      return;
+      return hear_refusal(status, text);
     case Step::CapabilityAfter:
       if (!is_ok || !has_capabilities_) return fail("the server does not say what it can");
       break;
@@ -207,17 +198,42 @@ void UpstreamLogin::hear_tagged(std::string_view status, std::string_view text) 
   ask(Step::Id, R"(ID ("name" "mailpool"))");
 }
 
-void UpstreamLogin::logged_in() {
+void UpstreamLogin::hear_refusal(std::string_view status, std::string_view text) {
+  auto const answer = read_login_answer(text);
+  refusal_ = printable(redaction_.apply(text));
+  forget_secrets();
+  switch (answer) {
+    case LoginAnswer::NotNow:
+      state_ = State::PutOff;
+      break;
+    case LoginAnswer::WrongSecret:
+      if (status == "BAD" && !refusal_.starts_with('['))
+        refusal_ = "[AUTHENTICATIONFAILED] " + refusal_;
+      state_ = State::Refused;
+      break;
+    case LoginAnswer::Unclear:
+      state_ = State::Unclear;
+      break;
+  }
+}
+
+void UpstreamLogin::forget_secrets() {
   request_.secret.clear();
   exchange_.reset();
   for (auto& line : pending_) wipe(line);
   pending_.clear();
+}
+
+void UpstreamLogin::logged_in() {
+  forget_secrets();
   if (!has_capabilities_) return ask(Step::CapabilityAfter, "CAPABILITY");
   step_ = Step::CapabilityAfter;
   hear_tagged("OK", "");
 }
 
 UpstreamLogin::Way UpstreamLogin::best_way() {
+  if (request_.kind == SecretKind::External)
+    return capabilities_.has("AUTH=EXTERNAL") ? Way::External : Way::None;
   bool const is_token = request_.kind == SecretKind::Token;
   if (is_token) {
     bool const offers = capabilities_.has("AUTH=OAUTHBEARER") || capabilities_.has("AUTH=XOAUTH2");
@@ -232,11 +248,18 @@ UpstreamLogin::Way UpstreamLogin::best_way() {
 }
 
 void UpstreamLogin::log_in() {
+  before_login_ = capabilities_;
   auto const way = best_way();
-  if (way == Way::None)
-    return fail(request_.kind == SecretKind::Token
-                    ? "the server offers no login with a token"
-                    : "the server offers no login that could be used here");
+  if (way == Way::None) {
+    refusal_ = request_.kind == SecretKind::Token
+                   ? "[CANNOT] The server offers no login with a token"
+               : request_.kind == SecretKind::External
+                   ? "[CANNOT] The server offers no login with a certificate (AUTH=EXTERNAL)"
+                   : "[CANNOT] The server offers no login that could be used here";
+    forget_secrets();
+    state_ = State::NotOffered;
+    return;
+  }
   has_capabilities_ = false;
   begin(way);
 }
@@ -268,6 +291,9 @@ void UpstreamLogin::begin(Way way) {
       message += request_.secret.reveal();
       return with_response("PLAIN", Secret::from(std::move(message)));
     }
+    case Way::External:
+      // Whom to act as (RFC 4422 A.1): the certificate may stand for several.
+      return with_response("EXTERNAL", Secret(request_.user));
     case Way::SaslLogin:
       out_.add(tag_ + " AUTHENTICATE LOGIN\r\n");
       pending_.push_back(to_base64(request_.user) + "\r\n");
@@ -336,10 +362,7 @@ void UpstreamLogin::send_secret(std::string_view line) {
 
 void UpstreamLogin::fail(std::string_view why) {
   why_ = redaction_.apply(why);
-  request_.secret.clear();
-  exchange_.reset();
-  for (auto& line : pending_) wipe(line);
-  pending_.clear();
+  forget_secrets();
   state_ = State::Failed;
 }
 

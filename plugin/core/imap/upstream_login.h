@@ -26,9 +26,11 @@ class UpstreamLogin {
     Talking,
     WantsTls,  ///< tls_established() is awaited
     Done,
-    Refused,  ///< the server said no to user and secret: refusal()
-    PutOff,   ///< it said no for now, whatever the secret is: refusal()
-    Failed,   ///< it could not be tried: why()
+    Refused,     ///< the server said no to user and secret: refusal()
+    Unclear,     ///< it said no, and not to what: refusal()
+    PutOff,      ///< it said no for now, whatever the secret is: refusal()
+    NotOffered,  ///< it has no login for a secret of this kind: refusal()
+    Failed,      ///< it could not be tried: why()
   };
 
   /// `host` and `port` are said in mechanisms that want them.
@@ -46,7 +48,8 @@ class UpstreamLogin {
   [[nodiscard]] bool has_refused_to_unauthenticate() const { return refuses_unauthenticate_; }
   /// Nothing is open, so that the server may be left politely although it refused.
   [[nodiscard]] bool may_say_logout() const {
-    return state_ == State::Refused || state_ == State::PutOff || refuses_unauthenticate_;
+    return state_ == State::Refused || state_ == State::Unclear || state_ == State::PutOff ||
+           state_ == State::NotOffered || refuses_unauthenticate_;
   }
   void say_logout();
 
@@ -54,6 +57,12 @@ class UpstreamLogin {
   /// The server's own text: "[AUTHENTICATIONFAILED] Authentication failed."
   [[nodiscard]] std::string const& refusal() const { return refusal_; }
   [[nodiscard]] std::string const& why() const { return why_; }
+  /// The login itself was said: what the server does from then on is about this user.
+  [[nodiscard]] bool is_said() const { return step_ >= Step::Authenticate; }
+  /// It said BYE instead of a greeting, for too many connections or the like.
+  [[nodiscard]] bool is_full() const { return is_full_; }
+  /// What it offers before a login; none where it did not come to that.
+  [[nodiscard]] std::optional<Capabilities> const& before_login() const { return before_login_; }
   /// After Done; nothing of the conversation is open then.
   [[nodiscard]] Capabilities const& capabilities() const { return capabilities_; }
   /// What it waits for, in words.
@@ -69,7 +78,7 @@ class UpstreamLogin {
     CapabilityAfter,
     Id,
   };
-  enum class Way : std::uint8_t { None, Plain, SaslLogin, Exchange, LoginCommand };
+  enum class Way : std::uint8_t { None, Plain, SaslLogin, Exchange, External, LoginCommand };
 
   void hear(std::string_view line);
   void hear_greeting(std::string_view line);
@@ -85,6 +94,8 @@ class UpstreamLogin {
   void ask(Step step, std::string_view command);
   void send_secret(std::string_view line);
   void send_login_argument(std::string_view argument, bool is_last);
+  void forget_secrets();
+  void hear_refusal(std::string_view status, std::string_view text);
   void fail(std::string_view why);
 
   Outbox& out_;
@@ -98,6 +109,7 @@ class UpstreamLogin {
   Step step_ = Step::Greeting;
   wire::ImapResponseScanner scanner_;
   Capabilities capabilities_;
+  std::optional<Capabilities> before_login_;
   bool has_capabilities_ = false;  ///< of this step of the connection; none that is empty
   std::string tag_;
   Way way_ = Way::None;
@@ -109,6 +121,7 @@ class UpstreamLogin {
   bool is_turned_over_ = false;  ///< began with unauthenticate()
   bool begins_anew_ = false;     ///< nothing that was said so far counts any more
   bool refuses_unauthenticate_ = false;
+  bool is_full_ = false;
   std::string refusal_;
   std::string why_;
 };

@@ -9,7 +9,7 @@ using pool::ConnectionState;
 namespace {
 
 constexpr Duration first_put_off = std::chrono::seconds(1);
-constexpr unsigned most_doublings = 5;
+constexpr unsigned most_put_off_doublings = 5;
 
 }  // namespace
 
@@ -23,15 +23,20 @@ void UserPool::note_success(Verifier const& verifier, TimePoint now) {
     verifier_ = verifier;
   }
   verified_at_ = now;
-  put_off_until_ = {};
-  put_offs_ = 0;
 }
 
-void UserPool::put_off_logins(TimePoint now) {
+void UserPool::put_off_logins(std::size_t server, TimePoint now) {
+  auto& put_off = put_offs_[server];
   // Several that are put off together are one.
-  if (now < put_off_until_) return;
-  put_off_until_ = after(now, first_put_off * (1LL << std::min(put_offs_, most_doublings)));
-  ++put_offs_;
+  if (now < put_off.until) return;
+  put_off.until =
+      after(now, first_put_off * (1LL << std::min(put_off.times, most_put_off_doublings)));
+  ++put_off.times;
+}
+
+TimePoint UserPool::put_off_until(std::size_t server) const {
+  auto const found = put_offs_.find(server);
+  return found == put_offs_.end() ? TimePoint{} : found->second.until;
 }
 
 void UserPool::forget() {
@@ -51,6 +56,15 @@ std::size_t UserPool::proofs() const {
   return static_cast<std::size_t>(std::count_if(
       connecting.begin(), connecting.end(),
       [](auto const& c) { return static_cast<Upstream const&>(*c).plan().is_proof; }));
+}
+
+std::size_t UserPool::proofs_for(std::uint32_t uid) const {
+  auto const& connecting = pool_.in(ConnectionState::Connecting);
+  return static_cast<std::size_t>(
+      std::count_if(connecting.begin(), connecting.end(), [&](auto const& c) {
+        auto const& plan = static_cast<Upstream const&>(*c).plan();
+        return plan.is_proof && plan.asker == uid;
+      }));
 }
 
 }  // namespace mailpool::imap

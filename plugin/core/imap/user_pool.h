@@ -1,6 +1,7 @@
 #pragma once
 // The connections of one user of a profile, and what proves that somebody is this user.
 
+#include <map>
 #include <optional>
 #include <string>
 
@@ -54,15 +55,26 @@ class UserPool {
   void forget();
   [[nodiscard]] std::uint64_t generation() const { return generation_; }
 
-  /// The server takes no more logins of this user for now: the next is tried after a while, which
-  /// grows until one succeeds.
-  void put_off_logins(TimePoint now);
-  [[nodiscard]] TimePoint put_off_until() const { return put_off_until_; }
+  /// A server takes no more logins of this user for now: the next is tried there after a while,
+  /// which grows until one succeeds.
+  void put_off_logins(std::size_t server, TimePoint now);
+  void note_login(std::size_t server) { put_offs_.erase(server); }
+  [[nodiscard]] bool is_put_off(std::size_t server, TimePoint now) const {
+    return now < put_off_until(server);
+  }
+  /// In the past where it takes them.
+  [[nodiscard]] TimePoint put_off_until(std::size_t server) const;
+  /// The servers are others now.
+  void forget_put_offs() { put_offs_.clear(); }
 
   /// Whether a login with this secret is on its way.
   [[nodiscard]] bool is_trying(Verifier const& verifier) const;
   /// Logins on their way that have to prove their secret.
   [[nodiscard]] std::size_t proofs() const;
+  /// Those of them that this uid asked for.
+  [[nodiscard]] std::size_t proofs_for(std::uint32_t uid) const;
+
+  Shortage shortage;  ///< of connections, for those whose secret is believed
 
   // Figures.
   Usual loan;
@@ -81,8 +93,11 @@ class UserPool {
   std::optional<Verifier> verifier_;
   TimePoint verified_at_{};
   std::uint64_t generation_ = 1;
-  TimePoint put_off_until_{};
-  unsigned put_offs_ = 0;  ///< one after another
+  struct PutOff {
+    TimePoint until{};
+    unsigned times = 0;  ///< one after another
+  };
+  std::map<std::size_t, PutOff> put_offs_;  ///< by server
 };
 
 }  // namespace mailpool::imap

@@ -14,9 +14,12 @@ pool::WireTls wire_tls_of(ImapSettings const& settings) {
   return pool::WireTls::None;
 }
 
-std::string_view tls_settings_of(ImapSettings const& settings, std::string_view authorities) {
+std::string tls_settings_of(ImapSettings const& settings, std::string_view authorities) {
   if (settings.tls == ImapTls::None) return {};
-  return settings.tls_verify ? authorities : "unverified";
+  std::string key(settings.tls_verify ? authorities : "unverified");
+  if (!settings.tls_certificate_file.empty())
+    key += " " + settings.tls_certificate_file + " " + settings.tls_key_file;
+  return key;
 }
 
 }  // namespace mailpool::imap

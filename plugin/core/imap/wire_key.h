@@ -1,6 +1,7 @@
 #pragma once
 // What of a profile's settings is part of its connections' reuse key.
 
+#include <string>
 #include <string_view>
 
 #include "core/config/imap_settings.h"
@@ -9,8 +10,9 @@
 namespace mailpool::imap {
 
 [[nodiscard]] pool::WireTls wire_tls_of(ImapSettings const& settings);
-/// Who vouches for the server: the digest of these authorities, or that nobody does.
-[[nodiscard]] std::string_view tls_settings_of(ImapSettings const& settings,
-                                               std::string_view authorities);
+/// Who vouches for the server (the digest of these authorities, or nobody), and what it is shown of
+/// us.
+[[nodiscard]] std::string tls_settings_of(ImapSettings const& settings,
+                                          std::string_view authorities);
 
 }  // namespace mailpool::imap

@@ -195,4 +195,39 @@ BOOST_AUTO_TEST_CASE(a_reload_shows_every_mistake_and_what_stays) {
   BOOST_TEST(shown.find("applies\n") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(imap_keeps_state_wait_and_error_at_eighty_columns_with_long_users) {
+  control::ImapStatus status;
+  control::ImapProfileStatus profile;
+  profile.profile = "a-profile-with-a-long-name";
+  profile.state = "open";
+  status.profiles.push_back(profile);
+  for (int i = 0; i < 3; ++i) {
+    control::ImapUserStatus user;
+    user.profile = profile.profile;
+    user.user = "somebody-with-quite-a-long-name-" + std::to_string(i) + "@subsidiary.example.com";
+    user.state = "backing_off";
+    user.active = 8;
+    user.waiting = 12;
+    user.idle = 3;
+    user.resetting = 2;
+    user.login = 1;
+    user.created = 123456;
+    user.reused = 9876543;
+    user.longest_wait = 9s + 500ms;
+    user.discarded = {{"idle_timeout", 4711}, {"max_lifetime", 42}};
+    user.last_error = "[UNAVAILABLE] Temporary authentication failure. [imap:2026-11-21 07:00:00]";
+    status.users.push_back(user);
+  }
+  for (std::size_t width : {80U, 120U, 200U}) {
+    auto const shown = view(status, wide(width));
+    check_fits(shown, width);
+    for (auto const* title : {"USER", "STATE", "WAIT", "WAITED", "LAST ERROR"})
+      BOOST_TEST(shown.find(title) != std::string::npos, title);
+    BOOST_TEST(shown.find("somebody") != std::string::npos);
+    BOOST_TEST(shown.find("back") != std::string::npos);
+    BOOST_TEST(shown.find("9.5s") != std::string::npos);
+    BOOST_TEST(shown.find("[UNAVAILABLE]") != std::string::npos);
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -31,7 +31,7 @@ class IMAPPool:
     one has asked for.
 
     `timeout` (seconds, None for ever) bounds each wait for the manager: to get a connection, and then for each answer. It
-    should be longer than the profile's checkout_timeout, so that the manager can say what it waited for.
+    should be longer than the profile's checkout_timeout and login_timeout, so that the manager can say what it waited for.
     """
 
     def __init__(self, profile: str | None = None, *, socket: str | os.PathLike[str] | None = None, host: str | None = None,

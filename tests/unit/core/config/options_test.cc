@@ -285,6 +285,9 @@ std::vector<Edges> imap_edges() {
       {I, "socket_mode", {"'0600'"}, {"'0999'", "600"}},
       {I, "socket_group", {"''", "'mail'"}, {"'a b'"}},
       {I, "allow_users", {"[]", "['root', '1000']"}, bad_users},
+      {I, "tls_certificate_file", {"''", "'/a.pem'"}, {"'a.pem'", "1"}},
+      {I, "tls_key_file", {"''", "'/a.key'"}, {"'a.key'", "1"}},
+      {I, "enable", {"'discard'", "'refuse'"}, {"'keep'", "true"}},
       number(I, "max_clients", "1", "0", "20000", "20001"),
       duration(I, "client_timeout", "'1s'", "'1d'", {"'999ms'", "'25h'"}),
       number(I, "pool_size", "1", "0", "1000", "1001"),
@@ -295,6 +298,7 @@ std::vector<Edges> imap_edges() {
       number(I, "max_uses", "0", "-1", "1000000", "1000001"),
       duration(I, "checkout_timeout", "'100ms'", "'5m'", {"'99ms'", "'301s'"}),
       duration(I, "connect_timeout", "'100ms'", "'5m'", {"'99ms'", "'301s'"}),
+      duration(I, "login_timeout", "'1s'", "'10m'", {"'999ms'", "'601s'"}),
       duration(I, "idle_timeout", "'100ms'", "'1d'", {"'99ms'", "'25h'"}),
       duration(I, "max_lifetime", "'1s'", "'1d'", {"'999ms'", "'25h'"}),
       duration(I, "keepalive", "'1s'", "'29m'", {"'999ms'", "'1741s'"}),
@@ -307,6 +311,11 @@ std::vector<Edges> imap_edges() {
       {I, "reset_max_bytes", {"'1KiB'", "'1GiB'"}, {"'1023B'", "'1025MiB'", "5"}},
       {Section::ImapAccount, "user", {"'u'"}, {"''", "\"a\\nb\"", "1"}},
       {Section::ImapAccount, "password_file", {"'/p'"}, {"''", "'p'"}},
+      {Section::ImapAccount, "token_file", {"'/p'"}, {"''", "'p'"}},
+      {Section::ImapAccount, "token_command", {"['/p']", "['/p', 'a']"}, {"'/p'", "['p']", "['']"}},
+      {Section::ImapAccount, "external", {"true"}, {"'yes'", "1"}},
+      duration(Section::ImapAccount, "refresh", "'1s'", "'1d'", {"'999ms'", "'25h'"}),
+      duration(Section::ImapAccount, "command_timeout", "'1s'", "'5m'", {"'999ms'", "'301s'"}),
       {Section::ImapAccount, "listen", paths, bad_paths},
       {Section::ImapAccount, "allow_users", {"[]", "['root']"}, bad_users},
       {Section::ImapDynamic, "listen", paths, bad_paths},
@@ -318,6 +327,33 @@ std::vector<Edges> imap_edges() {
        {"['a.example:993', '*.b.example:993']"},
        {"['*:993']", "['a.example']", "'a.example:993'"}},
       number(Section::ImapDynamic, "max_profiles", "1", "0", "10000", "10001"),
+      {Section::ImapDynamic, "tls_verify", {"true", "false"}, {"'yes'", "1"}},
+      {Section::ImapDynamic, "tls_ca_file", {"''", "'/a.pem'"}, {"'a.pem'", "1"}},
+      {Section::ImapDynamic, "enable", {"'discard'", "'refuse'"}, {"'keep'", "true"}},
+      number(Section::ImapDynamic, "max_clients", "1", "0", "20000", "20001"),
+      duration(Section::ImapDynamic, "client_timeout", "'1s'", "'1d'", {"'999ms'", "'25h'"}),
+      number(Section::ImapDynamic, "pool_size", "1", "0", "1000", "1001"),
+      number(Section::ImapDynamic, "max_connections", "1", "0", "10000", "10001"),
+      {Section::ImapDynamic, "unauthenticate", {"true", "false"}, {"'yes'", "1"}},
+      number(Section::ImapDynamic, "min_idle", "0", "-1", "1000", "1001"),
+      number(Section::ImapDynamic, "max_waiting", "0", "-1", "20000", "20001"),
+      number(Section::ImapDynamic, "max_uses", "0", "-1", "1000000", "1000001"),
+      duration(Section::ImapDynamic, "checkout_timeout", "'100ms'", "'5m'", {"'99ms'", "'301s'"}),
+      duration(Section::ImapDynamic, "connect_timeout", "'100ms'", "'5m'", {"'99ms'", "'301s'"}),
+      duration(Section::ImapDynamic, "login_timeout", "'1s'", "'10m'", {"'999ms'", "'601s'"}),
+      duration(Section::ImapDynamic, "idle_timeout", "'100ms'", "'1d'", {"'99ms'", "'25h'"}),
+      duration(Section::ImapDynamic, "max_lifetime", "'1s'", "'1d'", {"'999ms'", "'25h'"}),
+      duration(Section::ImapDynamic, "keepalive", "'1s'", "'29m'", {"'999ms'", "'1741s'"}),
+      duration(Section::ImapDynamic, "check_after", "'0s'", "'1h'", {"'3601s'"}),
+      duration(Section::ImapDynamic, "check_timeout", "'10ms'", "'1m'", {"'9ms'", "'61s'"}),
+      duration(Section::ImapDynamic, "answer_timeout", "'100ms'", "'1d'", {"'99ms'", "'25h'"}),
+      duration(Section::ImapDynamic, "max_loan_time", "'0s'", "'1d'", {"'25h'"}),
+      duration(Section::ImapDynamic, "reauth_interval", "'1s'", "'1d'", {"'999ms'", "'25h'"}),
+      duration(Section::ImapDynamic, "reset_timeout", "'10ms'", "'5m'", {"'9ms'", "'301s'"}),
+      {Section::ImapDynamic,
+       "reset_max_bytes",
+       {"'1KiB'", "'1GiB'"},
+       {"'1023B'", "'1025MiB'", "5"}},
   };
 }
 
@@ -409,10 +445,14 @@ std::string imap_file_with(Section section, std::string const& key, std::string 
   add("server", " = ['a.example:993']\n");
   add("listen", " = ['/own']\n");
   if (section == Section::Imap) return text + line;
+  if (key == "external") text += "tls_certificate_file = '/c'\n";
   text += "[imap.a.account]\n";
+  bool const is_secret =
+      key == "token_file" || key == "token_command" || key == "external" || key == "password_file";
   for (auto const& [other, rest] : {std::pair("user", "'x'"), std::pair("password_file", "'/x'"),
                                     std::pair("listen", "['/x']")})
-    if (key != other) text += std::string(other) + " = " + rest + "\n";
+    if (key != other && !(is_secret && other == std::string_view("password_file")))
+      text += std::string(other) + " = " + rest + "\n";
   return text + line;
 }
 

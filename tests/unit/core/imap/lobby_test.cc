@@ -70,6 +70,24 @@ BOOST_AUTO_TEST_CASE(a_profile_that_is_asked_for_verifies_its_server_like_any_ot
   BOOST_TEST(settings->pool_size == 7U);
 }
 
+BOOST_AUTO_TEST_CASE(a_profile_that_is_asked_for_begins_with_the_options_of_imap_dynamic) {
+  auto dynamic = allowing({"imap.example.com:993"});
+  dynamic.listen = {"/run/mailpool/imap/dynamic.sock"};
+  dynamic.pool_size = 3;
+  dynamic.max_connections = 17;
+  dynamic.checkout_timeout = std::chrono::seconds(42);
+  dynamic.tls_ca_file = "/ca.pem";
+  dynamic.enable = ImapEnable::Refuse;
+  auto const settings = settings_for(request("imap.example.com", "implicit", 0), dynamic);
+  BOOST_REQUIRE(settings);
+  BOOST_TEST(settings->pool_size == 3U);
+  BOOST_TEST(settings->max_connections == 17U);
+  BOOST_TEST((settings->checkout_timeout == std::chrono::seconds(42)));
+  BOOST_TEST(settings->tls_ca_file == "/ca.pem");
+  BOOST_TEST((settings->enable == ImapEnable::Refuse));
+  BOOST_TEST(settings->listen.empty());
+}
+
 BOOST_AUTO_TEST_CASE(who_asks_for_the_same_server_shares_its_profile_and_tls_makes_another) {
   auto const dynamic = allowing({"imap.example.com:993"});
   auto const name = [&](ServerRequest const& asked) { return settings_for(asked, dynamic)->name; };

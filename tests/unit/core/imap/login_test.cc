@@ -33,7 +33,7 @@ std::string take(Outbox& from) {
 
 struct ClientSide {
   Outbox out;
-  ClientLogin login{out, Capabilities("IMAP4rev1 IDLE COMPRESS=DEFLATE STARTTLS")};
+  ClientLogin login{out, {Capabilities("IMAP4rev1 IDLE COMPRESS=DEFLATE STARTTLS"), std::nullopt}};
   std::string input;
 
   std::string says(std::string_view octets) {
@@ -226,13 +226,13 @@ BOOST_AUTO_TEST_CASE(the_login_command_is_the_last_resort_and_cannot_be_injected
   BOOST_TEST(said == "p\r\nx LOGOUT\r\n");
   ServerSide disabled(password("u", "pw"));
   BOOST_TEST(disabled.says("* OK [CAPABILITY IMAP4rev1 LOGINDISABLED] hi\r\n") == "");
-  BOOST_TEST((disabled.login.state() == UpstreamLogin::State::Failed));
+  BOOST_TEST((disabled.login.state() == UpstreamLogin::State::NotOffered));
 }
 
 BOOST_AUTO_TEST_CASE(a_token_is_never_sent_as_a_password) {
   ServerSide side({"u", "", SecretKind::Token, Secret("tok")});
   BOOST_TEST(side.says("* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN AUTH=LOGIN] hi\r\n") == "");
-  BOOST_TEST((side.login.state() == UpstreamLogin::State::Failed));
+  BOOST_TEST((side.login.state() == UpstreamLogin::State::NotOffered));
   ServerSide other({"u", "", SecretKind::Token, Secret("tok")});
   BOOST_TEST(contains(other.says("* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=XOAUTH2] hi\r\n"),
                       " AUTHENTICATE XOAUTH2 "));
@@ -244,7 +244,7 @@ BOOST_AUTO_TEST_CASE(an_authorisation_identity_is_said_or_the_login_is_not_tried
                       to_base64(std::string_view("z\0u\0pw", 6))));
   ServerSide without(password("u", "pw", "z"));
   BOOST_TEST(without.says("* OK [CAPABILITY IMAP4rev1 AUTH=LOGIN] hi\r\n") == "");
-  BOOST_TEST((without.login.state() == UpstreamLogin::State::Failed));
+  BOOST_TEST((without.login.state() == UpstreamLogin::State::NotOffered));
 }
 
 BOOST_AUTO_TEST_CASE(f71_a_server_that_says_preauth_gets_nothing) {
@@ -326,6 +326,17 @@ BOOST_AUTO_TEST_CASE(a_verifier_tells_logins_apart_by_everything_but_their_spell
   BOOST_TEST(!is_same(one, nullptr));
   FixedEntropy other(100);
   BOOST_TEST((one != VerifierMaker(other).of("p", password("u", "pw"))));
+}
+
+BOOST_AUTO_TEST_CASE(a_certificate_says_who_it_is_and_the_login_whom_to_act_as) {
+  ServerSide side({"anna", {}, SecretKind::External, {}});
+  BOOST_TEST(
+      contains(side.says("* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=EXTERNAL AUTH=PLAIN] hi\r\n"),
+               " AUTHENTICATE EXTERNAL " + to_base64("anna") + "\r\n"));
+  ServerSide without({"anna", {}, SecretKind::External, {}});
+  without.says("* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hi\r\n");
+  BOOST_TEST((without.login.state() == UpstreamLogin::State::NotOffered));
+  BOOST_TEST(contains(without.login.refusal(), "AUTH=EXTERNAL"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

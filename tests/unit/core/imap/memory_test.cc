@@ -22,7 +22,8 @@ BOOST_AUTO_TEST_CASE(the_first_client_after_a_restart_is_told_what_the_last_one_
   ImapWorld before(ImapWorld::settings());
   BOOST_TEST(!contains(before.connect().line->heard, "UNSELECT"));
   before.log_in("anna", "a-secret");
-  BOOST_TEST(before.kept_capabilities.at(place) == ascii_upper(before.server().capabilities));
+  auto const list = ascii_upper(before.server().capabilities);
+  BOOST_TEST(before.kept_capabilities.at(place) == list + " | " + list);
 
   ImapWorld after(ImapWorld::settings());
   after.kept_capabilities = before.kept_capabilities;
@@ -49,6 +50,18 @@ BOOST_AUTO_TEST_CASE(a_record_that_is_not_one_is_not_believed) {
   BOOST_REQUIRE(good.has_value());
   BOOST_TEST(good->has("IDLE"));
   BOOST_TEST(good->to_record() == "IMAP4REV1 IDLE AUTH=PLAIN");
+}
+
+BOOST_AUTO_TEST_CASE(a_record_has_the_lists_after_and_before_the_login) {
+  auto const both = Offer::from_record("IMAP4REV1 IDLE | IMAP4REV1 AUTH=PLAIN");
+  BOOST_REQUIRE(both.has_value());
+  BOOST_TEST(both->to_record() == "IMAP4REV1 IDLE | IMAP4REV1 AUTH=PLAIN");
+  BOOST_TEST(!contains(both->for_greeting(), "XOAUTH2"));
+  auto const of_old = Offer::from_record("IMAP4REV1 IDLE");
+  BOOST_REQUIRE(of_old.has_value());
+  BOOST_TEST(contains(of_old->for_greeting(), "XOAUTH2"));
+  for (auto const* record : {"IMAP4REV1 IDLE | ", "IMAP4REV1 | evil", " | IMAP4REV1"})
+    BOOST_TEST(!Offer::from_record(record).has_value(), record);
 }
 
 BOOST_AUTO_TEST_CASE(a_word_that_could_end_the_list_it_stands_in_is_no_capability) {

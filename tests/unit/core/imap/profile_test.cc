@@ -143,7 +143,7 @@ BOOST_AUTO_TEST_CASE(a_new_password_of_the_accounts_file_takes_a_place_at_once) 
   auto old_one = world.log_in("anna", "a-secret");
   leave(world, old_one);
   world.server().passwords["anna"] = "new";
-  world.profile->set_account_password(Secret::from(std::string("new")));
+  world.profile->set_account_secret(Secret::from(std::string("new")));
   auto new_one = world.log_in("anna", "new");
   BOOST_TEST(ImapWorld::is_in(new_one), new_one.line->heard);
   BOOST_TEST(world.server().most_open == 1U);
@@ -294,6 +294,61 @@ BOOST_AUTO_TEST_CASE(the_spike_is_served_by_connections_that_come_back) {
   }
   BOOST_TEST(served == 50U);
   BOOST_TEST(world.user("anna")->connections().open() == before);
+}
+
+namespace {
+
+// Programs that come back as soon as they are served; what they find after `how_long`.
+std::size_t open_after(ImapWorld& world, std::size_t programs, Duration how_long) {
+  std::vector<ImapWorld::Program> crowd;
+  for (std::size_t i = 0; i < programs; ++i) crowd.push_back(world.log_in("anna", "a-secret"));
+  auto const until = world.now + how_long;
+  while (world.now < until) {
+    world.advance(2ms);
+    for (auto& program : crowd)
+      if (ImapWorld::is_in(program)) {
+        leave(world, program);
+        program = world.log_in("anna", "a-secret");
+      }
+  }
+  return world.user("anna")->connections().open();
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_queue_that_lasts_gets_a_connection_for_each_who_waits) {
+  ImapWorld world(ImapWorld::settings());
+  world.server().login_time = 30ms;
+  BOOST_TEST(open_after(world, 8, 2s) == 8U);
+}
+
+BOOST_AUTO_TEST_CASE(and_never_more_than_pool_size) {
+  auto settings = ImapWorld::settings();
+  settings.pool_size = 3;
+  ImapWorld world(settings);
+  BOOST_TEST(open_after(world, 8, 2s) == 3U);
+  BOOST_TEST(world.server().most_open == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(a_shortage_is_the_time_in_which_anybody_waits) {
+  TimePoint const start{1h};
+  Shortage shortage;
+  shortage.begin_wait(start);
+  BOOST_TEST(!shortage.is_lasting(60ms, start + 119ms));
+  shortage.begin_wait(start + 119ms);
+  BOOST_TEST(shortage.is_lasting(60ms, start + 120ms));
+  BOOST_TEST(shortage.is_lasting(10ms, start + 120ms));
+  shortage.end_wait(start + 120ms);
+  shortage.end_wait(start + 120ms);
+  BOOST_TEST(shortage.is_lasting(60ms, start + 120ms));
+  BOOST_TEST(!shortage.is_lasting(60ms, start + 140ms));  // a break takes a little away
+  BOOST_TEST(shortage.is_lasting(59ms, start + 140ms));
+  BOOST_TEST(!shortage.is_lasting(0ms, start + 1s));
+  shortage.begin_wait(start + 10s);
+  BOOST_TEST(!shortage.is_lasting(0ms, start + 10s + 99ms));
+  BOOST_TEST(shortage.is_lasting(0ms, start + 10s + 100ms));
+  shortage.forget();
+  BOOST_TEST(!shortage.is_lasting(0ms, start + 10s + 199ms));
 }
 
 BOOST_AUTO_TEST_CASE(connections_in_reset_count_among_those_that_come_back) {

@@ -22,7 +22,7 @@ ImapSettings with_account(std::uint32_t min_idle) {
 }
 
 void start(ImapWorld& world, std::string password = "a-secret") {
-  world.profile->set_account_password(Secret::from(std::move(password)));
+  world.profile->set_account_secret(Secret::from(std::move(password)));
   world.turn();
 }
 
