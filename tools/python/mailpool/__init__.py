@@ -20,6 +20,6 @@ from .retrying import retry
 from .settings import DIRECTORY
 from .status import PoolStatus
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["DIRECTORY", "CommandError", "Connection", "ConnectionLost", "ForgottenConnection", "IMAPPool", "LoginRefused", "PoolBusy",
            "PoolError", "PoolStatus", "PoolTimeout", "PoolUnavailable", "ReadOnly", "__version__", "retry"]
