@@ -16,6 +16,8 @@ install(FILES packaging/postfix/mailpool.cf DESTINATION /etc/postfix/dynamicmaps
 
 install(FILES conf/mailpool.toml conf/providers.toml DESTINATION /etc/mailpool)
 install(FILES conf/replies.toml DESTINATION share/mailpool)
+install(FILES conf/conf.d/README DESTINATION /etc/mailpool/conf.d)
+install(FILES conf/mailpool.reference.toml DESTINATION share/doc/mailpool)
 # Where Debian's Sendmail looks for FEATURE() and MAILER().
 install(FILES conf/sendmail/feature/mailpool.m4 DESTINATION share/sendmail/cf/feature)
 install(FILES conf/sendmail/mailer/mailpool.m4 DESTINATION share/sendmail/cf/mailer)

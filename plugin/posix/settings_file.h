@@ -1,5 +1,6 @@
 #pragma once
-// Reads mailpool.toml and the files that it includes; the one way in for all programs.
+// Reads mailpool.toml, the files that it includes and conf.d/*.toml beside it; the one way in for
+// all programs.
 
 #include <string>
 

@@ -117,8 +117,8 @@ def test_whatever_a_full_run_touches_is_allowed(lab: Lab, sink: SmtpSink, fake: 
 
 
 def test_whatever_the_options_name_is_allowed(profile: Profile):
-    """conf/mailpool.toml has each option with its default or an example, out of the program's table."""
-    text = (TOP / "conf/mailpool.toml").read_text()
+    """conf/mailpool.reference.toml has each option with its default or an example, out of the program's table."""
+    text = (TOP / "conf/mailpool.reference.toml").read_text()
     named = re.findall(r'^#?(\w+) = .*"(/[^"]+)"', text, re.MULTILINE)
     assert len(named) >= 12
     for option, path in named:

@@ -1,7 +1,7 @@
-// Prints what the table of options says: `confdoc sample` is conf/mailpool.toml, `confdoc manual`
-// the list in mailpool.toml(5), `confdoc metrics` that in mailpool-metrics(7), `confdoc apparmor`
-// the profile. tools/generate puts them where they belong. `confdoc check FILE [INCLUDED]...` names
-// the mistakes of an example, without a look at the machine.
+// Prints what the table of options says: `confdoc sample` is conf/mailpool.reference.toml,
+// `confdoc manual` the list in mailpool.toml(5), `confdoc metrics` that in mailpool-metrics(7),
+// `confdoc apparmor` the profile. tools/generate puts them where they belong. `confdoc check FILE
+// [INCLUDED]...` names the mistakes of an example, without a look at the machine.
 
 #include <fstream>
 #include <iostream>

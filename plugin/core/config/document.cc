@@ -69,6 +69,19 @@ std::string without_preamble(std::string_view description) {
   return printable(description, 256);
 }
 
+// A section that is begun again is an error in the line of the second header: says where the first
+// one stands.
+std::string first_of_two(std::string_view text, unsigned line) {
+  auto const lines = split(text, '\n');
+  if (line > lines.size()) return {};
+  auto const header = trimmed(lines[line - 1]);
+  if (!header.starts_with('[')) return {};
+  for (unsigned i = 0; i + 1 < line; ++i)
+    if (trimmed(lines[i]).substr(0, header.find(']') + 1) == header.substr(0, header.find(']') + 1))
+      return fmt::format("; it begins in line {}: put these options there", i + 1);
+  return {};
+}
+
 }  // namespace
 
 Node::Entry const* Node::find(std::string_view key) const {
@@ -109,8 +122,10 @@ tl::expected<Node, SyntaxError> parse_document(std::string_view text, std::size_
     fill(root, table, file);
     return root;
   } catch (toml::parse_error const& error) {
-    return tl::make_unexpected(SyntaxError{line_of(error.source(), file),
-                                           "not TOML: " + without_preamble(error.description())});
+    auto const line = std::max<unsigned>(1, error.source().begin.line);
+    return tl::make_unexpected(SyntaxError{
+        line_at(file, line),
+        "not TOML: " + without_preamble(error.description()) + first_of_two(text, line)});
   }
 }
 

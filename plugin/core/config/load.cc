@@ -49,10 +49,18 @@ std::string dotted(Node::Entry const& entry) {
 class Loader {
  public:
   explicit Loader(std::vector<std::string> file_names) : reader_(std::move(file_names)) {}
-  Loaded load(std::string_view text, std::span<ConfigurationText const> included);
+  Loaded load(std::string_view text, std::span<ConfigurationText const> included,
+              std::span<ConfigurationText const> drop_ins);
 
  private:
   std::optional<Node> parse(std::string_view text, std::size_t file);
+  /// One that takes in no others.
+  std::optional<Node> parse_part(std::string_view text, std::size_t file);
+  /// Of an included file, not of the operator's own.
+  [[nodiscard]] bool is_included(unsigned line) const {
+    auto const file = file_number(line);
+    return file != 0 && file <= included_files_;
+  }
   void read(Node const& root);
   void read_top(Node const& root);
   void read_plain_sections(Node const& root);
@@ -68,6 +76,7 @@ class Loader {
   void check_members(Node const& table, NamedSite& site, Misread const& misread);
 
   SectionReader reader_;
+  std::size_t included_files_ = 0;
   Settings settings_;
   Names domains_;       // each [domain.X]
   Names site_domains_;  // of any site's domains
@@ -76,23 +85,32 @@ class Loader {
   std::set<std::string, std::less<>> dropped_;  // included sites whose members are another's
 };
 
-Loaded Loader::load(std::string_view text, std::span<ConfigurationText const> included) {
+Loaded Loader::load(std::string_view text, std::span<ConfigurationText const> included,
+                    std::span<ConfigurationText const> drop_ins) {
   Node base;
   bool is_whole = true;
-  for (std::size_t i = 0; i < included.size(); ++i) {
-    auto node = parse(included[i].text, i + 1);
+  included_files_ = included.size();
+  auto take = [&](std::optional<Node> node) {
     is_whole = is_whole && node.has_value();
-    if (!node) continue;
-    if (auto const* entry = node->find("include"))
-      reader_.complain(entry->line, "include: an included file includes no others",
-                       "their names in the configuration file itself");
-    std::erase_if(node->entries, [](Node::Entry const& entry) { return entry.key == "include"; });
-    base = merged(std::move(base), std::move(*node));
-  }
-  auto own = parse(text, 0);
+    if (node) base = merged(std::move(base), std::move(*node));
+  };
+  for (std::size_t i = 0; i < included.size(); ++i) take(parse_part(included[i].text, i + 1));
+  take(parse(text, 0));
+  for (std::size_t i = 0; i < drop_ins.size(); ++i)
+    take(parse_part(drop_ins[i].text, included.size() + i + 1));
   // With a file missing, names would seem unknown that are not.
-  if (own && is_whole) read(merged(std::move(base), std::move(*own)));
+  if (is_whole) read(base);
   return {std::move(settings_), reader_.take_mistakes()};
+}
+
+std::optional<Node> Loader::parse_part(std::string_view text, std::size_t file) {
+  auto node = parse(text, file);
+  if (!node) return std::nullopt;
+  if (auto const* entry = node->find("include"))
+    reader_.complain(entry->line, "include: an included file includes no others",
+                     "their names in the configuration file itself");
+  std::erase_if(node->entries, [](Node::Entry const& entry) { return entry.key == "include"; });
+  return node;
 }
 
 std::optional<Node> Loader::parse(std::string_view text, std::size_t file) {
@@ -210,13 +228,13 @@ void Loader::read_site(Node::Entry const& entry) {
   site.settings = settings_.smtp;
   auto const misread = reader_.read(entry.value, title, &site, known_in(Section::Site));
   // What an included file allows a provider is no mistake of whoever wants idle connections.
-  if (auto const* most = entry.value.find("max_connections"); most && file_number(most->line) != 0)
+  if (auto const* most = entry.value.find("max_connections"); most && is_included(most->line))
     site.settings.min_idle = std::min(site.settings.min_idle, site.settings.max_connections);
   check_idle_fits(entry.value, title, site.settings, misread);
   check_members(entry.value, site, misread);
   if (site.mx.empty() && site.domains.empty() && !misread.contains("mx") &&
       !misread.contains("domains")) {
-    if (file_number(entry.line) != 0) {
+    if (is_included(entry.line)) {
       dropped_.insert(entry.key);
       return;
     }
@@ -236,7 +254,10 @@ void Loader::check_members(Node const& table, NamedSite& site, Misread const& mi
     for (std::size_t i = 0; i < members.size(); ++i) {
       auto const line = entry->value.items[i].line;
       auto const other = seen.find(members[i]);
-      if (other != seen.end() && file_number(other->second) < file_number(line)) continue;
+      if (other != seen.end() && is_included(line) && !is_included(other->second)) continue;
+      if (other != seen.end() && is_included(line) &&
+          file_number(other->second) < file_number(line))
+        continue;
       reader_.is_first(seen, members[i], line, fmt::format("[site.{}] {}", site.name, key));
       kept.push_back(members[i]);
     }
@@ -326,10 +347,12 @@ void Loader::read_route(Node::Entry const& entry) {
 }  // namespace
 
 Loaded load_settings(std::string_view text, std::string const& file_name,
-                     std::span<ConfigurationText const> included) {
+                     std::span<ConfigurationText const> included,
+                     std::span<ConfigurationText const> drop_ins) {
   std::vector<std::string> names{file_name};
   for (auto const& file : included) names.push_back(file.name);
-  return Loader(std::move(names)).load(text, included);
+  for (auto const& file : drop_ins) names.push_back(file.name);
+  return Loader(std::move(names)).load(text, included, drop_ins);
 }
 
 }  // namespace mailpool

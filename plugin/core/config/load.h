@@ -35,8 +35,10 @@ struct Loaded {
 
 /// `file_name` is for messages only. Does all that can be done without looking at the machine; ""
 /// gives the defaults. `included` are the files that the text includes (included.h), in their
-/// order; a later one wins over an earlier one, the text over all.
+/// order; a later one wins over an earlier one, the text over all of them. `drop_ins` win over the
+/// text, the last over all; they are the operator's own as the text is.
 [[nodiscard]] Loaded load_settings(std::string_view text, std::string const& file_name,
-                                   std::span<ConfigurationText const> included = {});
+                                   std::span<ConfigurationText const> included = {},
+                                   std::span<ConfigurationText const> drop_ins = {});
 
 }  // namespace mailpool

@@ -39,6 +39,8 @@ void add_top(Table& table) {
   table.add("include", &S::include, ListOf{value::file_name(), 0, 16})
       .says("Further files, taken in as if they stood here; what stands here wins, key by key.")
       .note(
+          "The files conf.d/*.toml beside this one are read in any case, in the order of their "
+          "names: what stands in them wins, the last one over all. "
           "Beside this file, unless a path is given. Without this option providers.toml is taken "
           "in where it exists: what the large mailbox providers are known to allow. [] takes in "
           "nothing.");

@@ -312,9 +312,9 @@ void add_profile(std::string& text, ImapSettings profile) {
 
 std::string sample_file() {
   std::string text =
-      "# /etc/mailpool/mailpool.toml: how mailpoold works. Every option stands here with its "
+      "# Every option of /etc/mailpool/mailpool.toml and conf.d/*.toml beside it, with its "
       "default,\n"
-      "# commented out; an empty file is a good one and delivers by MX. See mailpool.toml(5).\n"
+      "# commented out. Not a file to copy: take the lines that you change. See mailpool.toml(5).\n"
       "# After a change: mailpoold --check, then poolctl reload.\n"
       "# Durations: \"500ms\", \"30s\", \"5m\", \"2h\", \"3d\". Sizes: \"64KiB\", \"50MiB\". "
       "Rates: \"10/s\", "

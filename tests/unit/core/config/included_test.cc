@@ -132,4 +132,39 @@ BOOST_AUTO_TEST_CASE(files_named_by_include_must_exist_and_stand_beside_the_conf
   BOOST_TEST(included_files("include = ['a']", "m.toml")[0].path == "a");
 }
 
+BOOST_AUTO_TEST_CASE(a_drop_in_wins_over_the_configuration_and_the_last_one_over_all) {
+  std::vector<ConfigurationText> const included{{"/etc/providers.toml", providers}};
+  std::vector<ConfigurationText> const drop_ins{
+      {"/etc/conf.d/10.toml", "[smtp]\nmax_connections = 7\n[site.google]\nmax_connections = 9\n"},
+      {"/etc/conf.d/20.toml", "[smtp]\nmax_connections = 8\n"}};
+  auto const all = load_settings("[smtp]\nmax_connections = 6\nmax_messages = 60\n",
+                                 "/etc/mailpool.toml", included, drop_ins);
+  BOOST_REQUIRE(all.is_good());
+  BOOST_TEST(all.settings.smtp.max_connections == 8U);
+  BOOST_TEST(all.settings.smtp.max_messages == 60U);
+  BOOST_TEST(all.settings.sites.at("google").settings.max_connections == 9U);
+}
+
+BOOST_AUTO_TEST_CASE(a_drop_in_is_the_operators_own_its_mistakes_are_named_and_its_sites_win) {
+  std::vector<ConfigurationText> const included{{"/etc/providers.toml", providers}};
+  auto with = [&](std::string text) {
+    std::vector<ConfigurationText> const drop_ins{{"/etc/conf.d/10.toml", std::move(text)}};
+    return load_settings("", "/etc/mailpool.toml", included, drop_ins);
+  };
+  auto const empty = with("[site.mine]\nmax_connections = 3\n");
+  BOOST_REQUIRE(empty.mistakes.size() == 1U);
+  BOOST_TEST(empty.mistakes[0].to_line().find(
+                 "/etc/conf.d/10.toml:1: [site.mine] has neither mx nor domains") == 0U);
+  auto const taken = with("[site.mine]\nmx = ['.google.com']\n");
+  BOOST_REQUIRE(taken.is_good());
+  BOOST_TEST(taken.settings.sites.at("mine").mx.size() == 1U);
+  BOOST_TEST(!taken.settings.sites.contains("google"));  // none of its hosts is left
+  BOOST_TEST(with("include = ['x']\n").mistakes.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_section_that_is_begun_twice_is_an_error_that_names_the_first_line) {
+  BOOST_TEST(lines("[smtp]\nmax_connections = 3\n\n[smtp]\nmax_messages = 5\n")
+                 .find("; it begins in line 1: put these options there") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
