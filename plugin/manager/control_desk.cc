@@ -195,12 +195,8 @@ class Explaining final : public control::Pending, private route::RouteListener {
   }
   void on_no_route(Outcome outcome) override {
     is_answered_ = true;
-    Explanation e;
-    e.address = asked_.address;
-    e.domain = domain_;
-    e.no_route = outcome.reply_line();
-    e.would = fmt::format("every recipient at {} is answered {}", domain_, e.no_route);
-    listener_.on_explained(std::move(e));
+    Explainer explainer(desk_.dispatcher_, desk_.clock_);
+    listener_.on_explained(explainer.explain_without_route(asked_, domain_, outcome));
   }
 
   ControlDesk& desk_;

@@ -53,6 +53,39 @@ std::string require_tls_words(tls::Policy const& policy, route::Target const& ta
 
 Explanation Explainer::explain(control::Question const& question, std::string const& domain,
                                std::shared_ptr<route::Route const> route) {
+  Explanation e;
+  begin(question, domain, std::move(route), e);
+  e.why_this_site = route_->why_this_site;
+  e.hosts = route_->hosts;
+  add_targets(e);
+  add_limits(e);
+  judge(e);
+  return e;
+}
+
+Explanation Explainer::explain_without_route(control::Question const& question,
+                                             std::string const& domain, Outcome const& outcome) {
+  Explanation e;
+  e.address = question.address;
+  e.domain = domain;
+  if (auto const* site = dispatcher_.site_of_domain(domain)) {
+    auto route = std::make_shared<route::Route>();
+    route->site = site->name();
+    route->is_named_site = site->is_named();
+    begin(question, domain, std::move(route), e);
+    e.why_this_site = "its mail went there last";
+    add_limits(e);
+  } else {
+    add_scope(e, dispatcher_.limits_of(domain));
+    add_scope(e, &dispatcher_.scopes().total());
+  }
+  e.no_route = outcome.reply_line();
+  e.would = fmt::format("every recipient at {} is answered {}", domain, e.no_route);
+  return e;
+}
+
+void Explainer::begin(control::Question const& question, std::string const& domain,
+                      std::shared_ptr<route::Route const> route, Explanation& e) {
   route_ = std::move(route);
   Envelope envelope;
   envelope.sender = question.sender;
@@ -63,20 +96,13 @@ Explanation Explainer::explain(control::Question const& question, std::string co
       envelope.tenant = tenant->scope.name();
   probe_ = dispatcher_.probe(domain, route_, envelope);
   site_ = probe_.site;
-  Explanation e;
   e.address = question.address;
   e.domain = domain;
   e.site = route_->site;
-  e.why_this_site = route_->why_this_site;
-  e.hosts = route_->hosts;
   e.door = map::door_of_site(route_->site, route_->is_named_site);
   e.site_state = name_of(site_->state(clock_.now()));
   e.tenant = envelope.tenant;
   e.source = source_text();
-  add_targets(e);
-  add_limits(e);
-  judge(e);
-  return e;
 }
 
 std::string Explainer::source_text() const {

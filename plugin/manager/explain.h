@@ -20,7 +20,14 @@ class Explainer {
                                              std::string const& domain,
                                              std::shared_ptr<route::Route const> route);
 
+  /// There is no way there now (DNS is down, perhaps): what is known all the same.
+  [[nodiscard]] control::Explanation explain_without_route(control::Question const& question,
+                                                           std::string const& domain,
+                                                           Outcome const& outcome);
+
  private:
+  void begin(control::Question const& question, std::string const& domain,
+             std::shared_ptr<route::Route const> route, control::Explanation& e);
   void add_targets(control::Explanation& e) const;
   void add_limits(control::Explanation& e) const;
   void add_site_limits(control::Explanation& e) const;
