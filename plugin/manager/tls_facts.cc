@@ -33,7 +33,7 @@ struct X509Deleter {
 template <class T>
 using Owned = std::unique_ptr<T, X509Deleter>;
 
-std::string_view octets_of(ASN1_STRING const* text) {
+std::string_view content_of(ASN1_STRING const* text) {
   return {reinterpret_cast<char const*>(ASN1_STRING_get0_data(text)),
           static_cast<std::size_t>(ASN1_STRING_length(text))};
 }
@@ -74,7 +74,7 @@ void read_names(X509* certificate, tls::Certificate& into) {
     auto const* const name = sk_GENERAL_NAME_value(all.get(), i);
     if (name->type != GEN_DNS) continue;
     into.names_are_alternative = true;
-    add_name(into.names, octets_of(name->d.dNSName));
+    add_name(into.names, content_of(name->d.dNSName));
   }
   if (!into.names_are_alternative) add_common_name(certificate, into.names);
 }

@@ -23,7 +23,7 @@ Duration life_of(SSL_SESSION const* session) {
   return std::min<Duration>(hint, TlsSessions::longest_life);
 }
 
-Secret octets_of(SSL_SESSION const* session, std::size_t most) {
+Secret serialized(SSL_SESSION const* session, std::size_t most) {
   int const size = i2d_SSL_SESSION(session, nullptr);
   if (size <= 0 || static_cast<std::size_t>(size) > most) return {};
   std::string octets(static_cast<std::size_t>(size), '\0');
@@ -48,7 +48,7 @@ void TlsSessions::put(pool::TlsSessionKey const& key, SSL_SESSION const* session
   auto const until =
       std::min({now + life_of(session), proof->at + longest_life, proof->facts.proved_until});
   if (until <= now) return;
-  Kept kept{octets_of(session, limits_.octets_of_one), std::move(proof), now, until,
+  Kept kept{serialized(session, limits_.octets_of_one), std::move(proof), now, until,
             is_tls13(session)};
   if (kept.octets.is_empty()) return;
   auto& place = touch(key)->second;
