@@ -50,7 +50,8 @@ void check_on_wire(std::string_view mailbox) {
     if (on_wire.error().reason.empty() || is_mailbox(mailbox)) std::abort();
     return;
   }
-  if (domain_of(*on_wire) != domain_of(mailbox) || mailbox_on_wire(*on_wire) != on_wire)
+  auto const domain = [](std::string_view of) { return domain_of(of).value_or(""); };
+  if (domain(*on_wire) != domain(mailbox) || mailbox_on_wire(*on_wire).value_or("") != *on_wire)
     std::abort();
   if (!is_mailbox(*on_wire)) std::abort();
   check_mailbox(*on_wire);

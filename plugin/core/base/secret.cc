@@ -8,7 +8,7 @@
 namespace mailpool {
 
 void wipe(void* memory, std::size_t octets) {
-  explicit_bzero(memory, octets);
+  if (octets != 0) explicit_bzero(memory, octets);  // an empty one may have no address
 }
 
 void wipe(std::string& text) {

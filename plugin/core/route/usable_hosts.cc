@@ -14,9 +14,11 @@ bool is_of_family(IpAddress const& address, IpPreference ip) {
 }
 
 bool is_this_machine(Host const& host, std::vector<IpAddress> const& own) {
-  return !host.may_be_local &&
-         std::any_of(host.addresses.begin(), host.addresses.end(),
-                     [&](IpAddress const& a) { return is_prohibited(a, {}, own); });
+  // What is prohibited anywhere is nobody's address, and so not ours either.
+  auto const is_own = [&](IpAddress const& a) {
+    return is_prohibited(a, {}, own) && !is_prohibited(a, {}, {});
+  };
+  return !host.may_be_local && std::any_of(host.addresses.begin(), host.addresses.end(), is_own);
 }
 
 std::vector<Host> with_allowed_addresses(std::vector<Host> const& hosts, HostRules const& rules) {

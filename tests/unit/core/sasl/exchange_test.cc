@@ -1,7 +1,6 @@
 #include "core/sasl/exchange.h"
 
 #include <boost/test/unit_test.hpp>
-#include <ctime>
 #include <string>
 
 #include "core/base/base64.h"
@@ -57,20 +56,13 @@ std::unique_ptr<Exchange> scram() {
 
 BOOST_AUTO_TEST_SUITE(sasl_exchange)
 
-BOOST_AUTO_TEST_CASE(as_many_iterations_as_are_done_do_not_hold_up_a_loop) {
+// How long these take is measured by the bench (stalls).
+BOOST_AUTO_TEST_CASE(as_many_iterations_as_are_done_are_the_most) {
   auto const first = [](std::uint32_t iterations) {
     return "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=" +
            std::to_string(iterations);
   };
-  auto made = scram();
-  timespec before{};
-  timespec after{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &before);
-  BOOST_TEST(made->answer(first(most_iterations)).has_value());
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &after);
-  auto const ms = static_cast<double>(after.tv_sec - before.tv_sec) * 1e3 +
-                  static_cast<double>(after.tv_nsec - before.tv_nsec) / 1e6;
-  BOOST_TEST(ms < 50, ms << " ms");
+  BOOST_TEST(scram()->answer(first(most_iterations)).has_value());
   auto const refused = scram()->answer(first(most_iterations + 1));
   BOOST_TEST(refused.error().reason ==
              "the server wants 50001 SCRAM iterations; 4096 to 50000 are done");
