@@ -65,7 +65,8 @@ BOOST_AUTO_TEST_CASE(a_refusal_says_domain_option_value_and_when_to_come_back) {
   BOOST_TEST(room.has_room("a.test"));
   auto const answer = room.ask("a.test");
   BOOST_TEST((answer.verdict == Verdict::Full));
-  BOOST_TEST(answer.text == "a.test: [domain.\"a.test\"] accept_rate reached (6/min, burst 1), next in 10s");
+  BOOST_TEST(answer.text ==
+             "a.test: [domain.\"a.test\"] accept_rate reached (6/min, burst 1), next in 10s");
   BOOST_TEST(answer.keep_for == 10'000U);
 }
 
