@@ -456,7 +456,7 @@ def test_scripts_find_every_column_in_json_and_the_same_rows_in_status(fake: Fak
         assert bert["discarded"] == [{"reason": "taint_enable", "count": 1}]
         profile = shown["profiles"][0]
         assert (profile["profile"], profile["clients"], profile["waiting"], profile["connections"]) == ("bounces", 2, 1, 1)
-        assert profile["servers"] == [{"server": fake.address, "state": "open", "last_error": ""}]
+        assert profile["servers"] == [{"server": fake.address, "state": "open", "last_error": "", "certificate_until": None}]
         again = pool.manager.poolctl.json("status")["imap"]["users"]
         assert {row["user"]: row["active"] for row in again} == {"anna": 1, "bert": 0}
         connection, = pool.manager.poolctl.json("imap", "connections")["connections"]

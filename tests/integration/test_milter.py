@@ -114,7 +114,7 @@ def test_a_tenant_by_client_address_is_sealed_and_limited(front: Front):
     with front.talk(address="192.0.2.5") as talk:
         assert [reply[:3] for reply in talk.send(["u@free.example"], marked("by-client"))] == ["250", "250"]
         assert talk.mail().startswith("250")
-        assert "[tenant.bank] accept_rate reached (1/h)" in talk.rcpt("u@free.example")
+        assert "[tenant.bank] accept_rate reached (1/h, burst 1)" in talk.rcpt("u@free.example")
     assert tenant_sealed(front.arrived(b"by-client"), "a@shop.example") == "bank"
 
 

@@ -105,7 +105,7 @@ def test_a_tenant_by_client_address_is_sealed_and_limited(front: Front):
     with front.talk(BANK) as session:
         session.sendmail("a@shop.example", ["u@free.example"], marked("by-client"))
         session.mail("a@shop.example")
-        assert "[tenant.bank] accept_rate reached (1/h)" in rcpt(session, "u@free.example")
+        assert "[tenant.bank] accept_rate reached (1/h, burst 1)" in rcpt(session, "u@free.example")
     assert tenant_sealed(front.arrived(b"by-client"), "a@shop.example") == "bank"
 
 
