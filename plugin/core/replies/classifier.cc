@@ -23,8 +23,8 @@ bool is_met(List const& conditions, Meets&& is_one) {
 
 }  // namespace
 
-std::unique_ptr<re2::RE2> compiled(std::vector<std::string> const& alternatives,
-                                   std::string& why_not) {
+std::shared_ptr<re2::RE2 const> compiled(std::vector<std::string> const& alternatives,
+                                         std::string& why_not) {
   static constexpr std::int64_t most_memory = 1U << 19U;
   re2::RE2::Options options;
   options.set_log_errors(false);
@@ -32,30 +32,21 @@ std::unique_ptr<re2::RE2> compiled(std::vector<std::string> const& alternatives,
   options.set_never_capture(true);
   options.set_max_mem(most_memory);
   std::string all;
-  for (auto const& one : alternatives) {
-    re2::RE2 const alone(one, options);
-    if (!alone.ok()) {
-      why_not = one + ": " + alone.error();
-      return nullptr;
-    }
-    if (!all.empty()) all += '|';
-    all += "(?:" + one + ")";
-  }
-  auto together = std::make_unique<re2::RE2>(all, options);
-  if (!together->ok()) {
-    why_not = together->error();
-    return nullptr;
-  }
-  return together;
+  for (auto const& one : alternatives) all += (all.empty() ? "(?:" : "|(?:") + one + ")";
+  auto together = std::make_shared<re2::RE2 const>(all, options);
+  if (together->ok()) return together;
+  why_not = together->error();
+  // Which of them it is.
+  for (auto const& one : alternatives)
+    if (re2::RE2 const alone(one, options); !alone.ok()) why_not = one + ": " + alone.error();
+  return nullptr;
 }
 
 Classifier::Classifier(std::vector<ReplyRule> rules) {
   for (auto& rule : rules) {
     std::string why_not;
-    auto pattern = rule.text.empty() ? nullptr : compiled(rule.text, why_not);
-    if (pattern == nullptr && !rule.text.empty()) continue;
-    patterns_.push_back(std::move(pattern));
-    rules_.push_back(std::move(rule));
+    if (!rule.pattern && !rule.text.empty()) rule.pattern = compiled(rule.text, why_not);
+    if (rule.pattern || rule.text.empty()) rules_.push_back(std::move(rule));
   }
 }
 
@@ -66,7 +57,7 @@ Classifier& Classifier::operator=(Classifier&&) noexcept = default;
 
 bool Classifier::holds(std::size_t number, Said const& said) const {
   auto const& rule = rules_[number];
-  auto const* const pattern = patterns_[number].get();
+  auto const* const pattern = rule.pattern.get();
   // Codes alone say little: where it is not known when they were said, they say nothing.
   bool const is_then = said.stage == Stage::Any
                            ? rule.stage.empty() || pattern != nullptr

@@ -26,8 +26,9 @@ inline constexpr int no_enhanced = -2;
 /// One [[reply]]; an empty list is no condition.
 struct ReplyRule {
   ReplyClass is = ReplyClass::Unknown;
-  std::vector<std::string> text;  ///< patterns; one of them is enough
-  std::vector<std::string> code;  ///< beginnings
+  std::vector<std::string> text;            ///< patterns; one of them is enough
+  std::shared_ptr<re2::RE2 const> pattern;  ///< all of them as one; null: made by the classifier
+  std::vector<std::string> code;            ///< beginnings
   std::vector<EnhancedPattern> enhanced;
   std::vector<Stage> stage;
   std::vector<std::string> site;
@@ -55,12 +56,11 @@ class Classifier {
  private:
   [[nodiscard]] bool holds(std::size_t number, Said const& said) const;
   std::vector<ReplyRule> rules_;
-  std::vector<std::unique_ptr<re2::RE2>> patterns_;  ///< null: the rule has no text
 };
 
 /// All alternatives as one pattern, as the classifier compiles it; null and the reason where one of
 /// them is no pattern.
-[[nodiscard]] std::unique_ptr<re2::RE2> compiled(std::vector<std::string> const& alternatives,
-                                                 std::string& why_not);
+[[nodiscard]] std::shared_ptr<re2::RE2 const> compiled(std::vector<std::string> const& alternatives,
+                                                       std::string& why_not);
 
 }  // namespace mailpool::replies

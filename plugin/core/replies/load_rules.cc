@@ -111,7 +111,8 @@ class Loader {
     if (entry.key == "text") {
       rule.text = texts(entry);
       std::string why_not;
-      if (!rule.text.empty() && compiled(rule.text, why_not) == nullptr)
+      if (!rule.text.empty()) rule.pattern = compiled(rule.text, why_not);
+      if (!why_not.empty())
         complain(entry.line, "text: " + printable(why_not, 200), "a regular expression of RE2");
     } else if (entry.key == "site") {
       rule.site = texts(entry);
