@@ -76,7 +76,7 @@ LOGIN = {"mechanisms": ["LOGIN"]}
     pytest.param("auth -> alert", {}, "451 4.4.2 ", "AUTH", ONLY_NOW, id="an-alert-instead-of-a-reply"),
     pytest.param("auth -> hang", {}, "451 4.4.2 ", "timed out while waiting for the reply to AUTH", ONLY_NOW, id="auth_timeout"),
     pytest.param("auth nth=2- -> hang", LOGIN, "451 4.4.2 ", "timed out", ONLY_NOW, id="auth_timeout-within-the-exchange"),
-    pytest.param("auth -> 421 4.3.2 Going down; close", {}, "451 4.7.8 ", "421 4.3.2 Going down", ONLY_NOW, id="a-server-that-goes-down"),
+    pytest.param("auth -> 421 4.3.2 Going down; close", {}, "451 4.3.2 ", "421 4.3.2 Going down", ONLY_NOW, id="a-server-that-goes-down"),
     pytest.param("ehlo tls=yes -> without AUTH", {}, "451 4.7.8 ", "login relay: the server offers no AUTH", ONLY_NOW,
                  id="AUTH-gone-after-STARTTLS"),
     pytest.param('ehlo tls=yes -> without AUTH; announce "AUTH GSSAPI"', {}, "451 4.7.8 ", "offers AUTH GSSAPI, and mechanisms allows",
