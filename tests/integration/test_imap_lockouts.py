@@ -146,6 +146,7 @@ def pool(lab: Lab, imap_certificate: Certificate, authority: Authority) -> ImapP
     return ImapPool(lab, f"127.0.0.1:{dovecot.port}", authority.certificate, pool_size=20)
 
 
+@pytest.mark.full
 def test_nobody_is_refused_and_nobody_waits_longer_for_what_others_do(pool: ImapPool):
     for user in WELL_BEHAVED:
         pool.login(user, secret_of(user)).logout()
