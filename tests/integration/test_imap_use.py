@@ -1,6 +1,7 @@
 """What operators and accounts use: sockets for those who may connect, tokens, certificates, poolctl."""
 
 import base64
+import pwd
 import subprocess
 import sys
 from pathlib import Path
@@ -24,7 +25,7 @@ LOOK = "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.arg
 
 def greeting_of(user: str, socket: Path) -> subprocess.CompletedProcess[str]:
     """What a user of this host finds at a socket."""
-    return subprocess.run(["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", sys.executable, "-c", LOOK, str(socket)],
+    return subprocess.run(["setpriv", f"--reuid={user}", f"--regid={pwd.getpwnam(user).pw_gid}", "--clear-groups", sys.executable, "-c", LOOK, str(socket)],
                           capture_output=True, text=True, check=False, cwd="/")
 
 
@@ -149,7 +150,7 @@ def test_poolctl_shows_one_user_and_kills_one_connection(lab: Lab, fake: FakeIma
     anna, bert = pool.login(USER, PASSWORD), pool.login("bert", "bert-secret")
     assert {row["user"] for row in pool.rows()} == {"anna", "bert"}
     assert [row["user"] for row in pool.manager.poolctl.json("imap", "bert")["users"]] == ["bert"]
-    rows = {row["user"]: row for row in pool.manager.poolctl.json("imap", "connections")}
+    rows = {row["user"]: row for row in pool.manager.poolctl.json("imap", "connections")["connections"]}
     done = pool.manager.poolctl("imap", "kill", str(rows["anna"]["id"]))
     assert done.returncode == 0, done.stderr
     assert b"killed" in anna.read_response()
