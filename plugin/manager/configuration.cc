@@ -65,11 +65,14 @@ Configuration read_configuration(std::string const& path) {
   read_imap_access(c);
   c.own_addresses = own_addresses();
   check_sources(c);
-  auto replies = posix::load_reply_rules();
-  for (auto const& mistake : replies.mistakes) c.warnings.push_back(mistake.to_line());
-  c.replies = std::make_shared<replies::Classifier const>(std::move(replies.rules));
   c.tls = TlsClient::make(c.settings, c.mistakes, c.warnings);
   return c;
+}
+
+std::shared_ptr<replies::Classifier const> read_reply_classes(std::vector<std::string>& warnings) {
+  auto read = posix::load_reply_rules();
+  for (auto const& mistake : read.mistakes) warnings.push_back(mistake.to_line());
+  return std::make_shared<replies::Classifier const>(std::move(read.rules));
 }
 
 }  // namespace mailpool::manager

@@ -39,14 +39,15 @@ struct Configuration {
                                       ///< any, the settings are of no use
   std::vector<std::string> warnings;
   std::vector<IpAddress> own_addresses;
-  /// What servers' replies mean; never null. What is wrong with its files is among the warnings:
-  /// mail goes all the same.
-  std::shared_ptr<replies::Classifier const> replies = std::make_shared<replies::Classifier>();
   std::shared_ptr<TlsClient const> tls;  ///< null while there are mistakes
 };
 
 /// Reads the file; a hostname that is not set becomes the machine's fully qualified name.
 [[nodiscard]] Configuration read_configuration(std::string const& path);
+/// What servers' replies mean; never null. What is wrong with its files goes into `warnings`: mail
+/// goes all the same.
+[[nodiscard]] std::shared_ptr<replies::Classifier const> read_reply_classes(
+    std::vector<std::string>& warnings);
 [[nodiscard]] std::string machine_name();
 
 }  // namespace mailpool::manager

@@ -87,7 +87,7 @@ Result<void> Manager::start() {
   router_ = std::make_unique<route::Router>(settings, *resolver_, random_, sts_.get());
   streams_ = std::make_unique<Streams>(loop_, configuration_.tls);
   context_ = std::make_unique<delivery::Context>(*streams_, random_, log_, loop_.clock(), *store_);
-  context_->replies = configuration_.replies;
+  context_->replies = read_reply_classes(configuration_.warnings);
   sts_->set_reports(&context_->tls.reports);
   dispatcher_ = std::make_unique<delivery::Dispatcher>(settings, *router_, *context_);
   dispatcher_->set_seal_keys(configuration_.seal_keys);

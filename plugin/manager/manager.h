@@ -75,6 +75,7 @@ class Manager final : private DeskSources {
   Result<void> open_sockets();
   void open_map();
   void apply(Configuration configuration);
+  void reload_reply_classes();
   void reconfigure_sts();
   control::ReloadReport apply_if_good(Configuration configuration);
   void terminate();

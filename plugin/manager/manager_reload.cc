@@ -81,6 +81,20 @@ control::ReloadReport Manager::apply_if_good(Configuration configuration) {
   return report;
 }
 
+// No setting depends on them, so no reload waits for them.
+void Manager::reload_reply_classes() {
+  struct Read {
+    std::shared_ptr<replies::Classifier const> classes;
+    std::vector<std::string> warnings;
+  };
+  auto read = std::make_shared<Read>();
+  background_->run([read] { read->classes = read_reply_classes(read->warnings); },
+                   [this, read] {
+                     for (auto const& warning : read->warnings) log_.warning(warning);
+                     context_->replies = read->classes;
+                   });
+}
+
 void Manager::reconfigure_sts() {
   auto const& settings = configuration_.settings;
   sts_->reconfigure({settings.mta_sts, settings.smtp.prohibited, configuration_.own_addresses,
@@ -108,7 +122,7 @@ void Manager::apply(Configuration configuration) {
   streams_->set_own_addresses(configuration_.own_addresses);
   streams_->set_tls(configuration_.tls);
   reconfigure_sts();
-  context_->replies = configuration_.replies;
+  reload_reply_classes();
   dispatcher_->set_seal_keys(configuration_.seal_keys);
   dispatcher_->reconfigure(settings, now);
   bodies_->set_limits(body_limits(settings));
