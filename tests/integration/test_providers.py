@@ -37,7 +37,7 @@ def test_every_provider_is_used_to_what_it_allows_and_not_beyond(lab: Lab):
     assert domains == {provider.name: DOMAINS_EACH for provider in PROVIDERS}, "each is found by its MX hosts"
     assert {p.name: p.is_used_up(figures, waits.at[p.name]) for p, figures in found.items()} == {
         provider.name: True for provider in PROVIDERS}
-    assert {p.name: waits.at[p.name] - p.may_wait_for() for p in PROVIDERS} == {p.name: set() for p in PROVIDERS}, (
+    assert {p.name: p.others_of(waits.at[p.name]) for p in PROVIDERS} == {p.name: set() for p in PROVIDERS}, (
         "nothing but the provider's own limits holds mail back")
 
 

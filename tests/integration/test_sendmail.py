@@ -59,7 +59,7 @@ def test_local_parts_that_sendmail_takes_are_delivered(lab: Lab):
     sendmail.wait_until_empty()
     assert sorted(entry.recipient for entry in sink.accepted()) == sorted(spelt.values())
     assert {entry.sender for entry in sink.accepted()} == {'"odd..sender."@home.example.net'}
-    assert {delivery.status for delivery in sendmail.deliveries()} == {"Sent"}
+    assert {delivery.status for delivery in sendmail.deliveries()} == {"sent"}
 
 
 def test_the_log_of_the_manager_has_sendmails_queue_id(lab: Lab):

@@ -78,11 +78,11 @@ class Provider:
         return (f"{self.name}: {figures.messages} messages in {figures.seconds:.1f} s, {figures.messages / allowed:.1%} of what it allows; "
                 f"{figures.most_connections} connections, {figures.most_messages} messages on one")
 
-    def may_wait_for(self) -> set[str]:
-        """What may hold mail for it back, in the manager's words: its own limits, and a connection that is being opened."""
-        words = {f"{self.name}: max_connections reached ({self.connections})",
-                 f"{self.name}: no connection within max_wait ({MAX_WAIT})"}
-        return words | {self.rate_reached} if self.rate else words
+    def others_of(self, waits: set[str]) -> set[str]:
+        """What held mail for it back, in the manager's words, beside its own limits and connections that are being opened."""
+        words = {f"{self.name}: max_connections reached ({self.connections})"}
+        own = words | {self.rate_reached} if self.rate else words
+        return {wait for wait in waits - own if not wait.startswith(f"{self.name}: no connection yet")}
 
 
 PROVIDERS = (
