@@ -160,7 +160,9 @@ def test_twenty_kills_under_load_lose_nothing(lab: Lab):
         submitted += numbered(sendmail, len(submitted), 20, DOMAINS)
         if kill % 2 == 0:
             known = len(receiver.accepted())
-            wait_until(lambda: len(receiver.accepted()) > known, 20, "a message is accepted, its reply under way", 0.002)
+            # Where submitting is slow, all of them may have gone already.
+            wait_until(lambda: len(receiver.accepted()) > min(known, len(submitted) - 1), 20,
+                       "a message is accepted, its reply under way", 0.002)
             time.sleep(chance.uniform(0.0, 0.1))
         else:
             time.sleep(chance.uniform(0.05, 0.4))

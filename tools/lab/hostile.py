@@ -273,7 +273,7 @@ class Hostile:
         server = Listener(self.lab, serve)
         self._imap[word] = {"server": [f"127.0.0.1:{server.port}"], "tls": "implicit", "listen": [str(path)],
                             "socket_group": "mailpool", "allow_users": ["root"], "tls_ca_file": str(self._authority.certificate),
-                            "checkout_timeout": "8s"}
+                            "checkout_timeout": "8s", "login_timeout": "8s"}
 
         def set_off() -> None:
             with Imap.over_unix(path, 60) as session:
