@@ -47,8 +47,13 @@ void ControlClient::on_socket(evutil_socket_t, short what, void* self) {
 void ControlClient::on_timer(evutil_socket_t, short, void* self) {
   auto& client = *static_cast<ControlClient*>(self);
   if (client.state_ != State::Asking) return client.close();
+  client.note_unawaited();
   client.pending_.reset();
-  client.answer(control::error_line("no answer in time; is the name server well?"));
+  client.answer(control::error_line(client.asked_ == control::Command::Reload
+                                        ? "the settings are still being read (a name service or a "
+                                          "disk is slow): the log will say "
+                                          "what became of them"
+                                        : "no answer in time; is the name server well?"));
 }
 
 void ControlClient::enter(State state) {
@@ -145,19 +150,26 @@ void ControlClient::obey(std::string_view line) {
                              who_.uid, who_.pid, allowed.error().reason));
     return answer(control::error_line(allowed.error().reason));
   }
-  if (request->command == control::Command::Explain) return explain(*request);
+  asked_ = request->command;
+  if (asked_ == control::Command::Explain)
+    return wait_for_answer([&] {
+      return server_.actions_.explain({request->name, request->sender, request->tenant}, *this);
+    });
+  if (asked_ == control::Command::Reload)
+    return wait_for_answer([&] { return server_.actions_.reload(who_, *this); });
   auto text = control::perform(*request, server_.actions_, who_);
   if (row.changes) server_.log_.info(control::audit_line(*request, who_, text));
   server_.loop_.end_turn_soon();
   answer(std::move(text));
 }
 
-void ControlClient::explain(control::Request const& request) {
+template <class Ask>
+void ControlClient::wait_for_answer(Ask&& ask) {
   // The one before is answered: else no line would have been taken.
   pending_.reset();
   pending_is_over_ = false;
   enter(State::Asking);
-  auto pending = server_.actions_.explain({request.name, request.sender, request.tenant}, *this);
+  auto pending = ask();
   // A known answer came inside the call, and with it perhaps the end of this connection.
   assert((pending == nullptr || state_ == State::Asking) && "an answer or a question, never both");
   if (state_ == State::Asking && !is_closed()) pending_ = std::move(pending);
@@ -169,6 +181,14 @@ void ControlClient::on_explained(Result<control::Explanation> result) {
   server_.sweep_soon();
   answer(result ? control::answer_line(control::to_json(*result))
                 : control::error_line(result.error().reason));
+}
+
+void ControlClient::on_reloaded(control::ReloadReport const& report) {
+  pending_is_over_ = true;
+  server_.sweep_soon();
+  auto text = control::answer_line(control::to_json(report));
+  server_.log_.info(control::audit_line({control::Command::Reload, "", false, {}, ""}, who_, text));
+  answer(std::move(text));
 }
 
 void ControlClient::answer(std::string line) {
@@ -211,8 +231,16 @@ void ControlClient::sweep() {
   if (!is_closed() && state_ == State::Reading && has_request()) take_request();
 }
 
+// A change is in the log even if nobody waits for its end.
+void ControlClient::note_unawaited() {
+  if (state_ == State::Asking && asked_ == control::Command::Reload && !pending_is_over_)
+    server_.log_.info(
+        fmt::format("control command=reload uid={} pid={} result=not awaited", who_.uid, who_.pid));
+}
+
 void ControlClient::close() {
   if (is_closed()) return;
+  note_unawaited();
   read_event_.reset();
   write_event_.reset();
   timer_.reset();

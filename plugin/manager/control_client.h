@@ -15,7 +15,7 @@ namespace mailpool::manager {
 
 /// reading -> (asking ->) answering -> reading ...; closed from anywhere. A closed client is
 /// destroyed by the server's sweep, never inside a callback.
-class ControlClient final : private control::ExplainListener {
+class ControlClient final : private control::ExplainListener, private control::ReloadListener {
  public:
   /// Owns `fd`.
   ControlClient(ControlServer& server, int fd, control::Requester who);
@@ -34,6 +34,7 @@ class ControlClient final : private control::ExplainListener {
   static void on_socket(evutil_socket_t, short what, void* self);
   static void on_timer(evutil_socket_t, short, void* self);
   void on_explained(Result<control::Explanation> answer) override;
+  void on_reloaded(control::ReloadReport const& report) override;
 
   void read();
   /// Whether something whole, or wrong, waits in input_.
@@ -43,7 +44,10 @@ class ControlClient final : private control::ExplainListener {
   void take_frame();
   void not_understood();
   void obey(std::string_view line);
-  void explain(control::Request const& request);
+  /// What is answered now or later. `ask` is given this client and returns what is under way.
+  template <class Ask>
+  void wait_for_answer(Ask&& ask);
+  void note_unawaited();
   void answer(std::string line);
   void write();
   void enter(State state);
@@ -60,6 +64,7 @@ class ControlClient final : private control::ExplainListener {
   std::string output_;
   std::size_t written_ = 0;
   std::unique_ptr<control::Pending> pending_;
+  control::Command asked_{};      // what is pending, or was last
   bool pending_is_over_ = false;  // answered: to be dropped outside of its callback
   bool is_last_ = false;          // nothing is read after this answer
 };

@@ -175,6 +175,19 @@ Result<std::vector<control::ConnectionStatus>> ControlDesk::connections(std::str
 }
 
 /// An explanation that waits for the resolver.
+// Dropping it forgets the listener; the reload goes on.
+class Reloading final : public control::Pending {
+ public:
+  explicit Reloading(std::shared_ptr<control::ReloadListener*> listener)
+      : listener_(std::move(listener)) {}
+  ~Reloading() override { *listener_ = nullptr; }
+  Reloading(Reloading const&) = delete;
+  Reloading& operator=(Reloading const&) = delete;
+
+ private:
+  std::shared_ptr<control::ReloadListener*> listener_;
+};
+
 class Explaining final : public control::Pending, private route::RouteListener {
  public:
   Explaining(ControlDesk& desk, control::Question asked, std::string domain,
@@ -219,6 +232,15 @@ std::unique_ptr<control::Pending> ControlDesk::explain(control::Question const& 
   auto explaining = std::make_unique<Explaining>(*this, question, *domain, listener);
   if (explaining->begin()) return nullptr;
   return explaining;
+}
+
+std::unique_ptr<control::Pending> ControlDesk::reload(control::Requester const&,
+                                                      control::ReloadListener& listener) {
+  auto waiting = std::make_shared<control::ReloadListener*>(&listener);
+  sources_.reload([waiting](control::ReloadReport const& report) {
+    if (*waiting != nullptr) (*waiting)->on_reloaded(report);
+  });
+  return std::make_unique<Reloading>(std::move(waiting));
 }
 
 Result<std::string> ControlDesk::suspend(control::Subject const& subject, Duration how_long,

@@ -19,7 +19,9 @@ class DeskSources {
   /// configuration.
   virtual void fill(control::ManagerStatus& status) const = 0;
   virtual std::vector<control::Finding> check() const = 0;
-  virtual control::ReloadReport reload() = 0;
+  /// `done` is called once, in a later turn of the loop, or not at all where the process ends
+  /// before.
+  virtual void reload(std::function<void(control::ReloadReport const&)> done) = 0;
   virtual void drain() = 0;
   virtual void undrain() = 0;
 };
@@ -51,7 +53,8 @@ class ControlDesk final : public control::ControlActions {
   Result<std::string> undrain(control::Requester const& who) override;
   control::ImapActions* imap() override { return imap_; }
   void set_imap(control::ImapActions* imap) { imap_ = imap; }
-  control::ReloadReport reload(control::Requester const&) override { return sources_.reload(); }
+  [[nodiscard]] std::unique_ptr<control::Pending> reload(
+      control::Requester const& who, control::ReloadListener& listener) override;
 
  private:
   friend class Explaining;

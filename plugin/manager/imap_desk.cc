@@ -76,7 +76,7 @@ control::ImapUserStatus status_of(Profile const& profile, UserPool const& user, 
   s.profile = profile.settings().name;
   s.user = user.key().user;
   s.authzid = user.key().authzid;
-  s.state = profile.state(now);
+  s.state = profile.state();
   count_states(user, s);
   s.waiting = static_cast<std::uint32_t>(user.waiting);
   for (auto const* client : profile.waiters())
@@ -90,14 +90,14 @@ control::ImapUserStatus status_of(Profile const& profile, UserPool const& user, 
   return s;
 }
 
-control::ImapProfileStatus status_of(ImapPools& pools, Profile const& profile, TimePoint now) {
+control::ImapProfileStatus status_of(ImapPools& pools, Profile const& profile) {
   auto const& settings = profile.settings();
   control::ImapProfileStatus s;
   s.profile = settings.name;
-  s.state = profile.state(now);
+  s.state = profile.state();
   for (std::size_t i = 0; i < settings.server.size(); ++i)
     s.servers.push_back({fmt::format("{}:{}", settings.server[i].host, settings.server[i].port),
-                         profile.health().is_backing_off(i, now) ? "backing_off" : "open",
+                         profile.health().is_down(i) ? "backing_off" : "open",
                          profile.health().last_error(i),
                          pools.certificate_until(settings.server[i].host)});
   s.clients = static_cast<std::uint32_t>(profile.clients());
@@ -136,7 +136,7 @@ control::ImapStatus ImapDesk::imap_status(std::size_t most, std::string const& u
   s.peers_refused = pools_.peers_refused();
   s.forgotten = counts_of(pools_.forgotten());
   for (auto const& [name, profile] : pools_.profiles()) {
-    s.profiles.push_back(status_of(pools_, *profile, now));
+    s.profiles.push_back(status_of(pools_, *profile));
     for (auto const& [key, user] : profile->users()) {
       if (!user_name.empty() && key.user != user_name) continue;
       ++s.users_known;

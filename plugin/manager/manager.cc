@@ -315,7 +315,7 @@ void Manager::on_signal(evutil_socket_t number, short, void* self) {
 void Manager::on_signal(int number) {
   if (number == SIGHUP) {
     log_.reopen();
-    (void)reload();
+    reload({});
   } else {
     terminate();
   }

@@ -68,7 +68,7 @@ class Manager final : private DeskSources {
   void fill(control::ManagerStatus& status) const override;
   std::vector<control::Finding> check() const override;
   void add_state_findings(std::vector<control::Finding>& to) const;
-  control::ReloadReport reload() override;
+  void reload(std::function<void(control::ReloadReport const&)> done) override;
   void drain() override;
   void undrain() override;
 
@@ -133,6 +133,8 @@ class Manager final : private DeskSources {
   TimePoint armed_ = never;
   site::RecentPeak worst_turn_{std::chrono::minutes(1)};  ///< microseconds
   std::uint64_t reloads_ = 0;                             ///< begun so far
+  /// Who waits for the newest of them.
+  std::vector<std::function<void(control::ReloadReport const&)>> reload_listeners_;
   std::uint32_t state_renewals_ = 0;   ///< of the state database, when last looked
   WallTime::duration clock_offset_{};  ///< between wall and monotonic clock, when last looked
   std::uint64_t messages_at_last_beat_ = 0;

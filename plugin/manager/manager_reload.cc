@@ -4,60 +4,27 @@
 #include <fmt/format.h>
 #include <systemd/sd-daemon.h>
 
-#include <condition_variable>
 #include <memory>
-#include <mutex>
+#include <utility>
 
 #include "core/config/options.h"
 #include "manager/manager.h"
 #include "manager/tls_client.h"
 
 namespace mailpool::manager {
-namespace {
 
-// Files and local user databases answer at once; a slow name service must not hold up mail, so its
-// answer is taken when it comes.
-constexpr auto longest_wait = std::chrono::milliseconds(500);
-
-/// A configuration on its way from the reading thread to the loop.
-struct Reading {
-  std::mutex mutex;
-  std::condition_variable is_done;
-  std::optional<Configuration> configuration;
-
-  void finish(Configuration read) {
-    std::lock_guard const lock(mutex);
-    configuration = std::move(read);
-    is_done.notify_all();
-  }
-  std::optional<Configuration> take() {
-    std::lock_guard const lock(mutex);
-    return std::exchange(configuration, std::nullopt);
-  }
-  std::optional<Configuration> wait_and_take() {
-    std::unique_lock lock(mutex);
-    is_done.wait_for(lock, longest_wait, [this] { return configuration.has_value(); });
-    return std::exchange(configuration, std::nullopt);
-  }
-};
-
-}  // namespace
-
-control::ReloadReport Manager::reload() {
-  auto reading = std::make_shared<Reading>();
-  auto const number = ++reloads_;
-  background_->run([reading, path = path_] { reading->finish(read_configuration(path)); },
-                   [this, reading, number] {
-                     // What was read later is newer, whichever was read faster.
-                     auto late = reading->take();
-                     if (late && number == reloads_) (void)apply_if_good(std::move(*late));
+// Files and name services may take their time: the loop goes on meanwhile.
+void Manager::reload(std::function<void(control::ReloadReport const&)> done) {
+  if (done) reload_listeners_.push_back(std::move(done));
+  auto reading = std::make_shared<Configuration>();
+  background_->run([reading, path = path_] { *reading = read_configuration(path); },
+                   [this, reading, number = ++reloads_] {
+                     // What is read next is newer: its report is everybody's.
+                     if (number != reloads_) return;
+                     auto const report = apply_if_good(std::move(*reading));
+                     for (auto const& tell : std::exchange(reload_listeners_, {})) tell(report);
+                     loop_.end_turn_soon();
                    });
-  if (auto read = reading->wait_and_take()) return apply_if_good(std::move(*read));
-  control::ReloadReport report;
-  report.warnings.push_back(
-      "a name service is slow: the settings are applied as soon as it has answered; the log will "
-      "say so");
-  return report;
 }
 
 control::ReloadReport Manager::apply_if_good(Configuration configuration) {

@@ -23,6 +23,13 @@ class FakeActions final : public control::ControlActions, public control::ImapAc
   bool explains_at_once = true;
   std::size_t explanations_waiting = 0;
 
+  /// Reloads wait until answer_reloads(), unless this is set.
+  bool reloads_at_once = true;
+  std::vector<control::ReloadListener*> reloads_waiting;
+
+  void answer_reloads() {
+    for (auto* waiting : std::exchange(reloads_waiting, {})) waiting->on_reloaded(report);
+  }
   void answer_explanations() {
     for (auto* waiting : std::exchange(waiting_, {})) waiting->tell();
   }
@@ -99,12 +106,31 @@ class FakeActions final : public control::ControlActions, public control::ImapAc
   Result<std::string> imap_resume(std::string const& profile) override {
     return change("imap resume " + profile);
   }
-  control::ReloadReport reload(control::Requester const&) override {
+  std::unique_ptr<control::Pending> reload(control::Requester const&,
+                                           control::ReloadListener& listener) override {
     asked.emplace_back("reload");
-    return report;
+    if (reloads_at_once) {
+      listener.on_reloaded(report);
+      return nullptr;
+    }
+    return std::make_unique<Reloading>(*this, listener);
   }
 
  private:
+  class Reloading final : public control::Pending {
+   public:
+    Reloading(FakeActions& owner, control::ReloadListener& listener)
+        : owner_(owner), listener_(listener) {
+      owner_.reloads_waiting.push_back(&listener_);
+    }
+    ~Reloading() override { std::erase(owner_.reloads_waiting, &listener_); }
+    Reloading(Reloading const&) = delete;
+    Reloading& operator=(Reloading const&) = delete;
+
+   private:
+    FakeActions& owner_;
+    control::ReloadListener& listener_;
+  };
   class Waiting final : public control::Pending {
    public:
     Waiting(FakeActions& owner, std::string address, control::ExplainListener& listener)

@@ -58,6 +58,13 @@ class ExplainListener {
   virtual void on_explained(Result<Explanation> answer) = 0;
 };
 
+/// Who asked for a reload.
+class ReloadListener {
+ public:
+  virtual ~ReloadListener() = default;
+  virtual void on_reloaded(ReloadReport const& report) = 0;
+};
+
 /// Every call returns at once: looking copies numbers, changing takes effect before the return or
 /// begins. An error is a sentence for the operator, with the nearest known name where one was
 /// mistyped. Changes return a sentence that says what is so now; the audit line in the log is
@@ -92,7 +99,10 @@ class ControlActions {
   /// Answers new messages 451 and closes connections as they become idle; undrain takes it back.
   virtual Result<std::string> drain(Requester const& who) = 0;
   virtual Result<std::string> undrain(Requester const& who) = 0;
-  virtual ReloadReport reload(Requester const& who) = 0;
+  /// The file and what it names are read beside everything else. The answer comes as that of
+  /// explain does; a reload goes on without its listener.
+  [[nodiscard]] virtual std::unique_ptr<Pending> reload(Requester const& who,
+                                                        ReloadListener& listener) = 0;
   /// The IMAP pools; null where there are none.
   virtual ImapActions* imap() { return nullptr; }
 };

@@ -66,8 +66,6 @@ std::string perform(Request const& request, ControlActions& actions, Requester c
       return answered(actions.drain(who));
     case Command::Undrain:
       return answered(actions.undrain(who));
-    case Command::Reload:
-      return answer_line(to_json(actions.reload(who)));
     case Command::Check:
       return answer_line(to_json(actions.check()));
     case Command::TlsReport: {
@@ -91,11 +89,12 @@ std::string perform(Request const& request, ControlActions& actions, Requester c
     case Command::ImapResume:
       return of_imap(actions, [&](auto& imap) { return answered(imap.imap_resume(request.name)); });
     case Command::Explain:
-      break;  // its answer may come later: the server asks for it itself
+    case Command::Reload:
+      // Their answers may come later: the server asks for them itself.
+      return error_line(fmt::format("{} has no answer at once", row_of(request.command).word));
   }
   // A command without a case here does not compile; one that came over a cast does nothing.
-  return error_line(request.command == Command::Explain ? "explain has no answer at once"
-                                                        : "there is no such command");
+  return error_line("there is no such command");
 }
 
 std::string audit_line(Request const& request, Requester const& who, std::string_view answer) {

@@ -78,8 +78,8 @@ class Profile final : public UpstreamListener, public ClientListener {
   std::optional<std::size_t> flush(std::string const& user, TimePoint now);
   /// Ends the loan of a connection, or closes it; whether there is one of this number.
   bool kill(std::uint64_t id, TimePoint now);
-  /// open, paused, draining or backing_off.
-  [[nodiscard]] std::string_view state(TimePoint now) const;
+  /// open, paused, draining, or backing_off: the last connection to each server failed.
+  [[nodiscard]] std::string_view state() const;
   [[nodiscard]] std::size_t idle() const;
   /// The idle connection that nobody has used for the longest time; null where there is none.
   [[nodiscard]] Upstream* longest_at_rest() const { return longest_at_rest_but_of(nullptr); }

@@ -10,10 +10,10 @@ namespace mailpool::imap {
 
 using pool::ConnectionState;
 
-std::string_view Profile::state(TimePoint now) const {
+std::string_view Profile::state() const {
   if (is_draining_) return "draining";
   if (is_paused_) return "paused";
-  return health_.choose(now) ? "open" : "backing_off";
+  return health_.are_all_down() ? "backing_off" : "open";
 }
 
 std::string Profile::pairs_for_id() const {
@@ -23,16 +23,8 @@ std::string Profile::pairs_for_id() const {
   auto add = [&](std::string_view name, std::string const& value) {
     text += fmt::format(" \"{}\" {}", name, wire::as_quoted(printable(value)).value_or("\"\""));
   };
-  auto const is_down = [&] {
-    for (std::size_t i = 0; i < health_.size(); ++i)
-      if (health_.last_error(i).empty()) return false;
-    return true;
-  };
   add("profile", settings_.name);
-  add("state", is_draining_ ? "draining"
-               : is_paused_ ? "paused"
-               : is_down()  ? "backing_off"
-                            : "open");
+  add("state", std::string(state()));
   add("clients", std::to_string(clients()));
   add("waiting", std::to_string(waiting()));
   add("active", std::to_string(active));
@@ -40,7 +32,7 @@ std::string Profile::pairs_for_id() const {
   add("connections", std::to_string(open()));
   add("max_connections", std::to_string(settings_.max_connections));
   add("pool_size", std::to_string(settings_.pool_size));
-  if (is_down()) add("last_error", health_.last_error(0));
+  if (health_.are_all_down()) add("last_error", health_.last_error(0));
   return text;
 }
 

@@ -82,13 +82,15 @@ void Profile::login_was_refused(Upstream& upstream, TimePoint now) {
 void Profile::login_failed(Upstream& upstream, TimePoint now) {
   auto const& plan = upstream.plan();
   auto const& login = upstream.login();
-  if (login.is_said()) {
+  if (login.has_refused_to_unauthenticate()) {
+    // It may show at the next login only: nothing of that is the next user's.
+    may_turn_over_ = false;
+  } else if (login.is_said()) {
     // Who was asked for has to do with it; others may go on.
     health_.note_success(plan.server_index);
     upstream.user().put_off_logins(plan.server_index, now);
   } else if (plan.is_turned_over) {
     // No fault of the server's health: only connections that it has greeted tell of that.
-    if (login.has_refused_to_unauthenticate()) may_turn_over_ = false;
   } else if (login.is_full()) {
     health_.note_full(plan.server_index, upstream.failure(), now);
   } else {

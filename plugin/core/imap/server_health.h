@@ -1,6 +1,7 @@
 #pragma once
 // Which of a profile's servers to log in to: the first that is not backing off.
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -50,10 +51,13 @@ class ServerHealth {
   [[nodiscard]] std::string const& last_error(std::size_t server) const {
     return records_[server].why;
   }
-  [[nodiscard]] std::size_t size() const { return records_.size(); }
-  [[nodiscard]] bool is_backing_off(std::size_t server, TimePoint now) const {
-    return now < records_[server].not_before;
+  /// Its last connection failed, whether its time to be tried again has come or not.
+  [[nodiscard]] bool is_down(std::size_t server) const { return !records_[server].why.empty(); }
+  [[nodiscard]] bool are_all_down() const {
+    return std::all_of(records_.begin(), records_.end(),
+                       [](auto const& r) { return !r.why.empty(); });
   }
+  [[nodiscard]] std::size_t size() const { return records_.size(); }
 
  private:
   struct Record {

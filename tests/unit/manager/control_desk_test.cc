@@ -32,7 +32,7 @@ std::string site_name(std::size_t n) {
 struct NothingElse final : DeskSources {
   void fill(control::ManagerStatus&) const override {}
   [[nodiscard]] std::vector<control::Finding> check() const override { return {}; }
-  control::ReloadReport reload() override { return {}; }
+  void reload(std::function<void(control::ReloadReport const&)>) override {}
   void drain() override {}
   void undrain() override {}
 };

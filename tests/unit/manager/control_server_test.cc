@@ -104,6 +104,8 @@ std::string const status = R"({"v":1,"command":"status"})"
                            "\n";
 std::string const drain = R"({"v":1,"command":"drain"})"
                           "\n";
+std::string const reload = R"({"v":1,"command":"reload"})"
+                           "\n";
 std::string const explain = R"({"v":1,"command":"explain","name":"u@example.org"})"
                             "\n";
 
@@ -182,6 +184,61 @@ BOOST_AUTO_TEST_CASE(every_change_is_logged_with_who_and_why_and_looking_is_not)
   auto const who = "uid=" + std::to_string(::getuid()) + " pid=" + std::to_string(::getpid());
   BOOST_TEST(room.log.lines.back() == "control command=suspend " + who +
                                           " site=google for=1m reason=\"they asked\" result=done");
+}
+
+BOOST_AUTO_TEST_CASE(a_reload_is_answered_when_the_settings_have_been_read_and_holds_up_nobody) {
+  Room room;
+  room.actions.reloads_at_once = false;
+  Client asking(room.path);
+  Client other(room.path);
+  asking.say(reload);
+  room.turn();
+  BOOST_TEST(!room.ask(other, status).is_refused);
+  asking.read();
+  BOOST_TEST(asking.heard.empty());
+  room.actions.report = {true, {}, {"[log] to"}, {}};
+  room.actions.answer_reloads();
+  room.turn();
+  asking.read();
+  auto const answer = control::parse_answer(asking.heard);
+  BOOST_REQUIRE(answer);
+  BOOST_TEST(answer->text.find("[log] to") != std::string::npos);
+  BOOST_TEST(room.log.lines.back().ends_with(" result=done"));
+  BOOST_TEST(!room.ask(asking, status).is_refused);
+}
+
+BOOST_AUTO_TEST_CASE(who_does_not_await_a_reload_is_in_the_log_all_the_same) {
+  Room room;
+  room.actions.reloads_at_once = false;
+  {
+    Client gone(room.path);
+    gone.say(reload);
+    room.turn();
+    BOOST_TEST(room.actions.reloads_waiting.size() == 1U);
+  }
+  Client next(room.path);
+  room.server.set_users({}, {::getuid()});
+  room.turn();
+  room.actions.answer_reloads();
+  room.turn();
+  BOOST_TEST(!room.ask(next, status).is_refused);
+}
+
+BOOST_AUTO_TEST_CASE(a_reload_that_is_read_for_too_long_is_said_to_go_on) {
+  Room room({.answer = std::chrono::milliseconds(5)});
+  room.actions.reloads_at_once = false;
+  Client client(room.path);
+  client.say(reload);
+  for (int i = 0; i < 2000 && client.heard.empty(); ++i) {
+    event_base_loop(room.loop.base(), EVLOOP_ONCE);
+    client.read();
+  }
+  auto const answer = control::parse_answer(client.heard);
+  BOOST_REQUIRE(answer);
+  BOOST_TEST(answer->is_refused);
+  BOOST_TEST(answer->text.find("still being read") != std::string::npos);
+  BOOST_TEST(room.actions.reloads_waiting.empty());
+  BOOST_TEST(room.log.lines.back().ends_with(" result=not awaited"));
 }
 
 BOOST_AUTO_TEST_CASE(garbage_ends_its_own_connection_only) {

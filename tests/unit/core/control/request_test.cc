@@ -169,7 +169,8 @@ BOOST_AUTO_TEST_CASE(only_writers_may_change_and_only_the_listed_may_look) {
 
 BOOST_AUTO_TEST_CASE(every_command_reaches_its_action) {
   for (auto const& row : commands()) {
-    if (row.command == Command::Explain) continue;
+    // Answered by the server, now or later.
+    if (row.command == Command::Explain || row.command == Command::Reload) continue;
     tests::FakeActions actions;
     auto const answer = parse_answer(perform(request_for(row), actions, {}));
     BOOST_REQUIRE(answer);

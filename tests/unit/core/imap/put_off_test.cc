@@ -125,6 +125,20 @@ BOOST_AUTO_TEST_CASE(a_server_that_answers_a_login_late_is_not_down) {
   BOOST_TEST(ImapWorld::is_in(late));
 }
 
+BOOST_AUTO_TEST_CASE(a_server_that_failed_counts_as_down_until_a_connection_is_made) {
+  ImapWorld world(ImapWorld::settings());
+  BOOST_TEST(world.profile->state() == "open");
+  world.server().accepts = false;
+  auto first = world.log_in("anna", "a-secret");
+  world.advance(1h);
+  BOOST_TEST(world.profile->state() == "backing_off", "nobody has tried it since");
+  world.server().accepts = true;
+  auto second = world.log_in("anna", "a-secret");
+  world.advance(1s);
+  BOOST_TEST(ImapWorld::is_in(second), second.line->heard);
+  BOOST_TEST(world.profile->state() == "open");
+}
+
 BOOST_AUTO_TEST_CASE(one_users_late_answers_are_no_fault_of_the_server) {
   ImapWorld world(ImapWorld::settings());
   auto const login_timeout = world.profile->settings().login_timeout;

@@ -143,6 +143,11 @@ BOOST_AUTO_TEST_CASE(a_server_that_does_not_do_what_it_says_makes_nobodys_passwo
   two.world.server().said.clear();
   two.world.say(bert, "b SELECT INBOX\r\n");
   BOOST_TEST(two.world.server().said.at(0).first == "bert");
+  two.world.say(bert, "z LOGOUT\r\n");
+  auto anna = two.world.log_in("anna", "a-secret");
+  two.world.advance(1s);
+  BOOST_TEST(ImapWorld::is_in(anna), anna.line->heard);
+  BOOST_TEST(count(two.world.server().commands, "UNAUTHENTICATE") == 1, "it is not believed again");
 }
 
 BOOST_AUTO_TEST_CASE(a_wrong_password_on_it_is_told_in_the_servers_words) {
