@@ -40,8 +40,9 @@ class EmptyRecords:
     def _talk(self, session: Gnutls) -> None:
         def say(text: str) -> None:
             octets = text.encode() + b"\r\n"
-            for piece in (octets[:2], b"", octets[2:]):
-                session.send(piece)
+            session.send(octets[:2])
+            session.send_nothing()
+            session.send(octets[2:])
 
         is_content = False
         say("220 empty ESMTP")
@@ -60,7 +61,7 @@ class EmptyRecords:
     def _rest(self, session: Gnutls) -> None:
         time.sleep(0.1)  # the reply is understood, the connection idle
         for _ in range(self.at_rest):
-            session.send(b"")
+            session.send_nothing()
         self.rests += 1
 
     def close(self) -> None:

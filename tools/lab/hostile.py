@@ -90,7 +90,7 @@ def update_keys(session: Gnutls) -> None:
 
 def send_nothing(session: Gnutls) -> None:
     for _ in range(UPDATES):
-        session.send(b"")
+        session.send_nothing()
 
 
 def smtp_until_starttls(connection: socket.socket) -> None:
