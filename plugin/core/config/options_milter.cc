@@ -51,7 +51,10 @@ void add_milter(Table& table) {
   table.add("deadline", &S::deadline, duration(1ms, 1s))
       .says("How long the milter waits for mailpoold; then mailpoold counts as down.");
   table.add("cache", &S::cache, duration(0s, 1min))
-      .says("How long the milter remembers an answer that no limit is behind.");
+      .says("How long the milter remembers an answer that no limit is behind.")
+      .note(
+          "One that there is no room is remembered too, but at most until there is room again. "
+          "While mailpoold is away, what is remembered still counts.");
 }
 
 }  // namespace mailpool
