@@ -109,6 +109,13 @@ control::ManagerStatus ControlDesk::status(std::size_t most) {
   return s;
 }
 
+control::DomainStatus ControlDesk::of_domain(std::string const& domain) const {
+  auto s = manager::status_of(domain, dispatcher_, clock_);
+  if (auto const expires = router_.expires(domain, clock_.now()))
+    s.route_expires = moment_to_come(*expires, clock_);
+  return s;
+}
+
 Result<control::NameStatus> ControlDesk::status_of(std::string const& name, std::size_t most) {
   control::NameStatus s;
   s.name = name;
@@ -118,14 +125,14 @@ Result<control::NameStatus> ControlDesk::status_of(std::string const& name, std:
     s.domains_known = site->domains;
     dispatcher_.known_domains().visit_domains_of(*site, [&](std::string const& domain) {
       if (s.domains.size() >= most) return false;
-      s.domains.push_back(manager::status_of(domain, dispatcher_, clock_));
+      s.domains.push_back(of_domain(domain));
       return true;
     });
   } else if (auto const domain = canonical_domain(name);
              domain && (dispatcher_.site_of_domain(*domain) != nullptr ||
                         dispatcher_.limits_of(*domain) != nullptr)) {
     s.kind = "domain";
-    s.domains.push_back(manager::status_of(*domain, dispatcher_, clock_));
+    s.domains.push_back(of_domain(*domain));
     s.domains_known = 1;
     if (auto const* site_of = dispatcher_.site_of_domain(*domain))
       s.sites.push_back(manager::status_of(*site_of, clock_, true));
@@ -264,18 +271,27 @@ Result<std::string> ControlDesk::suspend(control::Subject const& subject, Durati
   return suspended(subject.name, suspension, clock_).text;
 }
 
+Result<std::string> ControlDesk::resume_level(std::string const& scope) {
+  if (!dispatcher_.resume_level(scope, clock_.now()))
+    return failed(fmt::format("no {} has limits of its own", printable(scope, 320)));
+  return fmt::format("{}: what was used of its rates is forgotten", scope);
+}
+
 Result<std::string> ControlDesk::resume(control::Subject const& subject,
                                         control::Requester const&) {
   auto const now = clock_.now();
+  if (subject.name.empty()) return resume_level(subject.scope);
   if (subject.is_domain) {
     auto const domain = canonical_domain(subject.name);
     if (!domain) return failed(domain.error().reason);
-    if (!dispatcher_.resume_domain(*domain, now))
+    bool const was_accepted = sources_.forget_accepted({*domain, true});
+    if (!dispatcher_.resume_domain(*domain, now) && !was_accepted)
       return failed(fmt::format("{} is not suspended", *domain));
     return fmt::format("{}: resumed", *domain);
   }
   if (subject.is_tenant) {
-    if (!dispatcher_.resume_tenant(subject.name, now))
+    bool const was_accepted = sources_.forget_accepted(subject);
+    if (!dispatcher_.resume_tenant(subject.name, now) && !was_accepted)
       return failed(fmt::format("tenant {} is not suspended", printable(subject.name, 100)));
     return fmt::format("tenant {}: resumed", subject.name);
   }
@@ -286,6 +302,7 @@ Result<std::string> ControlDesk::resume(control::Subject const& subject,
     return fmt::format("{}: {} resumed", subject.name, subject.scope);
   }
   if (!dispatcher_.resume_site(subject.name, now)) return failed(no_such_site(subject.name));
+  (void)sources_.forget_accepted(subject);
   return fmt::format("{}: resumed; endpoints that were backing off are tried again at once",
                      subject.name);
 }

@@ -22,6 +22,8 @@ class DeskSources {
   /// `done` is called once, in a later turn of the loop, or not at all where the process ends
   /// before.
   virtual void reload(std::function<void(control::ReloadReport const&)> done) = 0;
+  /// What was used of accept_rate there, at the front door; true: something was.
+  virtual bool forget_accepted(control::Subject const& subject) = 0;
   virtual void drain() = 0;
   virtual void undrain() = 0;
 };
@@ -58,6 +60,8 @@ class ControlDesk final : public control::ControlActions {
 
  private:
   friend class Explaining;
+  Result<std::string> resume_level(std::string const& scope);
+  [[nodiscard]] control::DomainStatus of_domain(std::string const& domain) const;
   [[nodiscard]] std::string no_such_site(std::string const& name) const;
 
   delivery::Dispatcher& dispatcher_;

@@ -11,6 +11,7 @@
 
 #include "core/control/json.h"
 #include "manager/control_client.h"
+#include "posix/shortage.h"
 
 namespace mailpool::manager {
 namespace {
@@ -58,8 +59,8 @@ void ControlServer::accept_some() {
       greet(fd);
       continue;
     }
-    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-      warn(fmt::format("cannot accept a control connection: {}", std::strerror(errno)));
+    if (posix::is_shortage(errno)) {
+      warn("cannot accept a control connection: " + posix::shortage_words(errno));
       // The socket stays readable meanwhile, and the loop must not spin on it.
       event_del(accept_event_.get());
       Loop::arm(rest_timer_.get(), rest_without_descriptors);

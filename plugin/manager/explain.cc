@@ -122,6 +122,7 @@ void Explainer::add_targets(Explanation& e) const {
   for (auto const& t : route_->targets) {
     site::EndpointName const endpoint{t.host, t.address, t.port};
     auto target = status_of(endpoint, site_->health().find(endpoint), clock_);
+    add_connections(target, *site_);
     target.tls = tls_words(policies.of(t.host).policy);
     target.require_tls = require_tls_words(required.of(t.host).policy, t, *site_, clock_);
     target.tls_now = add_newest_tls(target, *site_, clock_);
@@ -244,14 +245,15 @@ void Explainer::judge(Explanation& e) const {
       decision.source == nullptr ? "" : fmt::format(" from {}", decision.source->name());
   std::visit(
       [&](auto const& what) {
-        if constexpr (std::is_same_v<decltype(what), delivery::Stay const&>)
+        using What = std::remove_cvref_t<decltype(what)>;
+        if constexpr (std::is_same_v<What, delivery::Stay>)
           tell(e, what);
+        else if constexpr (std::is_same_v<What, delivery::Impossible>)
+          tell_impossible(e);
         else
           e.would = words_for(what) + from;
       },
       decision.what);
-  if (std::holds_alternative<delivery::Impossible>(decision.what))
-    e.blocked_by = name_of(Limit::BackingOff);
 }
 
 void Explainer::refuse(Explanation& e, delivery::Refusal const& refusal) const {
@@ -300,8 +302,24 @@ std::string Explainer::words_for(delivery::MakeRoom const& room) const {
       room.leaving->endpoint().to_string());
 }
 
-std::string Explainer::words_for(delivery::Impossible const&) const {
-  return fmt::format("is answered {}", site_->unreachable(probe_, clock_.now()).reply_line());
+// As mail would be answered: for its login, for what is required of TLS, or because every host
+// failed lately.
+void Explainer::tell_impossible(Explanation& e) const {
+  constexpr std::uint16_t of_security = 7;  // RFC 3463: X.7.X
+  auto const now = clock_.now();
+  auto const answer = site_->unreachable(probe_, now);
+  e.would = fmt::format("is answered {}", answer.reply_line());
+  e.reason = answer.text;
+  auto const& logins = dispatcher_.context().logins;
+  if (auto const& login = probe_.login.name; !login.empty() && logins.is_unusable(login, now)) {
+    e.blocked_by = "login";
+    if (auto const known = logins.all().find(login); known != logins.all().end())
+      e.not_before = moment_to_come(known->second.refused_until, clock_);
+    return;
+  }
+  bool const is_tls = !answer.said_by_remote && answer.enhanced.subject == of_security;
+  e.blocked_by = is_tls ? "tls" : name_of(Limit::BackingOff);
+  e.not_before = moment_to_come(site_->backs_off_until(now), clock_);
 }
 
 }  // namespace mailpool::manager

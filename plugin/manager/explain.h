@@ -40,13 +40,13 @@ class Explainer {
   void judge(control::Explanation& e) const;
   void refuse(control::Explanation& e, delivery::Refusal const& refusal) const;
   void tell(control::Explanation& e, delivery::Stay const& stay) const;
+  void tell_impossible(control::Explanation& e) const;
   [[nodiscard]] std::string words_for(delivery::Use const& use) const;
   [[nodiscard]] std::string words_for(delivery::Check const& check) const;
   [[nodiscard]] std::string words_for(delivery::Open const& open) const;
   [[nodiscard]] std::string words_for(delivery::Overtake const& overtake) const;
   [[nodiscard]] std::string words_for(delivery::GiveUp const& give_up) const;
   [[nodiscard]] std::string words_for(delivery::MakeRoom const&) const;
-  [[nodiscard]] std::string words_for(delivery::Impossible const&) const;
   [[nodiscard]] std::string source_text() const;
 
   delivery::Dispatcher& dispatcher_;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "core/route/router.h"
 #include "manager/tls.h"
 #include "manager/tls_budget.h"
+#include "posix/shortage.h"
 #include "posix/socket_address.h"
 
 namespace mailpool::manager {
@@ -137,8 +139,10 @@ class HttpsFetcher::Transfer final : public Fetch {
       transfer.prohibited_ = ip ? ip->to_string() : "an address of a strange family";
       return CURL_SOCKET_BAD;
     }
-    return ::socket(address->family, address->socktype | SOCK_NONBLOCK | SOCK_CLOEXEC,
-                    address->protocol);
+    int const fd = ::socket(address->family, address->socktype | SOCK_NONBLOCK | SOCK_CLOEXEC,
+                            address->protocol);
+    if (fd < 0 && posix::is_shortage(errno)) transfer.shortage_ = posix::shortage_words(errno);
+    return fd;
   }
 
   static std::size_t on_body(char const* data, std::size_t size, std::size_t count, void* self) {
@@ -158,6 +162,8 @@ class HttpsFetcher::Transfer final : public Fetch {
     };
     if (!prohibited_.empty())
       return no(FetchTrouble::Unreachable, prohibited_ + " is prohibited (option prohibited)");
+    if (code != CURLE_OK && !shortage_.empty())
+      return no(FetchTrouble::NoSocket, std::move(shortage_));
     if (budget_ && !budget_->exceeded().empty())
       return no(FetchTrouble::Content, std::string(budget_->exceeded()));
     if (is_too_long_)
@@ -185,6 +191,7 @@ class HttpsFetcher::Transfer final : public Fetch {
   std::shared_ptr<TlsBudget> budget_;  ///< once the handshake has begun
   std::string body_;
   std::string prohibited_;
+  std::string shortage_;  ///< why no socket could be made
   bool is_too_long_ = false;
 };
 

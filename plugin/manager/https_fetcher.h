@@ -32,6 +32,7 @@ enum class FetchTrouble : std::uint8_t {
   Unreachable,  ///< no connection, no answer in time, an HTTP status that is not 200
   Certificate,  ///< the host could not prove its name
   Content,      ///< too long, or no text/plain
+  NoSocket,     ///< none can be made here: nobody was asked
 };
 struct FetchError {
   FetchTrouble trouble = FetchTrouble::Unreachable;

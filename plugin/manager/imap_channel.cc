@@ -13,6 +13,7 @@
 
 #include "core/base/secret.h"
 #include "manager/tls_facts.h"
+#include "posix/shortage.h"
 #include "posix/socket_address.h"
 
 namespace mailpool::manager {
@@ -24,10 +25,6 @@ constexpr std::size_t most_per_turn = 512U << 10U;
 constexpr int attempts_within_timeout = 3;
 
 }  // namespace
-
-bool is_out_of_descriptors(int error) {
-  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
 
 ImapChannel::ImapChannel(ImapChannels& channels, int fd, imap::ChannelEvents& events)
     : channels_(channels), events_(&events), socket_(channels.loop(), *this) {
@@ -120,15 +117,22 @@ void ImapChannel::connect_next(TimePoint now) {
           has_more ? after(now, profile_->connect_timeout / attempts_within_timeout) : never;
       return;
     }
+    if (posix::is_shortage(errno)) return end_without_socket(errno, now);
   }
   end(std::strerror(errno), true, now);
+}
+
+// Other addresses would do no better.
+void ImapChannel::end_without_socket(int error, TimePoint now) {
+  has_ended_ = true;
+  channels_.note_shortage(posix::shortage_words(error));
+  events_->on_no_socket(posix::shortage_words(error), now);
 }
 
 bool ImapChannel::connect_to(IpAddress const& address) {
   int const fd =
       ::socket(address.is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) {
-    if (is_out_of_descriptors(errno)) channels_.note_no_descriptor();
     return false;
   }
   posix::tune(fd);

@@ -21,7 +21,6 @@ namespace mailpool::manager {
 class ImapChannels;
 
 /// Of errno, after a socket could not be made or accepted.
-[[nodiscard]] bool is_out_of_descriptors(int error);
 
 /// Lives until the end of the turn in which its handle was dropped.
 class ImapChannel final : private route::AddressListener, private SocketListener {
@@ -53,6 +52,7 @@ class ImapChannel final : private route::AddressListener, private SocketListener
   void ask(IpAddress::Family family);
   void connect_next(TimePoint now);
   bool connect_to(IpAddress const& address);
+  void end_without_socket(int error, TimePoint now);
   void connected(TimePoint now);
   void start_handshake();
   void shake_hands(TimePoint now);
@@ -101,10 +101,10 @@ class ImapChannels final : public imap::Dialer {
   [[nodiscard]] Loop& loop() { return loop_; }
   [[nodiscard]] route::Resolver& resolver() { return resolver_; }
   [[nodiscard]] ImapTlsContexts& tls() { return tls_; }
-  /// A socket could not be made for want of file descriptors.
-  void note_no_descriptor() { lacks_descriptors_ = true; }
-  /// Whether that has happened since it was last asked.
-  [[nodiscard]] bool has_lacked_descriptors() { return std::exchange(lacks_descriptors_, false); }
+  /// A socket could not be made, in words.
+  void note_shortage(std::string why) { shortage_ = std::move(why); }
+  /// What was noted since it was last asked, "" for nothing.
+  [[nodiscard]] std::string take_shortage() { return std::exchange(shortage_, {}); }
   void is_dirty(ImapChannel& channel);
   void bury(ImapChannel& channel) { buried_.push_back(&channel); }
   std::array<char, 65536> buffer{};
@@ -117,7 +117,7 @@ class ImapChannels final : public imap::Dialer {
   std::vector<ImapChannel*> dirty_;
   std::vector<ImapChannel*> buried_;
   std::unordered_map<ImapChannel*, std::unique_ptr<ImapChannel>> channels_;
-  bool lacks_descriptors_ = false;
+  std::string shortage_;
 };
 
 }  // namespace mailpool::manager

@@ -15,6 +15,7 @@
 #include <stdexcept>
 
 #include "core/config/host_port.h"
+#include "posix/shortage.h"
 #include "posix/socket_address.h"
 
 namespace mailpool::manager {
@@ -27,7 +28,7 @@ constexpr Duration refusals_logged_every = std::chrono::seconds(10);
 constexpr Duration dynamic_kept = std::chrono::minutes(10);
 // What the names of dynamic profiles begin with; no section can be called so.
 constexpr char const* dynamic_name = "dynamic:";
-constexpr Duration shortage_logged_every = std::chrono::seconds(10);
+constexpr Duration shortage_logged_every = std::chrono::minutes(1);
 
 Result<int> listen_tcp(std::string const& place) {
   auto const at = parse_address_port(place);
@@ -272,9 +273,8 @@ void ImapPools::accept_some(Listener& listener, TimePoint now) {
       greet(listener, client, now);
       continue;
     }
-    if (is_out_of_descriptors(errno)) {
-      rest_for_descriptors(fmt::format("accept: {}", std::strerror(errno)), now);
-    }
+    if (posix::is_shortage(errno))
+      rest_for_descriptors("accept: " + posix::shortage_words(errno), now);
     break;
   }
   set_accepting();
@@ -290,7 +290,7 @@ void ImapPools::rest_for_descriptors(std::string_view what, TimePoint now) {
   shortage_logged_ = now;
   log_.error(
       fmt::format("IMAP: {}; {} idle connection{} given up; new ones wait for a second "
-                  "(raise LimitNOFILE, or lower max_clients and max_connections)",
+                  "(else lower max_clients and max_connections)",
                   what, given_up, given_up == 1 ? " is" : "s are"));
 }
 
@@ -432,8 +432,8 @@ void ImapPools::run(TimePoint now) {
     if (profile.take_account_refusal()) tokens_.refuse(profile.settings().name, now);
   });
   channels_.flush(now);
-  if (channels_.has_lacked_descriptors())
-    rest_for_descriptors("no file descriptor is left for a connection to a server", now);
+  if (auto const why = channels_.take_shortage(); !why.empty())
+    rest_for_descriptors("no socket for a connection to a server: " + why, now);
 }
 
 bool ImapPools::has_work() const {

@@ -8,12 +8,14 @@
 #include <cstring>
 
 #include "manager/intake_connection.h"
+#include "posix/shortage.h"
 
 namespace mailpool::manager {
 namespace {
 
 constexpr int most_sessions_per_turn = 64;
 constexpr Duration peers_logged_every = std::chrono::seconds(10);
+constexpr Duration lmtp_shortage_logged_every = std::chrono::minutes(1);
 
 }  // namespace
 
@@ -49,11 +51,7 @@ void Intake::accept_some(int fd, TimePoint now) {
       greet(client, dsn_[fd], now);
       continue;
     }
-    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-      log_.error(fmt::format("cannot accept an LMTP connection: {}", std::strerror(errno)));
-      rests_ = true;
-      set_accepting();
-    }
+    if (posix::is_shortage(errno)) rest(posix::shortage_words(errno), now);
     return;
   }
 }
@@ -80,6 +78,15 @@ void Intake::greet(int fd, lmtp::DsnMemory& dsn, TimePoint now) {
   connections_.front()->place = connections_.begin();
   connections_.front()->wake();
   set_accepting();
+}
+
+void Intake::rest(std::string const& why, TimePoint now) {
+  rests_ = true;
+  set_accepting();
+  if (shortage_logged_ != TimePoint{} && now < after(shortage_logged_, lmtp_shortage_logged_every))
+    return;
+  shortage_logged_ = now;
+  log_.error(fmt::format("cannot accept an LMTP connection, tried again every second: {}", why));
 }
 
 void Intake::end_rest() {

@@ -62,6 +62,7 @@ class Intake {
   static void on_accept(evutil_socket_t fd, short, void* self);
   void accept_some(int fd, TimePoint now);
   void greet(int fd, lmtp::DsnMemory& dsn, TimePoint now);
+  void rest(std::string const& why, TimePoint now);
   /// At max_connections the manager stops accepting; it never refuses, since an MTA would take that
   /// for a dead destination.
   void set_accepting();
@@ -83,6 +84,7 @@ class Intake {
   std::uint64_t peers_refused_ = 0;
   std::uint64_t cancelled_ = 0;
   TimePoint last_refusal_logged_{};
+  TimePoint shortage_logged_{};
   bool is_accepting_ = true;
   bool is_draining_ = false;
   bool rests_ = false;  ///< accept() failed for want of resources: it would fail again at once

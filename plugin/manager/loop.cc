@@ -5,6 +5,11 @@
 #include <new>
 
 namespace mailpool::manager {
+namespace {
+
+constexpr Duration longest_turn = std::chrono::minutes(1);
+
+}  // namespace
 
 TimePoint SystemClock::now() const {
   timespec t{};
@@ -28,9 +33,25 @@ Loop::~Loop() = default;
 void Loop::end_turn_soon() {
   if (end_is_due_) return;
   end_is_due_ = true;
+  turn_began_ = now() - since_awake();
   // An event that is activated inside a callback runs in the same turn, after those that are active
   // already.
   event_active(end_event_.get(), EV_TIMEOUT, 0);
+}
+
+// libevent keeps the time at which it came back from waiting, of the wall clock.
+Duration Loop::since_awake() const {
+  timeval awake{};
+  timeval present{};
+  if (event_base_gettimeofday_cached(base_.get(), &awake) != 0 ||
+      evutil_gettimeofday(&present, nullptr) != 0)
+    return {};
+  timeval took{};
+  evutil_timersub(&present, &awake, &took);
+  Duration const since =
+      std::chrono::seconds(took.tv_sec) + std::chrono::microseconds(took.tv_usec);
+  // Somebody has set the clock.
+  return since < Duration::zero() || since > longest_turn ? Duration::zero() : since;
 }
 
 void Loop::on_end_of_turn(evutil_socket_t, short, void* self) {

@@ -41,6 +41,8 @@ class Loop {
   /// What is done at the end of each turn in which end_turn_soon() was called.
   void at_end_of_turn(std::function<void()> work) { end_of_turn_ = std::move(work); }
   void end_turn_soon();
+  /// When the turn that is under way began: what its handlers took is part of it.
+  [[nodiscard]] TimePoint turn_began() const { return turn_began_; }
   void run();
   void stop();
 
@@ -50,12 +52,14 @@ class Loop {
   static void arm(event* timer, Duration delay);
 
  private:
+  [[nodiscard]] Duration since_awake() const;
   static void on_end_of_turn(evutil_socket_t, short, void* self);
   SystemClock clock_;
   std::unique_ptr<event_base, EventDeleter> base_;
   EventPtr end_event_;
   std::function<void()> end_of_turn_;
   bool end_is_due_ = false;
+  TimePoint turn_began_{};
 };
 
 }  // namespace mailpool::manager

@@ -202,7 +202,6 @@ void Manager::run() {
 
 void Manager::finish_turn() {
   auto now = loop_.now();
-  auto const began = now;
   do {
     dispatcher_->run(now);
     streams_->flush(now);
@@ -216,7 +215,9 @@ void Manager::finish_turn() {
   streams_->sweep();
   intake_->sweep();
   imap_->sweep();
-  auto const took = std::chrono::duration_cast<std::chrono::microseconds>(now - began).count();
+  auto const took =
+      std::chrono::duration_cast<std::chrono::microseconds>(loop_.now() - loop_.turn_began())
+          .count();
   worst_turn_.note(static_cast<std::uint32_t>(std::min<std::int64_t>(took, 1'000'000'000)), now);
   if (is_terminating_) end_if_drained(now);
   arm_timer(now);
@@ -243,7 +244,9 @@ void Manager::on_caught_up(evutil_socket_t, short, void* self) {
 }
 
 void Manager::on_beat(evutil_socket_t, short, void* self) {
-  static_cast<Manager*>(self)->beat();
+  auto& manager = *static_cast<Manager*>(self);
+  manager.beat();
+  manager.loop_.end_turn_soon();
 }
 
 void Manager::beat() {
@@ -359,6 +362,14 @@ void Manager::end_if_drained(TimePoint now) {
   }
   log_.info("stopped");
   loop_.stop();
+}
+
+bool Manager::forget_accepted(control::Subject const& subject) {
+  using Level = admission::Desk::Level;
+  auto const level = subject.is_domain   ? Level::Domain
+                     : subject.is_tenant ? Level::Tenant
+                                         : Level::Site;
+  return admission_->forget_use(level, subject.name);
 }
 
 void Manager::drain() {

@@ -69,6 +69,7 @@ class Manager final : private DeskSources {
   std::vector<control::Finding> check() const override;
   void add_state_findings(std::vector<control::Finding>& to) const;
   void reload(std::function<void(control::ReloadReport const&)> done) override;
+  bool forget_accepted(control::Subject const& subject) override;
   void drain() override;
   void undrain() override;
 

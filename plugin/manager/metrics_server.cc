@@ -15,6 +15,7 @@
 #include "core/base/text.h"
 #include "core/control/request.h"
 #include "manager/metrics_client.h"
+#include "posix/shortage.h"
 #include "posix/socket_address.h"
 
 namespace mailpool::manager {
@@ -158,7 +159,7 @@ void MetricsServer::on_accept(evutil_socket_t, short, void* self) {
 void MetricsServer::accept_one() {
   int const fd =
       ::accept4(unix_.fd() >= 0 ? unix_.fd() : fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-  if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
+  if (fd < 0 && posix::is_shortage(errno)) {
     // The socket stays readable meanwhile, and the loop must not spin on it.
     event_del(accept_event_.get());
     Loop::arm(rest_timer_.get(), rest_without_descriptors);

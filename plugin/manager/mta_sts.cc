@@ -16,6 +16,8 @@ using namespace std::chrono_literals;
 
 // A policy host that failed is not asked at every route.
 constexpr Duration pause_after_failure = 5min;
+// Descriptors that are short are not asked for at every route either.
+constexpr Duration pause_after_shortage = 1s;
 // A policy is renewed while it still holds, a day before its end or at half of a short life.
 constexpr Duration renew_before = 24h;
 constexpr std::size_t most_failures = 10'000;
@@ -122,6 +124,10 @@ class MtaSts::Lookup final : public route::Question,
   }
 
   void on_fetched(tl::expected<std::string, FetchError> body) override {
+    if (!body && body.error().trouble == FetchTrouble::NoSocket) {
+      owner_.note_shortage(domain_, body.error().why);
+      return finish_with_known();
+    }
     if (!body) {
       auto const failure =
           body.error().trouble == FetchTrouble::Certificate ? tls::Failure::StsWebpkiInvalid
@@ -218,6 +224,13 @@ void MtaSts::note_failure(std::string const& domain, tls::Failure failure, std::
   result.ends.host = "mta-sts." + domain;
   result.details = why;
   reports_->note(domain, result, wall());
+}
+
+// It says nothing of the policy's host: nothing is reported, and it is asked again soon.
+void MtaSts::note_shortage(std::string const& domain, std::string const& why) {
+  log_.warning(fmt::format("mta-sts: the policy of {} cannot be asked for: {}", domain, why));
+  if (failed_.size() >= most_failures) failed_.clear();
+  failed_[domain] = after(loop_.now(), pause_after_shortage);
 }
 
 WallTime MtaSts::wall() const {

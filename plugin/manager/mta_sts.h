@@ -54,6 +54,7 @@ class MtaSts final : public route::StsSource {
   [[nodiscard]] Known const* in_force(std::string const& domain) const;
   void keep(std::string const& domain, tls::StsPolicy const& policy);
   void note_failure(std::string const& domain, tls::Failure failure, std::string const& why);
+  void note_shortage(std::string const& domain, std::string const& why);
   [[nodiscard]] WallTime wall() const;
 
   Loop& loop_;

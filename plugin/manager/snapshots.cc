@@ -46,6 +46,11 @@ std::uint32_t days_until(WallTime end, WallTime now) {
   return static_cast<std::uint32_t>(std::chrono::floor<Days>(end - now).count());
 }
 
+void add_connection(control::EndpointStatus& status, SmtpConnection const& connection) {
+  count_one(status.connections, connection.state());
+  if (auto const most = connection.session().capabilities().mail_max) status.max_messages = most;
+}
+
 std::vector<control::EndpointStatus> endpoints_of(Site const& site, Clock const& clock) {
   std::map<site::EndpointName, control::EndpointStatus> found;
   auto row = [&](site::EndpointName const& name) -> control::EndpointStatus& {
@@ -56,9 +61,7 @@ std::vector<control::EndpointStatus> endpoints_of(Site const& site, Clock const&
   for (auto state : all_states)
     for (auto const& c : site.connections().in(state)) {
       auto const& connection = static_cast<SmtpConnection const&>(*c);
-      auto& status = row(connection.endpoint());
-      count_one(status.connections, state);
-      status.max_messages = connection.session().capabilities().mail_max;
+      add_connection(row(connection.endpoint()), connection);
     }
   for (auto const& [name, record] : site.health().records()) row(name);
   std::vector<control::EndpointStatus> all;
@@ -76,6 +79,12 @@ void add_wait(control::SiteStatus& status, Site const& site, Clock const& clock)
     status.blocked_by = name_of(site::Limit::Suspended);
     status.not_before = moment_to_come(suspension->until, clock);
     status.reason = suspension->reason;
+    return;
+  }
+  if (auto const until = site.backs_off_until(now); until > now) {
+    status.blocked_by = name_of(site::Limit::BackingOff);
+    status.not_before = moment_to_come(until, clock);
+    status.reason = site.last_error();
     return;
   }
   if (site.waiting().is_empty() || site.blocked().is_over()) return;
@@ -98,6 +107,16 @@ std::string source_text(SmtpConnection const& connection) {
 }
 
 }  // namespace
+
+void add_connections(control::EndpointStatus& status, Site const& site) {
+  site.connections().for_each([&](pool::Connection const& c) {
+    auto const& connection = static_cast<SmtpConnection const&>(c);
+    auto const& to = connection.target();
+    if (to.host == status.host && to.port == status.port &&
+        to.address.to_string() == status.address)
+      add_connection(status, connection);
+  });
+}
 
 std::string add_newest_tls(control::EndpointStatus& status, Site const& site, Clock const& clock) {
   SmtpConnection const* newest = nullptr;
@@ -261,6 +280,10 @@ control::DomainStatus status_of(std::string const& domain, delivery::Dispatcher 
   } else {
     s.door = map::door_of_site(domain, false);
   }
+  auto const counts = dispatcher.known_domains().counts_of(domain);
+  s.delivered = counts.delivered;
+  s.deferred = counts.deferred;
+  s.refused = counts.refused;
   auto const* limits = dispatcher.limits_of(domain);
   if (limits == nullptr) return s;
   s.max_connections = limits->connections.most();
@@ -274,6 +297,7 @@ control::DomainStatus status_of(std::string const& domain, delivery::Dispatcher 
     s.state = name_of(site::SiteState::Limited);
     s.blocked_by = name_of(site::Limit::Rate);
     s.not_before = moment_to_come(t, clock);
+    s.reason = limits->words_for(site::Limit::Rate);
   }
   return s;
 }

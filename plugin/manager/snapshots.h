@@ -16,6 +16,8 @@ namespace mailpool::manager {
 /// `status`, which says which endpoint. "" where none is encrypted.
 [[nodiscard]] std::string add_newest_tls(control::EndpointStatus& status,
                                          delivery::Site const& site, delivery::Clock const& clock);
+/// Adds the site's connections to the endpoint that `status` says.
+void add_connections(control::EndpointStatus& status, delivery::Site const& site);
 /// With endpoints only if `in_full`.
 [[nodiscard]] control::SiteStatus status_of(delivery::Site const& site,
                                             delivery::Clock const& clock, bool in_full);

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "posix/shortage.h"
 #include "posix/socket_address.h"
 
 namespace mailpool::manager {
@@ -40,7 +41,7 @@ Stream::~Stream() {
 void Stream::connect(route::Target const& target, IpAddress const* source) {
   int const fd = ::socket(target.address.is_v4() ? AF_INET : AF_INET6,
                           SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return fail(std::strerror(errno));
+  if (fd < 0) return fail_with(errno);
   socket_.own(fd);
   posix::tune(fd);
   sockaddr_storage address{};
@@ -54,7 +55,7 @@ void Stream::connect(route::Target const& target, IpAddress const* source) {
   }
   auto const length = posix::to_sockaddr(target.address, target.port, address);
   if (::connect(fd, reinterpret_cast<sockaddr*>(&address), length) != 0 && errno != EINPROGRESS)
-    return fail(std::strerror(errno));
+    return fail_with(errno);
   socket_.want_write(true);
 }
 
@@ -74,6 +75,11 @@ bool Stream::is_resuming() const {
 
 void Stream::fail(std::string how) {
   failure_ = std::move(how);
+}
+
+void Stream::fail_with(int error) {
+  has_no_socket_ = posix::is_shortage(error);
+  fail(has_no_socket_ ? posix::shortage_words(error) : std::string(std::strerror(error)));
 }
 
 void Stream::wake() {
@@ -199,7 +205,8 @@ void Stream::flush(TimePoint now) {
   is_dirty_ = false;
   if (is_closed()) return;
   if (!failure_.empty()) {
-    return end(std::exchange(failure_, {}), now);
+    auto const how = std::exchange(failure_, {});
+    return has_no_socket_ ? events_->on_no_socket(how, now) : end(how, now);
   }
   if (phase_ == Phase::Handshake) shake_hands(now);
   if (!is_closed() && phase_ == Phase::Plain) write_plain(now);

@@ -51,6 +51,8 @@ class Stream final : private SocketListener {
   void on_timer(TimePoint now) override;
   void connect(route::Target const& target, IpAddress const* source);
   void fail(std::string how);
+  /// As fail(), by an errno.
+  void fail_with(int error);
   void connected(TimePoint now);
   void read(TimePoint now);
   void read_plain(TimePoint now);
@@ -72,6 +74,7 @@ class Stream final : private SocketListener {
   std::optional<TlsResumption> resumption_;  ///< goes before ssl_
   std::string records_digest_;               ///< of the TLSA records that the handshake was given
   std::string failure_;                      ///< to be told at the end of the turn
+  bool has_no_socket_ = false;               ///< it is no failure of the server's
   bool is_dirty_ = false;
 };
 

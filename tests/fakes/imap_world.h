@@ -187,6 +187,8 @@ class ImapWorld final : public imap::Dialer, public imap::Entropy, public imap::
   std::map<std::string, Server> servers;
   std::vector<std::string> log;
   std::map<std::string, std::string> kept_capabilities;
+  std::string no_socket;           ///< why none can be made here, "" where they can
+  std::size_t without_socket = 0;  ///< so often it was tried in vain
   imap::Context context;
   std::unique_ptr<imap::Profile> profile;
 
@@ -256,6 +258,11 @@ class ImapWorld final : public imap::Dialer, public imap::Entropy, public imap::
 
   bool open(Line& line) {
     auto& server = servers[line.host];
+    if (!no_socket.empty()) {
+      ++without_socket;
+      line.events->on_no_socket(no_socket, now);
+      return true;
+    }
     if (!server.accepts) {
       line.events->on_end("Connection refused", true, now);
       return true;

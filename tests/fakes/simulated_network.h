@@ -66,6 +66,8 @@ struct Behaviour {
   std::function<Duration(route::Target const&)> connects_after = [](auto const&) {
     return Duration::zero();
   };
+  /// Why no socket can be made here; "" where they can.
+  std::string no_socket;
   std::string greeting = "220 mx ESMTP\r\n";
   /// How long it takes to greet, beside latency.
   std::function<Duration(route::Target const&)> greets_after = [](auto const&) {
@@ -184,6 +186,11 @@ class SimulatedNetwork final : public delivery::Network {
   }
 
   bool begin(SimulatedServer& server) {
+    if (!behaviour.no_socket.empty()) {
+      server.events->on_no_socket(behaviour.no_socket, clock_.now());
+      server.events = nullptr;
+      return true;
+    }
     if (silent_connects || behaviour.drops(server.address)) return false;
     if (server.connects_at > clock_.now()) return false;
     if (!behaviour.accepts(server.address)) {

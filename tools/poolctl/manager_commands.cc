@@ -187,7 +187,8 @@ void add_subject(CLI::App& app, std::shared_ptr<Request> const& request) {
       "a tenant instead of a site");
   tenant->type_name("T")->excludes(site)->excludes(domain);
   app.final_callback([request] {
-    if (request->name.empty()) throw CLI::RequiredError("SITE, --domain D or --tenant T");
+    if (request->name.empty() && request->scope.empty())
+      throw CLI::RequiredError("SITE, --domain D or --tenant T");
   });
 }
 
@@ -224,18 +225,21 @@ Handler declare_resume(CLI::App& app) {
   auto const request = std::make_shared<Request>();
   request->command = Command::Resume;
   add_subject(app, request);
-  // What a rule with a scope has suspended.
+  // What a rule with a scope has suspended at a site; by themselves, levels of their own.
   auto add_scope = [&](char const* option, char const* kind, char const* help) {
     return app.add_option_function<std::string>(
         option, [=](std::string const& name) { request->scope = fmt::format("{} {}", kind, name); },
         help);
   };
-  auto* sender = add_scope("--sender-domain", "sender_domain", "only what SITE gets from there");
-  sender->type_name("D")->needs("SITE");
-  add_scope("--source", "source", "only what SITE gets from that [source.NAME]")
-      ->type_name("NAME")
-      ->needs("SITE")
-      ->excludes(sender);
+  auto* sender = add_scope("--sender-domain", "sender_domain",
+                           "only what SITE gets from there; without SITE: that [sender_domain.D]");
+  sender->type_name("D");
+  auto* source = add_scope("--source", "source",
+                           "only what SITE gets from it; without SITE: that [source.NAME]");
+  source->type_name("NAME")->excludes(sender);
+  auto* total = app.add_flag_callback(
+      "--total", [request] { request->scope = "total"; }, "what all sites together have used");
+  total->excludes(sender)->excludes(source)->excludes("SITE");
   return [request](Context& context) { return ask_for_change(context, *request); };
 }
 
@@ -312,28 +316,28 @@ CommandRow row(Command command, std::vector<std::string> options,
 }  // namespace
 
 std::vector<CommandRow> manager_commands() {
-  return {
-      row(Command::Status, {"--watch", "--rows"}, declare_status),
-      row(Command::Connections, {"--rows"}, declare_connections),
-      row(Command::Explain, {"--from", "--tenant"}, declare_explain),
-      row(Command::Suspend, {"--domain", "--tenant", "--for", "--reason"}, declare_suspend),
-      row(Command::Resume, {"--domain", "--tenant", "--sender-domain", "--source"}, declare_resume),
-      row(Command::Flush, {}, declare_flush),
-      row(Command::Drain, {}, declare_plain(Command::Drain)),
-      row(Command::Undrain, {}, declare_plain(Command::Undrain)),
-      row(Command::Reload, {}, [](CLI::App&) -> Handler { return reload; }),
-      row(Command::Imap, {"--rows"}, declare_imap),
-      row(Command::ImapConnections, {"--rows"}, declare_imap_connections),
-      row(Command::ImapFlush, {},
-          declare_named(Command::ImapFlush, "USER", "as it logs in to the IMAP server")),
-      row(Command::ImapKill, {},
-          declare_named(Command::ImapKill, "ID", "a connection, as imap connections shows it")),
-      row(Command::ImapPause, {},
-          declare_named(Command::ImapPause, "NAME", "a profile, [imap.NAME]")),
-      row(Command::ImapResume, {},
-          declare_named(Command::ImapResume, "NAME", "a profile, [imap.NAME]")),
-      row(Command::Check, {}, [](CLI::App&) -> Handler { return check; }),
-      row(Command::TlsReport, {"--day"}, declare_tls_report)};
+  return {row(Command::Status, {"--watch", "--rows"}, declare_status),
+          row(Command::Connections, {"--rows"}, declare_connections),
+          row(Command::Explain, {"--from", "--tenant"}, declare_explain),
+          row(Command::Suspend, {"--domain", "--tenant", "--for", "--reason"}, declare_suspend),
+          row(Command::Resume, {"--domain", "--tenant", "--sender-domain", "--source", "--total"},
+              declare_resume),
+          row(Command::Flush, {}, declare_flush),
+          row(Command::Drain, {}, declare_plain(Command::Drain)),
+          row(Command::Undrain, {}, declare_plain(Command::Undrain)),
+          row(Command::Reload, {}, [](CLI::App&) -> Handler { return reload; }),
+          row(Command::Imap, {"--rows"}, declare_imap),
+          row(Command::ImapConnections, {"--rows"}, declare_imap_connections),
+          row(Command::ImapFlush, {},
+              declare_named(Command::ImapFlush, "USER", "as it logs in to the IMAP server")),
+          row(Command::ImapKill, {},
+              declare_named(Command::ImapKill, "ID", "a connection, as imap connections shows it")),
+          row(Command::ImapPause, {},
+              declare_named(Command::ImapPause, "NAME", "a profile, [imap.NAME]")),
+          row(Command::ImapResume, {},
+              declare_named(Command::ImapResume, "NAME", "a profile, [imap.NAME]")),
+          row(Command::Check, {}, [](CLI::App&) -> Handler { return check; }),
+          row(Command::TlsReport, {"--day"}, declare_tls_report)};
 }
 
 }  // namespace mailpool::poolctl

@@ -135,7 +135,6 @@ std::string view(control::Explanation const& way, Screen const& screen) {
   out += line("tenant", way.tenant, screen);
   out += line("source", way.source, screen);
   out += line("door", way.door, screen);
-  out += line("transport", way.transport, screen);
   std::string hosts;
   for (auto const& host : way.hosts) hosts += (hosts.empty() ? "" : ", ") + host;
   out += line("hosts", hosts, screen);

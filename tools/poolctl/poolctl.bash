@@ -27,7 +27,7 @@ _poolctl() {
     'connections') words="--help --json --rows" ;;
     'explain') words="--help --json --from --tenant" ;;
     'suspend') words="--help --json --domain --tenant --for --reason" ;;
-    'resume') words="--help --json --domain --tenant --sender-domain --source" ;;
+    'resume') words="--help --json --domain --tenant --sender-domain --source --total" ;;
     'flush') words="--help --json" ;;
     'drain') words="--help --json" ;;
     'undrain') words="--help --json" ;;

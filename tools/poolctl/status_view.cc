@@ -232,9 +232,6 @@ std::string notices(ManagerStatus const& status, Screen const& screen) {
   if (status.lmtp_peers_refused > 0)
     add(fmt::format("{} refused: users not among [lmtp] allow_users",
                     counted(status.lmtp_peers_refused, "connection", "connections")));
-  if (status.bypassed > 0)
-    add(fmt::format("{} left by the MTA's own transport",
-                    counted(status.bypassed, "delivery", "deliveries")));
   if (status.ambiguous > 0)
     add(fmt::format("{} ended without a reply after the data: perhaps delivered twice",
                     counted(status.ambiguous, "recipient", "recipients")));

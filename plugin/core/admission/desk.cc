@@ -43,6 +43,11 @@ void Desk::reconfigure(Settings const& settings) {
   tenant_rates_ = rates_of(settings.tenants);
 }
 
+bool Desk::forget_use(Level level, std::string const& name) {
+  auto& limits = level == Level::Site ? sites_ : level == Level::Domain ? domains_ : tenants_;
+  return limits.erase(name) != 0;
+}
+
 // A limit whose debt is paid says the same as a new one.
 void Desk::forget_rested(Limits& limits, TimePoint now) {
   std::erase_if(limits, [now](auto const& entry) { return entry.second.is_rested(now); });

@@ -44,6 +44,9 @@ class Desk {
   /// Counts the recipients against every limit if none of them is exceeded, else against none:
   /// tokens are never given back, so nothing is taken in vain.
   [[nodiscard]] Answer ask(Question const& question, TimePoint now);
+  enum class Level : std::uint8_t { Site, Domain, Tenant };
+  /// As if nobody had asked for it; true: somebody had.
+  bool forget_use(Level level, std::string const& name);
   /// Keeps what was used.
   void reconfigure(Settings const& settings);
   [[nodiscard]] Counts const& counts() const { return counts_; }

@@ -25,7 +25,8 @@ struct Subject {
   std::string name;  ///< lower case; a domain that is not ASCII is as the operator typed it
   bool is_domain = false;
   bool is_tenant = false;
-  /// Of the site's mail only that of "sender_domain example.org" or "source west"; of resume alone.
+  /// Of the site's mail only that of "sender_domain example.org" or "source west"; without a name
+  /// that level itself, or "total". Of resume alone.
   std::string scope = {};
 };
 

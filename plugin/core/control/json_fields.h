@@ -241,7 +241,6 @@ void fields(V& v, S& s) {
   v.field("spilled", s.spilled);
   v.field("ambiguous", s.ambiguous);
   v.field("cancelled", s.cancelled);
-  v.field("bypassed", s.bypassed);
   v.field("dns_validation", s.dns_validation);
   v.field("admission", s.admission);
   v.field("log_dropped", s.log_dropped);
@@ -309,7 +308,6 @@ void fields(V& v, S& s) {
   v.field("why_this_site", s.why_this_site);
   v.field("tenant", s.tenant);
   v.field("source", s.source);
-  v.field("transport", s.transport);
   v.field("hosts", s.hosts);
   v.field("targets", s.targets);
   v.field("limits", s.limits);

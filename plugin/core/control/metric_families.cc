@@ -20,8 +20,6 @@ constexpr std::array families{std::to_array<MetricFamily>({
      "Recipients whose end is not known: the commit point was passed and no reply came."},
     {"cancelled_total", MetricType::Counter, "",
      "Messages whose client left before the commit point."},
-    {"bypassed_total", MetricType::Counter, "",
-     "Deliveries that left by the transport of the MTA, where known."},
     {"transactions_in_flight", MetricType::Gauge, "", "Transactions that hold a connection."},
     {"transactions_waiting", MetricType::Gauge, "",
      "Transactions that wait for a limit or a connection."},

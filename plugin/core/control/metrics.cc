@@ -92,7 +92,6 @@ void write_totals(Page& page, ManagerStatus const& s) {
   page.sample(label("outcome", "refused"), s.totals.refused);
   page.single("ambiguous_total", s.ambiguous);
   page.single("cancelled_total", s.cancelled);
-  page.single("bypassed_total", s.bypassed);
   page.single("transactions_in_flight", s.totals.in_flight);
   page.single("transactions_waiting", s.totals.waiting);
   page.single("connections_opened_total", s.totals.connections_opened);

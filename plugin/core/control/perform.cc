@@ -102,6 +102,7 @@ std::string audit_line(Request const& request, Requester const& who, std::string
                           who.pid);
   if (!request.name.empty())
     line += fmt::format(" {}={}", subject_word(request), printable(request.name));
+  if (!request.scope.empty()) line += fmt::format(" scope={}", in_quotes(request.scope));
   if (request.command == Command::Suspend)
     line += fmt::format(" for={} reason={}", to_text(request.how_long), in_quotes(request.reason));
   auto const parsed = parse_answer(answer);

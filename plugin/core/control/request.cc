@@ -129,12 +129,16 @@ void read_arguments(Keys& keys, CommandRow const& row, Request& request) {
     request.scope = keys.text("scope", longest_name);
     if (!request.scope.empty() && (request.is_domain || request.is_tenant))
       keys.complain("scope", "is of a site");
+    if (request.scope == "total" && !request.name.empty())
+      keys.complain("scope", "total is of all sites");
   }
   if (row.command == Command::Explain) {
     request.sender = keys.text("sender", longest_name);
     request.tenant = keys.text("tenant", longest_name);
   }
-  if (row.naming != Naming::None && row.naming != Naming::Optional && request.name.empty())
+  bool const is_of_level = !request.scope.empty();
+  if (row.naming != Naming::None && row.naming != Naming::Optional && request.name.empty() &&
+      !is_of_level)
     keys.complain("name", "is missing");
   if (row.command == Command::Suspend) {
     auto const longest = std::chrono::duration_cast<std::chrono::seconds>(longest_suspension);

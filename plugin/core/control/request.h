@@ -87,7 +87,8 @@ struct Request {
   bool is_tenant = false;
   std::string sender = {};  ///< of explain, perhaps ""
   std::string tenant = {};  ///< likewise
-  std::string scope = {};   ///< of resume: "sender_domain example.org", "source west", perhaps ""
+  /// Of resume: "sender_domain example.org", "source west", perhaps ""; without a name "total" too.
+  std::string scope = {};
   bool operator==(Request const&) const = default;
 };
 

@@ -251,7 +251,6 @@ struct ManagerStatus {
   /// Recipients whose end is not known: the commit point was passed, no reply came.
   std::uint64_t ambiguous = 0;
   std::uint64_t cancelled = 0;    ///< messages whose client went away before the commit point
-  std::uint64_t bypassed = 0;     ///< deliveries that left by the MTA's own transport, where known
   std::string dns_validation;     ///< "on", or why it is off
   std::uint64_t log_dropped = 0;  ///< lines
   std::uint64_t loop_worst_us =
@@ -329,10 +328,9 @@ struct Explanation {
   std::string site;
   std::string site_state;
   std::string why_this_site;
-  std::string tenant;     ///< "" for nobody's
-  std::string source;     ///< "west", "pool both: west, east"; "" where the kernel chooses
-  std::string transport;  ///< what the Postfix table answers for this domain, "" without one
-  std::vector<std::string> hosts;       ///< MX host names, most preferred first
+  std::string tenant;              ///< "" for nobody's
+  std::string source;              ///< "west", "pool both: west, east"; "" where the kernel chooses
+  std::vector<std::string> hosts;  ///< MX host names, most preferred first
   std::vector<EndpointStatus> targets;  ///< in the order to try
   std::vector<LimitUse> limits;
   std::string no_route;  ///< the answer that every recipient there gets, "" when there is a way

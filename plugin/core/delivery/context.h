@@ -29,6 +29,7 @@ class Book;
 namespace mailpool::delivery {
 
 class Delivery;
+class KnownDomains;
 class Site;
 
 class Context {
@@ -70,10 +71,14 @@ class Context {
     return site::today_of(clock.wall(now), now);
   }
   [[nodiscard]] std::uint64_t next_connection_id() { return ++last_connection_id; }
+  /// No socket could be made. Nothing is opened for a second, and idle connections make room where
+  /// mail waits; said in the log once a minute.
+  void rest_for_sockets(std::string const& why, bool mail_waits, TimePoint now);
 
   /// What replies mean; never null.
   std::shared_ptr<replies::Classifier const> replies = std::make_shared<replies::Classifier>();
-  rules::Book const* rules = nullptr;  ///< kept by the dispatcher
+  rules::Book const* rules = nullptr;     ///< kept by the dispatcher
+  KnownDomains* known_domains = nullptr;  ///< likewise
   Remembered remembered;
   /// By a rule of the domain; carried out at the end of the turn.
   std::vector<std::pair<std::string, site::Suspension>> domains_to_suspend;
@@ -84,6 +89,9 @@ class Context {
   std::vector<Delivery*> over;  ///< every recipient is answered
   std::uint64_t last_connection_id = 0;
   std::size_t connections_open = 0;
+  TimePoint no_socket_before{};    ///< until then nothing is opened: no socket can be made
+  std::string why_no_socket;       ///< in words
+  TimePoint shortage_logged_at{};  ///< when that was last said in the log
   /// No connection is kept: each says QUIT when its transaction is over.
   bool is_draining = false;
 };

@@ -27,6 +27,7 @@ Outcome draining() {
 
 Dispatcher::Dispatcher(Settings const& settings, route::Router& router, Context& context)
     : settings_(settings), router_(router), context_(context) {
+  context_.known_domains = &known_;
   reconfigure(settings, context.clock.now());
 }
 
@@ -37,6 +38,7 @@ Dispatcher::~Dispatcher() {
   sites_.clear();
   context_.buried.clear();
   context_.sites_with_work.clear();  // of sites whose connections' room was offered to others
+  context_.known_domains = nullptr;
 }
 
 Delivery* Dispatcher::submit(Message message, DeliveryListener& listener, TimePoint now) {

@@ -61,6 +61,9 @@ class Dispatcher final : private TransactionSink {
   /// Also one that has no section of its own.
   void suspend_tenant(std::string const& name, site::Suspension suspension, TimePoint now);
   bool resume_tenant(std::string const& name, TimePoint now);
+  /// What was used of rates at "source west", "sender_domain example.org" or "total" is forgotten;
+  /// false: nobody of that name has limits.
+  bool resume_level(std::string const& scope, TimePoint now);
   bool flush(std::string const& name, std::string_view reason, TimePoint now);
 
   // What survives a restart (dispatcher_state.cc).
@@ -148,6 +151,7 @@ class Dispatcher final : private TransactionSink {
   /// `what` is suspended: "domain" or "tenant".
   void keep_suspension(std::string_view what, std::string const& name, site::Suspension& suspension,
                        TimePoint now);
+  void look_again_at_all(TimePoint now);
   void schedule(Site& site);
   void note_busy(Site& site);
   void forget_unused(TimePoint now);

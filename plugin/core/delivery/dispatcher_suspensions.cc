@@ -42,6 +42,7 @@ bool Dispatcher::resume_domain(std::string const& domain, TimePoint now) {
   auto const it = limits_.find(domain);
   if (it == limits_.end()) return false;
   bool const was_used = it->second.forget_use(context_.store, now);
+  look_again_at_all(now);
   if (!it->second.suspension) return was_used;
   it->second.suspension.reset();
   suspended_domains_.erase(domain);
@@ -62,10 +63,32 @@ bool Dispatcher::resume_tenant(std::string const& name, TimePoint now) {
   auto* const tenant = context_.scopes.find_tenant(name);
   if (tenant == nullptr) return false;
   bool const was_used = tenant->scope.forget_use(context_.store, now);
+  look_again_at_all(now);
   if (!tenant->scope.suspension) return was_used;
   tenant->scope.suspension.reset();
   context_.store.erase(state::Kind::Suspension, site::suspension_key("tenant", name));
   return true;
+}
+
+bool Dispatcher::resume_level(std::string const& scope, TimePoint now) {
+  auto const blank = std::min(scope.find(' '), scope.size());
+  auto const kind = scope.substr(0, blank);
+  auto const name = scope.substr(std::min(blank + 1, scope.size()));
+  site::Scope* found = nullptr;
+  if (kind == "total") found = &context_.scopes.total();
+  if (kind == "source")
+    if (auto* const source = context_.scopes.find_source(name)) found = &source->scope;
+  if (kind == "sender_domain")
+    if (auto* const sender = context_.scopes.find_sender_domain(name)) found = &sender->scope;
+  if (found == nullptr) return false;
+  (void)found->forget_use(context_.store, now);
+  look_again_at_all(now);
+  return true;
+}
+
+// Where something waits, it may wait no more.
+void Dispatcher::look_again_at_all(TimePoint now) {
+  for (auto const* site : busy_) find(site->name())->look_again(now);
 }
 
 }  // namespace mailpool::delivery

@@ -9,7 +9,12 @@ namespace mailpool::delivery {
 namespace {
 
 constexpr std::size_t most_learned_at_once = 4096;
-constexpr Duration tell_again_every = std::chrono::hours(1);
+constexpr std::uint32_t tell_again_every = 3600;  // seconds
+
+std::uint32_t second_of(TimePoint t) {
+  return static_cast<std::uint32_t>(
+      std::chrono::floor<std::chrono::seconds>(t.time_since_epoch()).count());
+}
 
 }  // namespace
 
@@ -22,13 +27,13 @@ void KnownDomains::remember(std::string const& domain, Site& site, TimePoint now
   } else {
     auto& known = *it->second;
     known_.splice(known_.begin(), known_, it->second);
-    is_news = known.site != &site || after(known.told, tell_again_every) <= now;
+    is_news = known.site != &site || second_of(now) - known.told >= tell_again_every;
     unlink(known);
   }
   auto& known = known_.front();
   link(known, site);
   if (is_news && learned_.size() < most_learned_at_once) {
-    known.told = now;
+    known.told = second_of(now);
     learned_.emplace_back(known.domain, &site);
   }
   if (known_.size() > most_domains) forget(std::prev(known_.end()));
@@ -42,6 +47,20 @@ void KnownDomains::forget_all_of(Site& site) {
 Site* KnownDomains::site_of(std::string const& domain) const {
   auto const it = index_.find(domain);
   return it == index_.end() ? nullptr : it->second->site;
+}
+
+void KnownDomains::count(std::string const& domain, OutcomeKind kind) {
+  auto const it = index_.find(domain);
+  if (it == index_.end()) return;
+  auto& counts = it->second->counts;
+  ++(kind == OutcomeKind::Delivered  ? counts.delivered
+     : kind == OutcomeKind::Deferred ? counts.deferred
+                                     : counts.refused);
+}
+
+DomainCounts KnownDomains::counts_of(std::string const& domain) const {
+  auto const it = index_.find(domain);
+  return it == index_.end() ? DomainCounts{} : it->second->counts;
 }
 
 KnownDomains::Known const* KnownDomains::newest_of(Site const& site) {

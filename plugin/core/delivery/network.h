@@ -28,6 +28,9 @@ class TransportEvents {
   /// Could not connect, EOF, reset, or another failure, in words; of a handshake only that it could
   /// not begin. The transport is of no use any more.
   virtual void on_disconnected(std::string_view how, TimePoint now) = 0;
+  /// Instead of on_connected() and on_disconnected(): descriptors or memory are short here, in
+  /// words. Nobody was connected to.
+  virtual void on_no_socket(std::string_view why, TimePoint now) = 0;
   /// Whether the session may be resumed: a resumed one proves nothing anew, so what this handshake
   /// proved has to be enough.
   [[nodiscard]] virtual bool on_tls_established(TlsFacts facts, TimePoint now) = 0;

@@ -123,4 +123,13 @@ void Scopes::make_room(site::ConcurrencyLimit const& limit, TimePoint now) {
   if (oldest != idle.end()) (*oldest)->leave("max_connections", now);
 }
 
+std::size_t Scopes::give_up_idle(TimePoint now) {
+  std::vector<SmtpConnection*> spare;
+  for (auto* connection : idle)
+    if (connection->is_spare()) spare.push_back(connection);
+  spare.resize((spare.size() + 3) / 4);
+  for (auto* connection : spare) connection->leave("descriptors", now);
+  return spare.size();
+}
+
 }  // namespace mailpool::delivery

@@ -90,6 +90,8 @@ class Scopes {
   /// Asks the spare connection that is idle for longest to leave, if more wait for room under the
   /// limit than leave already.
   void make_room(site::ConcurrencyLimit const& limit, TimePoint now);
+  /// Asks a quarter of the spare idle connections to leave, one at least; how many that are.
+  std::size_t give_up_idle(TimePoint now);
   /// All idle connections, the one that is idle for longest first. They enter and leave by
   /// themselves.
   std::list<SmtpConnection*> idle;

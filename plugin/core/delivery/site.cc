@@ -130,6 +130,8 @@ void Site::set_deadline(TimePoint now) {
   if (suspension_) next = std::min(next, suspension_->until);
   next = std::min({next, reactions_.deadline(), next_surplus(now)});
   if (auto const t = backs_off_until(now); t > now) next = std::min(next, t);
+  if (pool_.open() < settings_.min_idle && context_.no_socket_before > now)
+    next = std::min(next, context_.no_socket_before);
   if (pool_.open() < settings_.min_idle)
     for (auto const& [endpoint, record] : health_.records())
       if (record.not_before > now) next = std::min(next, record.not_before);
@@ -315,6 +317,9 @@ std::string Site::words_for(site::Wait const& wait, TimePoint now) const {
       return reached(fmt::format("{}", settings_.max_connections_per_host));
     case Limit::Connecting:
       return words_for_connecting();
+    case Limit::Descriptors:
+      return fmt::format("{}: no socket for a connection: {}, next {}", name_,
+                         context_.why_no_socket, next);
     case Limit::BackingOff:
       return fmt::format("{}: backing_off, next {}: {}", name_, next, last_error_);
     case Limit::Suspended:

@@ -18,9 +18,10 @@ namespace {
 
 // Reasons of our own have their option's name; whatever a server says is counted under one word, so
 // that the list stays short.
-constexpr std::array<std::string_view, 12> own_reasons{
-    "idle_timeout", "max_lifetime", "max_messages", "max_connections", "flush",       "drain",
-    "reload",       "suspended",    "cancelled",    "surplus",         "backing_off", "overtaken"};
+constexpr std::array<std::string_view, 13> own_reasons{
+    "idle_timeout", "max_lifetime", "max_messages", "max_connections", "flush",
+    "drain",        "reload",       "suspended",    "cancelled",       "surplus",
+    "backing_off",  "overtaken",    "descriptors"};
 
 // What the log says of a connection's TLS.
 std::string tls_words(TlsFacts const& facts, tls::Policy const& policy, std::string const& host) {
@@ -209,6 +210,8 @@ void Site::on_closed(SmtpConnection& connection, smtp::Closed const& closed, Tim
          "the transaction is finished before its connection is closed");
   auto const endpoint = connection.endpoint();
   if (closed.setup_failure) note_setup_failure(connection, closed, now);
+  if (!closed.no_socket.empty())
+    context_.rest_for_sockets(closed.no_socket, !waiting_.is_empty(), now);
   if (closed.protocol_error) {
     ++counters_.poisoned;
     ++context_.totals.poisoned;

@@ -255,6 +255,8 @@ site::Wait Site::may_open(route::Target const& target, site::Source const* sourc
   wait = later_of(wait, context_.scopes.total().may_open(now));
   if (source != nullptr) wait = later_of(wait, source->scope.may_open(now));
   if (host_is_full(target)) wait = later_of(wait, {never, Limit::MaxConnectionsPerHost});
+  if (context_.no_socket_before > now)
+    wait = later_of(wait, {context_.no_socket_before, Limit::Descriptors});
   return wait;
 }
 

@@ -27,6 +27,13 @@ std::optional<Outcome> forbidden_by_policy(Transaction const& transaction) {
   return std::nullopt;
 }
 
+// Of what kept a transaction for too long (RFC 3463).
+EnhancedCode code_of(Limit limit) {
+  if (limit == Limit::Connecting) return {4, 4, 1};
+  if (limit == Limit::Descriptors) return {4, 3, 0};
+  return {4, 7, 1};
+}
+
 // A host that is no way for good (REQUIRETLS) is no reason to wait.
 bool is_reason_to_wait(site::EndpointHealth::Record const* record) {
   return record != nullptr && record->last_failure &&
@@ -124,6 +131,8 @@ void Site::conclude(Transaction& transaction, SmtpConnection const* connection,
                     std::size_t recipient, Outcome const& outcome, TimePoint now) {
   counters_.count(outcome, now);
   periods_.add(outcome.kind, context_.clock.wall(now));
+  if (context_.known_domains != nullptr)
+    context_.known_domains->count(transaction.domain, outcome.kind);
   if (!std::exchange(is_counted_, true)) context_.counted.push_back(this);
   if (outcome.kind != OutcomeKind::Delivered) last_error_ = outcome.text;
   Relay relay;
@@ -192,9 +201,7 @@ void Site::give_up_overdue(TimePoint now) {
       defer(*transaction, unreachable(*transaction, now), now);
       continue;
     }
-    auto const code =
-        wait.limit == Limit::Connecting ? EnhancedCode{4, 4, 1} : EnhancedCode{4, 7, 1};
-    defer(*transaction, Outcome::local(451, code, words_for(wait, now)), now);
+    defer(*transaction, Outcome::local(451, code_of(wait.limit), words_for(wait, now)), now);
   }
 }
 

@@ -194,6 +194,16 @@ void SmtpConnection::fail_to_connect(std::string_view how, TimePoint now) {
   owner_.on_closed(*this, closed, now);
 }
 
+void SmtpConnection::on_no_socket(std::string_view why, TimePoint now) {
+  if (is_over_) return;
+  smtp::Closed closed;
+  closed.reason = "descriptors";
+  closed.no_socket = why;
+  is_over_ = true;
+  transport_.reset();
+  owner_.on_closed(*this, closed, now);
+}
+
 bool SmtpConnection::on_tls_established(TlsFacts facts, TimePoint now) {
   if (is_over_) return false;
   tls_ = std::move(facts);

@@ -135,6 +135,7 @@ class SmtpConnection final : public pool::Connection, private TransportEvents {
   void on_connected(TimePoint now) override;
   void on_received(std::string_view octets, TimePoint now) override;
   void on_disconnected(std::string_view how, TimePoint now) override;
+  void on_no_socket(std::string_view why, TimePoint now) override;
   bool on_tls_established(TlsFacts facts, TimePoint now) override;
   void on_tls_failed(std::string_view why, TimePoint now) override;
   void on_deadline(TimePoint now) override;

@@ -22,6 +22,9 @@ class ChannelEvents {
   virtual void on_input(std::string_view octets, TimePoint now) = 0;
   /// No more input will come; with `is_lost` no output can go either. Nothing comes after it.
   virtual void on_end(std::string_view how, bool is_lost, TimePoint now) = 0;
+  /// Instead of on_open() and on_end(), of one that was dialled: descriptors or memory are short
+  /// here, in words. No server was connected to.
+  virtual void on_no_socket(std::string_view why, TimePoint now) { on_end(why, true, now); }
   /// Output has left; there may be room for more.
   virtual void on_written(TimePoint now) = 0;
   /// deadline() has passed.

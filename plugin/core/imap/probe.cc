@@ -16,6 +16,14 @@ void Probe::on_end(std::string_view how, bool, TimePoint now) {
   end(std::string(how), now);
 }
 
+void Probe::on_no_socket(std::string_view, TimePoint now) {
+  if (!channel_) return;
+  channel_.reset();
+  profile_.health_.put_off_probe(server_);
+  profile_.rest_for_sockets(now);
+  profile_.due();
+}
+
 void Probe::on_deadline(TimePoint now) {
   end("no greeting within connect_timeout", now);
 }

@@ -20,6 +20,7 @@ class Probe final : public ChannelEvents {
   void on_tls(TimePoint) override {}
   void on_input(std::string_view octets, TimePoint now) override;
   void on_end(std::string_view how, bool is_lost, TimePoint now) override;
+  void on_no_socket(std::string_view why, TimePoint now) override;
   void on_written(TimePoint) override {}
   void on_deadline(TimePoint now) override;
   [[nodiscard]] Outbox& outbox() override { return out_; }

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::string_view is_draining_text =
     "[UNAVAILABLE] mailpool takes no more logins: it is draining";
-constexpr Duration shortage_rest = std::chrono::seconds(10);
+constexpr Duration no_warmth_in_shortage = std::chrono::seconds(10);
 constexpr std::string_view not_offered_text =
     "[CANNOT] The server offers no login with a secret of this kind";
 // Whoever waits for a login hears why it failed, not that it took too long.
@@ -276,7 +276,7 @@ void Profile::on_ready(Upstream& upstream, TimePoint now) {
 void Profile::retire(Upstream& upstream, Discard reason, TimePoint now) {
   // What was given up is not opened again for nobody while descriptors are short.
   if (reason == Discard::Descriptors)
-    warm_after_ = std::max(warm_after_, after(now, shortage_rest));
+    warm_after_ = std::max(warm_after_, after(now, no_warmth_in_shortage));
   upstream.discard(reason, now);
 }
 

@@ -29,6 +29,7 @@ struct Context {
   VerifierMaker verifiers;
   Reset reset = Reset::On;
   std::uint64_t last_id = 0;
+  TimePoint no_socket_before{};  ///< until then no server is connected to: no socket can be made
 
   Context(Dialer& d, Entropy& e, Log& l, Memory& m, Reset r = Reset::On)
       : dialer(d), entropy(e), log(l), memory(m), verifiers(e), reset(r) {}
@@ -173,6 +174,9 @@ class Profile final : public UpstreamListener, public ClientListener {
   void forget_unused(TimePoint now);
   void refuse_hopeless(TimePoint now);
   void probe_servers(TimePoint now);
+  /// No socket can be made: all profiles wait for a second.
+  void rest_for_sockets(TimePoint now);
+  [[nodiscard]] bool lacks_sockets(TimePoint now);
   /// Whether it was made as connections are made now: to one of these servers, with this TLS.
   [[nodiscard]] bool is_up_to_date(Upstream const& upstream) const;
   [[nodiscard]] Discard reason_not_to_keep(Upstream& upstream, TimePoint now) const;

@@ -11,6 +11,8 @@ namespace {
 
 using pool::ConnectionState;
 
+// Descriptors that are short are not asked for again and again.
+constexpr Duration shortage_rest = std::chrono::seconds(1);
 // What a server lacks is looked at again after this.
 constexpr Duration lacks_for = std::chrono::minutes(1);
 
@@ -39,8 +41,10 @@ void Profile::on_not_logged_in(Upstream& upstream, TimePoint now) {
   using State = UpstreamLogin::State;
   auto& user = upstream.user();
   user.last_error = upstream.failure();
-  context_.log.warning(fmt::format("imap connection {} state=closing reason=\"{}\"",
-                                   name_of(upstream), printable(upstream.failure())));
+  // Of sockets that cannot be made the log tells once for all.
+  if (!upstream.has_lacked_socket())
+    context_.log.warning(fmt::format("imap connection {} state=closing reason=\"{}\"",
+                                     name_of(upstream), printable(upstream.failure())));
   note_offer(upstream, now);
   auto const server = upstream.plan().server_index;
   auto const state = upstream.login().state();
@@ -82,7 +86,9 @@ void Profile::login_was_refused(Upstream& upstream, TimePoint now) {
 void Profile::login_failed(Upstream& upstream, TimePoint now) {
   auto const& plan = upstream.plan();
   auto const& login = upstream.login();
-  if (login.has_refused_to_unauthenticate()) {
+  if (upstream.has_lacked_socket()) {
+    rest_for_sockets(now);
+  } else if (login.has_refused_to_unauthenticate()) {
     // It may show at the next login only: nothing of that is the next user's.
     may_turn_over_ = false;
   } else if (login.is_said()) {
@@ -96,6 +102,17 @@ void Profile::login_failed(Upstream& upstream, TimePoint now) {
   } else {
     health_.note_failure(plan.server_index, upstream.failure(), now);
   }
+}
+
+void Profile::rest_for_sockets(TimePoint now) {
+  context_.no_socket_before = std::max(context_.no_socket_before, after(now, shortage_rest));
+}
+
+// Whoever is kept by it looks again when that is over.
+bool Profile::lacks_sockets(TimePoint now) {
+  if (context_.no_socket_before <= now) return false;
+  next_run_ = std::min(next_run_, context_.no_socket_before);
+  return true;
 }
 
 void Profile::refuse_all_with(UserPool& user, Verifier const& verifier, std::string const& text,

@@ -49,7 +49,11 @@ Upstream& longest_at_rest_of(pool::Pool& pool) {
 void Profile::run(TimePoint now) {
   is_due_ = false;
   next_run_ = health_.next_probe();
-  probe_servers(now);
+  if (next_run_ == never || !lacks_sockets(now)) {
+    probe_servers(now);
+  } else {
+    next_run_ = std::max(next_run_, context_.no_socket_before);
+  }
   if (!is_paused_) {
     serve_all(now);
     keep_warm(now);
@@ -275,11 +279,12 @@ bool Profile::connect(UserPool& user, LoginRequest const& request, Verifier cons
       turn_over(*idle, user, request, std::move(plan), now);
       return true;
     }
+    if (lacks_sockets(now)) return false;
     retire(*idle, Discard::OverSize, now);
     if (open() >= settings_.max_connections) return false;
   }
   auto const index = server_for(user, now);
-  if (!index) return false;
+  if (!index || lacks_sockets(now)) return false;
   auto plan = plan_for(user, verifier, is_proof, now);
   plan.asker = peer.uid;
   plan.server = settings_.server[*index];

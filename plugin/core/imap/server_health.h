@@ -47,6 +47,8 @@ class ServerHealth {
   /// When that will be next.
   [[nodiscard]] TimePoint next_probe() const;
   void begin_probe(std::size_t server) { records_[server].is_probed = true; }
+  /// It could not be probed: it is to be again.
+  void put_off_probe(std::size_t server) { records_[server].is_probed = false; }
   /// How its failure reads, "" where there was none.
   [[nodiscard]] std::string const& last_error(std::size_t server) const {
     return records_[server].why;

@@ -128,6 +128,11 @@ void Upstream::on_end(std::string_view how, bool, TimePoint now) {
   settle(now);
 }
 
+void Upstream::on_no_socket(std::string_view why, TimePoint now) {
+  has_lacked_socket_ = true;
+  on_end(why, true, now);
+}
+
 void Upstream::lend_to(Client& client, Outbox& box, TimePoint now) {
   borrower_ = &client;
   lent_at_ = now;

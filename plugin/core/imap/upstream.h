@@ -76,6 +76,8 @@ class Upstream final : public pool::Connection, public ChannelEvents {
   [[nodiscard]] TimePoint login_due() const;
   /// How the login ended when it did not: in words.
   [[nodiscard]] std::string const& failure() const { return failure_; }
+  /// It was never connected, for want of descriptors here.
+  [[nodiscard]] bool has_lacked_socket() const { return has_lacked_socket_; }
   /// Clean, idle, and the server can make it another user's.
   [[nodiscard]] bool may_be_turned_over() const;
   void set_generation(std::uint64_t generation) { plan_.generation = generation; }
@@ -107,6 +109,7 @@ class Upstream final : public pool::Connection, public ChannelEvents {
   void on_tls(TimePoint now) override;
   void on_input(std::string_view octets, TimePoint now) override;
   void on_end(std::string_view how, bool is_lost, TimePoint now) override;
+  void on_no_socket(std::string_view why, TimePoint now) override;
   void on_written(TimePoint now) override;
   void on_deadline(TimePoint now) override;
   [[nodiscard]] Outbox& outbox() override;
@@ -154,6 +157,7 @@ class Upstream final : public pool::Connection, public ChannelEvents {
   bool is_held_up_ = false;  ///< the borrower does not read: nobody listens to the server
   bool is_told_ = false;     ///< on_broken was said
   bool is_closing_ = false;
+  bool has_lacked_socket_ = false;
 };
 
 }  // namespace mailpool::imap

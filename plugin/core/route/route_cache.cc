@@ -18,6 +18,12 @@ Known const* RouteCache::find(std::string const& domain, TimePoint now) {
   return &entry->known;
 }
 
+Known const* RouteCache::peek(std::string const& domain, TimePoint now) const {
+  auto const found = by_domain_.find(domain);
+  if (found == by_domain_.end() || now >= found->second->known.expires) return nullptr;
+  return &found->second->known;
+}
+
 Known const& RouteCache::insert(std::string const& domain, Known known) {
   if (auto const found = by_domain_.find(domain); found != by_domain_.end()) {
     entries_.splice(entries_.begin(), entries_, found->second);

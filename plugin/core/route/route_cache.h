@@ -18,6 +18,8 @@ class RouteCache {
 
   /// Null if unknown or expired. Valid until the next call that is not const.
   [[nodiscard]] Known const* find(std::string const& domain, TimePoint now);
+  /// As find(), of one that is only looked at: it is not used by that.
+  [[nodiscard]] Known const* peek(std::string const& domain, TimePoint now) const;
   Known const& insert(std::string const& domain, Known known);
   void clear();
   [[nodiscard]] std::size_t size() const { return by_domain_.size(); }

@@ -37,6 +37,7 @@ class Router::Book final : public SearchEvents {
   void reconfigure(Settings const& settings);
   void set_own_addresses(std::vector<IpAddress> own);
   [[nodiscard]] std::size_t cached() const { return cache_.size(); }
+  [[nodiscard]] RouteCache const& cache() const { return cache_; }
 
  private:
   void use(Settings const& settings);
@@ -135,6 +136,10 @@ void Router::reconfigure(Settings const& settings) {
 }
 void Router::set_own_addresses(std::vector<IpAddress> own) {
   book_->set_own_addresses(std::move(own));
+}
+std::optional<TimePoint> Router::expires(std::string const& domain, TimePoint now) const {
+  auto const* const known = book_->cache().peek(domain, now);
+  return known == nullptr ? std::nullopt : std::optional(known->expires);
 }
 std::size_t Router::cached() const {
   return book_->cached();

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -89,6 +90,9 @@ class Router {
   /// `prohibited`): a domain whose best MX is one of them loops back.
   void set_own_addresses(std::vector<IpAddress> own);
   [[nodiscard]] std::size_t cached() const;
+  /// When what is known of the domain is asked for again; nothing where it will be with the next
+  /// message.
+  [[nodiscard]] std::optional<TimePoint> expires(std::string const& domain, TimePoint now) const;
 
  private:
   class Book;

@@ -20,6 +20,8 @@ std::string_view name_of(Limit limit) {
       return "warm_up";
     case Limit::Connecting:
       return "connecting";
+    case Limit::Descriptors:
+      return "descriptors";
     case Limit::BackingOff:
       return "backing_off";
     case Limit::Suspended:

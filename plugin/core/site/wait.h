@@ -17,10 +17,11 @@ enum class Limit : std::uint8_t {
   ConnectRate,
   MaxConnections,
   MaxConnectionsPerHost,
-  WarmUp,      ///< of a source
-  Connecting,  ///< a connection is on its way
-  BackingOff,  ///< every endpoint failed lately
-  Suspended,   ///< by the operator
+  WarmUp,       ///< of a source
+  Connecting,   ///< a connection is on its way
+  Descriptors,  ///< no socket can be made: not the host's fault
+  BackingOff,   ///< every endpoint failed lately
+  Suspended,    ///< by the operator
 };
 [[nodiscard]] std::string_view name_of(Limit limit);
 

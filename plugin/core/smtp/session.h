@@ -121,6 +121,8 @@ struct Closed {
   /// With tls_trouble: the server was asked and has no TLS for us, as against a connection that
   /// broke and a 4xx.
   bool lacks_tls = false;
+  /// Why no socket could be made, which says nothing of the host; "" where one was.
+  std::string no_socket = {};
   bool is_lost = false;         ///< EOF or reset between transactions, without a word
   bool login_refused = false;   ///< the login itself, for good: the setup failure says how
   bool protocol_error = false;  ///< garbage, mixed codes, unasked replies: counted as poisoned

@@ -5,6 +5,7 @@
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <iterator>
 #include <thread>
 
@@ -97,6 +98,27 @@ BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_written_is_an_error_in_words) {
   auto const sink = manager::make_log_sink("/nowhere/at/all");
   BOOST_REQUIRE(!sink);
   BOOST_TEST(sink.error().reason.find("[log] to: cannot write /nowhere/at/all: ") == 0U);
+}
+
+/// Writes nothing before it is let go.
+class StuckSink final : public manager::LogSink {
+ public:
+  explicit StuckSink(std::shared_future<void> let_go) : let_go_(std::move(let_go)) {}
+  void write(LogLevel, system_clock::time_point, std::string const&) override { let_go_.wait(); }
+
+ private:
+  std::shared_future<void> let_go_;
+};
+
+BOOST_AUTO_TEST_CASE(lines_beyond_what_can_wait_are_dropped_and_counted) {
+  constexpr std::uint64_t more_than_can_wait = 250'000;
+  std::promise<void> let_go;
+  LogWriter log(std::make_unique<StuckSink>(let_go.get_future().share()), LogLevel::Info);
+  for (std::uint64_t n = 0; n < more_than_can_wait; ++n) log.info("x");
+  auto const dropped = log.dropped();
+  let_go.set_value();
+  BOOST_TEST(dropped > 0U);
+  BOOST_TEST(dropped <= 50'000U, "200,000 can wait");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -115,6 +115,12 @@ BOOST_AUTO_TEST_CASE(done_is_exit_0) {
   BOOST_TEST(held.out == "did suspend site google 2h they asked\n");
   BOOST_TEST(ask(actions, {"resume", "--domain", "example.org"}).out ==
              "did resume domain example.org\n");
+  for (auto const& arguments :
+       std::vector<std::vector<std::string>>{{"resume", "--total"},
+                                             {"resume", "--source", "west"},
+                                             {"resume", "--sender-domain", "example.org"},
+                                             {"resume", "google", "--source", "west"}})
+    BOOST_TEST(ask(actions, arguments).code == Exit::Done, arguments[1]);
   BOOST_TEST(ask(actions, {"connections", "google"}).code == Exit::Done);
   BOOST_TEST(ask(actions, {"status", "google"}).out.find("site google") == 0U);
 }
@@ -187,6 +193,9 @@ BOOST_AUTO_TEST_CASE(wrong_usage_is_exit_2_and_asks_nobody) {
       {"suspend", "google", "--domain", "x", "--for", "1h", "--reason", "x"},
       {"suspend", "--for", "1h", "--reason", "x"},
       {"resume"},
+      {"resume", "google", "--total"},
+      {"resume", "--total", "--source", "west"},
+      {"resume", "--source", "west", "--sender-domain", "example.org"},
       {"flush"},
       {"explain"},
       {"drain", "google"},

@@ -94,7 +94,6 @@ inline control::Explanation limited_way() {
   way.site = "google";
   way.site_state = "limited";
   way.why_this_site = "mx matches .google.com";
-  way.transport = "mailpool:unix:mailpool/d/google";
   way.hosts = {"aspmx.l.google.com", "alt1.aspmx.l.google.com"};
   auto& first = way.targets.emplace_back();
   first.host = "aspmx.l.google.com";

@@ -156,4 +156,28 @@ BOOST_AUTO_TEST_CASE(recipients_are_counted) {
   BOOST_TEST(room.desk.counts().full == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(what_was_accepted_is_forgotten_at_the_level_that_is_named_alone) {
+  Room room;
+  room.domain("a.test", "1/d");
+  room.settings.tenants["acme"].accept_rate = Rate::parse("1/d").value();
+  room.desk.reconfigure(room.settings);
+  room.places.places["s.test"] = {true, "provider", Rate::parse("1/d").value(), ""};
+  auto const is_full = [&](std::string const& domain, std::string const& tenant = {}) {
+    return room.ask(domain, 1, tenant).verdict == Verdict::Full;
+  };
+  BOOST_TEST(room.has_room("a.test"));
+  BOOST_TEST(room.has_room("s.test"));
+  BOOST_TEST(!is_full("free.test", "acme"));
+  BOOST_TEST((is_full("a.test") && is_full("s.test") && is_full("free.test", "acme")));
+  BOOST_TEST(room.desk.forget_use(Desk::Level::Domain, "a.test"));
+  BOOST_TEST(!room.desk.forget_use(Desk::Level::Domain, "provider"), "that is a site");
+  BOOST_TEST(room.has_room("a.test"));
+  BOOST_TEST((is_full("s.test") && is_full("free.test", "acme")));
+  BOOST_TEST(room.desk.forget_use(Desk::Level::Site, "provider"));
+  BOOST_TEST(room.has_room("s.test"));
+  BOOST_TEST(is_full("free.test", "acme"));
+  BOOST_TEST(room.desk.forget_use(Desk::Level::Tenant, "acme"));
+  BOOST_TEST(!is_full("free.test", "acme"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

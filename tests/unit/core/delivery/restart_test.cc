@@ -96,7 +96,8 @@ BOOST_AUTO_TEST_CASE(the_counts_of_the_day_go_on_after_a_restart) {
 BOOST_AUTO_TEST_CASE(what_was_used_of_an_hour_or_a_day_survives_a_restart_and_resume_forgets_it) {
   for (auto const* text : {"10/d", "10/d, burst 10", "10/h"}) {
     auto const rate = Rate::parse(text).value();
-    for (std::string const level : {"site", "domain", "sender domain", "tenant", "total"}) {
+    for (std::string const level :
+         {"site", "domain", "sender domain", "tenant", "source", "total"}) {
       DeliveryLab lab;
       lab.settings.tenants["shop"].sender_domains = {"mail.test"};
       if (level == "site") lab.settings.smtp.rate = rate;
@@ -104,6 +105,10 @@ BOOST_AUTO_TEST_CASE(what_was_used_of_an_hour_or_a_day_survives_a_restart_and_re
       if (level == "sender domain") lab.settings.sender_domains["mail.test"].rate = rate;
       if (level == "tenant") lab.settings.tenants["shop"].rate = rate;
       if (level == "total") lab.settings.total.rate = rate;
+      if (level == "source") {
+        lab.settings.sources["west"].rate = rate;
+        lab.settings.smtp.source = "west";
+      }
       for (int i = 0; i < 10; ++i) BOOST_TEST(lab.deliver("a@one.test").is_delivered());
       lab.dispatcher->keep_counts(100);
 
@@ -118,7 +123,13 @@ BOOST_AUTO_TEST_CASE(what_was_used_of_an_hour_or_a_day_survives_a_restart_and_re
       else if (level == "tenant")
         BOOST_TEST(after.lab.dispatcher->resume_tenant("shop", now));
       else
-        continue;
+        BOOST_TEST(after.lab.dispatcher->resume_level(level == "total" ? "total"
+                                                      : level == "source"
+                                                          ? "source west"
+                                                          : "sender_domain mail.test",
+                                                      now));
+      after.lab.settle();
+      BOOST_TEST(waits.is_delivered(), level << " " << text << ": who waits is looked at again");
       BOOST_TEST(after.lab.deliver("b@one.test").is_delivered(), level << " " << text);
     }
   }
