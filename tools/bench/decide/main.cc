@@ -1,5 +1,6 @@
 // mailpool-decide: what it costs to decide whether a transaction may go now, with few sites and
-// with very many; prints JSON, nanoseconds by number of sites.
+// with very many; prints JSON, nanoseconds by number of sites. With --forget N: the longest turn of
+// the loop, in milliseconds of CPU, while N sites are forgotten.
 //
 // Every decision is of another site than the one before, so that nothing is at hand that would not
 // be in service, and every level has a limit: domain, site, host, sender domain, tenant and total.
@@ -8,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <numeric>
 #include <random>
 
@@ -46,8 +48,9 @@ struct NoLog final : Log {
   [[nodiscard]] bool is_on(LogLevel) const override { return false; }
 };
 
-struct FixedClock final : delivery::Clock {
-  [[nodiscard]] TimePoint now() const override { return TimePoint(std::chrono::hours(1)); }
+struct SetClock final : delivery::Clock {
+  TimePoint at{std::chrono::hours(1)};
+  [[nodiscard]] TimePoint now() const override { return at; }
   [[nodiscard]] WallTime wall(TimePoint t) const override {
     return WallTime(std::chrono::duration_cast<WallTime::duration>(t.time_since_epoch()));
   }
@@ -102,7 +105,7 @@ double nanoseconds_with(std::size_t sites) {
   NoResolver resolver;
   NoChance chance;
   NoLog log;
-  FixedClock clock;
+  SetClock clock;
   ManySites store(sites);
   route::Router router(settings, resolver, chance);
   delivery::Context context(network, chance, log, clock, store);
@@ -146,11 +149,83 @@ double nanoseconds_with(std::size_t sites) {
   return best;
 }
 
+struct NoStore final : state::Store {
+  [[nodiscard]] std::vector<state::Record> take_loaded(state::Kind) override { return {}; }
+  void put(state::Kind, std::string, std::string, WallTime) override {}
+  void erase(state::Kind, std::string) override {}
+};
+
+struct NoBody final : BodyStorage {
+  Append append(std::string_view) override { return Append::Ok; }
+  [[nodiscard]] std::uint64_t size() const override { return 0; }
+  [[nodiscard]] std::string_view memory() const override { return {}; }
+  [[nodiscard]] std::ptrdiff_t read(std::uint64_t, std::span<char>) const override { return 0; }
+};
+
+struct NoListener final : delivery::DeliveryListener {
+  void on_outcome(std::size_t, Outcome const&, TimePoint) override {}
+};
+
+/// While draining a message makes its site known, and is answered at once.
+void make_known(delivery::Dispatcher& dispatcher, std::size_t sites, TimePoint now) {
+  NoListener nobody;
+  dispatcher.drain(now);
+  for (std::size_t n = 0; n < sites; ++n) {
+    Message message;
+    auto const domain = fmt::format("d{}.example", n);
+    message.envelope.recipients.push_back({"u@" + domain, domain});
+    message.body.storage = std::make_unique<NoBody>();
+    dispatcher.submit(std::move(message), nobody, now);
+    dispatcher.run(now);
+    dispatcher.sweep();
+  }
+  dispatcher.keep_counts(sites);
+}
+
+double cpu_milliseconds() {
+  return 1e3 * static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+}
+
+/// The longest turn of the loop, in milliseconds of CPU, of the day after so many sites with a
+/// domain each were used last: that is when they are forgotten.
+double longest_turn_forgetting(std::size_t sites) {
+  Settings settings;
+  settings.hostname = "bench.example";
+  for (std::size_t n = 0; n < sites; ++n)
+    settings.routes[fmt::format("d{}.example", n)] = {
+        {fmt::format("10.{}.{}.{}", n >> 16U, (n >> 8U) & 255U, n & 255U), 25}};
+  NoNetwork network;
+  NoResolver resolver;
+  NoChance chance;
+  NoLog log;
+  SetClock clock;
+  NoStore store;
+  route::Router router(settings, resolver, chance);
+  delivery::Context context(network, chance, log, clock, store);
+  delivery::Dispatcher dispatcher(settings, router, context);
+  make_known(dispatcher, sites, clock.at);
+  if (dispatcher.sites().size() != sites) std::abort();
+  double longest = 0;
+  clock.at += std::chrono::hours(25);
+  while (!dispatcher.sites().empty()) {
+    clock.at = std::max(clock.at, dispatcher.deadline());
+    auto const began = cpu_milliseconds();
+    dispatcher.run(clock.at);
+    longest = std::max(longest, cpu_milliseconds() - began);
+  }
+  return longest;
+}
+
 }  // namespace
 }  // namespace mailpool::decide
 
-int main() {
+int main(int argc, char const* const* argv) {
+  using mailpool::decide::longest_turn_forgetting;
   using mailpool::decide::nanoseconds_with;
+  if (argc == 3 && std::string_view(argv[1]) == "--forget") {
+    fmt::print("{{\"milliseconds\": {:.3f}}}\n", longest_turn_forgetting(std::stoul(argv[2])));
+    return 0;
+  }
   auto const* separator = "{";
   for (std::size_t const sites : {10U, 1'000U, 100'000U}) {
     fmt::print("{}\"{}\": {:.0f}", separator, sites, nanoseconds_with(sites));
