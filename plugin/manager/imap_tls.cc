@@ -8,6 +8,7 @@
 
 #include "core/base/ip.h"
 #include "core/imap/wire_key.h"
+#include "manager/tls_files.h"
 
 namespace mailpool::manager {
 namespace {
@@ -30,6 +31,8 @@ Result<void> show_certificate(SSL_CTX* context, ImapSettings const& profile) {
   auto const& key = profile.tls_key_file.empty() ? file : profile.tls_key_file;
   if (SSL_CTX_use_certificate_chain_file(context, file.c_str()) != 1)
     return failed(fmt::format("{} (tls_certificate_file): {}", file, openssl_words()));
+  if (auto const why = objection_to_key_file(key); !why.empty())
+    return failed(fmt::format("{} (tls_key_file): {}", key, why));
   if (SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) != 1)
     return failed(fmt::format("{} (tls_key_file): {}", key, openssl_words()));
   return {};

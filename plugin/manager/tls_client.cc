@@ -127,6 +127,10 @@ class TlsClient::Maker {
     auto const& key = settings.key.empty() ? settings.certificate : settings.key;
     if (SSL_CTX_use_certificate_chain_file(context, settings.certificate.c_str()) != 1)
       return complain(where, fmt::format("certificate {}", settings.certificate));
+    if (auto why = objection_to_key_file(key); !why.empty()) {
+      mistakes_.push_back(fmt::format("[{}] key {}: {}", where, key, why));
+      return;
+    }
     if (SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) != 1)
       return complain(where, fmt::format("key {}", key));
     auto const is_this = [&](Shown const& s) { return s.file == settings.certificate; };

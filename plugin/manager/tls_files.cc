@@ -3,14 +3,17 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <memory>
 #include <string_view>
 #include <vector>
 
 #include "core/base/sha256.h"
+#include "posix/secret_guard.h"
 
 namespace mailpool::manager {
 namespace {
@@ -70,6 +73,14 @@ std::string digest_of_authorities(X509_STORE* store) {
   std::string all;
   for (auto const& hash : hashes) all += hash;
   return sha256_hex(all, digits);
+}
+
+std::string objection_to_key_file(std::string const& path) {
+  char const* const credentials = std::getenv("CREDENTIALS_DIRECTORY");
+  if (credentials != nullptr && path.starts_with(std::string(credentials) + "/")) return {};
+  struct stat facts {};
+  if (::stat(path.c_str(), &facts) != 0) return {};
+  return posix::objection_to_secret_file(facts, posix::Readers::GroupToo);
 }
 
 }  // namespace mailpool::manager

@@ -13,4 +13,8 @@ namespace mailpool::manager {
 /// Of all certificates and revocations, in whatever order they were read; "" for an empty store.
 [[nodiscard]] std::string digest_of_authorities(X509_STORE* store);
 
+/// Why the private key in this file must not be used, in words, or "": it is held to what a seal
+/// key is held to (posix/secret_guard.h). A file that is not there is for OpenSSL to name.
+[[nodiscard]] std::string objection_to_key_file(std::string const& path);
+
 }  // namespace mailpool::manager

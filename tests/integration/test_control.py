@@ -183,6 +183,21 @@ def test_reload_applies_a_good_file_and_reports_a_bad_one(manager: Mailpoold, si
     assert manager.site("provider")["max_connections"] == 7
 
 
+def test_of_reloads_that_come_together_the_newest_stays(manager: Mailpoold, sink: SmtpSink):
+    """Whichever was read faster: signals and a command, while mail flows."""
+    send(manager)
+    for most in range(3, 23):
+        manager.configure({"route": {"*": [sink.address]}, "site": {"provider": {"domains": [DOMAIN], "max_connections": most}}})
+        if most == 22:
+            assert manager.poolctl("reload").returncode == DONE
+        else:
+            manager.reload()
+        assert manager.status()["state"] == "running"
+    assert manager.site("provider")["max_connections"] == 22
+    assert send(manager).code == 250
+    assert manager.site("provider")["max_connections"] == 22
+
+
 def test_check_is_content_with_the_lab_or_says_what_to_do(manager: Mailpoold):
     done = manager.poolctl("check")
     assert done.stdout.strip()
@@ -192,7 +207,7 @@ def test_check_is_content_with_the_lab_or_says_what_to_do(manager: Mailpoold):
 
 @pytest.mark.parametrize(("days", "level"), [(5, "warning"), (30, "good")])
 def test_check_warns_of_a_certificate_of_ours_that_ends_soon(lab: Lab, authority: Authority, days: int, level: str):
-    made = authority.issue("client.example.com", days=days, stem=f"client-{days}")
+    made = authority.issue_to_mailpool("client.example.com", days=days, stem=f"client-{days}")
     manager = Mailpoold(lab, {"tls": {"certificate": str(made.certificate), "key": str(made.key)}}).start()
     (found,) = [finding for finding in manager.poolctl.json("check")["findings"] if finding["area"] == "tls"]
     assert found["level"] == level and str(made.certificate) in found["text"], found

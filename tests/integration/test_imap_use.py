@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.certificates import Authority, Certificate
+from lab.certificates import Authority, Certificate, keep_for_mailpool
 from lab.fakeimap import Command, FakeImap, Session
 from lab.imap import Imap
 from lab.imap_pool import PROFILE, ImapPool
@@ -134,7 +134,7 @@ def test_an_account_logs_in_with_a_certificate(lab: Lab, authority: Authority, i
     fake.hooks["AUTHENTICATE"] = external
     both = lab.directory("secrets", owner="mailpool", group="mailpool") / "both.pem"
     both.write_text(Path(own.certificate).read_text() + Path(own.key).read_text())
-    subprocess.run(["chown", "mailpool", both], check=True)
+    keep_for_mailpool(both)
     settings, socket = account(lab, external=True)
     ImapPool(lab, fake.address, authority.certificate, account=settings, tls_certificate_file=str(both))
     wait_until(lambda: greets_with_preauth(socket), 10, "it is logged in")

@@ -412,7 +412,7 @@ def test_the_wrapper_carries_requiretls_where_it_is_offered(lab: Lab, authority:
 def test_every_option_of_tls_does_what_it_says(lab: Lab, authority: Authority, certificate: Certificate, dns: Dns):
     """Versions, ciphers, SNI and the client's certificate, as `openssl s_server` sees them."""
     dns.a(SERVER_NAME, "127.0.0.1")
-    client = authority.issue("client.example.com")
+    client = authority.issue_to_mailpool("client.example.com")
     port = free_port()
     log = lab.root / "s_server.log"
     with log.open("wb") as out:

@@ -9,7 +9,7 @@ import pytest
 from tls_line import Line, deliver
 from wrapped_server import WrappedServer
 
-from lab.certificates import Authority, Certificate
+from lab.certificates import Authority, Certificate, keep_for_mailpool
 from lab.dns import Dns
 from lab.fakemx import Fakemx
 from lab.mailpool import Mailpoold
@@ -156,6 +156,7 @@ class Renewable:
         made = self.authority.issue(name)
         shutil.copy(made.certificate, self.directory / "client.pem")
         shutil.copy(made.key, self.directory / "client.key")
+        keep_for_mailpool(self.directory / "client.key")
 
     def deliver(self) -> int:
         return deliver(self.manager, "u@partner.test")[0]

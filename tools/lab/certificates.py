@@ -2,6 +2,7 @@
 
 import ipaddress
 import random
+import shutil
 import subprocess
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,6 +45,12 @@ class Authority:
         made.key.chmod(0o644)
         return made
 
+    def issue_to_mailpool(self, *names: str, **terms: object) -> Certificate:
+        """As issue(), for mailpoold to show: its key is its user's alone."""
+        made = self.issue(*names, **terms)
+        keep_for_mailpool(made.key)
+        return made
+
     def _sign_for(self, request: Path, extensions: Path, certificate: Path, start: datetime, end: datetime) -> None:
         folder = certificate.with_suffix(".ca")
         folder.mkdir()
@@ -64,6 +71,11 @@ class Authority:
                 "-addext", "subjectAltName=" + ",".join(f"DNS:{name}" for name in names))
         made.key.chmod(0o644)
         return made
+
+
+def keep_for_mailpool(secret: Path) -> None:
+    shutil.chown(secret, "mailpool", "mailpool")
+    secret.chmod(0o600)
 
 
 def kind_of(name: str) -> str:

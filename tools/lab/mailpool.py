@@ -141,7 +141,10 @@ class Mailpoold:
     def configure(self, settings: dict[str, Value]) -> None:
         """Writes the configuration: these settings over the lab's own. A running manager keeps the old ones."""
         self.settings = merged(self.defaults, settings)
-        self.config_file.write_text(toml(self.settings) + "\n")
+        # Whole or not at all: a reload may be reading it.
+        written = self.config_file.with_suffix(".new")
+        written.write_text(toml(self.settings) + "\n")
+        written.replace(self.config_file)
 
     def start(self, timeout: float = 15) -> "Mailpoold":
         self.process.start()

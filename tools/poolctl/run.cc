@@ -1,10 +1,13 @@
 #include "poolctl/run.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <map>
 #include <ostream>
 #include <vector>
 
+#include "core/base/text.h"
 #include "core/config/settings.h"
 #include "poolctl/command.h"
 
@@ -27,6 +30,12 @@ class CommandLine {
   int run(int argc, char const* const* argv, std::ostream& out, std::ostream& err) {
     try {
       app_.parse(argc, argv);
+    } catch (CLI::RequiredError const& e) {
+      if (auto const words = unknown_command(); !words.empty()) {
+        err << words << "\nRun with --help for more information.\n";
+        return Exit::Usage;
+      }
+      return app_.exit(e, out, err) == 0 ? Exit::Done : Exit::Usage;
     } catch (CLI::ParseError const& e) {
       return app_.exit(e, out, err) == 0 ? Exit::Done : Exit::Usage;
     }
@@ -38,6 +47,25 @@ class CommandLine {
   }
 
  private:
+  // CLI11 says only that a command is missing where one was given that it does not know. "" where
+  // none was.
+  std::string unknown_command() const {
+    auto const* of = &app_;
+    for (auto const& [name, group] : groups_)
+      if (group->parsed() && !group->get_subcommands({}).empty()) of = group;
+    if (!of->get_subcommands().empty()) return {};
+    std::string given;
+    for (auto const& word : app_.remaining(true))
+      if (given.empty() && !word.starts_with('-')) given = word;
+    if (given.empty()) return {};
+    std::vector<std::string> names;
+    for (auto const* command : of->get_subcommands({})) names.push_back(command->get_name());
+    auto const whole = of == &app_ ? given : of->get_name() + " " + given;
+    auto const meant = nearest(given, names);
+    return fmt::format("poolctl: there is no command \"{}\"{}", printable(whole, 100),
+                       meant.empty() ? "" : fmt::format("; did you mean {}?", meant));
+  }
+
   void add(CommandRow const& row) {
     auto const blank = row.words.find(' ');
     auto* parent = blank == std::string::npos ? &app_ : group(row.words.substr(0, blank));

@@ -109,7 +109,11 @@ void add_server(Table& table) {
       .note("For a server that asks for one, and for AUTHENTICATE EXTERNAL of the account.")
       .for_example("\"/etc/mailpool/imap.pem\"");
   table.add("tls_key_file", &S::tls_key_file, value::path_or_empty())
-      .says("Its private key, readable by mailpoold; \"\": in the file of the certificate.");
+      .says("Its private key, readable by mailpoold; \"\": in the file of the certificate.")
+      .note(
+          "The file belongs to root or to the user of mailpoold, and its mode is 0640 or 0600: a "
+          "key "
+          "that others can read is refused.");
 }
 
 void add_clients(Table& table) {

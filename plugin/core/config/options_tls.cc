@@ -89,7 +89,11 @@ void add_tls(Table& table) {
           "a "
           "reload; connections that were made with another are closed.");
   table.add("key", &S::key, value::path_or_empty())
-      .says("The key of that certificate; \"\": it stands in the same file.");
+      .says("The key of that certificate; \"\": it stands in the same file.")
+      .note(
+          "The file belongs to root or to the user of mailpoold, and its mode is 0640 or 0600: a "
+          "key "
+          "that others can read is refused.");
   table.add("sni", &S::sni, server_name())
       .says("The name that the server is asked for: that of the MX host, of the domain, or none.")
       .note("With DANE it is always the name that has the TLSA records.");

@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <sys/stat.h>
 
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
@@ -49,7 +50,9 @@ void write(std::string const& path, std::vector<X509*> const& certificates,
            EVP_PKEY* key = nullptr) {
   File const file(std::fopen(path.c_str(), "w"));
   for (auto* certificate : certificates) PEM_write_X509(file.get(), certificate);
-  if (key != nullptr) PEM_write_PrivateKey(file.get(), key, nullptr, nullptr, 0, nullptr, nullptr);
+  if (key == nullptr) return;
+  PEM_write_PrivateKey(file.get(), key, nullptr, nullptr, 0, nullptr, nullptr);
+  BOOST_REQUIRE(::chmod(path.c_str(), 0600) == 0);
 }
 
 struct Files {
@@ -123,6 +126,32 @@ BOOST_AUTO_TEST_CASE(a_new_key_with_its_certificate_and_a_new_chain_are_others_t
   write(place / "client.key", {}, other_key.get());
   BOOST_TEST(read().client_certificate != before);
   BOOST_TEST(read().client_certificate != with_chain);
+}
+
+BOOST_AUTO_TEST_CASE(a_key_that_others_can_read_is_a_mistake_wherever_it_stands) {
+  show_a_certificate();
+  auto const& tls_settings = settings.smtp.tls_settings;
+  for (bool const is_in_one_file : {false, true}) {
+    if (is_in_one_file) {
+      settings.smtp.tls_settings.certificate = place / "both.pem";
+      settings.smtp.tls_settings.key.clear();
+      write(place / "both.pem", {client.get()}, key.get());
+    }
+    auto const& file = is_in_one_file ? tls_settings.certificate : tls_settings.key;
+    for (mode_t const mode : {0600U, 0640U, 0400U, 0440U}) {
+      BOOST_REQUIRE(::chmod(file.c_str(), mode) == 0);
+      BOOST_TEST(!read().client_certificate.empty());
+      BOOST_TEST(mistakes.empty());
+    }
+    for (mode_t const mode : {0644U, 0604U, 0660U, 0602U, 0666U}) {
+      BOOST_REQUIRE(::chmod(file.c_str(), mode) == 0);
+      static_cast<void>(read());
+      BOOST_REQUIRE(mistakes.size() == 1U);
+      BOOST_TEST(mistakes[0].find("key " + file + ": its mode is ") != std::string::npos,
+                 mistakes[0]);
+      BOOST_TEST(mistakes[0].ends_with("others could read it: chmod 0640 or 0600"), mistakes[0]);
+    }
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_copy_under_another_name_is_the_same_certificate) {

@@ -73,7 +73,11 @@ class Answering {
     if (fd < 0) return;
     char c = 0;
     while (::read(fd, &c, 1) == 1 && c != '\n') request += c;
-    if (line.empty()) line = control::perform(control::parse_request(request).value(), actions, {});
+    auto const asked = control::parse_request(request).value();
+    if (line.empty())
+      line = asked.command == control::Command::Reload
+                 ? control::answer_line(control::to_json(actions.report))
+                 : control::perform(asked, actions, {});
     static_cast<void>(::send(fd, line.data(), line.size(), MSG_NOSIGNAL));
     ::close(fd);
   }
@@ -210,6 +214,24 @@ BOOST_AUTO_TEST_CASE(wrong_usage_is_exit_2_and_asks_nobody) {
     BOOST_TEST(!ended.err.empty());
     BOOST_TEST(ended.out.empty());
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_command_that_does_not_exist_is_named_with_the_nearest_one) {
+  auto const said = [](std::vector<std::string> const& arguments) {
+    auto const ended = poolctl_with(arguments);
+    BOOST_TEST(ended.code == Exit::Usage);
+    BOOST_TEST(ended.out.empty());
+    return ended.err.substr(0, ended.err.find('\n'));
+  };
+  BOOST_TEST(said({"top"}) == "poolctl: there is no command \"top\"");
+  BOOST_TEST(said({"statsu"}) == "poolctl: there is no command \"statsu\"; did you mean status?");
+  BOOST_TEST(said({"--json", "explian", "u@example.org"}) ==
+             "poolctl: there is no command \"explian\"; did you mean explain?");
+  BOOST_TEST(said({"postfix", "stauts"}) ==
+             "poolctl: there is no command \"postfix stauts\"; did you mean status?");
+  BOOST_TEST(said({}) == "A subcommand is required");
+  BOOST_TEST(said({"postfix"}) == "A subcommand is required");
+  BOOST_TEST(said({"resume"}) == "SITE, --domain D or --tenant T is required");
 }
 
 BOOST_AUTO_TEST_CASE(every_command_has_help_that_fits_eighty_columns) {
