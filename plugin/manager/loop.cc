@@ -8,6 +8,7 @@ namespace mailpool::manager {
 namespace {
 
 constexpr Duration longest_turn = std::chrono::minutes(1);
+constexpr Duration tick_of_libevent = std::chrono::milliseconds(10);
 
 }  // namespace
 
@@ -39,7 +40,8 @@ void Loop::end_turn_soon() {
   event_active(end_event_.get(), EV_TIMEOUT, 0);
 }
 
-// libevent keeps the time at which it came back from waiting, of the wall clock.
+// libevent keeps the time at which it came back from waiting, by a clock that moves every few
+// milliseconds: what is less than that says nothing.
 Duration Loop::since_awake() const {
   timeval awake{};
   timeval present{};
@@ -50,8 +52,8 @@ Duration Loop::since_awake() const {
   evutil_timersub(&present, &awake, &took);
   Duration const since =
       std::chrono::seconds(took.tv_sec) + std::chrono::microseconds(took.tv_usec);
-  // Somebody has set the clock.
-  return since < Duration::zero() || since > longest_turn ? Duration::zero() : since;
+  bool const is_clock_set = since > longest_turn;
+  return since < tick_of_libevent || is_clock_set ? Duration::zero() : since;
 }
 
 void Loop::on_end_of_turn(evutil_socket_t, short, void* self) {

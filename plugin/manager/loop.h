@@ -41,7 +41,7 @@ class Loop {
   /// What is done at the end of each turn in which end_turn_soon() was called.
   void at_end_of_turn(std::function<void()> work) { end_of_turn_ = std::move(work); }
   void end_turn_soon();
-  /// When the turn that is under way began: what its handlers took is part of it.
+  /// When the turn that is under way began: what its handlers took is part of it, from 10 ms on.
   [[nodiscard]] TimePoint turn_began() const { return turn_began_; }
   void run();
   void stop();

@@ -70,7 +70,9 @@ Manager::~Manager() {
   login_reader_.reset();
   intake_.reset();
   imap_.reset();
-  if (dispatcher_) dispatcher_->keep_counts(std::numeric_limits<std::size_t>::max());
+  constexpr auto all = std::numeric_limits<std::size_t>::max();
+  if (dispatcher_) dispatcher_->keep_counts(all);
+  if (admission_) admission_->keep_use(all, loop_.clock().wall(loop_.now()), loop_.now());
   dispatcher_.reset();
   streams_.reset();
   router_.reset();
@@ -101,7 +103,8 @@ Result<void> Manager::start() {
   desk_ = std::make_unique<ControlDesk>(*dispatcher_, *router_, loop_.clock(),
                                         configuration_.settings, static_cast<DeskSources&>(*this));
   places_ = std::make_unique<AdmissionPlaces>(*dispatcher_, loop_.clock(), settings);
-  admission_ = std::make_unique<admission::Desk>(settings, *places_);
+  admission_ = std::make_unique<admission::Desk>(settings, *places_, *store_);
+  admission_->restore(loop_.clock().wall(loop_.now()), loop_.now());
   background_ = std::make_unique<Background>(loop_);
   login_reader_ = std::make_unique<LoginReader>(
       loop_, context_->logins, log_, [this] { dispatcher_->logins_changed(loop_.now()); });
@@ -267,6 +270,7 @@ WallTime::duration Manager::clock_offset() const {
 
 void Manager::keep_state() {
   dispatcher_->keep_counts(most_counts_per_beat);
+  admission_->keep_use(most_counts_per_beat, loop_.clock().wall(loop_.now()), loop_.now());
   // Somebody set the clock: what ends at a wall time ends at another one now. Or the records of
   // what is in force went with a damaged file.
   auto const offset = clock_offset();

@@ -180,6 +180,7 @@ def test_a_wrong_password_defers_does_not_hammer_and_is_mended_by_a_reload(smart
     for _ in range(3):
         reply = deliver(manager)
         assert (reply.code, "4.7.8" in reply.text) == (451, True), reply
+    wait_until(lambda: smarthost.refusals(), 10, "the server's log tells of the refusal")
     assert smarthost.refusals() == 1
     secret(manager, "relay.password", PASSWORD)
     manager.reload_and_wait()

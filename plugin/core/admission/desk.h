@@ -4,14 +4,17 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include "core/admission/protocol.h"
 #include "core/base/time.h"
 #include "core/config/settings.h"
 #include "core/site/rate_limit.h"
+#include "core/state/store.h"
 
 namespace mailpool::admission {
 
@@ -38,8 +41,13 @@ struct Counts {
 
 class Desk {
  public:
-  /// `places` must outlive the desk; `settings` is copied where it is needed.
-  Desk(Settings const& settings, Places const& places);
+  /// `places` and `store` must outlive the desk; `settings` is copied where it is needed.
+  Desk(Settings const& settings, Places const& places, state::Store& store);
+
+  /// Takes over what the store kept: once, before the first question.
+  void restore(WallTime wall_now, TimePoint now);
+  /// Tells the store what was used of rates by the hour and the day, of at most `most` of them.
+  void keep_use(std::size_t most, WallTime wall_now, TimePoint now);
 
   /// Counts the recipients against every limit if none of them is exceeded, else against none:
   /// tokens are never given back, so nothing is taken in vain.
@@ -53,13 +61,16 @@ class Desk {
 
  private:
   using Limits = std::unordered_map<std::string, site::RateLimit>;
+  using Name = std::pair<Level, std::string>;
   struct Gate {
     site::RateLimit* limit;
-    std::string name;  ///< of the option: "[domain.\"example.org\"] accept_rate"
+    std::string section;  ///< of the option: "[domain.\"example.org\"]"
+    Name name;
   };
 
-  site::RateLimit* limit_of(Limits& limits, std::string const& name, Rate const& rate,
-                            TimePoint now);
+  [[nodiscard]] Limits& limits_at(Level level);
+  [[nodiscard]] Gate gate(Level level, std::string const& name, Rate const& rate, TimePoint now);
+  site::RateLimit* limit_of(Level level, std::string const& name, Rate const& rate, TimePoint now);
   static void forget_rested(Limits& limits, TimePoint now);
 
   Places const& places_;
@@ -69,6 +80,10 @@ class Desk {
   Limits domains_;
   Limits sites_;
   Limits tenants_;
+  state::Store& store_;
+  std::set<Name> used_;                 ///< of rates by the hour and the day: not kept yet
+  std::map<Name, std::string> loaded_;  ///< what was kept of those that nobody has asked for yet
+  WallTime::duration wall_offset_{};    ///< between wall and monotonic clock, at the start
   Counts counts_;
 };
 

@@ -20,17 +20,17 @@ std::optional<RateKey> rate_key_of(state::Record const& record) {
 }
 
 void keep_use(state::Store& store, RateKey const& key, RateLimit const& limit, WallTime wall_now,
-              TimePoint now) {
+              TimePoint now, state::Kind kind) {
   if (!limit.is_kept()) return;
   auto value = limit.to_value(wall_now, now);
   if (value.empty()) return;
   auto const over = std::chrono::duration_cast<WallTime::duration>(2 * limit.rate().per);
-  store.put(state::Kind::RateUse, text_of(key), std::move(value), wall_now + over);
+  store.put(kind, text_of(key), std::move(value), wall_now + over);
 }
 
-void forget_use(state::Store& store, RateKey const& key, RateLimit& limit) {
+void forget_use(state::Store& store, RateKey const& key, RateLimit& limit, state::Kind kind) {
   limit.forget();
-  store.erase(state::Kind::RateUse, text_of(key));
+  store.erase(kind, text_of(key));
 }
 
 }  // namespace mailpool::site

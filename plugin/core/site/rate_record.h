@@ -22,7 +22,8 @@ struct RateKey {
 
 /// Forgotten when it says nothing any more. Shorter units are not kept.
 void keep_use(state::Store& store, RateKey const& key, RateLimit const& limit, WallTime wall_now,
-              TimePoint now);
-void forget_use(state::Store& store, RateKey const& key, RateLimit& limit);
+              TimePoint now, state::Kind kind = state::Kind::RateUse);
+void forget_use(state::Store& store, RateKey const& key, RateLimit& limit,
+                state::Kind kind = state::Kind::RateUse);
 
 }  // namespace mailpool::site

@@ -24,6 +24,7 @@ constexpr std::array rows{
     KindRow{Kind::WarmUp, "warm_up", seconds(1), 100'000},
     KindRow{Kind::ImapCapabilities, "imap_capabilities", seconds(1), 10'000},
     KindRow{Kind::RateUse, "rate_use", seconds(2), 100'000},
+    KindRow{Kind::AcceptUse, "accept_use", seconds(2), 100'000},
 };
 
 constexpr bool rows_are_in_order() {

@@ -29,10 +29,12 @@ enum class Kind : std::uint8_t {
   WarmUp,            ///< messages of a source at a site on this day
   ImapCapabilities,  ///< what an IMAP server offered after the last login
   RateUse,           ///< what was used of a rate by the hour or the day
+  AcceptUse,         ///< the same of an accept_rate
 };
-inline constexpr std::array kinds{
-    Kind::Suspension, Kind::Adaptive,  Kind::LearnedCap, Kind::Counter,          Kind::TlsMemory,
-    Kind::StsPolicy,  Kind::TlsReport, Kind::WarmUp,     Kind::ImapCapabilities, Kind::RateUse};
+inline constexpr std::array kinds{Kind::Suspension, Kind::Adaptive,  Kind::LearnedCap,
+                                  Kind::Counter,    Kind::TlsMemory, Kind::StsPolicy,
+                                  Kind::TlsReport,  Kind::WarmUp,    Kind::ImapCapabilities,
+                                  Kind::RateUse,    Kind::AcceptUse};
 /// "suspension", "learned_cap", ...: the word in the database; never changed.
 [[nodiscard]] std::string_view name_of(Kind kind);
 [[nodiscard]] std::optional<Kind> kind_of(std::string_view name);

@@ -434,7 +434,8 @@ struct MilterRoom : Room {
   }
   Settings settings;
   AnyPlace places;
-  admission::Desk desk{settings, places};
+  state::ForgetfulStore store;
+  admission::Desk desk{settings, places, store};
 
   std::string hear(Client& client, std::string const& octets) {
     client.heard.clear();

@@ -2,6 +2,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "fakes/memory_store.h"
+
 using namespace mailpool;
 using namespace mailpool::admission;
 using namespace std::chrono_literals;
@@ -31,7 +33,8 @@ struct Room {
   }
   bool has_room(std::string const& name) { return ask(name).verdict == Verdict::Room; }
 
-  Desk desk{settings, places};
+  fakes::MemoryStore store;
+  Desk desk{settings, places, store};
 };
 
 }  // namespace
@@ -178,6 +181,50 @@ BOOST_AUTO_TEST_CASE(what_was_accepted_is_forgotten_at_the_level_that_is_named_a
   BOOST_TEST(is_full("free.test", "acme"));
   BOOST_TEST(room.desk.forget_use(Desk::Level::Tenant, "acme"));
   BOOST_TEST(!is_full("free.test", "acme"));
+}
+
+// Domain, site and tenant may each take ten of a day; a shorter unit begins anew.
+BOOST_AUTO_TEST_CASE(what_was_accepted_of_an_hour_or_a_day_survives_a_restart_until_it_is_resumed) {
+  auto const wall = [](Room const& room) {
+    return WallTime(std::chrono::duration_cast<WallTime::duration>(room.now.time_since_epoch()));
+  };
+  for (auto const level : {Desk::Level::Site, Desk::Level::Domain, Desk::Level::Tenant})
+    for (std::string const rate : {"10/d", "10/h", "10/d, burst 10", "10/min"}) {
+      auto const configure = [&](Room& room) {
+        auto const parsed = Rate::parse(rate).value();
+        if (level == Desk::Level::Domain) room.settings.domains["a.test"].accept_rate = parsed;
+        if (level == Desk::Level::Tenant) room.settings.tenants["acme"].accept_rate = parsed;
+        room.places.places["a.test"] = {true, "provider",
+                                        level == Desk::Level::Site ? parsed : Rate{}, ""};
+        room.desk.reconfigure(room.settings);
+      };
+      auto const is_full = [](Room& room) {
+        return room.ask("a.test", 1, "acme").verdict == Verdict::Full;
+      };
+      Room room;
+      configure(room);
+      BOOST_TEST((room.ask("a.test", 10, "acme").verdict == Verdict::Room));
+      room.desk.keep_use(100, wall(room), room.now);
+
+      auto const after = [&](Room& next, bool forgets) {
+        next.now = room.now + 30s;
+        configure(next);
+        next.store = room.store;
+        next.store.restart(wall(next));
+        next.desk.restore(wall(next), next.now);
+        if (forgets)
+          next.desk.forget_use(level, level == Desk::Level::Site     ? "provider"
+                                      : level == Desk::Level::Domain ? "a.test"
+                                                                     : "acme");
+        return is_full(next);
+      };
+      Room restarted;
+      BOOST_TEST(after(restarted, false) == (rate != "10/min"), rate);
+      Room resumed;
+      BOOST_TEST(!after(resumed, true), rate);
+      Room forgetful;
+      BOOST_TEST(!is_full((configure(forgetful), forgetful)), "nothing is kept without a store");
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
