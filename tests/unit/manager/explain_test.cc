@@ -44,6 +44,26 @@ BOOST_AUTO_TEST_CASE(with_dns_down_the_limits_of_the_site_that_the_domain_was_la
   }));
 }
 
+BOOST_AUTO_TEST_CASE(with_dns_down_a_domain_that_was_never_seen_is_shown_the_limits_that_it_has) {
+  settings.domains["never.test"].rate = Rate::parse("7/s").value();
+  settings.total.rate = Rate::parse("9/s").value();
+  begin();
+  manager::Explainer explainer(*dispatcher, clock);
+  control::Question question;
+  question.address = "u@never.test";
+  auto const e = explainer.explain_without_route(question, "never.test",
+                                                 Outcome::local(451, {4, 4, 3}, "DNS is down"));
+  BOOST_TEST(e.site.empty());
+  BOOST_TEST(contains(e.would, "is answered 451 4.4.3 DNS is down"), e.would);
+  auto const shows = [&](std::string_view scope, std::string_view ceiling) {
+    return std::any_of(e.limits.begin(), e.limits.end(), [&](auto const& use) {
+      return use.scope == scope && use.option == "rate" && use.ceiling == ceiling;
+    });
+  };
+  BOOST_TEST(shows("domain never.test", "7/s"));
+  BOOST_TEST(shows("total", "9/s"));
+}
+
 BOOST_AUTO_TEST_CASE(where_all_hosts_back_off_it_is_answered_as_mail_would_be) {
   network.behaviour.accepts = [](auto const&) { return false; };
   deliver("u@one.test");
