@@ -25,6 +25,7 @@ install(FILES conf/sendmail/mailer/mailpool.m4 DESTINATION share/sendmail/cf/mai
 install(FILES packaging/systemd/mailpool.service packaging/systemd/mailpool.socket
   packaging/systemd/mailpool-control.socket packaging/systemd/mailpool-milter.service DESTINATION ${MAILPOOL_UNIT_DIR})
 install(FILES packaging/systemd/postfix-mailpool.conf DESTINATION ${MAILPOOL_UNIT_DIR}/mailpool.socket.d)
+install(FILES packaging/systemd/mailpool-postfix.conf DESTINATION ${MAILPOOL_UNIT_DIR}/mailpool.service.d)
 install(FILES packaging/systemd/mailpool-milter.conf DESTINATION ${MAILPOOL_UNIT_DIR}/mailpool.service.d)
 install(FILES packaging/sysusers.d/mailpool.conf packaging/sysusers.d/mailpool-milter.conf DESTINATION lib/sysusers.d)
 install(FILES packaging/tmpfiles.d/mailpool.conf packaging/tmpfiles.d/postfix-mailpool.conf DESTINATION lib/tmpfiles.d)

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -26,7 +27,8 @@ Intake::~Intake() {
   close_all();
 }
 
-void Intake::listen_on(UnixListener listener) {
+void Intake::listen_on(UnixListener listener, std::uint8_t queue) {
+  queues_.push_back(queue);
   accept_events_.push_back(
       loop_.make_event(listener.fd(), EV_READ | EV_PERSIST, &Intake::on_accept, this));
   event_add(accept_events_.back().get(), nullptr);
@@ -48,7 +50,7 @@ void Intake::accept_some(int fd, TimePoint now) {
   for (int i = 0; i < most_sessions_per_turn && is_accepting_; ++i) {
     int const client = ::accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (client >= 0) {
-      greet(client, dsn_[fd], now);
+      greet(client, dsn_[fd], queue_of(fd), now);
       continue;
     }
     if (posix::is_shortage(errno)) rest(posix::shortage_words(errno), now);
@@ -56,7 +58,14 @@ void Intake::accept_some(int fd, TimePoint now) {
   }
 }
 
-void Intake::greet(int fd, lmtp::DsnMemory& dsn, TimePoint now) {
+std::uint8_t Intake::queue_of(int listener) const {
+  auto const at = std::find_if(listeners_.begin(), listeners_.end(),
+                               [&](auto const& known) { return known.fd() == listener; });
+  return at == listeners_.end() ? parking::no_queue
+                                : queues_[static_cast<std::size_t>(at - listeners_.begin())];
+}
+
+void Intake::greet(int fd, lmtp::DsnMemory& dsn, std::uint8_t queue, TimePoint now) {
   auto const peer = peer_of(fd);
   if (!peer || !settings_.allowed_users.contains(peer->uid)) {
     ++peers_refused_;
@@ -73,7 +82,7 @@ void Intake::greet(int fd, lmtp::DsnMemory& dsn, TimePoint now) {
     return;
   }
   auto connection = std::make_unique<IntakeConnection>(
-      *this, dsn, fd, fmt::format("uid={} pid={}", peer->uid, peer->pid), now);
+      *this, dsn, fd, queue, fmt::format("uid={} pid={}", peer->uid, peer->pid), now);
   connections_.push_front(std::move(connection));
   connections_.front()->place = connections_.begin();
   connections_.front()->wake();
@@ -113,6 +122,7 @@ void Intake::drain() {
   is_draining_ = true;
   accept_events_.clear();
   listeners_.clear();
+  queues_.clear();
   is_accepting_ = false;
   auto const now = loop_.now();
   for (auto& connection : connections_) {

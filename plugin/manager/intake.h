@@ -35,7 +35,8 @@ class Intake {
   Intake(Loop& loop, delivery::Dispatcher& dispatcher, BodyStore& bodies, Log& log);
   ~Intake();
 
-  void listen_on(UnixListener listener);
+  /// `queue`: of the MTA that hands mail over here (parking::no_queue: of none that can be asked).
+  void listen_on(UnixListener listener, std::uint8_t queue);
   void reconfigure(IntakeSettings settings);
   /// No new connections; those without an open transaction are closed now, the others after it.
   void drain();
@@ -61,7 +62,8 @@ class Intake {
   friend class IntakeConnection;
   static void on_accept(evutil_socket_t fd, short, void* self);
   void accept_some(int fd, TimePoint now);
-  void greet(int fd, lmtp::DsnMemory& dsn, TimePoint now);
+  void greet(int fd, lmtp::DsnMemory& dsn, std::uint8_t queue, TimePoint now);
+  [[nodiscard]] std::uint8_t queue_of(int listener) const;
   void rest(std::string const& why, TimePoint now);
   /// At max_connections the manager stops accepting; it never refuses, since an MTA would take that
   /// for a dead destination.
@@ -74,6 +76,7 @@ class Intake {
   Log& log_;
   IntakeSettings settings_;
   std::vector<UnixListener> listeners_;
+  std::vector<std::uint8_t> queues_;  ///< of each listener
   std::vector<EventPtr> accept_events_;
   std::map<int, lmtp::DsnMemory> dsn_;  ///< by the listener's descriptor; outlives it
   std::list<std::unique_ptr<IntakeConnection>> connections_;

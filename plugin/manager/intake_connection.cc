@@ -28,11 +28,12 @@ lmtp::ServerSettings server_settings(IntakeSettings const& intake, lmtp::DsnMemo
 
 }  // namespace
 
-IntakeConnection::IntakeConnection(Intake& intake, lmtp::DsnMemory& dsn, int fd, std::string client,
-                                   TimePoint now)
+IntakeConnection::IntakeConnection(Intake& intake, lmtp::DsnMemory& dsn, int fd, std::uint8_t queue,
+                                   std::string client, TimePoint now)
     : intake_(intake),
       dsn_(dsn),
       fd_(fd),
+      queue_(queue),
       read_event_(
           intake.loop_.make_event(fd, EV_READ | EV_PERSIST, &IntakeConnection::on_socket, this)),
       write_event_(
@@ -112,6 +113,7 @@ void IntakeConnection::close(TimePoint now) {
 
 void IntakeConnection::on_message(Message&& message) {
   unanswered_ = message.envelope.recipients.size();
+  message.envelope.queue = queue_;
   auto* delivery = intake_.dispatcher_.submit(std::move(message), *this, intake_.loop_.now());
   if (unanswered_ != 0) delivery_ = delivery;
 }

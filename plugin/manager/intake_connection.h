@@ -15,8 +15,9 @@ namespace mailpool::manager {
 
 class IntakeConnection final : private lmtp::ServerEvents, private delivery::DeliveryListener {
  public:
-  /// References must outlive it.
-  IntakeConnection(Intake& intake, lmtp::DsnMemory& dsn, int fd, std::string client, TimePoint now);
+  /// References must outlive it. /// `queue`: of the MTA, where its messages wait.
+  IntakeConnection(Intake& intake, lmtp::DsnMemory& dsn, int fd, std::uint8_t queue,
+                   std::string client, TimePoint now);
   ~IntakeConnection() override;
   IntakeConnection(IntakeConnection const&) = delete;
   IntakeConnection& operator=(IntakeConnection const&) = delete;
@@ -49,6 +50,7 @@ class IntakeConnection final : private lmtp::ServerEvents, private delivery::Del
   Intake& intake_;
   lmtp::DsnMemory& dsn_;
   int fd_;
+  std::uint8_t queue_;
   EventPtr read_event_;
   EventPtr write_event_;
   EventPtr timer_;

@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "core/base/text.h"
+#include "manager/queue_directories.h"
 
 namespace mailpool::manager {
 namespace {
@@ -69,6 +70,8 @@ Manager::~Manager() {
   background_.reset();
   login_reader_.reset();
   intake_.reset();
+  learner_.reset();
+  waker_.reset();
   imap_.reset();
   constexpr auto all = std::numeric_limits<std::size_t>::max();
   if (dispatcher_) dispatcher_->keep_counts(all);
@@ -100,6 +103,8 @@ Result<void> Manager::start() {
   bodies_ = std::make_unique<SpillingBodyStore>(
       body_limits(settings), std::vector<std::string>{settings.state_dir, "/var/tmp", "/tmp"});
   intake_ = std::make_unique<Intake>(loop_, *dispatcher_, *bodies_, log_);
+  waker_ = std::make_unique<Waker>(loop_, context_->parking, log_);
+  learner_ = std::make_unique<QueueLearner>(loop_, *dispatcher_, log_);
   desk_ = std::make_unique<ControlDesk>(*dispatcher_, *router_, loop_.clock(),
                                         configuration_.settings, static_cast<DeskSources&>(*this));
   places_ = std::make_unique<AdmissionPlaces>(*dispatcher_, loop_.clock(), settings);
@@ -175,7 +180,13 @@ Result<void> Manager::open_sockets() {
     control = std::move(*listener);
   }
   if (auto listening = imap_->reconfigure(configuration_); !listening) return listening;
-  for (auto& listener : lmtp) intake_->listen_on(std::move(listener));
+  std::vector<std::string> paths;
+  for (auto const& listener : lmtp) paths.push_back(listener.path());
+  auto queues = queue_directories(paths, settings.postfix.queue_directory);
+  for (std::size_t i = 0; i < lmtp.size(); ++i)
+    intake_->listen_on(std::move(lmtp[i]), queues.of_socket[i]);
+  waker_->set_directories(std::move(queues.all));
+  waker_->set_wanted(settings.postfix.wake);
   metrics_ = std::make_unique<MetricsServer>(loop_, *desk_, log_);
   if (auto listening = metrics_->reconfigure(settings.metrics); !listening)
     return failed(listening.error().reason);
@@ -207,6 +218,8 @@ void Manager::finish_turn() {
   auto now = loop_.now();
   do {
     dispatcher_->run(now);
+    waker_->run(now);
+    if (waker_->take_change()) waking_changed(now);
     streams_->flush(now);
     intake_->flush(now);
     imap_->run(now);
@@ -215,6 +228,7 @@ void Manager::finish_turn() {
            imap_->has_work());
   login_reader_->read_wanted();
   dispatcher_->sweep();
+  learner_->sweep();
   streams_->sweep();
   intake_->sweep();
   imap_->sweep();
@@ -246,6 +260,14 @@ void Manager::on_caught_up(evutil_socket_t, short, void* self) {
   manager.intake_->read_on();
 }
 
+void Manager::waking_changed(TimePoint now) {
+  auto const queues = waker_->states();
+  for (std::size_t queue = 0; queue < queues.size(); ++queue)
+    if (queues[queue].is_known && queues[queue].trouble.empty())
+      learner_->learn(static_cast<std::uint8_t>(queue), queues[queue].directory);
+  dispatcher_->waking_changed(now);
+}
+
 void Manager::on_beat(evutil_socket_t, short, void* self) {
   auto& manager = *static_cast<Manager*>(self);
   manager.beat();
@@ -255,6 +277,7 @@ void Manager::on_beat(evutil_socket_t, short, void* self) {
 void Manager::beat() {
   sd_notify(0, "WATCHDOG=1");
   intake_->end_rest();
+  waker_->beat(loop_.now());
   imap_->end_rest();
   keep_state();
   give_memory_back();

@@ -23,9 +23,11 @@
 #include "manager/map_publisher.h"
 #include "manager/metrics_server.h"
 #include "manager/mta_sts.h"
+#include "manager/queue_learner.h"
 #include "manager/state_database.h"
 #include "manager/stream.h"
 #include "manager/unbound_resolver.h"
+#include "manager/waker.h"
 
 namespace mailpool::manager {
 
@@ -67,6 +69,7 @@ class Manager final : private DeskSources {
   // DeskSources
   void fill(control::ManagerStatus& status) const override;
   std::vector<control::Finding> check() const override;
+  void add_waking_findings(std::vector<control::Finding>& to) const;
   void add_state_findings(std::vector<control::Finding>& to) const;
   void reload(std::function<void(control::ReloadReport const&)> done) override;
   bool forget_accepted(control::Subject const& subject) override;
@@ -85,6 +88,7 @@ class Manager final : private DeskSources {
   [[nodiscard]] TimePoint end_of_drain() const;
   void arm_timer(TimePoint now);
   void beat();
+  void waking_changed(TimePoint now);
   void note_learned();
   void give_memory_back();
   void keep_state();
@@ -114,6 +118,8 @@ class Manager final : private DeskSources {
   std::unique_ptr<delivery::Dispatcher> dispatcher_;
   std::unique_ptr<SpillingBodyStore> bodies_;
   std::unique_ptr<Intake> intake_;
+  std::unique_ptr<Waker> waker_;
+  std::unique_ptr<QueueLearner> learner_;
   std::unique_ptr<ImapPools> imap_;
   std::unique_ptr<ImapDesk> imap_desk_;
   std::unique_ptr<MapPublisher> map_;

@@ -92,6 +92,7 @@ void Manager::apply(Configuration configuration) {
   reload_reply_classes();
   dispatcher_->set_seal_keys(configuration_.seal_keys);
   dispatcher_->reconfigure(settings, now);
+  waker_->set_wanted(settings.postfix.wake);
   bodies_->set_limits(body_limits(settings));
   if (auto listening = imap_->reconfigure(configuration_); !listening)
     log_.error(listening.error().reason);

@@ -71,6 +71,28 @@ void Manager::add_state_findings(std::vector<Finding>& to) const {
                   "look at poolctl status for suspensions that are missing, then remove the file"});
 }
 
+void Manager::add_waking_findings(std::vector<Finding>& to) const {
+  if (!configuration_.settings.postfix.wake) {
+    to.push_back({Level::Note, "waking",
+                  "mail that waits comes by the MTA's own clock ([postfix] wake = false)", ""});
+    return;
+  }
+  for (auto const& queue : waker_->states()) {
+    if (!queue.trouble.empty())
+      to.push_back(
+          {Level::Warning, "waking",
+           fmt::format("mail that waits in the queue comes by Postfix's own clock, so that "
+                       "limits are not used up: {}",
+                       queue.trouble),
+           "let Postfix run, and mailpoold have the group postdrop (SupplementaryGroups of "
+           "mailpool.service; package postfix-mailpool)"});
+    else if (queue.is_known)
+      to.push_back(
+          {Level::Good, "waking",
+           fmt::format("mail that waits in {} is woken when there is room", queue.directory), ""});
+  }
+}
+
 std::vector<Finding> Manager::check() const {
   auto const& settings = configuration_.settings;
   std::vector<Finding> findings;
@@ -114,6 +136,7 @@ std::vector<Finding> Manager::check() const {
         fmt::format("large messages could not be kept on disk: {}", bodies_->last_error()),
         fmt::format("make room in {} (state_dir)", settings.state_dir));
   add_state_findings(findings);
+  add_waking_findings(findings);
   if (log_.dropped() != 0)
     add(Level::Warning, "manager",
         fmt::format("{} log lines were dropped because the log did not keep up", log_.dropped()),

@@ -412,7 +412,7 @@ def test_an_endless_command_line_costs_no_memory(sink: SmtpSink, start):
 def test_sessions_in_parallel_get_their_own_answers(sink: SmtpSink, start):
     refusing = SmtpSink(sink_lab(sink), "-f", "RCPT")
     manager = start(sink, route={"good.example.org": [sink.address], "bad.example.org": [refusing.address]},
-                    smtp={"max_waiting": 1000})
+                    smtp={"max_waiting": 1000}, lmtp={"slots": 5000})
     results: dict[int, list[Reply]] = {}
 
     def session(number: int) -> None:

@@ -25,7 +25,7 @@ def load(target: str, messages: int, *switches: str, sessions: int = SESSIONS) -
 @pytest.mark.parametrize("seconds", [12, pytest.param(60, marks=[pytest.mark.full, pytest.mark.slow])])
 def test_a_full_backlog_breaks_no_rule_and_uses_what_the_rules_allow(seconds: int, lab: Lab):
     server = Fakemx(lab, PROVIDER.script(0))
-    manager = Mailpoold(lab, {"route": {"*": [server.address]}, "lmtp": {"max_wait": MAX_WAIT},
+    manager = Mailpoold(lab, {"route": {"*": [server.address]}, "lmtp": {"max_wait": MAX_WAIT, "slots": 5000},
                               "site": {PROVIDER.name: {**PROVIDER.site(), "domains": ["example.org"], "tls": "none",
                                                        "max_waiting": 1000}}}).start()
     waits = Waits(manager)

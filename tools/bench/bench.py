@@ -10,6 +10,7 @@ from pathlib import Path
 
 import imap_scenarios
 import milter_scenarios
+import queue_scenarios
 import sendmail_scenarios
 import stall_scenarios
 import tls_scenarios
@@ -98,7 +99,7 @@ def domains(lab: Lab) -> None:
 def hanging(lab: Lab) -> None:
     """A site whose server hangs, 200 of its messages waiting: what another site feels."""
     good, bad = Fakemx(lab, "set rtt 10ms"), Fakemx(lab, "mail -> hang")
-    pool = manager(lab, good.address, {"max_connections": 10, "max_messages": 100000}, lmtp={"max_connections": 2000, "max_wait": "2m"},
+    pool = manager(lab, good.address, {"max_connections": 10, "max_messages": 100000}, lmtp={"max_connections": 2000, "slots": 20000, "max_wait": "2m"},
                    route={"*": [good.address], "hang.example": [bad.address]})
     paced = ("--messages", "3000", "--sessions", "10", "--rate", "500", "--size", "4096")
     hang = [program("mailpool-load"), "--lmtp", "--to", pool.lmtp_socket, "--messages", "210", "--sessions", "210",
@@ -151,7 +152,7 @@ def decide(_: Lab) -> None:
 
 SCENARIOS: Scenarios = {
     **{scenario.__name__: scenario for scenario in (relay, round_trips, warm, memory, domains, hanging, providers, decide)},
-    **imap_scenarios.SCENARIOS, **milter_scenarios.SCENARIOS, **sendmail_scenarios.SCENARIOS, **stall_scenarios.SCENARIOS,
+    **imap_scenarios.SCENARIOS, **milter_scenarios.SCENARIOS, **queue_scenarios.SCENARIOS, **sendmail_scenarios.SCENARIOS, **stall_scenarios.SCENARIOS,
     **tls_scenarios.SCENARIOS}
 
 

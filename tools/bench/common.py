@@ -21,7 +21,7 @@ def say(figure: str, value: str, floor: str) -> None:
 def manager(lab: Lab, target: str, smtp: dict[str, Value], **more: Value) -> Mailpoold:
     """All mail to `target`; the log costs what it costs, and is not kept."""
     settings: dict[str, Value] = {"smtp": smtp, "route": {"*": [target]}, "log": {"to": "/dev/null", "level": "info"},
-                                  "lmtp": {"max_connections": 2000}}
+                                  "lmtp": {"max_connections": 2000, "slots": 20000}}
     return Mailpoold(lab, {**settings, **more}).start()
 
 

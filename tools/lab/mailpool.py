@@ -133,7 +133,7 @@ class Mailpoold:
         self.configure(settings or {})
         sanitizers = {"ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0:exitcode=99", "UBSAN_OPTIONS": "print_stacktrace=1"}
         self.process = Program("mailpoold", [program(build), "--config", self.config_file],
-                               self.directory / "mailpoold.err.log", user="mailpool", groups=["postfix"],
+                               self.directory / "mailpoold.err.log", user="mailpool", groups=["postfix", "postdrop"],
                                environment={**sanitizers, **(environment or {})})
         self.generation = 0
         lab.at_close(self.end)

@@ -155,7 +155,7 @@ class Town:
             "dns": {"servers": self.dns.servers, "trust_anchor": "", "timeout": "10s"},
             "smtp": {"port": self.port, "prohibited": [], "tls": "none"},
             "site": {provider.name: provider.site() for provider in PROVIDERS},
-            "lmtp": {"max_connections": 2000, "max_wait": MAX_WAIT}, "log": {"to": "/dev/null", "level": "error"}, **more}).start()
+            "lmtp": {"max_connections": 2000, "slots": 20000, "max_wait": MAX_WAIT}, "log": {"to": "/dev/null", "level": "error"}, **more}).start()
 
     def in_proportion(self, total: int) -> dict[Provider, int]:
         """So many messages, divided among the providers as what they allow in a second."""

@@ -12,6 +12,10 @@ namespace mailpool::poolctl {
 namespace {
 
 constexpr int oldest_minor = 5;
+// Postfix gives a free process to the oldest message whose door is below its window; only while
+// there are more processes than the windows of all backlogged doors together does mail of another
+// door find one at once. 500 are enough for 25 doors of 20.
+constexpr int process_limit = 500;
 constexpr int newest_minor = 11;
 
 bool has_element(std::string_view list, std::string_view element) {
@@ -129,12 +133,26 @@ void plan_limits(PostfixConfig& postfix, WiringPlan& plan) {
     if (!postfix.set_value(name)) plan.parameters.push_back({name, value});
 }
 
+// Of installations that were wired when enable still set 100.
+void check_process_limit(PostfixConfig& postfix, WiringPlan& plan) {
+  auto limit = postfix.field(std::string(mailpool_service) + "/process_limit");
+  if (limit.empty() || limit == "-") limit = postfix.value("default_process_limit");
+  auto const number = to_number(limit);
+  if (!number || *number == 0 || *number >= process_limit) return;
+  plan.warnings.push_back(
+      {fmt::format("the service mailpool has {} processes: a few providers with a backlog can take "
+                   "all of them, and other mail waits behind theirs",
+                   *number),
+       fmt::format("postconf -F {}/process_limit={} && postfix reload", mailpool_service,
+                   process_limit)});
+}
+
 void plan_service(PostfixConfig& postfix, WiringPlan& plan) {
-  if (postfix.has_service(mailpool_service)) return;
+  if (postfix.has_service(mailpool_service)) return check_process_limit(postfix, plan);
   auto const chroot = postfix.field("lmtp/unix/chroot");
   plan.adds_service = true;
-  plan.service_entry = fmt::format("{}=mailpool unix - - {} - 100 lmtp", mailpool_service,
-                                   chroot.empty() ? "-" : chroot);
+  plan.service_entry = fmt::format("{}=mailpool unix - - {} - {} lmtp", mailpool_service,
+                                   chroot.empty() ? "-" : chroot, process_limit);
   plan.service_overrides = {
       "syslog_name=postfix/mailpool", "lmtp_send_xforward_command=yes",
       "lmtp_data_done_timeout=1800s", "lmtp_line_length_limit=0",

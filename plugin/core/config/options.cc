@@ -97,6 +97,16 @@ void add_lmtp(Table& table) {
           "day offers it too: no notice is lost. \"always\" announces it everywhere: where a "
           "server lacks it, a sender who asked for a notice of success gets none. \"never\" "
           "leaves all notices to the MTA, and tells servers nothing.");
+  table.add("slots", &S::slots, number(2, 100'000))
+      .says("How many deliveries the MTA makes at once; at most half of these may wait in here.")
+      .note(
+          "What cannot begin soon is answered 451 at once and waits in the MTA's queue. The more "
+          "sites wait, the less each may take of that half; a site where nothing waits always "
+          "finds a place. Keep it no larger than the MTA's process limit for this transport "
+          "(Postfix: `poolctl postfix enable` sets 500; Sendmail: the number of queue runners).");
+  table.add("max_parked", &S::max_parked, number(0, 10'000'000))
+      .says("How many messages that wait in the MTA's queue are remembered, to be woken in turn.")
+      .note("About 100 octets each. Those beyond it come by the MTA's own clock.");
   table.add("trust_unsigned_tenant", &S::trust_unsigned_tenant, YesNo{})
       .says("Believe a header X-Mailpool-Tenant that no key vouches for.")
       .note(
@@ -124,6 +134,18 @@ void add_postfix(Table& table) {
       .note(
           "It lies in Postfix's queue directory. Without that directory there is no map, which is "
           "said once in the log.")
+      .needs_restart();
+  table.add("wake", &S::wake, YesNo{})
+      .says("Have Postfix try a message that waits in its queue as soon as there is room for it.")
+      .note(
+          "By its service flush, as `postqueue -i` does; mailpoold needs the group postdrop for "
+          "it. "
+          "Without it such mail comes by Postfix's own clock, and limits are not used up.");
+  table.add("queue_directory", &S::queue_directory, ListOf{value::path(), 0, 16})
+      .says("Queue directories of the Postfix instances that hand mail over.")
+      .note(
+          "Left empty, each [lmtp] listen socket tells: QUEUE_DIRECTORY/mailpool/lmtp.sock. Name "
+          "them where instances share a socket elsewhere; then each is asked.")
       .needs_restart();
   table.add("fallback", &S::fallback, OneOf{std::array{Fallback::Smtp, Fallback::Defer}})
       .says("What the Postfix table answers while mailpoold is away: deliver by smtp, or defer.")

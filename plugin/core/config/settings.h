@@ -107,6 +107,8 @@ struct LmtpSettings {
   std::uint64_t spill_above = 1U << 20U;
   std::uint64_t memory_limit = 512U << 20U;
   Duration max_wait = std::chrono::seconds(30);
+  std::uint32_t slots = 500;
+  std::uint32_t max_parked = 200'000;
   bool trust_unsigned_tenant = false;
   DsnOffer dsn = DsnOffer::Auto;
   bool operator==(LmtpSettings const&) const = default;
@@ -121,6 +123,8 @@ struct ControlSettings {
 
 struct PostfixSettings {
   std::string map = "/var/spool/postfix/mailpool/map";
+  bool wake = true;
+  std::vector<std::string> queue_directory;
   Fallback fallback = Fallback::Smtp;
   std::vector<std::string> exclude_domains;
   bool operator==(PostfixSettings const&) const = default;

@@ -16,6 +16,7 @@
 #include "core/delivery/remembered.h"
 #include "core/delivery/scopes.h"
 #include "core/delivery/tls_context.h"
+#include "core/parking/parking.h"
 #include "core/pool/connection.h"
 #include "core/replies/classifier.h"
 #include "core/route/router.h"
@@ -55,6 +56,7 @@ class Context {
   TlsContext tls;
   Scopes scopes;
   Logins logins;
+  parking::Parking parking;  ///< what waits in the MTA's queue
 
   /// The site has something to decide in this turn.
   void wants_a_turn(Site& site) { sites_with_work.push_back(&site); }

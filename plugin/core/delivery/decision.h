@@ -8,6 +8,7 @@
 #include "core/delivery/fair_queue.h"
 #include "core/delivery/smtp_connection.h"
 #include "core/message/outcome.h"
+#include "core/parking/register.h"
 #include "core/route/router.h"
 #include "core/site/source.h"
 #include "core/site/wait.h"
@@ -54,6 +55,11 @@ struct Refusal {
   std::string_view because;  ///< "draining", "suspended", "max_waiting"
   TimePoint until = never;
 };
+/// What such a transaction waits for in the MTA's queue.
+[[nodiscard]] inline parking::Why why_of(Refusal const& refusal) {
+  if (refusal.because == "draining") return parking::Why::Draining;
+  return refusal.because == "suspended" ? parking::Why::Suspended : parking::Why::Limit;
+}
 
 struct Decision {
   std::variant<Use, Check, Open, Overtake, GiveUp, MakeRoom, Stay, Impossible> what;

@@ -30,7 +30,9 @@ class Delivery::Group final : public route::RouteListener {
                               delivery_.context_.clock.now());
   }
   void on_no_route(Outcome outcome) override {
-    answer_all(outcome, delivery_.context_.clock.now());
+    auto const now = delivery_.context_.clock.now();
+    if (outcome.kind == OutcomeKind::Deferred) delivery_.park(domain_, now);
+    answer_all(outcome, now);
   }
   void answer_all(Outcome const& outcome, TimePoint now) {
     for (auto recipient : recipients_) delivery_.complete(recipient, outcome, nullptr, {}, now);
@@ -52,6 +54,19 @@ Delivery::Delivery(Message message, DeliveryListener& listener, Context& context
       open_(message_.envelope.recipients.size()) {}
 
 Delivery::~Delivery() = default;
+
+// It is called back once DNS answers.
+void Delivery::park(std::string const& domain, TimePoint now) {
+  auto const& envelope = message_.envelope;
+  (void)context_.parking.entries.park({envelope.queue_id,
+                                       envelope.queue,
+                                       parking::lane_of_domain(domain),
+                                       {},
+                                       usual_priority,
+                                       parking::Why::Route,
+                                       accepted_at_},
+                                      now);
+}
 
 void Delivery::begin(route::Router& router, TimePoint now) {
   auto const& recipients = message_.envelope.recipients;

@@ -75,6 +75,7 @@ class Delivery {
 
  private:
   class Group;
+  void park(std::string const& domain, TimePoint now);
   void log_outcome(Recipient const& recipient, Outcome const& outcome,
                    Transaction const* transaction, Relay const& relay, TimePoint now);
 

@@ -32,7 +32,8 @@ Dispatcher::Dispatcher(Settings const& settings, route::Router& router, Context&
 }
 
 Dispatcher::~Dispatcher() {
-  for (auto& [name, site] : sites_) site->defer_waiting(draining(), context_.clock.now());
+  for (auto& [name, site] : sites_)
+    site->defer_waiting(draining(), parking::Why::Other, context_.clock.now());
   deliveries_.clear();  // leases and permits go before what they belong to
   context_.sites_with_work.clear();
   sites_.clear();
@@ -74,6 +75,7 @@ void Dispatcher::on_routed(Delivery& delivery, std::string const& domain,
                            std::shared_ptr<route::Route const> route, TimePoint now) {
   auto& site = site_for(*route);
   known_.remember(domain, site, now);
+  find_parked(delivery, domain, site, now);
   Transaction pattern;
   pattern.domain = domain;
   pattern.route = route;
@@ -109,7 +111,7 @@ void Dispatcher::on_routed(Delivery& delivery, std::string const& domain,
     transaction.address(envelope);
     transaction.site = &site;
     if (refusal) {
-      site.refuse(transaction, refusal->outcome, now);
+      site.refuse(transaction, refusal->outcome, why_of(*refusal), now);
     } else {
       site.enqueue(transaction, now);
     }
@@ -196,6 +198,8 @@ void Dispatcher::run(TimePoint now) {
       note_busy(*site);
     }
   }
+  context_.parking.entries.expire(now);
+  if (now >= next_domain_wakes_) wake_domains(now);
   for (auto& [domain, suspension] : std::exchange(context_.domains_to_suspend, {}))
     suspend_domain(domain, std::move(suspension), now);
   if (now >= next_forgetting_) forget_unused(now);
@@ -224,7 +228,9 @@ void Dispatcher::note_busy(Site& site) {
 
 TimePoint Dispatcher::deadline() const {
   if (has_work()) return context_.clock.now();
-  return due_.empty() ? next_forgetting_ : std::min(due_.begin()->first, next_forgetting_);
+  auto const next =
+      std::min({next_forgetting_, next_domain_wakes_, context_.parking.entries.deadline()});
+  return due_.empty() ? next : std::min(due_.begin()->first, next);
 }
 
 void Dispatcher::sweep() {
@@ -343,7 +349,7 @@ bool Dispatcher::flush(std::string const& name, std::string_view reason, TimePoi
 void Dispatcher::drain(TimePoint now) {
   context_.is_draining = true;
   for (auto& [name, site] : sites_) {
-    site->defer_waiting(draining(), now);
+    site->defer_waiting(draining(), parking::Why::Draining, now);
     site->flush("drain", now);
   }
 }
@@ -364,6 +370,8 @@ void Dispatcher::reconfigure(Settings const& settings, TimePoint now) {
   context_.hostname = settings.hostname;
   context_.logins.reconfigure(settings.logins);
   context_.max_wait = settings.lmtp.max_wait;
+  context_.parking.slots = settings.lmtp.slots;
+  context_.parking.entries.reconfigure(settings.lmtp.max_parked);
   context_.scopes.reconfigure(settings, now);
   tenants_.set_trust_unsigned(settings.lmtp.trust_unsigned_tenant);
   // Entries are kept for permits that are out; a domain without a section has no limits.

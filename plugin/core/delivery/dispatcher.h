@@ -87,6 +87,14 @@ class Dispatcher final : private TransactionSink {
   /// A login has got its secret, or another one.
   void logins_changed(TimePoint now);
 
+  // What waits in the MTA's queue (dispatcher_parking.cc).
+  /// A message was told to wait before this manager began; where for is found out by one of its
+  /// domain. False: there is no room for more.
+  bool relearn(std::string_view queue_id, std::uint8_t queue, std::string const& recipient,
+               parking::Why why, Duration age, TimePoint now);
+  /// Messages can be woken that could not be.
+  void waking_changed(TimePoint now);
+
   // For status.
   [[nodiscard]] bool is_draining() const { return context_.is_draining; }
   [[nodiscard]] std::size_t in_flight() const;  ///< transactions on a connection
@@ -152,6 +160,9 @@ class Dispatcher final : private TransactionSink {
   void keep_suspension(std::string_view what, std::string const& name, site::Suspension& suspension,
                        TimePoint now);
   void look_again_at_all(TimePoint now);
+  /// What waits for a domain whose site is not known waits for that site now.
+  void find_parked(Delivery const& delivery, std::string const& domain, Site& site, TimePoint now);
+  void wake_domains(TimePoint now);
   void schedule(Site& site);
   void note_busy(Site& site);
   void forget_unused(TimePoint now);
@@ -179,6 +190,7 @@ class Dispatcher final : private TransactionSink {
   std::set<std::pair<TimePoint, Site*>> due_;  ///< when each site wants to be pumped next
   std::unordered_map<Site const*, TimePoint> scheduled_;  ///< the entry of each site in due_
   TimePoint next_forgetting_{};
+  TimePoint next_domain_wakes_{};
   /// Counts of sites that were not used yet since the start.
   std::unordered_map<std::string, site::PeriodCounts> restored_periods_;
   /// Likewise what was used of their rates, by option.

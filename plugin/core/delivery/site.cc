@@ -12,6 +12,7 @@
 
 namespace mailpool::delivery {
 
+using parking::Why;
 using pool::ConnectionState;
 using site::Limit;
 
@@ -32,6 +33,7 @@ Site::Site(std::string name, bool is_named, SiteSettings const& settings, Contex
 
 Site::~Site() {
   assert(waiting_.is_empty() && "a site goes only when nothing waits at it");
+  context_.parking.waiting -= slots_noted_;
   leave_lines();  // its connections give back what it might otherwise be told of
 }
 
@@ -43,6 +45,7 @@ void Site::enqueue(Transaction& transaction, TimePoint now) {
   last_used_ = now;
   last_route_ = transaction.route;
   if (why_ != last_route_->why_this_site) why_ = last_route_->why_this_site;
+  note_arrival(transaction, now);
   settle_tls(transaction);
   // What one sender asks of one message is no reason to keep connections for it.
   if (!last_purpose_) last_purpose_ = std::make_unique<Purpose>();
@@ -53,8 +56,11 @@ void Site::enqueue(Transaction& transaction, TimePoint now) {
                                             context_.tls, tls::SenderTls::Usual),
                     nullptr, transaction.login};
   if (auto const refusal = refusal_of(transaction, now))
-    return defer(transaction, refusal->outcome, now);
+    return defer(transaction, refusal->outcome, why_of(*refusal), now);
+  if (auto const put_off = why_park(transaction, now))
+    return defer(transaction, *put_off, Why::Limit, now);
   waiting_.push(transaction);
+  note_slots();
   be_pumped_at(now);
 }
 
@@ -78,7 +84,8 @@ void Site::settle_tls(Transaction& transaction) {
 void Site::cancel(Transaction& transaction, TimePoint now) {
   if (transaction.state == TransactionState::Waiting) {
     waiting_.remove(transaction);
-    defer(transaction, Outcome::local(451, {4, 3, 0}, "the MTA closed the connection"), now);
+    defer(transaction, Outcome::local(451, {4, 3, 0}, "the MTA closed the connection"), Why::Other,
+          now);
   } else if (transaction.state == TransactionState::Sending) {
     auto& connection = static_cast<SmtpConnection&>(*transaction.lease.connection());
     connection.cancel("the MTA closed the connection", now);
@@ -101,9 +108,11 @@ void Site::pump(TimePoint now) {
   close_excess(now);
   while (start_some(now)) {
   }
+  wake_some(now);
   if (waiting_.is_empty()) close_surplus(now);
   keep_min_idle(now);
   make_way(now);
+  note_slots();
   set_deadline(now);
   // Others may have a use for what is left of the room that this site was told of.
   for (auto* limit : std::exchange(offered_, {})) limit->pass_on();
@@ -128,7 +137,7 @@ void Site::set_deadline(TimePoint now) {
   waiting_.for_each([&](Transaction const& t) { next = std::min(next, overdue_at(t)); });
   if (!waiting_.is_empty() && blocked_.not_before > now) next = std::min(next, blocked_.not_before);
   if (suspension_) next = std::min(next, suspension_->until);
-  next = std::min({next, reactions_.deadline(), next_surplus(now)});
+  next = std::min({next, reactions_.deadline(), next_surplus(now), next_wake_});
   if (auto const t = backs_off_until(now); t > now) next = std::min(next, t);
   if (pool_.open() < settings_.min_idle && context_.no_socket_before > now)
     next = std::min(next, context_.no_socket_before);
@@ -141,7 +150,7 @@ void Site::set_deadline(TimePoint now) {
 void Site::suspend(site::Suspension suspension, TimePoint now) {
   suspension_ = std::move(suspension);
   keep_suspension(now);
-  defer_waiting(suspended_outcome(), now);
+  defer_waiting(suspended_outcome(), Why::Suspended, now);
   be_pumped_at(now);
 }
 
@@ -218,7 +227,7 @@ void Site::reconfigure(SiteSettings const& before, TimePoint now) {
 }
 
 void Site::stop(TimePoint now) {
-  defer_waiting(Outcome::local(451, {4, 3, 2}, "mailpool is stopping"), now);
+  defer_waiting(Outcome::local(451, {4, 3, 2}, "mailpool is stopping"), Why::Other, now);
   for (auto state : {ConnectionState::Busy, ConnectionState::Idle, ConnectionState::Connecting,
                      ConnectionState::Checking}) {
     std::vector<SmtpConnection*> all;
@@ -248,14 +257,15 @@ TimePoint Site::backs_off_until(TimePoint now) const {
 site::SiteState Site::state(TimePoint now) const {
   if (suspension_) return site::SiteState::Suspended;
   if (backs_off_until(now) > now) return site::SiteState::BackingOff;
-  bool const is_limited =
-      !waiting_.is_empty() && blocked_.limit != Limit::None && blocked_.limit != Limit::Connecting;
+  bool const is_limited = blocked_.limit != Limit::None && blocked_.limit != Limit::Connecting &&
+                          (!waiting_.is_empty() || !context_.parking.entries.is_empty(name_));
   return is_limited ? site::SiteState::Limited : site::SiteState::Open;
 }
 
 bool Site::is_quiet() const {
   return pool_.is_empty() && waiting_.is_empty() && !suspension_ && blocked_.is_over() &&
-         reactions_.holds().empty() && backs_off_until(context_.clock.now()) == TimePoint{};
+         reactions_.holds().empty() && backs_off_until(context_.clock.now()) == TimePoint{} &&
+         context_.parking.entries.is_empty(name_);
 }
 
 bool Site::is_forgettable() const {
@@ -265,7 +275,7 @@ bool Site::is_forgettable() const {
 
 bool Site::is_unused(TimePoint now) const {
   static constexpr Duration unused_for = std::chrono::hours(24);
-  return now >= after(last_used_, unused_for);
+  return now >= after(last_used_, unused_for) && context_.parking.entries.is_empty(name_);
 }
 
 void Site::rest() {

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <list>
+#include <map>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -45,8 +46,9 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   /// Takes its place among the waiting, or is deferred at once (suspended, max_waiting).
   void enqueue(Transaction& transaction, TimePoint now);
   /// Answers all its recipients without letting it wait.
-  void refuse(Transaction& transaction, Outcome const& outcome, TimePoint now) {
-    defer(transaction, outcome, now);
+  void refuse(Transaction& transaction, Outcome const& outcome, parking::Why why, TimePoint now) {
+    note_arrival(transaction, now);
+    defer(transaction, outcome, why, now);
   }
   /// The message's client is gone: a waiting transaction is dropped, a running one cancelled unless
   /// its commit point is passed.
@@ -70,7 +72,7 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   bool release(std::string const& scope, TimePoint now);
   /// Closes idle connections and those that are being opened; the others when they come back.
   void flush(std::string_view reason, TimePoint now);
-  void defer_waiting(Outcome const& outcome, TimePoint now);
+  void defer_waiting(Outcome const& outcome, parking::Why why, TimePoint now);
   /// Waiting transactions of one domain.
   void defer_domain(std::string const& domain, Outcome const& outcome, TimePoint now);
   void defer_tenant(site::Scope const& tenant, Outcome const& outcome, TimePoint now);
@@ -121,6 +123,10 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   [[nodiscard]] Outcome unreachable(Transaction const& transaction, TimePoint now) const;
   /// "tenant acme: rate reached (5/s), next in 3s", for outcomes and status.
   [[nodiscard]] std::string words_for(site::Wait const& wait, TimePoint now) const;
+  /// Messages that were told to wait in the MTA's queue.
+  [[nodiscard]] parking::LaneCounts parked() const {
+    return context_.parking.entries.counts(name_);
+  }
   /// Nothing is open, waits, backs off or is held back: status has nothing to count here.
   [[nodiscard]] bool is_quiet() const;
   /// Nothing is open, nothing waits, and nothing needs to be remembered: it may be forgotten.
@@ -234,6 +240,28 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   void probe(route::Target const& target, Transaction const& transaction, TimePoint now);
   void stand_in_lines(Transaction const& transaction);
 
+  // Waiting in the MTA's queue (site_park.cc).
+  /// What those of one line in the register share.
+  struct Pattern {
+    site::Levels levels;
+    std::string login;
+    std::uint32_t priority = usual_priority;
+  };
+  void note_arrival(Transaction& transaction, TimePoint now);
+  [[nodiscard]] std::optional<Outcome> why_park(Transaction const& transaction, TimePoint now);
+  void park(Transaction const& transaction, parking::Why why, TimePoint now);
+  void wake_some(TimePoint now);
+  void note_slots();
+  [[nodiscard]] bool is_wakeable(Transaction const& transaction) const;
+  [[nodiscard]] parking::LineName line_of(Transaction const& transaction, TimePoint now) const;
+  [[nodiscard]] std::size_t waiting_in_line(parking::LineName const& line, TimePoint now) const;
+  [[nodiscard]] Duration wake_ahead() const;
+  [[nodiscard]] std::size_t hands(Duration within, TimePoint now) const;
+  [[nodiscard]] site::Wait room_behind(std::size_t n, Duration within, TimePoint now) const;
+  [[nodiscard]] site::Wait room_in_line(Pattern const& pattern, std::size_t n, Duration within,
+                                        TimePoint now) const;
+  [[nodiscard]] TimePoint hosts_rest_until(std::size_t n, TimePoint now) const;
+
   // Opening connections (site_open.cc).
   /// What a connection is opened under: whose mail, what that requires of TLS, and from where.
   struct Purpose {
@@ -285,7 +313,8 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   [[nodiscard]] bool may_be_retried(Transaction const& transaction, TimePoint now) const;
   bool retry(Transaction& transaction, SmtpConnection const& connection,
              smtp::TransactionResult& result, TimePoint now);
-  void defer(Transaction& transaction, Outcome const& outcome, TimePoint now);
+  void defer(Transaction& transaction, Outcome const& outcome, parking::Why why, TimePoint now);
+  [[nodiscard]] parking::Why why_unreachable(Transaction const& transaction, TimePoint now) const;
   [[nodiscard]] std::optional<Outcome> bounce_for_tls(Transaction const& transaction,
                                                       TimePoint now) const;
   [[nodiscard]] std::string words_for_connecting() const;
@@ -294,7 +323,7 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   }
   void fail_unreachable(TimePoint now);
   template <class Concerned>
-  void defer_those(Concerned&& concerned, Outcome const& outcome, TimePoint now);
+  void defer_those(Concerned&& concerned, Outcome const& outcome, parking::Why why, TimePoint now);
   void give_up_overdue(TimePoint now);
   /// What it waits for; of one that was not looked at, what the site waits for.
   [[nodiscard]] site::Wait const& wait_of(Transaction const& transaction) const {
@@ -354,6 +383,10 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   std::vector<site::ConcurrencyLimit*> offered_;  ///< room that it was told of, to be passed on
   std::size_t lacking_ = 0;  ///< waiting ones that found no connection, in this look at the queue
   pool::Backlog backlog_;    ///< of such ones, over the looks
+  std::map<parking::LineName, Pattern> patterns_;  ///< of its lines in the register
+  parking::Speed pace_;                            ///< of the transactions that it begins
+  TimePoint next_wake_ = never;
+  std::size_t slots_noted_ = 0;  ///< of those that wait, in Parking::waiting
   bool wants_turn_ = false;
   std::uint64_t flushed_up_to_ = 0;  ///< ids of connections that are closed when they come back
   std::string flushed_because_;

@@ -10,6 +10,7 @@
 
 namespace mailpool::delivery {
 
+using parking::Why;
 using pool::ConnectionState;
 using site::Limit;
 
@@ -158,7 +159,8 @@ void Site::finish(Transaction& transaction) {
   transaction.state = TransactionState::Over;
 }
 
-void Site::defer(Transaction& transaction, Outcome const& outcome, TimePoint now) {
+void Site::defer(Transaction& transaction, Outcome const& outcome, Why why, TimePoint now) {
+  if (outcome.kind == OutcomeKind::Deferred) park(transaction, why, now);
   transaction.timing.started = now;
   for (auto recipient : transaction.recipients)
     conclude(transaction, nullptr, recipient, outcome, now);
@@ -166,27 +168,29 @@ void Site::defer(Transaction& transaction, Outcome const& outcome, TimePoint now
 }
 
 template <class Concerned>
-void Site::defer_those(Concerned&& concerned, Outcome const& outcome, TimePoint now) {
+void Site::defer_those(Concerned&& concerned, Outcome const& outcome, Why why, TimePoint now) {
   std::vector<Transaction*> all;
   waiting_.for_each([&](Transaction& t) {
     if (concerned(t)) all.push_back(&t);
   });
   for (auto* transaction : all) {
     waiting_.remove(*transaction);
-    defer(*transaction, outcome, now);
+    defer(*transaction, outcome, why, now);
   }
 }
 
-void Site::defer_waiting(Outcome const& outcome, TimePoint now) {
-  defer_those([](Transaction const&) { return true; }, outcome, now);
+void Site::defer_waiting(Outcome const& outcome, Why why, TimePoint now) {
+  defer_those([](Transaction const&) { return true; }, outcome, why, now);
 }
 
 void Site::defer_domain(std::string const& domain, Outcome const& outcome, TimePoint now) {
-  defer_those([&](Transaction const& t) { return t.domain == domain; }, outcome, now);
+  defer_those([&](Transaction const& t) { return t.domain == domain; }, outcome, Why::Suspended,
+              now);
 }
 
 void Site::defer_tenant(site::Scope const& tenant, Outcome const& outcome, TimePoint now) {
-  defer_those([&](Transaction const& t) { return t.levels.tenant == &tenant; }, outcome, now);
+  defer_those([&](Transaction const& t) { return t.levels.tenant == &tenant; }, outcome,
+              Why::Suspended, now);
 }
 
 void Site::give_up_overdue(TimePoint now) {
@@ -198,10 +202,11 @@ void Site::give_up_overdue(TimePoint now) {
     waiting_.remove(*transaction);
     auto const wait = wait_of(*transaction);
     if (wait.limit == Limit::Connecting && pool_.count(ConnectionState::Connecting) == 0) {
-      defer(*transaction, unreachable(*transaction, now), now);
+      defer(*transaction, unreachable(*transaction, now), why_unreachable(*transaction, now), now);
       continue;
     }
-    defer(*transaction, Outcome::local(451, code_of(wait.limit), words_for(wait, now)), now);
+    defer(*transaction, Outcome::local(451, code_of(wait.limit), words_for(wait, now)), Why::Limit,
+          now);
   }
 }
 
@@ -209,7 +214,7 @@ void Site::fail_unreachable(TimePoint now) {
   auto const all = std::exchange(unreachable_, {});
   for (auto* transaction : all) {
     if (transaction->otherwise.empty()) {
-      defer(*transaction, unreachable(*transaction, now), now);
+      defer(*transaction, unreachable(*transaction, now), why_unreachable(*transaction, now), now);
       continue;
     }
     // It failed on a reused connection and the fresh one cannot be had: the first failure is its
@@ -219,6 +224,17 @@ void Site::fail_unreachable(TimePoint now) {
       conclude(*transaction, nullptr, transaction->recipients[i], transaction->otherwise[i], now);
     finish(*transaction);
   }
+}
+
+// What its hosts or its login do may end for all; what one message lacks it lacks tomorrow.
+Why Site::why_unreachable(Transaction const& transaction, TimePoint now) const {
+  auto const& login = transaction.login.name;
+  if (!login.empty() && context_.logins.is_unusable(login, now)) return Why::BackingOff;
+  auto const& targets = transaction.route->targets;
+  bool const is_host_failing = std::any_of(targets.begin(), targets.end(), [&](auto const& t) {
+    return health_.is_backing_off({t.host, t.address, t.port}, now);
+  });
+  return is_host_failing ? Why::BackingOff : Why::Other;
 }
 
 Outcome Site::unreachable(Transaction const& transaction, TimePoint now) const {

@@ -95,7 +95,8 @@ void Site::defer_held(TimePoint now) {
   });
   for (auto* transaction : all) {
     waiting_.remove(*transaction);
-    defer(*transaction, suspended(name_, *held(*transaction, now), context_.clock), now);
+    defer(*transaction, suspended(name_, *held(*transaction, now), context_.clock),
+          parking::Why::Suspended, now);
   }
 }
 

@@ -31,6 +31,7 @@ struct Envelope {
   bool eight_bit = false;        ///< the MTA said BODY=8BITMIME
   bool require_tls = false;      ///< the MTA said REQUIRETLS (RFC 8689)
   bool tls_required_no = false;  ///< the header says "TLS-Required: No", once (RFC 8689)
+  std::uint8_t queue = 255;  ///< which of the MTA's queues it is in; 255: of none that can be asked
   std::string queue_id;  ///< the MTA's, from XFORWARD IDENT or the newest Received line; else the
                          ///< manager's own
   std::string sender_domain;  ///< of the sender, as `domain` of a recipient; "" for none

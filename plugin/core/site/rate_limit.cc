@@ -69,6 +69,16 @@ std::uint64_t RateLimit::used(TimePoint now) const {
   return sum;
 }
 
+TimePoint RateLimit::turn_of(TimePoint now, std::uint64_t n) const {
+  if (!rate_.is_limited() || n == 0) return now;
+  if (is_exact()) {
+    auto const most = std::max<std::uint64_t>(rate_.count, 1);
+    auto const windows = static_cast<Duration::rep>(std::min<std::uint64_t>((n - 1) / most, 1000));
+    return after(earliest(now, (n - 1) % most + 1), window() * windows);
+  }
+  return std::max(now, after(std::max(paid_until_, now), intervals(n - 1)) - tolerance(1));
+}
+
 std::optional<std::uint64_t> RateLimit::room(TimePoint now) const {
   if (!rate_.is_limited()) return std::nullopt;
   if (is_exact()) {

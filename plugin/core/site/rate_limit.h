@@ -25,6 +25,8 @@ class RateLimit {
   /// The moment from which so many more may pass together: `now` if they may at once. More than the
   /// rate (the burst) lets pass together pass when nothing is owed.
   [[nodiscard]] TimePoint earliest(TimePoint now, std::uint64_t units = 1) const;
+  /// The moment from which the n-th of those to come may pass, one after the other.
+  [[nodiscard]] TimePoint turn_of(TimePoint now, std::uint64_t n) const;
   /// How many may pass at once now; nothing where there is no limit.
   [[nodiscard]] std::optional<std::uint64_t> room(TimePoint now) const;
   /// Takes them, whether or not earliest() allowed it.

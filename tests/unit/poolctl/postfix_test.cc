@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <map>
 
@@ -92,11 +93,29 @@ BOOST_AUTO_TEST_CASE(the_table_comes_last_and_probes_stay_outside_the_pool) {
 
 BOOST_AUTO_TEST_CASE(the_service_is_chrooted_like_the_other_lmtp) {
   Recorded stock;
-  BOOST_TEST(plan_with(stock).service_entry == "mailpool/unix=mailpool unix - - y - 100 lmtp");
+  BOOST_TEST(plan_with(stock).service_entry == "mailpool/unix=mailpool unix - - y - 500 lmtp");
   stock.answers["postconf -F lmtp/unix/chroot"] = "lmtp/unix/chroot = n\n";
-  BOOST_TEST(plan_with(stock).service_entry == "mailpool/unix=mailpool unix - - n - 100 lmtp");
+  BOOST_TEST(plan_with(stock).service_entry == "mailpool/unix=mailpool unix - - n - 500 lmtp");
   stock.answers["postconf -M mailpool/unix"] = "mailpool unix - - n - 100 lmtp\n";
   BOOST_TEST(!plan_with(stock).adds_service);
+}
+
+BOOST_AUTO_TEST_CASE(a_service_with_too_few_processes_is_found) {
+  Recorded stock;
+  stock.answers["postconf -M mailpool/unix"] = "mailpool unix - - n - 100 lmtp\n";
+  auto const says = [&](std::string const& limit) {
+    stock.answers["postconf -F mailpool/unix/process_limit"] =
+        "mailpool/unix/process_limit = " + limit + "\n";
+    auto const plan = plan_with(stock);
+    return std::any_of(plan.warnings.begin(), plan.warnings.end(), [&](Obstacle const& warning) {
+      return warning.what.find("has " + limit + " processes") != std::string::npos &&
+             warning.mend.find("process_limit=500") != std::string::npos;
+    });
+  };
+  BOOST_TEST(says("100"));
+  BOOST_TEST(says("499"));
+  BOOST_TEST(!says("500"));
+  BOOST_TEST(!says("0"));  // no limit
 }
 
 BOOST_AUTO_TEST_CASE(limits_that_the_operator_set_already_stay) {

@@ -13,7 +13,10 @@ using namespace std::chrono_literals;
 namespace {
 
 struct LevelsLab : DeliveryLab {
-  LevelsLab() { settings.smtp.max_waiting = 10'000; }
+  LevelsLab() {
+    settings.smtp.max_waiting = 10'000;
+    settings.lmtp.slots = 20'000;
+  }
 
   Answers& send_from(std::string const& who, std::string const& recipient) {
     sender = who;

@@ -1,0 +1,250 @@
+// What waits in the MTA's queue: who is told to wait there, and who is called back when.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/delivery/site.h"
+
+namespace mailpool::delivery {
+
+using pool::ConnectionState;
+using site::Limit;
+
+namespace {
+
+// What can begin within this time may wait for it in a delivery slot of the MTA.
+constexpr Duration kept_in_slots = std::chrono::seconds(2);
+// Woken ones come a little early rather than late.
+constexpr Duration spare_time = std::chrono::milliseconds(500);
+constexpr Duration longest_ahead = std::chrono::seconds(10);
+// One that was woken is not sent away again for a little less room than was thought.
+constexpr Duration patience_with_woken = std::chrono::seconds(3);
+constexpr Duration look_again_every = std::chrono::seconds(1);
+constexpr Duration longest_to_come = std::chrono::seconds(30);
+constexpr Duration shortest_to_come = std::chrono::seconds(2);
+constexpr int most_calls_at_once = 200;
+
+template <class Scoped>
+std::string name_or_empty(Scoped const* scope) {
+  return scope == nullptr ? std::string() : scope->name();
+}
+
+bool is_limited(site::Scope const* scope) {
+  return scope != nullptr &&
+         (scope->rate.rate().is_limited() || scope->recipient_rate.rate().is_limited() ||
+          scope->connections.most());
+}
+
+bool has_limits(site::Levels const& levels) {
+  return is_limited(levels.domain) || is_limited(levels.sender_domain) || is_limited(levels.tenant);
+}
+
+bool is_suspended(site::Scope const* scope, TimePoint now) {
+  return scope != nullptr && scope->suspension && scope->suspension->until > now;
+}
+
+// What one scope lets begin, `n` standing before it.
+site::Wait turn_at(site::Scope const* scope, std::size_t n, TimePoint now) {
+  if (scope == nullptr) return {};
+  site::Wait wait;
+  if (auto const t = scope->rate.turn_of(now, n + 1); t > now) wait = {t, Limit::Rate, scope};
+  if (auto const t = scope->recipient_rate.turn_of(now, n + 1); t > now)
+    wait = site::later_of(wait, {t, Limit::RecipientRate, scope});
+  if (!counts_open_connections(scope->level()) && scope->connections.most() &&
+      n + scope->connections.in_use() >= 2 * std::size_t{*scope->connections.most()})
+    wait = {never, Limit::MaxConnections, scope};
+  return wait;
+}
+
+}  // namespace
+
+Duration Site::wake_ahead() const {
+  return std::min(2 * context_.parking.latency.value() + spare_time, longest_ahead);
+}
+
+void Site::note_slots() {
+  auto& all = context_.parking.waiting;
+  all = all + waiting_.size() - slots_noted_;
+  slots_noted_ = waiting_.size();
+}
+
+parking::LineName Site::line_of(Transaction const& transaction, TimePoint now) const {
+  auto const& levels = transaction.levels;
+  parking::LineName line{name_or_empty(levels.tenant),
+                         name_or_empty(levels.sender_domain),
+                         name_or_empty(levels.domain),
+                         {}};
+  // What a rule holds back stands in a line of its own, so that it holds up nobody else.
+  if (held(transaction, now) != nullptr) {
+    line.sender_domain = transaction.sender_domain;
+    if (transaction.source != nullptr) line.source = transaction.source->name();
+  }
+  return line;
+}
+
+// How many transactions can find a connection within a time.
+std::size_t Site::hands(Duration within, TimePoint now) const {
+  auto const most = reactions_.max_connections();
+  std::size_t free = pool_.count(ConnectionState::Idle) + pool_.count(ConnectionState::Connecting) +
+                     pool_.count(ConnectionState::Checking);
+  bool const may_grow =
+      pool_.open() < most && (!last_route_ || last_route_->targets.empty() ||
+                              may_open(last_route_->targets.front(), nullptr, now).is_over());
+  if (may_grow) free += most - pool_.open();
+  auto const speed = pace_.per_second(now);
+  // Nothing is known of its speed: each connection is good for one more.
+  free += speed < 0.1 ? most : static_cast<std::size_t>(std::ceil(speed * seconds(within)));
+  return std::max<std::size_t>(free, 1);
+}
+
+// What the one behind `n` others has to wait for here, beyond `within`; its own levels aside.
+site::Wait Site::room_behind(std::size_t n, Duration within, TimePoint now) const {
+  if (suspension_) return {suspension_->until, Limit::Suspended};
+  auto const until = after(now, within);
+  site::Wait wait;
+  if (auto const t = rate_.turn_of(now, n + 1); t > until) wait = {t, Limit::Rate};
+  if (auto const t = recipient_rate_.turn_of(now, n + 1); t > until)
+    wait = site::later_of(wait, {t, Limit::RecipientRate});
+  if (auto const total = turn_at(&context_.scopes.total(), n, now); total.not_before > until)
+    wait = site::later_of(wait, total);
+  if (!wait.is_over()) return wait;
+  if (auto const t = hosts_rest_until(n, now); t > until) return {t, Limit::BackingOff};
+  if (n >= hands(within, now)) return {never, Limit::MaxConnections};
+  return {};
+}
+
+// While every host backs off, nothing goes; then one tries whether that is over.
+TimePoint Site::hosts_rest_until(std::size_t n, TimePoint now) const {
+  if (!last_route_ || last_route_->targets.empty()) return now;
+  auto next = never;
+  for (auto const& target : last_route_->targets) {
+    auto const* record = health_.find({target.host, target.address, target.port});
+    if (record == nullptr || record->failures == 0) return now;
+    next = std::min(next, record->not_before);
+  }
+  if (next > now) return next;
+  return n == 0 || pool_.count(ConnectionState::Busy) != 0 ? now : never;
+}
+
+// What it has to wait for at its own levels, `n` of them standing before it.
+site::Wait Site::room_in_line(Pattern const& pattern, std::size_t n, Duration within,
+                              TimePoint now) const {
+  auto const& levels = pattern.levels;
+  site::Wait wait;
+  for (auto const* scope : {levels.domain, levels.sender_domain, levels.tenant}) {
+    if (is_suspended(scope, now)) return {scope->suspension->until, Limit::Suspended, scope};
+    if (auto const own = turn_at(scope, n, now); own.not_before > after(now, within))
+      wait = site::later_of(wait, own);
+  }
+  if (!pattern.login.empty() && context_.logins.is_unusable(pattern.login, now))
+    return {never, Limit::BackingOff};
+  return wait;
+}
+
+std::size_t Site::waiting_in_line(parking::LineName const& line, TimePoint now) const {
+  std::size_t n = 0;
+  waiting_.for_each([&](Transaction const& t) { n += line_of(t, now) == line ? 1 : 0; });
+  return n;
+}
+
+bool Site::is_wakeable(Transaction const& transaction) const {
+  auto const& envelope = transaction.delivery->message().envelope;
+  return context_.parking.can_wake(envelope.queue) && parking::is_wakeable_id(envelope.queue_id);
+}
+
+// It comes: whether it was told to wait before, and since when.
+void Site::note_arrival(Transaction& transaction, TimePoint now) {
+  transaction.waits_since = transaction.timing.accepted;
+  auto const arrival = context_.parking.entries.arrive(
+      transaction.delivery->message().envelope.queue_id, name_, now);
+  if (!arrival) return;
+  transaction.waits_since = arrival->since;
+  transaction.was_woken = arrival->was_called;
+  if (arrival->took) context_.parking.latency.note(*arrival->took);
+}
+
+// What cannot begin soon is not kept in a slot. Nothing: it may wait here.
+std::optional<Outcome> Site::why_park(Transaction const& transaction, TimePoint now) {
+  auto const& parking = context_.parking;
+  auto const own = waiting_.size();
+  if (!parking.may_wait(own))
+    return Outcome::local(451, {4, 7, 1},
+                          fmt::format("{}: slots reached ({} of {} wait, {} of them here)", name_,
+                                      parking.waiting, parking.slots, own));
+  if (!is_wakeable(transaction)) return std::nullopt;
+  auto const& entries = parking.entries;
+  bool const is_last = !transaction.was_woken && entries.waiting(name_) != 0;
+  auto const within = transaction.was_woken ? wake_ahead() + patience_with_woken
+                      : is_last             ? wake_ahead()
+                                            : kept_in_slots;
+  auto const coming = transaction.was_woken ? 0 : entries.coming(name_);
+  auto wait = room_behind(own + coming, within, now);
+  auto const& levels = transaction.levels;
+  if (wait.is_over() && has_limits(levels)) {
+    auto const line = line_of(transaction, now);
+    auto const [stand, come] = entries.in_line(name_, line);
+    auto const before = waiting_in_line(line, now) + (transaction.was_woken ? 0 : come);
+    bool const is_behind = !transaction.was_woken && stand != 0;
+    wait = room_in_line({levels, transaction.login.name, transaction.priority}, before,
+                        is_behind ? wake_ahead() : within, now);
+  }
+  if (wait.is_over()) return std::nullopt;
+  // What holds back the first of all is what an operator looks for.
+  auto const first = limits_of(transaction, now).wait;
+  return Outcome::local(451, {4, 7, 1}, words_for(first.is_over() ? wait : first, now));
+}
+
+void Site::park(Transaction const& transaction, parking::Why why, TimePoint now) {
+  auto const& envelope = transaction.delivery->message().envelope;
+  if (!parking::is_called_back(why) || envelope.queue == parking::no_queue ||
+      !transaction.delivery->is_wanted())
+    return;
+  auto line = line_of(transaction, now);
+  bool const is_kept =
+      context_.parking.entries.park({envelope.queue_id, envelope.queue, name_, line,
+                                     transaction.priority, why, transaction.waits_since},
+                                    now);
+  if (!is_kept) return;
+  patterns_.insert_or_assign(
+      std::move(line), Pattern{transaction.levels, transaction.login.name, transaction.priority});
+  be_pumped_at(now);
+}
+
+void Site::wake_some(TimePoint now) {
+  next_wake_ = never;
+  auto& parking = context_.parking;
+  auto& entries = parking.entries;
+  if (entries.is_empty(name_)) return patterns_.clear();
+  next_wake_ = after(now, look_again_every);
+  if (suspension_ || context_.is_draining || !parking.can_wake_any()) return;
+  auto const ahead = wake_ahead();
+  auto const come_within =
+      std::clamp(4 * parking.latency.value(), shortest_to_come, longest_to_come);
+  auto const may_go = [&](parking::LineName const& line, std::size_t coming) {
+    if (!line.source.empty() || !line.sender_domain.empty())
+      if (reactions_.held(line.sender_domain, line.source, now) != nullptr) return false;
+    auto const pattern = patterns_.find(line);
+    if (pattern == patterns_.end()) return true;
+    auto const before = has_limits(pattern->second.levels) ? waiting_in_line(line, now) : 0;
+    return room_in_line(pattern->second, before + coming, ahead, now).is_over();
+  };
+  auto n = waiting_.size() + entries.coming(name_);
+  for (int i = 0; i < most_calls_at_once; ++i, ++n) {
+    if (entries.waiting(name_) == 0) return;
+    if (auto const wait = room_behind(n, ahead, now); !wait.is_over()) {
+      if (waiting_.is_empty()) blocked_ = wait;
+      if (wait.not_before != never)
+        next_wake_ = std::min(next_wake_, std::max(wait.not_before - ahead, now + spare_time / 50));
+      return;
+    }
+    auto call = entries.call(name_, may_go, come_within, now);
+    if (!call) break;
+    parking.calls.push_back(std::move(*call));
+  }
+  if (auto const ready = entries.ready_at(name_); ready > now)
+    next_wake_ = std::min(next_wake_, ready);
+}
+
+}  // namespace mailpool::delivery

@@ -1,0 +1,262 @@
+#pragma once
+// Which messages were told to wait in the MTA's queue, and in which order they are to be called
+// back from there. It owns no message: losing it only means that they come by the MTA's own clock.
+//
+// An entry is a message (queue id, of one of the MTA's queues) in a lane: what it waits for (a
+// site; later a site as seen from one source). Within a lane those of one line (tenant, sender
+// domain, recipient domain with limits of its own) stand by age; lines take turns in proportion to
+// their priority. Sizes: an entry takes 80 octets and 4 to 8 more in the index.
+
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "core/base/time.h"
+
+namespace mailpool::parking {
+
+/// Why a message waits; the words of `poolctl queue`, metrics and JSON.
+enum class Why : std::uint8_t {
+  Limit,       ///< for a rate, a connection, a delivery slot
+  Suspended,   ///< by an operator or a rule
+  BackingOff,  ///< every host failed lately, or its login does
+  Draining,
+  Route,   ///< DNS gives no answer
+  Remote,  ///< a 4xx of the remote: it is for the MTA to try again
+  Other,
+};
+inline constexpr std::size_t whys = 7;
+[[nodiscard]] std::string_view name_of(Why why);
+/// Whether a message that waits for it is called back, or comes by the MTA's own clock.
+[[nodiscard]] constexpr bool is_called_back(Why why) {
+  return why != Why::Remote && why != Why::Other;
+}
+
+/// What is never woken: the queue of an MTA that cannot be asked.
+inline constexpr std::uint8_t no_queue = 255;
+/// Of one of several instances that share a socket: all of them are asked.
+inline constexpr std::uint8_t any_queue = 254;
+
+/// A queue id of Postfix, long or short. Only what is one is ever said to a Postfix.
+[[nodiscard]] bool is_wakeable_id(std::string_view id);
+
+/// The lane of a domain whose site is not known.
+[[nodiscard]] inline std::string lane_of_domain(std::string_view domain) {
+  return "@" + std::string(domain);
+}
+
+/// Whose turn it is, as opaque words, and how many turns it has.
+struct LineName {
+  std::string tenant;
+  std::string sender_domain;  ///< with options of its own
+  std::string domain;         ///< with options of its own
+  std::string source;         ///< where the mail of one is held back
+  auto operator<=>(LineName const&) const = default;
+};
+
+/// A message that is told to wait.
+struct Ticket {
+  std::string_view queue_id;
+  std::uint8_t queue = no_queue;
+  std::string_view lane;
+  LineName line;
+  std::uint32_t priority = 100;
+  Why why = Why::Limit;
+  TimePoint since{};  ///< when it was first told to wait, or came
+};
+
+/// A message that comes, if it was told to wait before.
+struct Arrival {
+  TimePoint since{};
+  std::uint32_t times = 0;       ///< told to wait
+  bool was_called = false;       ///< it comes because it was woken
+  std::optional<Duration> took;  ///< since it was woken; of the first of its transactions
+};
+
+/// A message to be woken now.
+struct Call {
+  std::string queue_id;
+  std::uint8_t queue = no_queue;
+};
+
+struct LaneCounts {
+  std::size_t waiting = 0;  ///< those that rest included
+  std::size_t coming = 0;   ///< woken, on their way
+  TimePoint oldest = never;
+  std::array<std::size_t, whys> by_why{};
+};
+
+class Register {
+ public:
+  static constexpr std::size_t usual_size = 200'000;
+  /// A message is not woken earlier after it was told to wait: the MTA must have put it by.
+  static constexpr Duration settle_time = std::chrono::milliseconds(500);
+
+  explicit Register(std::size_t most = usual_size) : most_(most) {}
+  Register(Register const&) = delete;
+  Register& operator=(Register const&) = delete;
+
+  /// False: it is full, or the id is none that could be woken. One that is known stays where it
+  /// stands.
+  bool park(Ticket const& ticket, TimePoint now);
+  /// It comes: it stands in line no more. Nothing: it was never told to wait.
+  std::optional<Arrival> arrive(std::string_view queue_id, std::string_view lane, TimePoint now);
+  /// The next of a lane, in the order of turns and age, of a line that `may_go`. It counts as on
+  /// its way until it arrives, or is given up after `come_within`.
+  template <class MayGo>
+  std::optional<Call> call(std::string_view lane, MayGo&& may_go, Duration come_within,
+                           TimePoint now);
+  /// It could not be woken: it rests, and stands in line again.
+  void put_back(std::string_view queue_id, TimePoint now);
+  /// All of a lane go to another (the site of a domain was found).
+  void move(std::string_view from, std::string_view to);
+  void forget_lane(std::string_view lane);
+  /// Those that did not come are tried again, later and later, and forgotten after the fourth time.
+  void expire(TimePoint now);
+  [[nodiscard]] TimePoint deadline() const;
+
+  [[nodiscard]] std::size_t size() const { return size_; }
+  /// Of an entry and its place in the index, at most.
+  [[nodiscard]] static constexpr std::size_t entry_octets() {
+    return sizeof(Entry) + 2 * sizeof(Index);
+  }
+  [[nodiscard]] std::size_t most() const { return most_; }
+  void reconfigure(std::size_t most) { most_ = most; }
+  [[nodiscard]] std::size_t waiting(std::string_view lane) const;
+  [[nodiscard]] std::size_t coming(std::string_view lane) const;
+  /// In line at a later time: what was called in vain, or told to wait again for what no room ends.
+  [[nodiscard]] std::size_t resting(std::string_view lane) const;
+  [[nodiscard]] bool is_empty(std::string_view lane) const { return lane_of(lane) == nullptr; }
+  /// Of one line: those that wait, those on their way.
+  [[nodiscard]] std::pair<std::size_t, std::size_t> in_line(std::string_view lane,
+                                                            LineName const& line) const;
+  /// When the next of a lane may be woken at the earliest: what was put by just now needs a moment.
+  [[nodiscard]] TimePoint ready_at(std::string_view lane) const;
+  [[nodiscard]] LaneCounts counts(std::string_view lane) const;
+  [[nodiscard]] bool knows(std::string_view queue_id, std::string_view lane) const {
+    return find(queue_id, lane) != nil;
+  }
+  /// Lanes of domains, while the visitor returns true; it may call().
+  template <class Visitor>
+  void visit_lanes_of_domains(Visitor&& visitor) const {
+    for (auto at = lanes_.lower_bound("@"); at != lanes_.end() && at->first.starts_with('@'); ++at)
+      if (!visitor(at->first)) return;
+  }
+
+  // Totals since the start.
+  std::uint64_t parked = 0;
+  std::uint64_t called = 0;
+  std::uint64_t arrived = 0;      ///< of those that were called
+  std::uint64_t unheard = 0;      ///< calls that nobody followed
+  std::uint64_t given_up = 0;     ///< messages forgotten because they never came
+  std::uint64_t turned_away = 0;  ///< not parked: the register is full
+
+ private:
+  using Index = std::uint32_t;
+  static constexpr Index nil = std::numeric_limits<Index>::max();
+  static constexpr std::size_t longest_id = 22;
+
+  enum class Where : std::uint8_t { Free, Line, Coming, Here, Resting };
+  struct Line;
+  struct Entry {
+    std::array<char, longest_id> id;
+    std::uint8_t id_size = 0;
+    std::uint8_t queue = no_queue;
+    Why why = Why::Limit;
+    Where where = Where::Free;
+    std::uint8_t unheard = 0;  ///< calls in a row
+    Index prev = nil, next = nil;
+    Index next_in_bucket = nil;
+    std::uint32_t times = 0;
+    Line* line = nullptr;
+    TimePoint since{};
+    TimePoint at{};  ///< in line: ready from; coming: called at; here and resting: since
+    [[nodiscard]] std::string_view name() const { return {id.data(), id_size}; }
+  };
+  struct List {
+    Index head = nil, tail = nil;
+    std::size_t size = 0;
+  };
+  struct Lane;
+  struct Line {
+    Lane* lane = nullptr;
+    LineName name;
+    List entries;
+    std::size_t elsewhere = 0;  ///< coming, here or resting
+    std::size_t coming = 0;
+    std::uint64_t stride = 0;
+    std::uint64_t turn = 0;
+    std::uint64_t since = 0;
+    std::array<std::size_t, whys> by_why{};
+  };
+  using Turn = std::tuple<std::uint64_t, std::uint64_t, Line*>;
+  struct Lane {
+    std::string name;
+    std::map<LineName, Line> lines;
+    std::set<Turn> turns;  ///< of lines in which somebody stands
+    std::uint64_t turn = 0;
+    std::size_t waiting = 0;
+    std::size_t coming = 0;
+    std::size_t resting = 0;
+  };
+
+  Index find(std::string_view id, std::string_view lane) const;
+  Index take_free();
+  void insert_index(Index i);
+  void remove_index(Index i);
+  void grow_index();
+  static std::size_t hash(std::string_view id);
+  void link(List& list, Index i, Index before);
+  void unlink(List& list, Index i);
+  List& list_of(Entry const& entry);
+  void stand(Index i);
+  void leave(Index i);
+  void enter(Index i, Where where, TimePoint now);
+  void erase(Index i);
+  void tidy(Line& line);
+  Line& line_for(std::string_view lane, LineName const& name, std::uint32_t priority);
+  void took_turn(Line& line);
+  Lane const* lane_of(std::string_view name) const;
+
+  std::size_t most_;
+  std::size_t size_ = 0;
+  std::vector<Entry> entries_;
+  Index free_ = nil;
+  std::vector<Index> buckets_;
+  std::map<std::string, Lane, std::less<>> lanes_;
+  List coming_;   ///< by the time of the call
+  List here_;     ///< came lately: their other transactions come too
+  List resting_;  ///< did not come; by the time at which they stand in line again
+  Duration come_within_ = std::chrono::seconds(5);
+  std::uint64_t clock_ = 0;
+};
+
+template <class MayGo>
+std::optional<Call> Register::call(std::string_view lane_name, MayGo&& may_go, Duration come_within,
+                                   TimePoint now) {
+  auto const found = lanes_.find(lane_name);
+  if (found == lanes_.end()) return std::nullopt;
+  come_within_ = come_within;
+  for (auto const& [turn, since, line] : found->second.turns) {
+    auto const i = line->entries.head;
+    auto const& entry = entries_[i];
+    if (entry.at > now || !may_go(line->name, line->coming)) continue;
+    Call call{std::string(entry.name()), entry.queue};
+    took_turn(*line);
+    leave(i);
+    enter(i, Where::Coming, now);
+    ++called;
+    return call;
+  }
+  return std::nullopt;
+}
+
+}  // namespace mailpool::parking

@@ -1,0 +1,141 @@
+#include "manager/queue_learner.h"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace mailpool::manager {
+namespace {
+
+constexpr timeval longest_silence{60, 0};
+// What was under way when this manager began is put by a little later.
+constexpr Duration second_look_after = std::chrono::seconds(4);
+constexpr Duration short_reading = std::chrono::seconds(3);
+
+bool has_nothing_yet() {
+  return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+}
+
+}  // namespace
+
+class QueueLearner::Reading {
+ public:
+  Reading(QueueLearner& learner, std::uint8_t queue, std::string directory)
+      : learner_(learner), queue_(queue), directory_(std::move(directory)) {}
+  ~Reading() { close(); }
+  Reading(Reading const&) = delete;
+  Reading& operator=(Reading const&) = delete;
+
+  void begin() {
+    began_ = learner_.loop_.now();
+    found_ = turned_away_ = 0;
+    reader_.emplace([this](parking::QueuedRecipient const& one) { take(one); });
+    auto const path = directory_ + "/public/showq";
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.size() >= sizeof address.sun_path) return end("its path is too long");
+    path.copy(address.sun_path, path.size());
+    fd_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd_ < 0 || ::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
+      return end(std::strerror(errno));
+    event_ =
+        learner_.loop_.make_event(fd_, EV_READ | EV_PERSIST | EV_TIMEOUT, &Reading::on_event, this);
+    event_add(event_.get(), &longest_silence);
+  }
+  [[nodiscard]] std::uint8_t queue() const { return queue_; }
+  [[nodiscard]] bool is_over() const { return is_over_; }
+
+ private:
+  static void on_event(evutil_socket_t fd, short what, void* self) {
+    auto& reading = *static_cast<Reading*>(self);
+    if (fd < 0) return reading.begin();
+    (what & EV_READ) != 0 ? reading.read() : reading.end("it said nothing for 60s");
+  }
+
+  // One piece a turn: mail that is under way comes in between.
+  void read() {
+    std::array<char, 16'384> piece;
+    auto const n = ::recv(fd_, piece.data(), piece.size(), 0);
+    if (n < 0 && has_nothing_yet()) return;
+    if (n < 0) return end(std::strerror(errno));
+    bool const is_list = reader_->feed({piece.data(), static_cast<std::size_t>(n)});
+    learner_.loop_.end_turn_soon();
+    if (!is_list) return end("what it says is no list of a queue");
+    if (n == 0 || reader_->is_over()) end({});
+  }
+
+  void take(parking::QueuedRecipient const& one) {
+    if (one.queue != "deferred") return;
+    auto const why = parking::why_told(one.reason);
+    if (!why || !parking::is_called_back(*why)) return;
+    auto const now = learner_.loop_.now();
+    auto const age = learner_.loop_.clock().wall(now) - WallTime(std::chrono::seconds(one.arrived));
+    bool const is_kept = learner_.dispatcher_.relearn(
+        one.queue_id, queue_, std::string(one.recipient), *why,
+        std::max<Duration>(std::chrono::duration_cast<Duration>(age), Duration::zero()), now);
+    ++(is_kept ? found_ : turned_away_);
+  }
+
+  void end(std::string const& trouble) {
+    close();
+    auto& log = learner_.log_;
+    if (!trouble.empty())
+      log.warning(
+          fmt::format("what waits in {} is not known: public/showq: {}", directory_, trouble));
+    else if (found_ + turned_away_ != 0)
+      log.info(fmt::format("{} recipients that wait in {} are remembered{}", found_, directory_,
+                           turned_away_ == 0
+                               ? std::string()
+                               : fmt::format(", {} are not ([lmtp] max_parked)", turned_away_)));
+    auto const now = learner_.loop_.now();
+    if (trouble.empty() && !looks_again_ && now - began_ < short_reading) {
+      looks_again_ = true;
+      event_ = learner_.loop_.make_event(-1, EV_TIMEOUT, &Reading::on_event, this);
+      return Loop::arm(event_.get(), second_look_after);
+    }
+    is_over_ = true;
+  }
+  void close() {
+    event_.reset();
+    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+  }
+
+  QueueLearner& learner_;
+  std::uint8_t queue_;
+  std::string directory_;
+  std::optional<parking::QueueListReader> reader_;
+  int fd_ = -1;
+  EventPtr event_;
+  TimePoint began_{};
+  std::size_t found_ = 0;
+  std::size_t turned_away_ = 0;
+  bool looks_again_ = false;
+  bool is_over_ = false;
+};
+
+QueueLearner::QueueLearner(Loop& loop, delivery::Dispatcher& dispatcher, Log& log)
+    : loop_(loop), dispatcher_(dispatcher), log_(log) {}
+
+QueueLearner::~QueueLearner() = default;
+
+void QueueLearner::learn(std::uint8_t queue, std::string const& directory) {
+  bool const is_read = std::any_of(readings_.begin(), readings_.end(), [&](auto const& reading) {
+    return reading->queue() == queue && !reading->is_over();
+  });
+  if (is_read) return;
+  readings_.push_back(std::make_unique<Reading>(*this, queue, directory));
+  readings_.back()->begin();
+}
+
+void QueueLearner::sweep() {
+  std::erase_if(readings_, [](auto const& reading) { return reading->is_over(); });
+}
+
+}  // namespace mailpool::manager

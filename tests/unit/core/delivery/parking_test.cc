@@ -1,0 +1,169 @@
+// What waits in the MTA's queue: who is told to wait there, who is woken when. An MTA of a few
+// lines keeps the messages, and tries one that it is told to; with the shipped defaults.
+
+#include <boost/test/unit_test.hpp>
+#include <map>
+
+#include "fakes/contains.h"
+#include "fakes/delivery_lab.h"
+
+using namespace mailpool;
+using namespace mailpool::fakes;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct ParkingLab : DeliveryLab {
+  ParkingLab() { begin(); }
+
+  void configure() {
+    dispatcher.reset();
+    begin();
+    context->parking.set_wakeable(0, true);
+  }
+
+  Answers& hand_over(std::string const& id, std::string const& recipient) {
+    Message message;
+    message.envelope.sender = sender;
+    message.envelope.queue_id = id;
+    message.envelope.queue = 0;
+    message.envelope.recipients.push_back({recipient, recipient.substr(recipient.find('@') + 1)});
+    message.body.storage = std::make_unique<StringStorage>("Subject: x\r\n\r\nx\r\n");
+    auto& a = answers.emplace_back(1U);
+    a.delivery = dispatcher->submit(std::move(message), a, clock.now_);
+    queue[id] = {recipient, &a};
+    ++tries;
+    settle();
+    return a;
+  }
+  void hand_over(int count, std::string const& domain) {
+    for (int n = 0; n < count; ++n) {
+      auto const number = std::to_string(100'000 + static_cast<int>(queue.size()));
+      hand_over("ABC" + number, "u@" + domain);
+    }
+  }
+  /// Time passes for all: what is woken comes 100 ms later.
+  void run(Duration d) {
+    for (auto const end = clock.now_ + d; clock.now_ < end; pass(100ms))
+      for (auto const& call : std::exchange(context->parking.calls, {})) {
+        ++woken;
+        auto const& [recipient, answer] = queue.at(call.queue_id);
+        BOOST_REQUIRE(answer->is_over());
+        BOOST_REQUIRE(!answer->is_delivered());
+        hand_over(call.queue_id, recipient);
+      }
+  }
+  [[nodiscard]] int delivered() const {
+    int n = 0;
+    for (auto const& [id, message] : queue) n += message.second->is_delivered() ? 1 : 0;
+    return n;
+  }
+  [[nodiscard]] int in_slots() const {
+    int n = 0;
+    for (auto const& [id, message] : queue) n += message.second->is_over() ? 0 : 1;
+    return n;
+  }
+
+  std::map<std::string, std::pair<std::string, Answers*>> queue;
+  int tries = 0;
+  int woken = 0;
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(parking_at_sites, ParkingLab)
+
+BOOST_AUTO_TEST_CASE(what_cannot_begin_soon_is_answered_at_once_and_the_rate_is_used_up) {
+  settings.smtp.rate = {60, 1min, 1};
+  configure();
+  hand_over(100, "one.test");
+  BOOST_TEST(in_slots() <= 3);
+  auto const put_off = std::find_if(answers.begin(), answers.end(),
+                                    [](auto const& a) { return a.is_over() && !a.is_delivered(); });
+  BOOST_REQUIRE(put_off != answers.end());
+  BOOST_TEST(contains(put_off->line(), "451 4.7.1 192.0.2.1: rate reached (60/min"));
+  run(1min);
+  BOOST_TEST(delivered() >= 58);
+  BOOST_TEST(delivered() <= 62);
+  BOOST_TEST(in_slots() <= 4);
+  run(45s);
+  BOOST_TEST(delivered() == 100);
+  BOOST_TEST(tries <= 210);
+}
+
+BOOST_AUTO_TEST_CASE(a_rate_of_a_window_is_used_in_every_window) {
+  settings.smtp.rate = {20, 1min, 0};
+  configure();
+  hand_over(70, "one.test");
+  run(10s);
+  BOOST_TEST(delivered() == 20);
+  run(1min);
+  BOOST_TEST(delivered() == 40);
+  run(1min);
+  BOOST_TEST(delivered() == 60);
+  BOOST_TEST(tries <= 150);
+}
+
+BOOST_AUTO_TEST_CASE(a_suspension_that_ends_brings_its_mail_within_two_seconds) {
+  settings.smtp.rate = {100, 1s, 1};
+  configure();
+  hand_over(1, "one.test");
+  dispatcher->suspend_site("192.0.2.1", {never, "audit", "uid 0", {}}, clock.now_);
+  hand_over(50, "one.test");
+  run(30s);
+  BOOST_TEST(woken == 0);
+  BOOST_TEST(delivered() == 1);
+  dispatcher->resume_site("192.0.2.1", clock.now_);
+  run(2s);
+  BOOST_TEST(delivered() == 51);
+}
+
+BOOST_AUTO_TEST_CASE(draining_and_a_tenants_suspension_end_likewise) {
+  settings.tenants["acme"].sender_domains = {"acme.test"};
+  configure();
+  sender = "a@acme.test";
+  dispatcher->suspend_tenant("acme", {never, "unpaid", "uid 0", {}}, clock.now_);
+  hand_over(3, "one.test");
+  sender = "b@other.test";
+  hand_over(2, "one.test");
+  run(5s);
+  BOOST_TEST(delivered() == 2);
+  dispatcher->resume_tenant("acme", clock.now_);
+  sender = "a@acme.test";
+  run(2s);
+  BOOST_TEST(delivered() == 5);
+  dispatcher->drain(clock.now_);
+  hand_over(4, "two.test");
+  run(5s);
+  BOOST_TEST(delivered() == 5);
+  dispatcher->undrain(clock.now_);
+  run(3s);
+  BOOST_TEST(delivered() == 9);
+}
+
+BOOST_AUTO_TEST_CASE(one_site_leaves_the_slots_of_the_others_even_where_nothing_can_be_woken) {
+  settings.smtp.rate = {1, 1h, 1};
+  configure();
+  context->parking.set_wakeable(0, false);
+  hand_over(400, "one.test");
+  BOOST_TEST(in_slots() <= 126);  // a quarter of 500
+  hand_over(400, "two.test");
+  BOOST_TEST(in_slots() <= 190);
+  auto& other = hand_over("ABCDEF", "u@pair.test");
+  BOOST_TEST(other.is_delivered());
+}
+
+BOOST_AUTO_TEST_CASE(what_waited_before_a_restart_is_found_by_one_of_its_domain) {
+  configure();
+  for (int n = 0; n < 10; ++n) {
+    auto const id = "OLD" + std::to_string(1000 + n);
+    queue[id] = {"u@one.test", &answers.emplace_back(1U)};
+    queue[id].second->outcomes[0] = Outcome::local(451, {4, 7, 1}, "of before");
+    BOOST_TEST(dispatcher->relearn(id, 0, "u@one.test", parking::Why::Limit, 1h, clock.now_));
+  }
+  run(10s);
+  BOOST_TEST(delivered() == 10);
+  BOOST_TEST(context->parking.entries.unheard == 0U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
