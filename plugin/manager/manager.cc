@@ -104,7 +104,7 @@ Result<void> Manager::start() {
       body_limits(settings), std::vector<std::string>{settings.state_dir, "/var/tmp", "/tmp"});
   intake_ = std::make_unique<Intake>(loop_, *dispatcher_, *bodies_, log_);
   waker_ = std::make_unique<Waker>(loop_, context_->parking, log_);
-  learner_ = std::make_unique<QueueLearner>(loop_, *dispatcher_, log_);
+  learner_ = std::make_unique<QueueLearner>(loop_, *dispatcher_, context_->parking.entries, log_);
   desk_ = std::make_unique<ControlDesk>(*dispatcher_, *router_, loop_.clock(),
                                         configuration_.settings, static_cast<DeskSources&>(*this));
   places_ = std::make_unique<AdmissionPlaces>(*dispatcher_, loop_.clock(), settings);
@@ -260,12 +260,17 @@ void Manager::on_caught_up(evutil_socket_t, short, void* self) {
   manager.intake_->read_on();
 }
 
-void Manager::waking_changed(TimePoint now) {
+template <class Visitor>
+void Manager::visit_wakeable(Visitor&& visitor) {
   auto const queues = waker_->states();
   for (std::size_t queue = 0; queue < queues.size(); ++queue)
     if (queues[queue].is_known && queues[queue].trouble.empty())
-      learner_->learn(static_cast<std::uint8_t>(queue), queues[queue].directory);
-  dispatcher_->waking_changed(now);
+      visitor(static_cast<std::uint8_t>(queue), queues[queue].directory);
+}
+
+void Manager::waking_changed(TimePoint now) {
+  visit_wakeable([this](auto queue, auto const& directory) { learner_->learn(queue, directory); });
+  dispatcher_->try_parked(now);
 }
 
 void Manager::on_beat(evutil_socket_t, short, void* self) {
@@ -278,6 +283,7 @@ void Manager::beat() {
   sd_notify(0, "WATCHDOG=1");
   intake_->end_rest();
   waker_->beat(loop_.now());
+  visit_wakeable([this](auto queue, auto const& directory) { learner_->beat(queue, directory); });
   imap_->end_rest();
   keep_state();
   give_memory_back();

@@ -89,6 +89,9 @@ class Manager final : private DeskSources {
   void arm_timer(TimePoint now);
   void beat();
   void waking_changed(TimePoint now);
+  /// Queues whose messages can be woken: number and directory.
+  template <class Visitor>
+  void visit_wakeable(Visitor&& visitor);
   void note_learned();
   void give_memory_back();
   void keep_state();

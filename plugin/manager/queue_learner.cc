@@ -17,6 +17,9 @@ namespace {
 constexpr timeval longest_silence{60, 0};
 // What was under way when this manager began is put by a little later.
 constexpr Duration second_look_after = std::chrono::seconds(4);
+// Calls that nobody followed, after which the queue is looked at: messages are removed by hand.
+constexpr std::uint64_t many_in_vain = 3;
+constexpr Duration rest_between = std::chrono::seconds(10);
 constexpr Duration short_reading = std::chrono::seconds(3);
 
 bool has_nothing_yet() {
@@ -36,6 +39,8 @@ class QueueLearner::Reading {
   void begin() {
     began_ = learner_.loop_.now();
     found_ = turned_away_ = 0;
+    learner_.entries_.begin_count(queue_);
+    learner_.known_[queue_].unheard = learner_.entries_.unheard;
     reader_.emplace([this](parking::QueuedRecipient const& one) { take(one); });
     auto const path = directory_ + "/public/showq";
     sockaddr_un address{};
@@ -72,15 +77,21 @@ class QueueLearner::Reading {
   }
 
   void take(parking::QueuedRecipient const& one) {
+    auto& entries = learner_.entries_;
+    if (one.queue != "hold") entries.seen(one.queue_id, queue_);
     if (one.queue != "deferred") return;
     auto const why = parking::why_told(one.reason);
     if (!why || !parking::is_called_back(*why)) return;
     auto const now = learner_.loop_.now();
     auto const age = learner_.loop_.clock().wall(now) - WallTime(std::chrono::seconds(one.arrived));
+    auto const before = entries.parked;
     bool const is_kept = learner_.dispatcher_.relearn(
         one.queue_id, queue_, std::string(one.recipient), *why,
         std::max<Duration>(std::chrono::duration_cast<Duration>(age), Duration::zero()), now);
-    ++(is_kept ? found_ : turned_away_);
+    if (is_kept)
+      found_ += entries.parked - before;
+    else
+      ++turned_away_;
   }
 
   void end(std::string const& trouble) {
@@ -95,6 +106,10 @@ class QueueLearner::Reading {
                                ? std::string()
                                : fmt::format(", {} are not ([lmtp] max_parked)", turned_away_)));
     auto const now = learner_.loop_.now();
+    // A large queue takes its disk for long: that is not asked of it often.
+    learner_.known_[queue_].next = now + std::max(rest_between, 20 * (now - began_));
+    if (auto const gone = trouble.empty() ? learner_.entries_.end_count(queue_) : 0; gone != 0)
+      log.info(fmt::format("{} messages that wait no more in {} are forgotten", gone, directory_));
     if (trouble.empty() && !looks_again_ && now - began_ < short_reading) {
       looks_again_ = true;
       event_ = learner_.loop_.make_event(-1, EV_TIMEOUT, &Reading::on_event, this);
@@ -120,8 +135,9 @@ class QueueLearner::Reading {
   bool is_over_ = false;
 };
 
-QueueLearner::QueueLearner(Loop& loop, delivery::Dispatcher& dispatcher, Log& log)
-    : loop_(loop), dispatcher_(dispatcher), log_(log) {}
+QueueLearner::QueueLearner(Loop& loop, delivery::Dispatcher& dispatcher, parking::Register& entries,
+                           Log& log)
+    : loop_(loop), dispatcher_(dispatcher), entries_(entries), log_(log) {}
 
 QueueLearner::~QueueLearner() = default;
 
@@ -132,6 +148,12 @@ void QueueLearner::learn(std::uint8_t queue, std::string const& directory) {
   if (is_read) return;
   readings_.push_back(std::make_unique<Reading>(*this, queue, directory));
   readings_.back()->begin();
+}
+
+void QueueLearner::beat(std::uint8_t queue, std::string const& directory) {
+  auto const& known = known_[queue];
+  if (entries_.unheard < known.unheard + many_in_vain || loop_.now() < known.next) return;
+  learn(queue, directory);
 }
 
 void QueueLearner::sweep() {

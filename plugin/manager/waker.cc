@@ -21,6 +21,7 @@ constexpr std::size_t most_open = 8;
 constexpr std::size_t most_pending = 10'000;
 constexpr Duration longest_answer = std::chrono::seconds(10);
 constexpr Duration try_again_after = std::chrono::seconds(5);
+constexpr Duration grace = std::chrono::seconds(30);
 constexpr Duration rest_when_busy = std::chrono::milliseconds(20);
 // No message has it: what is asked with it is whether the service answers.
 constexpr auto nobodys_id = "000000";
@@ -108,6 +109,7 @@ Waker::Waker(Loop& loop, parking::Parking& parking, Log& log)
     : loop_(loop),
       parking_(parking),
       log_(log),
+      began_(loop.now()),
       sweep_event_(loop.make_event(-1, 0, &Waker::on_sweep, this)) {}
 
 Waker::~Waker() = default;
@@ -183,7 +185,8 @@ void Waker::answered(std::size_t queue, Request const& request, TimePoint now) {
   if (!q.is_known || !q.trouble.empty()) {
     log_.info(fmt::format("mail that waits in {} is woken when there is room for it", q.directory));
     q.trouble.clear();
-    q.is_known = true;
+    q.said.clear();
+    q.is_known = q.has_worked = true;
     has_changed_ = true;
     parking_.set_wakeable(static_cast<std::uint8_t>(queue), is_wanted_);
   }
@@ -199,12 +202,14 @@ void Waker::answered(std::size_t queue, Request const& request, TimePoint now) {
 void Waker::failed(std::size_t queue, std::string why, TimePoint now) {
   auto& q = queues_[queue];
   auto words = fmt::format("{}/public/flush: {}", q.directory, why);
-  if (words != q.trouble)
+  // At a machine's start the MTA comes a little later than we do.
+  bool const is_early = !q.has_worked && now < after(began_, grace);
+  if (!is_early && words != std::exchange(q.said, words))
     log_.warning(fmt::format(
         "{}: mail that waits in the queue comes by Postfix's own clock, not when there is room",
         words));
   q.trouble = std::move(words);
-  q.is_known = true;
+  q.is_known = !is_early;
   q.next_try = after(now, try_again_after);
   parking_.set_wakeable(static_cast<std::uint8_t>(queue), false);
   for (auto const& id : std::exchange(q.pending, {})) parking_.entries.put_back(id, now);

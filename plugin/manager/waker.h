@@ -46,7 +46,9 @@ class Waker {
   struct Queue {
     std::string directory;
     std::string trouble;
+    std::string said;  ///< of its trouble, to the log
     bool is_known = false;
+    bool has_worked = false;
     TimePoint next_try{};
     std::deque<std::string> pending;  ///< queue ids
     std::list<std::unique_ptr<Request>> open;
@@ -60,6 +62,7 @@ class Waker {
   Loop& loop_;
   parking::Parking& parking_;
   Log& log_;
+  TimePoint began_;
   std::deque<Queue> queues_;  // never moved: requests are of one
   std::vector<std::unique_ptr<Request>> buried_;
   EventPtr sweep_event_;

@@ -15,7 +15,7 @@ QUEUE_FOLDERS = ("active", "bounce", "corrupt", "defer", "deferred", "flush", "h
                  "trace")
 # What `poolctl postfix enable` would write for the mailpool transport.
 MAILPOOL_SERVICE = """\
-mailpool  unix  -       -       y       -       100     lmtp
+mailpool  unix  -       -       y       -       500     lmtp
     -o syslog_name=postfix/mailpool
     -o lmtp_line_length_limit=0
     -o lmtp_send_xforward_command=yes

@@ -52,12 +52,13 @@ struct Impossible {};
 /// Why a transaction is answered before it waits at all.
 struct Refusal {
   Outcome outcome;
-  std::string_view because;  ///< "draining", "suspended", "max_waiting"
+  std::string_view because;  ///< "draining", "suspended", "max_waiting", "slots", a limit
   TimePoint until = never;
 };
 /// What such a transaction waits for in the MTA's queue.
 [[nodiscard]] inline parking::Why why_of(Refusal const& refusal) {
   if (refusal.because == "draining") return parking::Why::Draining;
+  if (refusal.because == "backing_off") return parking::Why::BackingOff;
   return refusal.because == "suspended" ? parking::Why::Suspended : parking::Why::Limit;
 }
 

@@ -178,7 +178,7 @@ LoginUse Dispatcher::login_for(std::string const& domain, std::string const& sen
 }
 
 void Dispatcher::logins_changed(TimePoint now) {
-  for (auto& [name, site] : sites_) site->look_again(now);
+  for (auto& [name, site] : sites_) site->try_parked(now);
 }
 
 void Dispatcher::run(TimePoint now) {
@@ -354,8 +354,9 @@ void Dispatcher::drain(TimePoint now) {
   }
 }
 
-void Dispatcher::undrain(TimePoint) {
+void Dispatcher::undrain(TimePoint now) {
   context_.is_draining = false;
+  try_parked(now);
 }
 
 void Dispatcher::stop(TimePoint now) {

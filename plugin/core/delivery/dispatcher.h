@@ -92,8 +92,8 @@ class Dispatcher final : private TransactionSink {
   /// domain. False: there is no room for more.
   bool relearn(std::string_view queue_id, std::uint8_t queue, std::string const& recipient,
                parking::Why why, Duration age, TimePoint now);
-  /// Messages can be woken that could not be.
-  void waking_changed(TimePoint now);
+  /// What all mail was told to wait for may be over, or it can be woken now.
+  void try_parked(TimePoint now);
 
   // For status.
   [[nodiscard]] bool is_draining() const { return context_.is_draining; }
@@ -163,6 +163,7 @@ class Dispatcher final : private TransactionSink {
   /// What waits for a domain whose site is not known waits for that site now.
   void find_parked(Delivery const& delivery, std::string const& domain, Site& site, TimePoint now);
   void wake_domains(TimePoint now);
+  void look_up_one(TimePoint now);
   void schedule(Site& site);
   void note_busy(Site& site);
   void forget_unused(TimePoint now);
@@ -191,6 +192,9 @@ class Dispatcher final : private TransactionSink {
   std::unordered_map<Site const*, TimePoint> scheduled_;  ///< the entry of each site in due_
   TimePoint next_forgetting_{};
   TimePoint next_domain_wakes_{};
+  class LookUp;
+  std::unique_ptr<LookUp> look_up_;  ///< of a domain that DNS gave no answer for, the last
+  TimePoint next_look_up_{};
   /// Counts of sites that were not used yet since the start.
   std::unordered_map<std::string, site::PeriodCounts> restored_periods_;
   /// Likewise what was used of their rates, by option.

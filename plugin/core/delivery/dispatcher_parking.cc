@@ -10,10 +10,38 @@ namespace mailpool::delivery {
 namespace {
 
 constexpr Duration look_every = std::chrono::seconds(1);
+constexpr Duration look_up_every = std::chrono::seconds(2);
 constexpr Duration comes_within = std::chrono::seconds(5);
 constexpr int most_at_once = 500;
 
 }  // namespace
+
+class Dispatcher::LookUp final : public route::RouteListener {
+ public:
+  LookUp(Dispatcher& dispatcher, std::string lane, TimePoint now)
+      : dispatcher_(dispatcher), lane_(std::move(lane)) {
+    question_ = dispatcher_.router_.find(lane_.substr(1), *this, now);
+  }
+  void on_route(std::shared_ptr<route::Route const>) override { answered(); }
+  void on_no_route(Outcome outcome) override {
+    is_over_ = true;
+    if (outcome.kind != OutcomeKind::Deferred) answered();
+  }
+  [[nodiscard]] bool is_over() const { return is_over_; }
+  [[nodiscard]] std::string const& lane() const { return lane_; }
+
+ private:
+  void answered() {
+    is_over_ = true;
+    auto const now = dispatcher_.context_.clock.now();
+    dispatcher_.context_.parking.entries.end_rests(lane_, now);
+    dispatcher_.next_domain_wakes_ = now;
+  }
+  Dispatcher& dispatcher_;
+  std::string lane_;
+  bool is_over_ = false;
+  std::unique_ptr<route::Question> question_;
+};
 
 void Dispatcher::find_parked(Delivery const& delivery, std::string const& domain, Site& site,
                              TimePoint now) {
@@ -34,12 +62,16 @@ void Dispatcher::wake_domains(TimePoint now) {
   int left = most_at_once;
   parking.entries.visit_lanes_of_domains([&](std::string const& lane) {
     next_domain_wakes_ = after(now, look_every);
-    if (!may_wake || parking.entries.coming(lane) + parking.entries.resting(lane) != 0) return true;
+    // One that did not come (it was removed, or is held) says nothing of the others.
+    auto const asked = parking.entries.coming(lane) + parking.entries.resting(lane) -
+                       parking.entries.called_in_vain(lane);
+    if (!may_wake || asked != 0) return true;
     auto call = parking.entries.call(
         lane, [](parking::LineName const&, std::size_t) { return true; }, comes_within, now);
     if (call) parking.calls.push_back(std::move(*call));
     return --left > 0;
   });
+  if (may_wake) look_up_one(now);
 }
 
 bool Dispatcher::relearn(std::string_view queue_id, std::uint8_t queue,
@@ -58,10 +90,30 @@ bool Dispatcher::relearn(std::string_view queue_id, std::uint8_t queue,
   return is_kept;
 }
 
-void Dispatcher::waking_changed(TimePoint now) {
+void Dispatcher::try_parked(TimePoint now) {
   next_domain_wakes_ = now;
   for (auto& [name, site] : sites_)
-    if (!context_.parking.entries.is_empty(name)) site->look_again(now);
+    if (!context_.parking.entries.is_empty(name)) site->try_parked(now);
+}
+
+// One domain after the other is looked up without any of its messages, so that those come soon
+// after DNS answers again.
+void Dispatcher::look_up_one(TimePoint now) {
+  auto const& entries = context_.parking.entries;
+  if (now < next_look_up_ || (look_up_ && !look_up_->is_over())) return;
+  auto const last = look_up_ ? look_up_->lane() : std::string();
+  std::string first, next;
+  entries.visit_lanes_of_domains([&](std::string const& lane) {
+    if (entries.coming(lane) != 0 || entries.resting(lane) == entries.called_in_vain(lane))
+      return true;
+    if (first.empty()) first = lane;
+    if (lane > last) next = lane;
+    return next.empty();
+  });
+  auto const lane = next.empty() ? first : next;
+  if (lane.empty()) return;
+  next_look_up_ = after(now, look_up_every);
+  look_up_ = std::make_unique<LookUp>(*this, lane, now);
 }
 
 }  // namespace mailpool::delivery

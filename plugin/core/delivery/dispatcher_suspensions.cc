@@ -47,6 +47,7 @@ bool Dispatcher::resume_domain(std::string const& domain, TimePoint now) {
   it->second.suspension.reset();
   suspended_domains_.erase(domain);
   context_.store.erase(state::Kind::Suspension, site::suspension_key("domain", domain));
+  try_parked(now);
   return true;
 }
 
@@ -67,6 +68,7 @@ bool Dispatcher::resume_tenant(std::string const& name, TimePoint now) {
   if (!tenant->scope.suspension) return was_used;
   tenant->scope.suspension.reset();
   context_.store.erase(state::Kind::Suspension, site::suspension_key("tenant", name));
+  try_parked(now);
   return true;
 }
 

@@ -58,7 +58,7 @@ void Site::enqueue(Transaction& transaction, TimePoint now) {
   if (auto const refusal = refusal_of(transaction, now))
     return defer(transaction, refusal->outcome, why_of(*refusal), now);
   if (auto const put_off = why_park(transaction, now))
-    return defer(transaction, *put_off, Why::Limit, now);
+    return defer(transaction, put_off->outcome, why_of(*put_off), now);
   waiting_.push(transaction);
   note_slots();
   be_pumped_at(now);
@@ -137,7 +137,8 @@ void Site::set_deadline(TimePoint now) {
   waiting_.for_each([&](Transaction const& t) { next = std::min(next, overdue_at(t)); });
   if (!waiting_.is_empty() && blocked_.not_before > now) next = std::min(next, blocked_.not_before);
   if (suspension_) next = std::min(next, suspension_->until);
-  next = std::min({next, reactions_.deadline(), next_surplus(now), next_wake_});
+  next = std::min({next, reactions_.deadline(), next_surplus(now)});
+  if (turnout_) next = std::min(next, turnout_->next_wake);
   if (auto const t = backs_off_until(now); t > now) next = std::min(next, t);
   if (pool_.open() < settings_.min_idle && context_.no_socket_before > now)
     next = std::min(next, context_.no_socket_before);
@@ -181,7 +182,7 @@ void Site::start_anew(TimePoint now) {
   reactions_.forget(now);
   rate_.reconfigure(reactions_.rate(), now);
   tls_.forget_failures();
-  be_pumped_at(now);
+  try_parked(now);
 }
 
 void Site::hold(std::string const& scope, site::Suspension why, TimePoint now) {
@@ -223,7 +224,7 @@ void Site::reconfigure(SiteSettings const& before, TimePoint now) {
     last_purpose_->tls = tls_.policies_for(last_purpose_->domain, *last_route_, settings_,
                                            context_.tls, tls::SenderTls::Usual);
   if (is_wire_change) flush("reload", now);
-  be_pumped_at(now);
+  try_parked(now);
 }
 
 void Site::stop(TimePoint now) {
@@ -281,6 +282,7 @@ bool Site::is_unused(TimePoint now) const {
 void Site::rest() {
   tls_.forget_policies();
   speed_ = {};
+  turnout_.reset();
   if (settings_.min_idle != 0) return;
   last_route_.reset();
   last_purpose_.reset();

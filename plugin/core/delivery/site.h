@@ -80,6 +80,8 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   void reconfigure(SiteSettings const& before, TimePoint now);
   /// Something that waiting transactions depend on has changed (a login's secret has come).
   void look_again(TimePoint now) { be_pumped_at(now); }
+  /// What its mail in the MTA's queue was told to wait for may be over.
+  void try_parked(TimePoint now);
   /// Now, without QUIT: transactions before their commit point are answered 451.
   void stop(TimePoint now);
 
@@ -247,10 +249,17 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
     std::string login;
     std::uint32_t priority = usual_priority;
   };
+  struct Turnout {
+    std::map<parking::LineName, Pattern> patterns;  ///< of its lines in the register
+    parking::Speed pace;                            ///< of the transactions that it begins
+    TimePoint next_wake = never;
+  };
+  Turnout& turnout();
   void note_arrival(Transaction& transaction, TimePoint now);
-  [[nodiscard]] std::optional<Outcome> why_park(Transaction const& transaction, TimePoint now);
+  [[nodiscard]] std::optional<Refusal> why_park(Transaction const& transaction, TimePoint now);
   void park(Transaction const& transaction, parking::Why why, TimePoint now);
   void wake_some(TimePoint now);
+  void forget_patterns();
   void note_slots();
   [[nodiscard]] bool is_wakeable(Transaction const& transaction) const;
   [[nodiscard]] parking::LineName line_of(Transaction const& transaction, TimePoint now) const;
@@ -383,10 +392,8 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   std::vector<site::ConcurrencyLimit*> offered_;  ///< room that it was told of, to be passed on
   std::size_t lacking_ = 0;  ///< waiting ones that found no connection, in this look at the queue
   pool::Backlog backlog_;    ///< of such ones, over the looks
-  std::map<parking::LineName, Pattern> patterns_;  ///< of its lines in the register
-  parking::Speed pace_;                            ///< of the transactions that it begins
-  TimePoint next_wake_ = never;
-  std::size_t slots_noted_ = 0;  ///< of those that wait, in Parking::waiting
+  std::unique_ptr<Turnout> turnout_;  ///< null while it rests
+  std::uint32_t slots_noted_ = 0;     ///< of those that wait, in Parking::waiting
   bool wants_turn_ = false;
   std::uint64_t flushed_up_to_ = 0;  ///< ids of connections that are closed when they come back
   std::string flushed_because_;

@@ -64,10 +64,15 @@ Duration Site::wake_ahead() const {
   return std::min(2 * context_.parking.latency.value() + spare_time, longest_ahead);
 }
 
+Site::Turnout& Site::turnout() {
+  if (!turnout_) turnout_ = std::make_unique<Turnout>();
+  return *turnout_;
+}
+
 void Site::note_slots() {
   auto& all = context_.parking.waiting;
   all = all + waiting_.size() - slots_noted_;
-  slots_noted_ = waiting_.size();
+  slots_noted_ = static_cast<std::uint32_t>(waiting_.size());
 }
 
 parking::LineName Site::line_of(Transaction const& transaction, TimePoint now) const {
@@ -93,7 +98,7 @@ std::size_t Site::hands(Duration within, TimePoint now) const {
       pool_.open() < most && (!last_route_ || last_route_->targets.empty() ||
                               may_open(last_route_->targets.front(), nullptr, now).is_over());
   if (may_grow) free += most - pool_.open();
-  auto const speed = pace_.per_second(now);
+  auto const speed = turnout_ ? turnout_->pace.per_second(now) : 0;
   // Nothing is known of its speed: each connection is good for one more.
   free += speed < 0.1 ? most : static_cast<std::size_t>(std::ceil(speed * seconds(within)));
   return std::max<std::size_t>(free, 1);
@@ -110,7 +115,8 @@ site::Wait Site::room_behind(std::size_t n, Duration within, TimePoint now) cons
   if (auto const total = turn_at(&context_.scopes.total(), n, now); total.not_before > until)
     wait = site::later_of(wait, total);
   if (!wait.is_over()) return wait;
-  if (auto const t = hosts_rest_until(n, now); t > until) return {t, Limit::BackingOff};
+  // Nobody comes early to a host that backs off: it would be told so, and wait anew.
+  if (auto const t = hosts_rest_until(n, now); t > now) return {t, Limit::BackingOff};
   if (n >= hands(within, now)) return {never, Limit::MaxConnections};
   return {};
 }
@@ -166,14 +172,18 @@ void Site::note_arrival(Transaction& transaction, TimePoint now) {
 }
 
 // What cannot begin soon is not kept in a slot. Nothing: it may wait here.
-std::optional<Outcome> Site::why_park(Transaction const& transaction, TimePoint now) {
+std::optional<Refusal> Site::why_park(Transaction const& transaction, TimePoint now) {
   auto const& parking = context_.parking;
   auto const own = waiting_.size();
   if (!parking.may_wait(own))
-    return Outcome::local(451, {4, 7, 1},
-                          fmt::format("{}: slots reached ({} of {} wait, {} of them here)", name_,
-                                      parking.waiting, parking.slots, own));
+    return Refusal{Outcome::local(451, {4, 7, 1},
+                                  fmt::format("{}: slots reached ({} of {} wait, {} of them here)",
+                                              name_, parking.waiting, parking.slots, own)),
+                   "slots"};
   if (!is_wakeable(transaction)) return std::nullopt;
+  // What a login lacks is said at once, in its server's words.
+  auto const& login = transaction.login.name;
+  if (!login.empty() && context_.logins.is_unusable(login, now)) return std::nullopt;
   auto const& entries = parking.entries;
   bool const is_last = !transaction.was_woken && entries.waiting(name_) != 0;
   auto const within = transaction.was_woken ? wake_ahead() + patience_with_woken
@@ -190,10 +200,13 @@ std::optional<Outcome> Site::why_park(Transaction const& transaction, TimePoint 
     wait = room_in_line({levels, transaction.login.name, transaction.priority}, before,
                         is_behind ? wake_ahead() : within, now);
   }
-  if (wait.is_over()) return std::nullopt;
+  // While all hosts back off the answer is at hand, in words about them.
+  if (wait.is_over() || (wait.limit == Limit::BackingOff && wait.not_before != never))
+    return std::nullopt;
   // What holds back the first of all is what an operator looks for.
   auto const first = limits_of(transaction, now).wait;
-  return Outcome::local(451, {4, 7, 1}, words_for(first.is_over() ? wait : first, now));
+  return Refusal{Outcome::local(451, {4, 7, 1}, words_for(first.is_over() ? wait : first, now)),
+                 site::name_of(wait.limit)};
 }
 
 void Site::park(Transaction const& transaction, parking::Why why, TimePoint now) {
@@ -207,17 +220,37 @@ void Site::park(Transaction const& transaction, parking::Why why, TimePoint now)
                                      transaction.priority, why, transaction.waits_since},
                                     now);
   if (!is_kept) return;
-  patterns_.insert_or_assign(
+  turnout().patterns.insert_or_assign(
       std::move(line), Pattern{transaction.levels, transaction.login.name, transaction.priority});
+  forget_patterns();
   be_pumped_at(now);
 }
 
+void Site::try_parked(TimePoint now) {
+  context_.parking.entries.end_rests(name_, now);
+  be_pumped_at(now);
+}
+
+// Patterns of lines that are gone.
+void Site::forget_patterns() {
+  auto const& entries = context_.parking.entries;
+  auto& patterns = turnout().patterns;
+  if (patterns.size() < 2 * entries.lines(name_) + 64) return;
+  std::erase_if(patterns, [&](auto const& known) { return !entries.has_line(name_, known.first); });
+}
+
 void Site::wake_some(TimePoint now) {
-  next_wake_ = never;
   auto& parking = context_.parking;
   auto& entries = parking.entries;
-  if (entries.is_empty(name_)) return patterns_.clear();
-  next_wake_ = after(now, look_again_every);
+  if (entries.is_empty(name_)) {
+    if (!turnout_) return;
+    turnout_->patterns.clear();
+    turnout_->next_wake = never;
+    return;
+  }
+  auto const& patterns = turnout().patterns;
+  auto& next = turnout().next_wake;
+  next = after(now, look_again_every);
   if (suspension_ || context_.is_draining || !parking.can_wake_any()) return;
   auto const ahead = wake_ahead();
   auto const come_within =
@@ -225,8 +258,8 @@ void Site::wake_some(TimePoint now) {
   auto const may_go = [&](parking::LineName const& line, std::size_t coming) {
     if (!line.source.empty() || !line.sender_domain.empty())
       if (reactions_.held(line.sender_domain, line.source, now) != nullptr) return false;
-    auto const pattern = patterns_.find(line);
-    if (pattern == patterns_.end()) return true;
+    auto const pattern = patterns.find(line);
+    if (pattern == patterns.end()) return true;
     auto const before = has_limits(pattern->second.levels) ? waiting_in_line(line, now) : 0;
     return room_in_line(pattern->second, before + coming, ahead, now).is_over();
   };
@@ -236,15 +269,14 @@ void Site::wake_some(TimePoint now) {
     if (auto const wait = room_behind(n, ahead, now); !wait.is_over()) {
       if (waiting_.is_empty()) blocked_ = wait;
       if (wait.not_before != never)
-        next_wake_ = std::min(next_wake_, std::max(wait.not_before - ahead, now + spare_time / 50));
+        next = std::min(next, std::max(wait.not_before - ahead, now + spare_time / 50));
       return;
     }
     auto call = entries.call(name_, may_go, come_within, now);
     if (!call) break;
     parking.calls.push_back(std::move(*call));
   }
-  if (auto const ready = entries.ready_at(name_); ready > now)
-    next_wake_ = std::min(next_wake_, ready);
+  if (auto const ready = entries.ready_at(name_); ready > now) next = std::min(next, ready);
 }
 
 }  // namespace mailpool::delivery

@@ -134,7 +134,7 @@ void Site::stand_in_lines(Transaction const& transaction) {
 
 void Site::start(Transaction& transaction, SmtpConnection& connection, TimePoint now) {
   rate_.take(now);
-  pace_.note(now);
+  turnout().pace.note(now);
   reactions_.started(now);
   peak_.note(static_cast<std::uint32_t>(pool_.count(ConnectionState::Busy)) + 1, now);
   recipient_rate_.take(now, transaction.size());

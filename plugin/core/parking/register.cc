@@ -12,6 +12,8 @@ constexpr std::uint8_t most_calls = 4;             // that nobody follows
 constexpr Duration first_rest = std::chrono::seconds(5);
 constexpr Duration stays_known = std::chrono::seconds(30);
 constexpr Duration longest_rest = std::chrono::seconds(30);
+// Who calls knows whether a host, a login or a suspension holds them back: this is for the rest.
+constexpr Duration short_rest = std::chrono::seconds(2);
 // What is told to wait again is older than nearly all that wait: its place is near the head.
 constexpr int most_steps = 64;
 
@@ -22,7 +24,8 @@ namespace {
 // What no room ends (a dead host, a login) may last: who came for it in vain comes later and later.
 Duration rest_of(Why why, std::uint32_t times) {
   if (why == Why::Limit || times < 2) return Register::settle_time;
-  return std::min(longest_rest, Register::settle_time * (1 << std::min(times - 1, 6U)));
+  return std::min(why == Why::Route ? longest_rest : short_rest,
+                  Register::settle_time * (1 << std::min(times - 1, 6U)));
 }
 
 }  // namespace
@@ -168,7 +171,10 @@ void Register::leave(Index i) {
     return;
   }
   --line.elsewhere;
-  if (entry.where == Where::Resting) --line.lane->resting;
+  if (entry.where == Where::Resting) {
+    --line.lane->resting;
+    if (entry.unheard != 0) --line.lane->in_vain;
+  }
   if (entry.where != Where::Coming) return;
   --line.coming;
   --line.lane->coming;
@@ -179,7 +185,10 @@ void Register::enter(Index i, Where where, TimePoint now) {
   entry.where = where;
   entry.at = now;
   ++entry.line->elsewhere;
-  if (where == Where::Resting) ++entry.line->lane->resting;
+  if (where == Where::Resting) {
+    ++entry.line->lane->resting;
+    if (entry.unheard != 0) ++entry.line->lane->in_vain;
+  }
   if (where == Where::Coming) {
     ++entry.line->coming;
     ++entry.line->lane->coming;
@@ -275,6 +284,7 @@ bool Register::park(Ticket const& ticket, TimePoint now) {
   entry.why = ticket.why;
   entry.since = since;
   entry.times = times;
+  entry.counted = counts_[ticket.queue];
   entry.at = now + settle_time;
   entry.line = &line_for(ticket.lane, ticket.line, ticket.priority);
   ++size_;
@@ -299,8 +309,8 @@ std::optional<Arrival> Register::arrive(std::string_view queue_id, std::string_v
     arrival.took = now - entry.at;
   }
   if (entry.where != Where::Here) {
-    entry.unheard = 0;
     leave(i);
+    entry.unheard = 0;
     enter(i, Where::Here, now);
   }
   return arrival;
@@ -313,6 +323,42 @@ void Register::put_back(std::string_view queue_id, TimePoint now) {
     leave(i);
     enter(i, Where::Resting, now + first_rest);
   }
+}
+
+void Register::end_rests(std::string_view lane, TimePoint now) {
+  if (resting(lane) == called_in_vain(lane)) return;
+  for (auto i = resting_.head; i != nil;) {
+    auto& entry = entries_[i];
+    auto const next = entry.next;
+    if (entry.unheard == 0 && entry.line->lane->name == lane) {
+      leave(i);
+      entry.at = std::min(entry.at, now + settle_time);
+      stand(i);
+    }
+    i = next;
+  }
+}
+
+void Register::begin_count(std::uint8_t queue) {
+  ++counts_[queue];
+}
+
+void Register::seen(std::string_view queue_id, std::uint8_t queue) {
+  for (auto i = find(queue_id, {}); i != nil; i = entries_[i].next_in_bucket)
+    if (auto& entry = entries_[i]; entry.name() == queue_id && entry.queue == queue)
+      entry.counted = counts_[queue];
+}
+
+std::size_t Register::end_count(std::uint8_t queue) {
+  std::size_t forgotten = 0;
+  for (Index i = 0; i < entries_.size(); ++i) {
+    auto const& entry = entries_[i];
+    bool const stands = entry.where == Where::Line || entry.where == Where::Resting;
+    if (!stands || entry.queue != queue || entry.counted == counts_[queue]) continue;
+    erase(i);
+    ++forgotten;
+  }
+  return forgotten;
 }
 
 void Register::move(std::string_view from, std::string_view to) {
@@ -388,6 +434,11 @@ std::size_t Register::resting(std::string_view lane) const {
   return found == nullptr ? 0 : found->resting;
 }
 
+std::size_t Register::called_in_vain(std::string_view lane) const {
+  auto const* found = lane_of(lane);
+  return found == nullptr ? 0 : found->in_vain;
+}
+
 std::pair<std::size_t, std::size_t> Register::in_line(std::string_view lane,
                                                       LineName const& line) const {
   auto const* found = lane_of(lane);
@@ -395,6 +446,16 @@ std::pair<std::size_t, std::size_t> Register::in_line(std::string_view lane,
   auto const at = found->lines.find(line);
   if (at == found->lines.end()) return {0, 0};
   return {at->second.entries.size, at->second.coming};
+}
+
+std::size_t Register::lines(std::string_view lane) const {
+  auto const* found = lane_of(lane);
+  return found == nullptr ? 0 : found->lines.size();
+}
+
+bool Register::has_line(std::string_view lane, LineName const& line) const {
+  auto const* found = lane_of(lane);
+  return found != nullptr && found->lines.contains(line);
 }
 
 TimePoint Register::ready_at(std::string_view lane) const {

@@ -116,9 +116,19 @@ class Register {
                            TimePoint now);
   /// It could not be woken: it rests, and stands in line again.
   void put_back(std::string_view queue_id, TimePoint now);
+  /// What a lane's messages were told to wait for may be over: those that rest stand in line again,
+  /// but for those that were called in vain.
+  void end_rests(std::string_view lane, TimePoint now);
   /// All of a lane go to another (the site of a domain was found).
   void move(std::string_view from, std::string_view to);
   void forget_lane(std::string_view lane);
+  // A count of one of the MTA's queues: what was not seen there is forgotten (it was removed, or is
+  // held). What comes and goes meanwhile is not judged.
+  void begin_count(std::uint8_t queue);
+  void seen(std::string_view queue_id, std::uint8_t queue);
+  /// How many were forgotten.
+  std::size_t end_count(std::uint8_t queue);
+
   /// Those that did not come are tried again, later and later, and forgotten after the fourth time.
   void expire(TimePoint now);
   [[nodiscard]] TimePoint deadline() const;
@@ -134,10 +144,14 @@ class Register {
   [[nodiscard]] std::size_t coming(std::string_view lane) const;
   /// In line at a later time: what was called in vain, or told to wait again for what no room ends.
   [[nodiscard]] std::size_t resting(std::string_view lane) const;
+  /// Of those that rest, what was called in vain.
+  [[nodiscard]] std::size_t called_in_vain(std::string_view lane) const;
   [[nodiscard]] bool is_empty(std::string_view lane) const { return lane_of(lane) == nullptr; }
   /// Of one line: those that wait, those on their way.
   [[nodiscard]] std::pair<std::size_t, std::size_t> in_line(std::string_view lane,
                                                             LineName const& line) const;
+  [[nodiscard]] std::size_t lines(std::string_view lane) const;
+  [[nodiscard]] bool has_line(std::string_view lane, LineName const& line) const;
   /// When the next of a lane may be woken at the earliest: what was put by just now needs a moment.
   [[nodiscard]] TimePoint ready_at(std::string_view lane) const;
   [[nodiscard]] LaneCounts counts(std::string_view lane) const;
@@ -173,6 +187,7 @@ class Register {
     Why why = Why::Limit;
     Where where = Where::Free;
     std::uint8_t unheard = 0;  ///< calls in a row
+    std::uint8_t counted = 0;  ///< in which count of its queue it was seen
     Index prev = nil, next = nil;
     Index next_in_bucket = nil;
     std::uint32_t times = 0;
@@ -206,6 +221,7 @@ class Register {
     std::size_t waiting = 0;
     std::size_t coming = 0;
     std::size_t resting = 0;
+    std::size_t in_vain = 0;  ///< of those that rest
   };
 
   Index find(std::string_view id, std::string_view lane) const;
@@ -235,6 +251,7 @@ class Register {
   List coming_;   ///< by the time of the call
   List here_;     ///< came lately: their other transactions come too
   List resting_;  ///< did not come; by the time at which they stand in line again
+  std::array<std::uint8_t, 256> counts_{};  ///< of each queue so far
   Duration come_within_ = std::chrono::seconds(5);
   std::uint64_t clock_ = 0;
 };

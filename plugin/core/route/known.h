@@ -24,8 +24,8 @@ inline constexpr Duration shortest_ttl = std::chrono::seconds(30);
 inline constexpr Duration longest_ttl = std::chrono::hours(1);
 inline constexpr Duration longest_negative_ttl = std::chrono::minutes(5);
 /// A failed lookup is not asked again at once: a dead name server would cost every message its
-/// timeout.
-inline constexpr Duration failure_ttl = std::chrono::seconds(10);
+/// timeout. Short, since mail that waits for it is to come soon after it works again.
+inline constexpr Duration failure_ttl = std::chrono::seconds(2);
 /// A route with hosts whose lookups failed: they may be back soon.
 inline constexpr Duration partial_ttl = std::chrono::minutes(1);
 

@@ -560,9 +560,9 @@ BOOST_AUTO_TEST_CASE(what_needs_a_restart_is_sockets_and_places) {
   std::set<std::string> restart;
   for (auto const& option : options())
     if (option.restart) restart.insert(option.full_name());
-  std::set<std::string> const expected{"state_dir",          "[lmtp] listen",
-                                       "[lmtp] socket_mode", "[lmtp] socket_group",
-                                       "[control] listen",   "[postfix] map"};
+  std::set<std::string> const expected{
+      "state_dir",        "[lmtp] listen", "[lmtp] socket_mode",       "[lmtp] socket_group",
+      "[control] listen", "[postfix] map", "[postfix] queue_directory"};
   BOOST_TEST(restart == expected, boost::test_tools::per_element());
 }
 

@@ -6,6 +6,7 @@
 
 #include "fakes/contains.h"
 #include "fakes/delivery_lab.h"
+#include "fakes/table_resolver.h"
 
 using namespace mailpool;
 using namespace mailpool::fakes;
@@ -47,6 +48,7 @@ struct ParkingLab : DeliveryLab {
     for (auto const end = clock.now_ + d; clock.now_ < end; pass(100ms))
       for (auto const& call : std::exchange(context->parking.calls, {})) {
         ++woken;
+        if (!queue.contains(call.queue_id)) continue;  // removed by hand
         auto const& [recipient, answer] = queue.at(call.queue_id);
         BOOST_REQUIRE(answer->is_over());
         BOOST_REQUIRE(!answer->is_delivered());
@@ -141,6 +143,131 @@ BOOST_AUTO_TEST_CASE(draining_and_a_tenants_suspension_end_likewise) {
   BOOST_TEST(delivered() == 9);
 }
 
+BOOST_AUTO_TEST_CASE(a_limit_that_a_reload_raises_brings_its_mail_within_two_seconds) {
+  settings.smtp.rate = {1, 1h, 1};
+  configure();
+  hand_over(40, "one.test");
+  run(20s);
+  BOOST_TEST(delivered() == 1);
+  settings.smtp.rate = {100, 1s, 1};
+  dispatcher->reconfigure(settings, clock.now_);
+  run(2s);
+  BOOST_TEST(delivered() == 40);
+}
+
+BOOST_AUTO_TEST_CASE(suspensions_that_run_out_bring_their_mail_within_two_seconds) {
+  configure();
+  hand_over(1, "one.test");
+  dispatcher->suspend_site("192.0.2.1", {clock.now_ + 60s, "audit", "uid 0", {}}, clock.now_);
+  dispatcher->suspend_domain("two.test", {clock.now_ + 60s, "audit", "uid 0", {}}, clock.now_);
+  hand_over(10, "one.test");
+  hand_over(10, "two.test");
+  // Postfix's own clock brings them in between: that is no reason to come late.
+  for (int n = 0; n < 7; ++n) {
+    run(8s);
+    for (auto const& [id, message] : std::map(queue))
+      if (!message.second->is_delivered()) hand_over(id, message.first);
+  }
+  BOOST_TEST(delivered() == 1);
+  run(6s);
+  BOOST_TEST(delivered() == 21);
+}
+
+BOOST_AUTO_TEST_CASE(a_domain_that_is_resumed_brings_its_mail) {
+  configure();
+  hand_over(1, "one.test");
+  dispatcher->suspend_domain("one.test", {never, "audit", "uid 0", {}}, clock.now_);
+  hand_over(10, "one.test");
+  run(30s);
+  BOOST_TEST(delivered() == 1);
+  dispatcher->resume_domain("one.test", clock.now_);
+  run(2s);
+  BOOST_TEST(delivered() == 11);
+}
+
+BOOST_AUTO_TEST_CASE(a_host_that_is_back_gets_its_mail_within_two_seconds_of_its_back_off) {
+  configure();
+  network.behaviour.accepts = [](auto const&) { return false; };
+  hand_over(10, "one.test");
+  run(3min);
+  BOOST_TEST(delivered() == 0);
+  BOOST_TEST(tries < 60);
+  network.behaviour.accepts = [](auto const&) { return true; };
+  auto const until = site_of("one.test").backs_off_until(clock.now_);
+  BOOST_REQUIRE((until > clock.now_));
+  run(until - clock.now_ + 2s);
+  BOOST_TEST(delivered() == 10);
+}
+
+BOOST_AUTO_TEST_CASE(what_resume_says_of_a_host_that_backs_off_brings_its_mail) {
+  configure();
+  network.behaviour.accepts = [](auto const&) { return false; };
+  hand_over(10, "one.test");
+  run(3min);
+  network.behaviour.accepts = [](auto const&) { return true; };
+  dispatcher->resume_site("192.0.2.1", clock.now_);
+  run(2s);
+  BOOST_TEST(delivered() == 10);
+}
+
+BOOST_AUTO_TEST_CASE(a_login_that_works_again_brings_its_mail_within_two_seconds) {
+  LoginSettings relay;
+  relay.user = "relay";
+  relay.password_file = "/p";
+  relay.allow_plaintext = true;
+  settings.logins["relay"] = relay;
+  settings.route_logins["one.test"] = "relay";
+  configure();
+  context->logins.set_nonce([] { return "nonce"; });
+  auto const give = [&](std::string_view password) {
+    context->logins.reconfigure(settings.logins);
+    for (auto const& wanted : context->logins.take_wanted())
+      (void)context->logins.take(wanted.name, Secret(password), clock.now_);
+    dispatcher->logins_changed(clock.now_);
+  };
+  network.behaviour.ehlo = "250-mx\r\n250-AUTH PLAIN\r\n250 PIPELINING\r\n";
+  bool is_right = false;
+  network.behaviour.answer = [&](SimulatedServer&, std::string const& line) {
+    if (!line.starts_with("AUTH")) return std::string("?");
+    return std::string(is_right ? "235 2.7.0 ok\r\n" : "535 5.7.8 wrong password\r\n");
+  };
+  give("wrong");
+  hand_over(10, "one.test");
+  run(1min);
+  BOOST_TEST(delivered() == 0);
+  BOOST_TEST(tries < 30);
+  is_right = true;
+  give("right");
+  run(2s);
+  BOOST_TEST(delivered() == 10);
+}
+
+BOOST_AUTO_TEST_CASE(dns_that_answers_again_brings_its_mail_within_two_seconds) {
+  TableResolver dns;
+  for (auto const* domain : {"a.example", "b.example"})
+    dns.mx_fails(domain, route::DnsStatus::Failure);
+  dispatcher.reset();
+  router = std::make_unique<route::Router>(settings, dns, random);
+  context = std::make_unique<delivery::Context>(network, random, log, clock, store);
+  dispatcher = std::make_unique<delivery::Dispatcher>(settings, *router, *context);
+  context->parking.set_wakeable(0, true);
+  hand_over(5, "a.example");
+  hand_over(5, "b.example");
+  run(5min);
+  BOOST_TEST(delivered() == 0);
+  BOOST_TEST(tries < 100);  // each message a few times, then one of each domain now and then
+  dns.mx("b.example", {{10, "mx.b.example"}});
+  dns.host("mx.b.example", {"192.0.2.9"});
+  // Two domains are looked up in turn, each two seconds one of them.
+  run(5s);
+  BOOST_TEST(delivered() == 5);
+  dns.mx("a.example", {{10, "mx.b.example"}});
+  run(3s);
+  BOOST_TEST(delivered() == 10);
+  dispatcher.reset();
+  router.reset();
+}
+
 BOOST_AUTO_TEST_CASE(one_site_leaves_the_slots_of_the_others_even_where_nothing_can_be_woken) {
   settings.smtp.rate = {1, 1h, 1};
   configure();
@@ -164,6 +291,19 @@ BOOST_AUTO_TEST_CASE(what_waited_before_a_restart_is_found_by_one_of_its_domain)
   run(10s);
   BOOST_TEST(delivered() == 10);
   BOOST_TEST(context->parking.entries.unheard == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(messages_that_are_gone_hold_up_no_others_of_their_domain) {
+  configure();
+  for (int n = 0; n < 10; ++n) {
+    auto const id = "OLD" + std::to_string(1000 + n);
+    auto& answer = answers.emplace_back(1U);
+    answer.outcomes[0] = Outcome::local(451, {4, 7, 1}, "of before");
+    if (n >= 3) queue[id] = {"u@one.test", &answer};
+    BOOST_TEST(dispatcher->relearn(id, 0, "u@one.test", parking::Why::Limit, 1h, clock.now_));
+  }
+  run(25s);
+  BOOST_TEST(delivered() == 7);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

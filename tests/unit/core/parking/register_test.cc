@@ -147,6 +147,27 @@ BOOST_AUTO_TEST_CASE(what_no_room_ends_is_called_later_and_later) {
   BOOST_TEST(call() == id(1));
 }
 
+BOOST_AUTO_TEST_CASE(a_rest_ends_with_its_reason_but_not_that_of_one_that_did_not_come) {
+  for (int n = 1; n <= 2; ++n) park(id(n), "", Why::Route);
+  pass(1s);
+  BOOST_TEST(call() == id(1));
+  entries.arrive(id(1), "google", now);
+  for (int n = 0; n < 5; ++n)
+    park(id(1), "", Why::Route), pass(1ms), entries.arrive(id(1), "google", now);
+  park(id(1), "", Why::Route);
+  BOOST_TEST(call() == id(2));
+  pass(2s);
+  BOOST_TEST(entries.resting("google") == 2U);
+  BOOST_TEST(entries.called_in_vain("google") == 1U);
+  BOOST_TEST(call() == "");
+  entries.end_rests("yahoo", now);
+  BOOST_TEST(call() == "");
+  entries.end_rests("google", now);
+  pass(Register::settle_time);
+  BOOST_TEST(call() == id(1));
+  BOOST_TEST(call() == "");
+}
+
 BOOST_AUTO_TEST_CASE(one_that_rests_holds_up_nobody_of_its_line) {
   park(id(1), "", Why::BackingOff);
   pass(1s);
@@ -156,6 +177,21 @@ BOOST_AUTO_TEST_CASE(one_that_rests_holds_up_nobody_of_its_line) {
   park(id(2));
   pass(Register::settle_time);
   BOOST_TEST(call() == id(2));
+}
+
+BOOST_AUTO_TEST_CASE(what_a_count_does_not_see_is_forgotten_and_nothing_else) {
+  for (int n = 1; n <= 4; ++n) park(id(n));
+  entries.park({id(9), 1, "google", {}, 100, Why::Limit, now}, now);  // of another queue
+  pass(1s);
+  BOOST_TEST(call() == id(1));  // on its way: perhaps between two of the queue's folders
+  entries.begin_count(0);
+  entries.seen(id(2), 0);
+  entries.seen(id(3), 1);  // the same id in another queue is another message
+  park(id(5));
+  BOOST_TEST(entries.end_count(0) == 2U);
+  for (int n : {1, 2, 5, 9}) BOOST_TEST(entries.knows(id(n), "google"), n);
+  for (int n : {3, 4}) BOOST_TEST(!entries.knows(id(n), "google"), n);
+  BOOST_TEST(entries.end_count(1) == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(lines_that_may_not_go_are_passed_over) {
