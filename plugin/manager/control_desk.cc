@@ -103,6 +103,8 @@ control::ManagerStatus ControlDesk::status(std::size_t most) {
   s.tenants = tenants_of(dispatcher_, clock_);
   s.sources = sources_of(dispatcher_, clock_);
   s.logins = logins_of(dispatcher_, clock_);
+  s.queues = sources_.waking();
+  s.parked = dispatcher_.context().parking.entries.size();
   s.sites_known = dispatcher_.sites().size();
   for (auto const* site : most_urgent(dispatcher_, most, now))
     s.sites.push_back(manager::status_of(*site, clock_, false));

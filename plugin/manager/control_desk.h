@@ -26,6 +26,8 @@ class DeskSources {
   virtual bool forget_accepted(control::Subject const& subject) = 0;
   virtual void drain() = 0;
   virtual void undrain() = 0;
+  /// Whether what waits in the MTA's queues can be woken.
+  [[nodiscard]] virtual std::vector<control::WakingStatus> waking() const = 0;
 };
 
 class ControlDesk final : public control::ControlActions {
@@ -39,6 +41,8 @@ class ControlDesk final : public control::ControlActions {
         sources_(sources) {}
 
   control::ManagerStatus status(std::size_t most) override;
+  control::QueueStatus queue(std::size_t most) override;
+  control::QueueStatus queued(std::uint64_t from, std::size_t most) override;
   Result<control::NameStatus> status_of(std::string const& name, std::size_t most) override;
   Result<std::vector<control::ConnectionStatus>> connections(std::string const& site,
                                                              std::size_t most) override;

@@ -74,6 +74,7 @@ class Manager final : private DeskSources {
   void reload(std::function<void(control::ReloadReport const&)> done) override;
   bool forget_accepted(control::Subject const& subject) override;
   void drain() override;
+  [[nodiscard]] std::vector<control::WakingStatus> waking() const override;
   void undrain() override;
 
   Result<void> open_sockets();

@@ -93,6 +93,14 @@ void Manager::add_waking_findings(std::vector<Finding>& to) const {
   }
 }
 
+std::vector<control::WakingStatus> Manager::waking() const {
+  std::vector<control::WakingStatus> all;
+  if (configuration_.settings.postfix.wake)
+    for (auto const& queue : waker_->states())
+      all.push_back({queue.directory, queue.is_known && queue.trouble.empty(), queue.trouble});
+  return all;
+}
+
 std::vector<Finding> Manager::check() const {
   auto const& settings = configuration_.settings;
   std::vector<Finding> findings;

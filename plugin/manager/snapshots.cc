@@ -87,7 +87,8 @@ void add_wait(control::SiteStatus& status, Site const& site, Clock const& clock)
     status.reason = site.last_error();
     return;
   }
-  if (site.waiting().is_empty() || site.blocked().is_over()) return;
+  bool const waits = !site.waiting().is_empty() || site.parked_now() != 0;
+  if (!waits || site.blocked().is_over()) return;
   status.blocked_by = name_of(site.blocked().limit);
   status.not_before = moment_to_come(site.blocked().not_before, clock);
   status.reason = site.words_for(site.blocked(), now);
@@ -193,6 +194,7 @@ control::SiteStatus status_of(Site const& site, Clock const& clock, bool in_full
   s.connections = counts_of(site.connections());
   s.in_flight = site.in_flight();
   s.waiting = site.waiting().size();
+  s.parked = site.parked_now();
   site.waiting().for_each([&](delivery::Transaction const& t) {
     s.longest_wait = std::max(s.longest_wait, now - t.timing.accepted);
   });

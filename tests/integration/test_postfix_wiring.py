@@ -96,12 +96,12 @@ def test_disable_gives_back_both_files_octet_for_octet(lines: str, simple: list[
 
 def test_what_enable_sets(wiring: Callable[..., Wiring]):
     it = wiring()
-    it.must("enable")
+    assert "why: 500 processes" in it.must("enable")
     assert it.value("transport_maps") == TABLE
     assert it.value("mailpool_destination_concurrency_failed_cohort_limit") == "0"
     assert it.value("mailpool_destination_concurrency_limit") == "20"
     services = it.host.postfix.command("postconf", "-M", "mailpool/unix", text=True).stdout
-    assert services.split()[:8] == ["mailpool", "unix", "-", "-", "y", "-", "100", "lmtp"]
+    assert services.split()[:8] == ["mailpool", "unix", "-", "-", "y", "-", "500", "lmtp"]
     options = it.host.postfix.command("postconf", "-P", "mailpool/unix/*", text=True).stdout
     options += (it.config / "master.cf").read_text()
     for option in ("lmtp_send_xforward_command=yes", "lmtp_data_done_timeout=1800s", "lmtp_line_length_limit=0"):

@@ -56,8 +56,22 @@ std::string find_program(std::string const& name) {
   return name;
 }
 
+// Whole lines go to the visitor; at the end what is left is one too.
+void hand_on_lines(std::string& output, bool is_over, CommandRunner::LineVisitor const& visitor) {
+  std::size_t from = 0;
+  for (auto end = output.find('\n'); end != std::string::npos; end = output.find('\n', from)) {
+    visitor(std::string_view(output).substr(from, end - from));
+    from = end + 1;
+  }
+  output.erase(0, from);
+  if (!is_over || output.empty()) return;
+  visitor(output);
+  output.clear();
+}
+
 // Feeds and drains at once: neither side can block the other for good.
-void converse(std::string_view input, Pipe& in, Pipe& out, Pipe& err, CommandResult& result) {
+void converse(std::string_view input, Pipe& in, Pipe& out, Pipe& err, CommandResult& result,
+              CommandRunner::LineVisitor const* visitor) {
   ::fcntl(in.write, F_SETFL, O_NONBLOCK);
   if (input.empty()) Pipe::close_end(in.write);
   while (out.read >= 0 || err.read >= 0) {
@@ -79,13 +93,31 @@ void converse(std::string_view input, Pipe& in, Pipe& out, Pipe& err, CommandRes
       if (size == 0 || (size < 0 && errno != EINTR)) Pipe::close_end(end);
     };
     drain(wanted[1].revents, out.read, result.output);
+    if (visitor != nullptr) hand_on_lines(result.output, out.read < 0, *visitor);
     drain(wanted[2].revents, err.read, result.errors);
   }
 }
 
 }  // namespace
 
+CommandResult CommandRunner::stream(std::vector<std::string> const& words,
+                                    LineVisitor const& visitor) {
+  auto result = run(words, {});
+  hand_on_lines(result.output, true, visitor);
+  return result;
+}
+
 CommandResult SystemCommands::run(std::vector<std::string> const& words, std::string const& input) {
+  return run(words, input, nullptr);
+}
+
+CommandResult SystemCommands::stream(std::vector<std::string> const& words,
+                                     LineVisitor const& visitor) {
+  return run(words, {}, &visitor);
+}
+
+CommandResult SystemCommands::run(std::vector<std::string> const& words, std::string const& input,
+                                  LineVisitor const* visitor) {
   CommandResult result;
   Pipe in;
   Pipe out;
@@ -112,7 +144,7 @@ CommandResult SystemCommands::run(std::vector<std::string> const& words, std::st
   Pipe::close_end(out.write);
   Pipe::close_end(err.write);
   if (trouble == 0) {
-    converse(input, in, out, err, result);
+    converse(input, in, out, err, result, visitor);
     int status = 0;
     while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
     }

@@ -1,7 +1,9 @@
 #pragma once
 // Runs other programs for poolctl: an interface, so that tests answer with what was recorded.
 
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace mailpool::poolctl {
@@ -18,6 +20,10 @@ class CommandRunner {
   /// Runs `words` without a shell, feeds it `input`, waits for its end.
   virtual CommandResult run(std::vector<std::string> const& words, std::string const& input) = 0;
   CommandResult run(std::vector<std::string> const& words) { return run(words, {}); }
+  using LineVisitor = std::function<void(std::string_view line)>;
+  /// Likewise, without input; its output goes to the visitor line by line, and is not in the
+  /// result. Lines beyond 16 MiB are cut.
+  virtual CommandResult stream(std::vector<std::string> const& words, LineVisitor const& visitor);
 };
 
 /// The real thing: found in PATH, or in /usr/sbin.
@@ -25,6 +31,11 @@ class SystemCommands final : public CommandRunner {
  public:
   using CommandRunner::run;
   CommandResult run(std::vector<std::string> const& words, std::string const& input) override;
+  CommandResult stream(std::vector<std::string> const& words, LineVisitor const& visitor) override;
+
+ private:
+  static CommandResult run(std::vector<std::string> const& words, std::string const& input,
+                           LineVisitor const* visitor);
 };
 
 /// As a shell would have to be told, for display.

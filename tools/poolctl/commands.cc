@@ -7,6 +7,7 @@
 #include "poolctl/command.h"
 #include "poolctl/manager_commands.h"
 #include "poolctl/postfix_rows.h"
+#include "poolctl/queue_rows.h"
 #include "poolctl/sendmail_rows.h"
 #include "poolctl/test_reply.h"
 
@@ -30,6 +31,7 @@ std::vector<CommandRow> all_commands() {
     for (auto& row : more) rows.push_back(std::move(row));
   };
   append({test_reply_command()});
+  append(queue_commands());
   append(postfix_commands());
   append(sendmail_commands());
   append({completion_command()});

@@ -15,13 +15,15 @@ _poolctl() {
     '') command=$word ;;
     'imap') command="imap $word" ;;
     'postfix') command="postfix $word" ;;
+    'queue') command="queue $word" ;;
     'sendmail') command="sendmail $word" ;;
     esac
   done
   case "$command" in
-    '') words="--help --json --socket --version status connections explain suspend resume flush drain undrain reload imap check tls-report test-reply postfix sendmail completion" ;;
+    '') words="--help --json --socket --version status connections explain suspend resume flush drain undrain reload imap check tls-report test-reply queue postfix sendmail completion" ;;
     'imap') words="--help connections flush kill pause resume" ;;
     'postfix') words="--help enable disable status lookup" ;;
+    'queue') words="--help hold release delete" ;;
     'sendmail') words="--help snippet check" ;;
     'status') words="--help --json --watch --rows" ;;
     'connections') words="--help --json --rows" ;;
@@ -41,6 +43,10 @@ _poolctl() {
     'check') words="--help --json" ;;
     'tls-report') words="--help --json --day" ;;
     'test-reply') words="--help --json --site --domain --at --config --file --replies" ;;
+    'queue') words="--help --json --site --tenant --sender --domain --reason --config-directory --list --sendmail" ;;
+    'queue hold') words="--help --json --site --tenant --sender --domain --reason --config-directory --all --dry-run --yes" ;;
+    'queue release') words="--help --json --site --tenant --sender --domain --reason --config-directory --all --dry-run --yes" ;;
+    'queue delete') words="--help --json --site --tenant --sender --domain --reason --config-directory --all --dry-run --yes" ;;
     'postfix enable') words="--help --json --simple --dry-run --config-directory" ;;
     'postfix disable') words="--help --json --force --dry-run --config-directory" ;;
     'postfix status') words="--help --json --log --config-directory" ;;

@@ -86,11 +86,14 @@ int postfix_enable(PostfixOptions const& options, CommandRunner& runner, Printer
         {"enabled", is_enabled && !options.is_dry},
         {"changed", is_enabled && !plan.is_done_already() && !options.is_dry},
         {"commands", commands.kept()},
+        {"reasons", plan.reasons},
         {"refusals", as_json(trouble)},
         {"warnings", as_json(plan.warnings)}};
     print.line(text_of(answer));
     return is_enabled ? 0 : refused;
   }
+  if (is_enabled)
+    for (auto const& reason : plan.reasons) print.line("why: " + reason);
   tell(plan.warnings, "note", print);
   tell(trouble, "refused", print);
   if (!is_enabled) return refused;

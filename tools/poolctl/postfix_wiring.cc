@@ -129,8 +129,14 @@ void plan_limits(PostfixConfig& postfix, WiringPlan& plan) {
       // The pool's "not now" is meant for one message; it must not suspend a whole door.
       {"mailpool_destination_concurrency_failed_cohort_limit", "0"},
   };
+  auto const known = plan.parameters.size();
   for (auto const& [name, value] : limits)
     if (!postfix.set_value(name)) plan.parameters.push_back({name, value});
+  if (plan.parameters.size() == known) return;
+  plan.reasons.emplace_back(
+      "at most 20 deliveries for one door at once, 50 recipients in each: what cannot begin soon "
+      "is answered at once and waits in the queue, so more would use no limit better; a 451 for "
+      "one message says nothing of the others of its door, so none suspends it (cohort limit 0)");
 }
 
 // Of installations that were wired when enable still set 100.
@@ -158,6 +164,11 @@ void plan_service(PostfixConfig& postfix, WiringPlan& plan) {
       "lmtp_data_done_timeout=1800s", "lmtp_line_length_limit=0",
       "lmtp_tls_security_level=none",
   };
+  plan.reasons.push_back(fmt::format(
+      "{} processes: Postfix gives a free one to the oldest message whose door is below 20, so "
+      "mail of another door finds one at once while up to {} doors have a backlog; an idle one "
+      "ends by itself, and at most half of them wait in mailpoold ([lmtp] slots)",
+      process_limit, process_limit / 20));
   // What smtp(8) would have done to this mail, lmtp(8) does under other names.
   for (std::string const what : {"generic_maps", "header_checks", "mime_header_checks",
                                  "nested_header_checks", "body_checks"})

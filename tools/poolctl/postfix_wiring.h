@@ -30,6 +30,7 @@ struct WiringPlan {
   std::vector<std::string> service_overrides;
   std::vector<Obstacle> refusals;  // any of these: nothing may be changed
   std::vector<Obstacle> warnings;
+  std::vector<std::string> reasons;  // why the values are what they are, for people
 
   [[nodiscard]] bool is_done_already() const { return parameters.empty() && !adds_service; }
 };

@@ -27,7 +27,7 @@ std::vector<std::string_view> cells_of(std::string_view line) {
   return split(line, '\t');
 }
 
-class Table {
+class ReplyTable {
  public:
   // False, with a reason, where the header lacks a column.
   bool read_header(std::string_view header, std::string& why_not) {
@@ -92,7 +92,7 @@ int classify_table(Context& context, Classifier const& classifier, std::string c
   std::ifstream opened;
   if (file != "-") opened.open(file);
   auto& input = file == "-" ? std::cin : static_cast<std::istream&>(opened);
-  Table table;
+  ReplyTable table;
   std::string line;
   std::string why_not;
   if (!std::getline(input, line) || !table.read_header(line, why_not)) {

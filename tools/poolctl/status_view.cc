@@ -63,6 +63,7 @@ Table site_table(std::vector<SiteStatus> const& sites) {
                {"CONNS", 0, true},
                {"WAIT", 0, true},
                {"WAITED", 4, true},
+               {"QUEUED", 0, true},
                {"DELIVERED", 1, true},
                {"DEFERRED", 3, true},
                {"REFUSED", 3, true},
@@ -81,6 +82,7 @@ Table site_table(std::vector<SiteStatus> const& sites) {
          {fmt::format("{}/{}", open, site.max_connections), open == 0 ? Style::Dim : Style::Plain},
          number(site.waiting, Style::Bold),
          {site.waiting == 0 ? "" : to_text(site.longest_wait)},
+         {site.parked == 0 ? "" : std::to_string(site.parked)},
          number(site.delivered),
          number(site.deferred, Style::Warning),
          number(site.refused, Style::Warning),
@@ -213,6 +215,10 @@ std::string notices(ManagerStatus const& status, Screen const& screen) {
                     : s.is_tenant ? "tenant"
                                   : "site",
                     s.name, clock_text(s.until), s.by, s.reason));
+  for (auto const& queue : status.queues)
+    if (!queue.trouble.empty())
+      add(fmt::format("mail that waits in {} is not woken when there is room: {} (poolctl check)",
+                      queue.directory, queue.trouble));
   if (status.suspensions_known > status.suspensions.size())
     add(counted(status.suspensions_known - status.suspensions.size(),
                 "more suspension (--rows N shows more)", "more suspensions (--rows N shows more)"));

@@ -85,6 +85,10 @@ class ControlActions {
   /// unless the result is dropped first; so a client that went away is never called.
   [[nodiscard]] virtual std::unique_ptr<Pending> explain(Question const& question,
                                                          ExplainListener& listener) = 0;
+  /// What waits in the MTA's queue: at most `most` rows of sites.
+  virtual QueueStatus queue(std::size_t most);
+  /// The messages themselves, a page of at most `most` from place `from` on.
+  virtual QueueStatus queued(std::uint64_t from, std::size_t most);
   /// What the manager itself finds: configuration, sockets it holds, DNS, the map.
   virtual std::vector<Finding> check() = 0;
 

@@ -241,6 +241,9 @@ std::string to_json(ImapStatus const& status) {
 std::string to_json(std::vector<ImapConnectionStatus> const& connections) {
   return list_text("connections", connections);
 }
+std::string to_json(QueueStatus const& status) {
+  return object_text(status);
+}
 std::string to_json(std::vector<Finding> const& findings) {
   return list_text("findings", findings);
 }
@@ -276,6 +279,10 @@ Result<ImapStatus> from_json(std::string_view text) {
 template <>
 Result<std::vector<ImapConnectionStatus>> from_json(std::string_view text) {
   return list_from<ImapConnectionStatus>("connections", text);
+}
+template <>
+Result<QueueStatus> from_json(std::string_view text) {
+  return object_from<QueueStatus>(text);
 }
 template <>
 Result<std::vector<Finding>> from_json(std::string_view text) {

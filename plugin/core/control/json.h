@@ -30,6 +30,7 @@ struct Done {
 [[nodiscard]] std::string to_json(std::vector<Finding> const& findings);
 [[nodiscard]] std::string to_json(ImapStatus const& status);
 [[nodiscard]] std::string to_json(std::vector<ImapConnectionStatus> const& connections);
+[[nodiscard]] std::string to_json(QueueStatus const& status);
 [[nodiscard]] std::string to_json(ReloadReport const& report);
 [[nodiscard]] std::string to_json(Done const& done);
 /// {"error": "..."}

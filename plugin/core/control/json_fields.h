@@ -107,6 +107,7 @@ void fields(V& v, S& s) {
   v.field("is_named", s.is_named);
   v.field("why_this_site", s.why_this_site);
   v.field("door", s.door);
+  v.field("parked", s.parked);
   v.field("longest_wait", s.longest_wait);
   v.field("recent", s.recent);
   v.field("this_hour", s.this_hour);
@@ -216,6 +217,51 @@ void fields(V& v, S& s) {
   v.field("suspended", s.suspended);
 }
 
+template <class V, Of<WakingStatus> S>
+void fields(V& v, S& s) {
+  v.field("directory", s.directory);
+  v.field("works", s.works);
+  v.field("trouble", s.trouble);
+}
+
+template <class V, Of<ParkedRow> S>
+void fields(V& v, S& s) {
+  v.field("site", s.site);
+  v.field("waiting", s.waiting);
+  v.field("coming", s.coming);
+  v.field("limit", s.limit);
+  v.field("suspended", s.suspended);
+  v.field("backing_off", s.backing_off);
+  v.field("draining", s.draining);
+  v.field("route", s.route);
+  v.field("oldest", s.oldest);
+  v.field("empty_in", s.empty_in);
+}
+
+template <class V, Of<ParkedMessage> S>
+void fields(V& v, S& s) {
+  v.field("queue_id", s.queue_id);
+  v.field("site", s.site);
+  v.field("tenant", s.tenant);
+  v.field("why", s.why);
+  v.field("since", s.since);
+}
+
+template <class V, Of<QueueStatus> S>
+void fields(V& v, S& s) {
+  v.field("queues", s.queues);
+  v.field("slots", s.slots);
+  v.field("slots_waiting", s.slots_waiting);
+  v.field("parked", s.parked);
+  v.field("max_parked", s.max_parked);
+  v.field("turned_away", s.turned_away);
+  v.field("woken", s.woken);
+  v.field("unheard", s.unheard);
+  v.field("sites", s.sites);
+  v.field("messages", s.messages);
+  v.field("next", s.next);
+}
+
 template <class V, Of<ManagerStatus> S>
 void fields(V& v, S& s) {
   v.field("version", s.version);
@@ -249,6 +295,8 @@ void fields(V& v, S& s) {
   v.field("map_generation", s.map_generation);
   v.field("configuration", s.configuration);
   v.field("state_file", s.state_file);
+  v.field("queues", s.queues);
+  v.field("parked", s.parked);
   v.field("imap", s.imap);
 }
 

@@ -47,6 +47,13 @@ Result<std::string> ControlActions::tls_report(std::string const&, std::string c
   return failed("there are no TLS reports here");
 }
 
+QueueStatus ControlActions::queue(std::size_t) {
+  return {};
+}
+QueueStatus ControlActions::queued(std::uint64_t, std::size_t) {
+  return {};
+}
+
 std::string perform(Request const& request, ControlActions& actions, Requester const& who) {
   Subject const subject{ascii_lower(request.name), request.is_domain, request.is_tenant,
                         ascii_lower(request.scope)};
@@ -66,6 +73,9 @@ std::string perform(Request const& request, ControlActions& actions, Requester c
       return answered(actions.drain(who));
     case Command::Undrain:
       return answered(actions.undrain(who));
+    case Command::Queue:
+      return answer_line(to_json(request.is_list ? actions.queued(request.after, request.most)
+                                                 : actions.queue(request.most)));
     case Command::Check:
       return answer_line(to_json(actions.check()));
     case Command::TlsReport: {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "core/base/text.h"
@@ -48,6 +49,8 @@ constexpr std::array table{
     CommandRow{Command::ImapPause, "imap pause", "NAME", "let new logins of a profile wait",
                Naming::Profile, true},
     CommandRow{Command::ImapResume, "imap resume", "NAME", "let them go on", Naming::Profile, true},
+    CommandRow{Command::Queue, "queue", "",
+               "what waits in the MTA's queue, for what, and until when", Naming::None, false},
     CommandRow{Command::Check, "check", "", "what is wrong, and the command that mends it",
                Naming::None, false},
     CommandRow{Command::TlsReport, "tls-report", "DOMAIN",
@@ -115,7 +118,8 @@ class Keys {
 
 bool shows_rows(Command command) {
   return command == Command::Status || command == Command::Connections ||
-         command == Command::Imap || command == Command::ImapConnections;
+         command == Command::Queue || command == Command::Imap ||
+         command == Command::ImapConnections;
 }
 
 void read_arguments(Keys& keys, CommandRow const& row, Request& request) {
@@ -147,6 +151,10 @@ void read_arguments(Keys& keys, CommandRow const& row, Request& request) {
     request.reason = keys.text("reason", longest_reason);
     if (request.how_long == Duration::zero()) keys.complain("for", "is missing");
     if (trimmed(request.reason).empty()) keys.complain("reason", "is missing");
+  }
+  if (row.command == Command::Queue) {
+    request.is_list = keys.flag("list");
+    request.after = keys.number("after", 0, std::numeric_limits<std::uint32_t>::max(), 0);
   }
   if (row.command == Command::TlsReport) request.day = keys.text("day", longest_day);
   if (shows_rows(row.command)) request.most = keys.number("most", 1, most_rows, usual_rows);
@@ -208,6 +216,8 @@ std::string to_line(Request const& request) {
     object["reason"] = printable(request.reason, longest_reason);
   }
   if (!request.scope.empty()) object["scope"] = printable(request.scope, longest_name);
+  if (request.is_list) object["list"] = true;
+  if (request.after != 0) object["after"] = request.after;
   if (!request.day.empty()) object["day"] = printable(request.day, longest_day);
   if (shows_rows(request.command) && request.most != usual_rows) object["most"] = request.most;
   return object.dump() + "\n";

@@ -38,6 +38,7 @@ enum class Command : std::uint8_t {
   Drain,
   Undrain,
   Reload,
+  Queue,
   Check,
   TlsReport,
   Imap,
@@ -89,6 +90,8 @@ struct Request {
   std::string tenant = {};  ///< likewise
   /// Of resume: "sender_domain example.org", "source west", perhaps ""; without a name "total" too.
   std::string scope = {};
+  bool is_list = false;     ///< of queue: messages, page by page
+  std::uint64_t after = 0;  ///< of such a list: where this page begins
   bool operator==(Request const&) const = default;
 };
 

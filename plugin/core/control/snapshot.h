@@ -84,6 +84,7 @@ struct SiteStatus {
   ConnectionCounts connections;
   std::uint64_t in_flight = 0;  ///< transactions that hold a connection
   std::uint64_t waiting = 0;    ///< transactions
+  std::uint64_t parked = 0;     ///< messages that wait in the MTA's queue, as far as remembered
   Duration longest_wait{};      ///< of those that wait now
   std::uint64_t delivered = 0;
   std::uint64_t deferred = 0;
@@ -234,6 +235,50 @@ struct LoginStatus {
   std::string last_error;            ///< why it has no secret, or what the server said
 };
 
+/// Whether messages that wait in one of the MTA's queues can be woken.
+struct WakingStatus {
+  std::string directory;
+  bool works = false;
+  std::string trouble;  ///< why not, in words; "" too where it was not tried yet
+};
+
+/// Messages that wait in the MTA's queue for one site, as far as they are remembered.
+struct ParkedRow {
+  std::string site;           ///< "@domain" while its site is not known
+  std::uint64_t waiting = 0;  ///< those that rest included
+  std::uint64_t coming = 0;   ///< woken, on their way
+  std::uint64_t limit = 0;    ///< of those that wait, by why
+  std::uint64_t suspended = 0;
+  std::uint64_t backing_off = 0;
+  std::uint64_t draining = 0;
+  std::uint64_t route = 0;
+  std::optional<WallTime> oldest;
+  std::optional<Duration> empty_in;  ///< at what is allowed now
+};
+
+struct ParkedMessage {
+  std::string queue_id;
+  std::string site;
+  std::string tenant;
+  std::string why;  ///< parking::name_of
+  WallTime since{};
+};
+
+/// What is remembered of the MTA's queue.
+struct QueueStatus {
+  std::vector<WakingStatus> queues;
+  std::uint64_t slots = 0;          ///< deliveries that the MTA makes at once
+  std::uint64_t slots_waiting = 0;  ///< of these, those that wait in here
+  std::uint64_t parked = 0;         ///< messages that are remembered
+  std::uint64_t max_parked = 0;
+  std::uint64_t turned_away = 0;        ///< since the start: the register was full
+  std::uint64_t woken = 0;              ///< since the start
+  std::uint64_t unheard = 0;            ///< of these, those that nobody followed
+  std::vector<ParkedRow> sites;         ///< the longest first, at most as many as were asked for
+  std::vector<ParkedMessage> messages;  ///< of a list: one page
+  std::optional<std::uint64_t> next;    ///< of a list: where the next page begins
+};
+
 struct ManagerStatus {
   std::string version;
   std::string state = "starting";  ///< starting, running, draining
@@ -269,6 +314,8 @@ struct ManagerStatus {
   std::vector<SiteStatus> sites;
   std::uint64_t sites_known = 0;  ///< all of them
   std::uint64_t domains_known = 0;
+  std::vector<WakingStatus> queues;  ///< of the MTA
+  std::uint64_t parked = 0;          ///< messages that wait there, as far as remembered
   ImapStatus imap;
 };
 

@@ -126,6 +126,12 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   /// "tenant acme: rate reached (5/s), next in 3s", for outcomes and status.
   [[nodiscard]] std::string words_for(site::Wait const& wait, TimePoint now) const;
   /// Messages that were told to wait in the MTA's queue.
+  [[nodiscard]] std::size_t parked_now() const {
+    auto const& entries = context_.parking.entries;
+    return entries.waiting(name_) + entries.resting(name_) + entries.coming(name_);
+  }
+  /// When so many will be gone at what is allowed now; `never` where nobody can say.
+  [[nodiscard]] TimePoint empty_at(std::size_t n, TimePoint now) const;
   [[nodiscard]] parking::LaneCounts parked() const {
     return context_.parking.entries.counts(name_);
   }

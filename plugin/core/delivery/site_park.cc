@@ -226,6 +226,21 @@ void Site::park(Transaction const& transaction, parking::Why why, TimePoint now)
   be_pumped_at(now);
 }
 
+TimePoint Site::empty_at(std::size_t n, TimePoint now) const {
+  if (suspension_ && suspension_->until == never) return never;
+  if (n == 0) return now;
+  auto at = std::max(rate_.turn_of(now, n), recipient_rate_.turn_of(now, n));
+  at = std::max(at, turn_at(&context_.scopes.total(), n - 1, now).not_before);
+  bool const is_told_by_rates = rate_.rate().is_limited() || recipient_rate_.rate().is_limited();
+  auto const speed = turnout_ ? turnout_->pace.per_second(now) : 0;
+  if (!is_told_by_rates && speed < 0.01) return never;
+  if (!is_told_by_rates)
+    at = std::max(at, after(now, std::chrono::duration_cast<Duration>(std::chrono::duration<double>(
+                                     static_cast<double>(n) / speed))));
+  if (suspension_) at = after(suspension_->until, at - now);
+  return at;
+}
+
 void Site::try_parked(TimePoint now) {
   context_.parking.entries.end_rests(name_, now);
   be_pumped_at(now);

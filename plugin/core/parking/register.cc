@@ -173,6 +173,7 @@ void Register::leave(Index i) {
   --line.elsewhere;
   if (entry.where == Where::Resting) {
     --line.lane->resting;
+    --line.by_why[static_cast<std::size_t>(entry.why)];
     if (entry.unheard != 0) --line.lane->in_vain;
   }
   if (entry.where != Where::Coming) return;
@@ -187,6 +188,7 @@ void Register::enter(Index i, Where where, TimePoint now) {
   ++entry.line->elsewhere;
   if (where == Where::Resting) {
     ++entry.line->lane->resting;
+    ++entry.line->by_why[static_cast<std::size_t>(entry.why)];
     if (entry.unheard != 0) ++entry.line->lane->in_vain;
   }
   if (where == Where::Coming) {

@@ -165,6 +165,31 @@ class Register {
       if (!visitor(at->first)) return;
   }
 
+  template <class Visitor>
+  void visit_lanes(Visitor&& visitor) const {
+    for (auto const& [name, lane] : lanes_) visitor(name, counts(name));
+  }
+  /// An entry as it is shown.
+  struct Shown {
+    std::string_view queue_id;
+    std::string_view lane;
+    std::string_view tenant;
+    Why why = Why::Other;
+    TimePoint since{};
+  };
+  /// Entries from a place on, while the visitor returns true. Where it stopped; nothing at the end.
+  template <class Visitor>
+  std::optional<std::uint32_t> visit_from(std::uint64_t from, Visitor&& visitor) const {
+    for (auto i = from; i < entries_.size(); ++i) {
+      auto const& entry = entries_[i];
+      if (entry.where == Where::Free || entry.where == Where::Here) continue;
+      if (!visitor(Shown{entry.name(), entry.line->lane->name, entry.line->name.tenant, entry.why,
+                         entry.since}))
+        return static_cast<std::uint32_t>(i);
+    }
+    return std::nullopt;
+  }
+
   // Totals since the start.
   std::uint64_t parked = 0;
   std::uint64_t called = 0;
