@@ -36,6 +36,7 @@ struct NothingElse final : DeskSources {
   bool forget_accepted(control::Subject const&) override { return false; }
   void drain() override {}
   void undrain() override {}
+  [[nodiscard]] std::vector<control::WakingStatus> waking() const override { return {}; }
 };
 
 /// Knows very many sites, all suspended, as after a restart; others have had mail.

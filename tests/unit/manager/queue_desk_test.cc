@@ -1,0 +1,111 @@
+// What the control socket says of messages that wait in the MTA's queue.
+
+#include <boost/test/unit_test.hpp>
+
+#include "core/control/request.h"
+#include "fakes/delivery_lab.h"
+#include "manager/control_desk.h"
+
+using namespace mailpool;
+using namespace mailpool::manager;
+using namespace std::chrono_literals;
+using parking::Why;
+
+namespace {
+
+struct QueueSources final : DeskSources {
+  void fill(control::ManagerStatus&) const override {}
+  [[nodiscard]] std::vector<control::Finding> check() const override { return {}; }
+  void reload(std::function<void(control::ReloadReport const&)>) override {}
+  void drain() override {}
+  void undrain() override {}
+  [[nodiscard]] std::vector<control::WakingStatus> waking() const override {
+    return {{"/var/spool/postfix", false, "public/flush: Permission denied"}};
+  }
+};
+
+struct QueueDeskLab : fakes::DeliveryLab {
+  QueueDeskLab() {
+    settings.smtp.rate = {60, 1min, 1};
+    begin();
+    deliver("a@one.test");
+    desk.emplace(*dispatcher, *router, clock, settings, sources);
+  }
+  void park(std::string const& id, std::string const& lane, Why why = Why::Limit,
+            std::string const& tenant = {}) {
+    BOOST_REQUIRE(context->parking.entries.park(
+        {id, 0, lane, {tenant, {}, {}, {}}, 100, why, clock.now_}, clock.now_));
+  }
+  QueueSources sources;
+  std::optional<ControlDesk> desk;
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(queue_desk, QueueDeskLab)
+
+BOOST_AUTO_TEST_CASE(sites_are_counted_the_longest_first_with_when_they_will_be_empty) {
+  for (int n = 0; n < 30; ++n) park("ABC" + std::to_string(1000 + n), "192.0.2.1");
+  park("ABC2001", "192.0.2.1", Why::Suspended, "acme");
+  park("ABC3001", "@unknown.test", Why::Route);
+  auto const status = desk->queue(10);
+  BOOST_TEST(status.parked == 32U);
+  BOOST_TEST(status.max_parked == 200'000U);
+  BOOST_TEST(status.slots == 500U);
+  BOOST_REQUIRE(status.queues.size() == 1U);
+  BOOST_TEST(status.queues[0].trouble == "public/flush: Permission denied");
+  BOOST_REQUIRE(status.sites.size() == 2U);
+  auto const& one = status.sites[0];
+  BOOST_TEST(one.site == "192.0.2.1");
+  BOOST_TEST(one.waiting == 31U);
+  BOOST_TEST(one.limit == 30U);
+  BOOST_TEST(one.suspended == 1U);
+  BOOST_REQUIRE(one.empty_in.has_value());
+  BOOST_TEST((*one.empty_in >= 29s && *one.empty_in <= 32s));  // one a second
+  BOOST_TEST(status.sites[1].site == "@unknown.test");
+  BOOST_TEST(status.sites[1].route == 1U);
+  BOOST_TEST(!status.sites[1].empty_in.has_value());
+  BOOST_TEST(desk->queue(1).sites.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_list_comes_page_by_page_and_is_whole) {
+  for (int n = 0; n < 25; ++n)
+    park("ABC" + std::to_string(1000 + n), "192.0.2.1", Why::Limit, "acme");
+  std::set<std::string> ids;
+  control::Request request;
+  request.command = control::Command::Queue;
+  request.is_list = true;
+  request.most = 10;
+  int pages = 0;
+  while (true) {
+    // As it goes over the socket.
+    auto const asked = control::parse_request(control::to_line(request));
+    BOOST_REQUIRE(asked.has_value());
+    auto const answer = control::parse_answer(control::perform(*asked, *desk, {}));
+    BOOST_REQUIRE(answer.has_value());
+    auto const page = control::from_json<control::QueueStatus>(answer->text);
+    BOOST_REQUIRE(page.has_value());
+    ++pages;
+    for (auto const& message : page->messages) {
+      BOOST_TEST(message.site == "192.0.2.1");
+      BOOST_TEST(message.tenant == "acme");
+      BOOST_TEST(message.why == "limit");
+      BOOST_TEST(ids.insert(message.queue_id).second);
+    }
+    if (!page->next) break;
+    request.after = *page->next;
+  }
+  BOOST_TEST(pages == 3);
+  BOOST_TEST(ids.size() == 25U);
+}
+
+BOOST_AUTO_TEST_CASE(status_says_how_many_wait_in_the_queue_and_what_for) {
+  for (int n = 0; n < 30; ++n) park("ABC" + std::to_string(1000 + n), "192.0.2.1");
+  auto const status = desk->status(10);
+  BOOST_TEST(status.parked == 30U);
+  BOOST_REQUIRE(status.queues.size() == 1U);
+  BOOST_REQUIRE(status.sites.size() == 1U);
+  BOOST_TEST(status.sites[0].parked == 30U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
