@@ -65,6 +65,14 @@ class FakeActions final : public control::ControlActions, public control::ImapAc
     }
     return std::make_unique<Waiting>(*this, address, listener);
   }
+  control::QueueStatus queue(std::size_t most) override {
+    asked.push_back("queue " + std::to_string(most));
+    return {};
+  }
+  control::QueueStatus queued(std::uint64_t from, std::size_t) override {
+    asked.push_back("queue from " + std::to_string(from));
+    return {};
+  }
   std::vector<control::Finding> check() override {
     asked.emplace_back("check");
     return findings;

@@ -19,6 +19,7 @@ from lab.mailpool import MAILPOOL_SERVICE, Mailpoold, door_directory
 from lab.messages import message
 from lab.postfix import Postfix
 from lab.process import Lab, wait_until
+from lab.sendmail import Sendmail, with_mailpool
 
 TWO_A_SECOND = Slow("two", "2/s", 2, 120)
 WOKEN = "is woken when there is room for it"
@@ -208,6 +209,58 @@ def test_from_resume_to_the_first_delivery(queue: Callable[..., QueueWorld]):
     wait_until(lambda: accepted(world, quick) >= before + 60, 8, "the rate is used", interval=0.05)
     print(f"first delivery {first:.2f} s after resume, 60 after {time.monotonic() - began:.2f} s")
     assert first < 4  # 2 s, on a machine of its own
+
+
+# --- poolctl queue
+
+def test_poolctl_queue_counts_lists_holds_releases_and_deletes(queue: Callable[..., QueueWorld]):
+    slow = Slow("slow", "1/h", 1 / 3600, 20)
+    world = queue(slow)
+    world.fill()
+    wait_until(lambda: [entry["queue_name"] for entry in world.postfix.queued()] == ["deferred"] * 19, 30, "19 of 20 wait")
+    poolctl, instance = world.pool.poolctl, ("--config-directory", str(world.postfix.config))
+    shown = poolctl.json("queue", *instance)
+    assert shown["all"]["messages"] == 19
+    (row,) = shown["sites"]
+    assert (row["site"], row["messages"], row["limit"], row["active"], row["held"]) == ("slow", 19, 19, 0, 0)
+    assert 17 * 3600 < row["empty_in"] < 20 * 3600
+    assert shown["manager"]["parked"] == 19 and shown["manager"]["queues"][0]["works"]
+    table = poolctl("queue", *instance).stdout
+    assert re.search(r"^slow +19 +19 ", table, re.MULTILINE), table
+    listed = poolctl("queue", "--list", "--site", "slow", *instance).stdout.splitlines()
+    assert sorted(line.split()[0] for line in listed) == sorted(entry["queue_id"] for entry in world.postfix.queued())
+    assert poolctl("status").stdout.count("QUEUED") == 1
+
+    def folders() -> Counter[str]:
+        return Counter(entry["queue_name"] for entry in world.postfix.queued())
+
+    assert poolctl("queue", "hold", "--site", "slow", *instance).returncode == 1, "nobody is there to ask"
+    assert "postsuper" in poolctl("queue", "delete", "--site", "slow", "--dry-run", *instance).stdout
+    assert poolctl("queue", "delete", "--yes", *instance).returncode == 1, "without a selection"
+    assert poolctl("queue", "hold", "--site", "elsewhere", "--yes", *instance).returncode == 0
+    assert folders() == {"deferred": 19}
+    done = poolctl("queue", "hold", "--sender", "@example.com", "--yes", *instance)
+    assert done.returncode == 0 and "19 messages held" in done.stdout, done.stdout + done.stderr
+    assert folders() == {"hold": 19}
+    assert poolctl("queue", "release", "--domain", slow.domain, "--yes", *instance).returncode == 0
+    assert folders()["hold"] == 0
+    assert poolctl("queue", "delete", "--all", "--yes", *instance).returncode == 0
+    assert folders() == {}
+
+
+def test_sendmails_queue_is_counted_too(lab: Lab):
+    server = Fakemx(lab)
+    manager = Mailpoold(lab, {"route": {"*": [server.address]}, "lmtp": {"max_wait": "200ms"},
+                              "site": {"slow": {"domains": ["slow.example"], "rate": "1/h"}}}).start()
+    sendmail = Sendmail(lab, "front", with_mailpool(manager.lmtp_socket), queue_interval="10m").start()
+    for number in range(4):
+        sendmail.send("news@home.example.net", [f"u{number}@slow.example"], message(b"x\r\n", f"m{number}"))
+    wait_until(lambda: sum(delivery.status == "deferred" for delivery in sendmail.deliveries()) == 3, 30, "three wait")
+    shown = manager.poolctl.json("queue", "--sendmail", str(sendmail.cf))
+    (row,) = shown["sites"]
+    assert (row["site"], row["messages"], row["limit"]) == ("slow", 3, 3), shown
+    assert row["oldest"] is not None
+    assert len(manager.poolctl("queue", "--list", "--sendmail", str(sendmail.cf)).stdout.splitlines()) == 3
 
 
 # --- queue ids from outside

@@ -9,6 +9,7 @@ namespace mailpool::poolctl {
 namespace {
 
 constexpr std::string_view doors = "[mailpool/d/";
+constexpr std::string_view sendmails = "Deferred: ";  // before the reply that it got
 
 // Doors that many sites share are h and three digits.
 bool is_shared_door(std::string_view door) {
@@ -18,6 +19,21 @@ bool is_shared_door(std::string_view door) {
 
 bool is_site_name(std::string_view word) {
   return !word.empty() && word.find_first_of(" []<>()") == std::string_view::npos;
+}
+
+// "451 4.7.1 SITE: rate reached (20/min), next in 3s"
+std::string site_in_words(std::string_view reply) {
+  constexpr std::string_view code = "451 4.7.1 ";
+  if (!reply.starts_with(code)) return {};
+  reply.remove_prefix(code.size());
+  auto const colon = reply.find(": ");
+  if (colon == std::string_view::npos || !is_site_name(reply.substr(0, colon))) return {};
+  return std::string(reply.substr(0, colon));
+}
+
+parking::Why why_of_reason(std::string_view reason) {
+  if (reason.starts_with(sendmails)) return parking::why_said(reason.substr(sendmails.size()));
+  return parking::why_told(reason).value_or(parking::Why::Other);
 }
 
 std::string_view domain_in(std::string_view address) {
@@ -51,6 +67,7 @@ RememberedMessages::Message const* RememberedMessages::find(std::string const& i
 }
 
 std::string site_told(std::string_view reason) {
+  if (reason.starts_with(sendmails)) return site_in_words(reason.substr(sendmails.size()));
   auto const door = reason.find(doors);
   if (door == std::string_view::npos) return {};
   auto rest = reason.substr(door + doors.size());
@@ -58,14 +75,9 @@ std::string site_told(std::string_view reason) {
   if (close == std::string_view::npos) return {};
   auto const name = rest.substr(0, close);
   if (!is_shared_door(name)) return std::string(name);
-  // "451 4.7.1 SITE: rate reached (20/min), next in 3s"
-  constexpr std::string_view said = "] said: 451 4.7.1 ";
+  constexpr std::string_view said = "] said: ";
   rest.remove_prefix(close);
-  if (!rest.starts_with(said)) return {};
-  rest.remove_prefix(said.size());
-  auto const colon = rest.find(": ");
-  if (colon == std::string_view::npos || !is_site_name(rest.substr(0, colon))) return {};
-  return std::string(rest.substr(0, colon));
+  return rest.starts_with(said) ? site_in_words(rest.substr(said.size())) : std::string();
 }
 
 std::vector<Waiter> waiters_of(QueueEntry const& entry, RememberedMessages const& remembered) {
@@ -76,7 +88,7 @@ std::vector<Waiter> waiters_of(QueueEntry const& entry, RememberedMessages const
     return all;
   }
   for (auto const& recipient : entry.recipients) {
-    auto const why = parking::why_told(recipient.reason).value_or(parking::Why::Other);
+    auto const why = why_of_reason(recipient.reason);
     auto site = site_told(recipient.reason);
     if (site.empty()) site = "@" + std::string(domain_in(recipient.address));
     bool const is_known = std::any_of(all.begin(), all.end(),

@@ -19,6 +19,12 @@ using control::Command;
 using control::QueueStatus;
 using control::Request;
 
+bool is_name_of_why(std::string const& word) {
+  for (std::size_t why = 0; why < parking::whys; ++why)
+    if (parking::name_of(static_cast<parking::Why>(why)) == word) return true;
+  return false;
+}
+
 std::optional<QueueStatus> ask_manager(Context& context, Request const& request,
                                        std::string& trouble) {
   auto const reply = ask(context.socket, request);
@@ -57,9 +63,15 @@ void declare_selection(CLI::App& app, QueueOptions& options) {
   app.add_option("--sender", s.sender, "only mail from ADDRESS, or from all of @DOMAIN")
       ->type_name("ADDRESS");
   app.add_option("--domain", s.domain, "only mail to this domain")->type_name("DOMAIN");
-  app.add_option("--reason", s.reason, "only what waits for this")
-      ->check(CLI::IsMember(
-          {"limit", "suspended", "backing_off", "draining", "route", "remote", "other"}));
+  app.add_option("--reason", s.reason, "only what waits for this (poolctl(1))")
+      ->type_name("WHY")
+      ->check(CLI::Validator(
+          [](std::string const& word) {
+            return is_name_of_why(word)
+                       ? std::string()
+                       : "WHY is limit, suspended, backing_off, draining, route, remote or other";
+          },
+          ""));
   app.add_option("--config-directory", options.config_directory, "of another instance of Postfix")
       ->type_name("DIR");
 }
@@ -67,7 +79,7 @@ void declare_selection(CLI::App& app, QueueOptions& options) {
 CommandRow show_row() {
   return {"queue",
           "",
-          "what waits in the MTA's queue, for what, and until when",
+          "what waits in the MTA's queue, for what, till when",
           {"--site", "--tenant", "--sender", "--domain", "--reason", "--config-directory", "--list",
            "--sendmail"},
           [](CLI::App& app) {

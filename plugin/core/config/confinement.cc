@@ -79,14 +79,15 @@ FileRule sockets_in(std::string const& directory) {
 FileRules of_postfix(std::string const& map) {
   auto const place = directory_of(map);
   auto const queue = directory_of(place.substr(0, place.size() - 1));
-  return {"Postfix's queue directory: the map, the doors and the socket; what wakes and lists mail.",
-          {{place, "r"},
-           {map + "{,.new}", "rwk"},
-           {place + "d/", "rw"},
-           {place + "d/*", "rwl"},
-           sockets_in(place),
-           {queue + "public/", "r"},
-           {queue + "public/{flush,showq}", "rw"}}};
+  return {
+      "Postfix's queue directory: the map, the doors and the socket; what wakes and lists mail.",
+      {{place, "r"},
+       {map + "{,.new}", "rwk"},
+       {place + "d/", "rw"},
+       {place + "d/*", "rwl"},
+       sockets_in(place),
+       {queue + "public/", "r"},
+       {queue + "public/{flush,showq}", "rw"}}};
 }
 
 }  // namespace

@@ -50,7 +50,7 @@ constexpr std::array table{
                Naming::Profile, true},
     CommandRow{Command::ImapResume, "imap resume", "NAME", "let them go on", Naming::Profile, true},
     CommandRow{Command::Queue, "queue", "",
-               "what waits in the MTA's queue, for what, and until when", Naming::None, false},
+               "what waits in the MTA's queue, for what, till when", Naming::None, false},
     CommandRow{Command::Check, "check", "", "what is wrong, and the command that mends it",
                Naming::None, false},
     CommandRow{Command::TlsReport, "tls-report", "DOMAIN",

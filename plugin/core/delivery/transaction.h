@@ -50,11 +50,11 @@ struct Transaction {
 
   TransactionState state = TransactionState::Waiting;
   TimePoint wait_until{};  ///< then it is deferred for max_wait, unless a connection is on its way
-  TimePoint connect_until{};        ///< then it is deferred even so
-  TimePoint give_up_at{};           ///< everything before the commit point ends here
-  TimePoint waits_since{};  ///< told to wait in the MTA's queue for the first time, or accepted
-  bool was_woken = false;   ///< it comes because it was called back
-  site::Wait wait;                  ///< what it waits for
+  TimePoint connect_until{};  ///< then it is deferred even so
+  TimePoint give_up_at{};     ///< everything before the commit point ends here
+  TimePoint waits_since{};    ///< told to wait in the MTA's queue for the first time, or accepted
+  bool was_woken = false;     ///< it comes because it was called back
+  site::Wait wait;            ///< what it waits for
   TimePoint connecting_since{};     ///< while that is a connection on its way
   TimePoint seeking_since = never;  ///< since when it lacks nothing but a connection
   Timing timing;

@@ -89,8 +89,11 @@ std::optional<Why> why_told(std::string_view reason) {
   // mailpoold was away, or went away: it is back.
   constexpr std::string_view said = " said: ";
   if (!text.starts_with(said)) return Why::Draining;
-  text.remove_prefix(said.size());
-  if (contains(text, said)) return Why::Remote;
+  return why_said(text.substr(said.size()));
+}
+
+Why why_said(std::string_view text) {
+  if (contains(text, " said: ")) return Why::Remote;
   if (contains(text, ": suspended until ")) return Why::Suspended;
   if (contains(text, "backing_off")) return Why::BackingOff;
   if (contains(text, " reached (") || contains(text, "no connection within")) return Why::Limit;

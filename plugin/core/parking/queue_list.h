@@ -52,5 +52,7 @@ class QueueListReader {
 /// Why a message was told to wait, by the text that Postfix keeps of it. Nothing: mailpool did not
 /// tell it.
 [[nodiscard]] std::optional<Why> why_told(std::string_view reason);
+/// The same of a reply of mailpool itself, "451 4.7.1 google: rate reached (20/min), ...".
+[[nodiscard]] Why why_said(std::string_view reply);
 
 }  // namespace mailpool::parking

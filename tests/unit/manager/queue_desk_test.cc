@@ -17,6 +17,7 @@ struct QueueSources final : DeskSources {
   void fill(control::ManagerStatus&) const override {}
   [[nodiscard]] std::vector<control::Finding> check() const override { return {}; }
   void reload(std::function<void(control::ReloadReport const&)>) override {}
+  bool forget_accepted(control::Subject const&) override { return false; }
   void drain() override {}
   void undrain() override {}
   [[nodiscard]] std::vector<control::WakingStatus> waking() const override {

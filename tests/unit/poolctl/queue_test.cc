@@ -130,6 +130,8 @@ BOOST_AUTO_TEST_CASE(a_reason_tells_the_site_by_its_door_or_its_words) {
              "192.0.2.1");
   BOOST_TEST(site_told(told("h0af", "451 4.7.1 tenant acme: rate reached (1/h)")) == "");
   BOOST_TEST(site_told(told("h0af", "450 mx said: 450 4.2.0 x")) == "");
+  BOOST_TEST(site_told("Deferred: 451 4.7.1 google: rate reached (20/min), next in 3s") ==
+             "google");
   BOOST_TEST(site_told("connect to mx.example.org[192.0.2.1]:25: Connection timed out") == "");
   BOOST_TEST(site_told("[mailpool/d/") == "");
 }

@@ -151,8 +151,8 @@ BOOST_AUTO_TEST_CASE(only_writers_may_change_and_only_the_listed_may_look) {
   constexpr std::uint32_t writer = 102;
   constexpr std::uint32_t stranger = 103;
   Users const users{{reader}, {writer}};
-  std::set<std::string_view> const looks{"status", "connections",      "explain",   "check",
-                                         "imap",   "imap connections", "tls-report"};
+  std::set<std::string_view> const looks{"status", "connections",      "explain",    "check",
+                                         "imap",   "imap connections", "tls-report", "queue"};
   for (auto const& row : commands()) {
     BOOST_TEST(row.changes == (looks.count(row.word) == 0), row.word);
     BOOST_TEST(may_use(users, writer, row).has_value(), row.word);
