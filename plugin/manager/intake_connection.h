@@ -15,7 +15,7 @@ namespace mailpool::manager {
 
 class IntakeConnection final : private lmtp::ServerEvents, private delivery::DeliveryListener {
  public:
-  /// References must outlive it. /// `queue`: of the MTA, where its messages wait.
+  /// References must outlive it. `queue`: of the MTA, where its messages wait.
   IntakeConnection(Intake& intake, lmtp::DsnMemory& dsn, int fd, std::uint8_t queue,
                    std::string client, TimePoint now);
   ~IntakeConnection() override;
