@@ -115,7 +115,7 @@ bool ask_the_person(Context& context, std::string const& question) {
 CommandRow act_row(QueueAction action, std::string help) {
   auto words = "queue " + action.word;
   return {std::move(words),
-          "SELECTION",
+          "",
           std::move(help),
           {"--site", "--tenant", "--sender", "--domain", "--reason", "--config-directory", "--all",
            "--dry-run", "--yes"},

@@ -2,6 +2,9 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <set>
+
+#include "core/control/json.h"
 #include "core/control/request.h"
 #include "fakes/delivery_lab.h"
 #include "manager/control_desk.h"
