@@ -8,6 +8,7 @@
 #include <ostream>
 
 #include "core/base/text.h"
+#include "core/control/json.h"
 #include "poolctl/queue_rows.h"
 #include "poolctl/queue_source.h"
 #include "poolctl/table.h"

@@ -151,7 +151,7 @@ site::Wait Site::room_in_line(Pattern const& pattern, std::size_t n, Duration wi
 
 std::size_t Site::waiting_in_line(parking::LineName const& line, TimePoint now) const {
   std::size_t n = 0;
-  waiting_.for_each([&](Transaction const& t) { n += line_of(t, now) == line ? 1 : 0; });
+  waiting_.for_each([&](Transaction const& t) { n += line_of(t, now) == line ? 1U : 0U; });
   return n;
 }
 
