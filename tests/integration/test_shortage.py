@@ -5,6 +5,7 @@ import re
 import socket
 import subprocess
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -50,6 +51,28 @@ def said(manager: Mailpoold, words: str) -> int:
     return sum(words in line for line in manager.log().splitlines())
 
 
+def used_before(lab: Lab, sink: SmtpSink, **settings: object) -> Mailpoold:
+    """All has been done once and nothing is open: what a sanitizer asks of a type for the first time takes descriptors itself."""
+    manager = Mailpoold(lab, routes_to(sink, **settings)).start()
+    use(manager)
+    return manager
+
+
+def routes_to(sink: SmtpSink, **settings: object) -> dict:
+    return {"route": {"dead.example.org": [f"127.0.0.1:{free_port()}"], "*": [sink.address]}, **settings}
+
+
+def use(manager: Mailpoold) -> None:
+    with manager.lmtp(timeout=60) as client:
+        assert client.deliver(SENDER, ["nobody@dead.example.org"], message(b"x\r\n"))[0].code == 451
+        assert client.deliver(SENDER, ["first@example.org"], message(b"x\r\n"))[0].code == 250
+        hand_in(client, "second@example.org")
+        assert client.reply().code == 250
+    (site,) = manager.poolctl.json("status", "example.org")["sites"]
+    assert manager.poolctl("flush", site["site"]).returncode == 0
+    wait_until(lambda: manager.totals()["connections_open"] == 0, 10, "nothing is open")
+
+
 def hand_in(client: Lmtp, recipient: str) -> None:
     """The message, without waiting for its answer."""
     assert all(reply.code == 250 for reply in client.envelope(SENDER, [recipient]))
@@ -58,7 +81,7 @@ def hand_in(client: Lmtp, recipient: str) -> None:
 
 
 def test_mail_waits_for_a_socket_and_its_server_is_not_to_blame(lab: Lab, sink: SmtpSink):
-    manager = Mailpoold(lab, {"route": {"*": [sink.address]}, "lmtp": {"max_wait": "4s"}}).start()
+    manager = used_before(lab, sink, lmtp={"max_wait": "4s"})
     with manager.lmtp(timeout=60) as client:
         with no_descriptors(manager):
             deferred = client.deliver(SENDER, ["first@example.org"], message(b"x\r\n"))[0]
@@ -75,7 +98,7 @@ def test_mail_waits_for_a_socket_and_its_server_is_not_to_blame(lab: Lab, sink: 
 
 def test_a_message_that_waits_goes_as_soon_as_there_is_a_socket(lab: Lab, sink: SmtpSink):
     """With the options as they ship; meanwhile explain says what it waits for."""
-    manager = Mailpoold(lab, {"route": {"*": [sink.address]}}).start()
+    manager = used_before(lab, sink)
     with manager.lmtp(timeout=60) as client:
         with no_descriptors(manager):
             hand_in(client, "first@example.org")
@@ -89,8 +112,14 @@ def test_nobody_spins_at_a_socket_that_cannot_be_accepted(lab: Lab, sink: SmtpSi
     fake = FakeImap(lab, users={"user": "secret"})
     port = free_port()
     pool = ImapPool(lab, fake.address, tls="none",
-                    settings={"route": {"*": [sink.address]}, "metrics": {"listen": f"127.0.0.1:{port}"}})
+                    settings=routes_to(sink, metrics={"listen": f"127.0.0.1:{port}"}))
     manager = pool.manager
+    use(manager)
+    pool.login("user", "secret").logout()
+    pool.wait_for("user", idle=1)
+    assert manager.poolctl("imap", "flush", "user").returncode == 0
+    pool.wait_for("user", idle=0, closing=0)
+    assert urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10).status == 200
     with manager.lmtp(timeout=60) as client, pool.session() as program, ExitStack() as crowd:
         with no_descriptors(manager):
             hand_in(client, "first@example.org")
