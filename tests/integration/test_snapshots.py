@@ -33,6 +33,8 @@ BEGINS_WITH = {"state": ("open", "starting", "usable"), "port": (25,), "level": 
 # What would take too long, or a broken machine, to be driven here; the test that drives it.
 DRIVEN_ELSEWHERE = {
     "status.log_dropped": ("tests/unit/manager/log_writer_test.cc", "lines_beyond_what_can_wait_are_dropped_and_counted"),
+    **dict.fromkeys(("sites[].parked", "status.parked", "status.queues"),
+                    ("tests/unit/manager/queue_desk_test.cc", "status_says_how_many_wait_in_the_queue_and_what_for")),
     "status.state_file.dropped": ("tests/unit/manager/state_database_test.cc", "what_waits_for_a_broken_disk_is_bounded"),
     "status.state_file.problem": ("tests/integration/test_state.py", "test_mail_flows_whatever_became_of_the_database"),
     **{f"{where}.forgotten.{key}": ("tests/unit/core/imap/totals_test.cc", "sums_add_up_by_reason") for where in ("status.imap", "imap")
