@@ -154,7 +154,7 @@ def test_a_token_logs_in_and_one_that_has_run_out_waits_for_its_successor(smarth
     reply = deliver(manager)
     assert (reply.code, "4.7.8" in reply.text) == (451, True), reply
     secret(manager, "relay.password", good)
-    manager.reload_and_wait()
+    manager.reload()
     wait_until(lambda: deliver(manager).code == 250, 10, "the new token is used")
     wait_until(lambda: smarthost.logins() == [(mechanism, "relay")], 10, "Postfix's log")
     assert_nowhere(manager, ("relay", run_out), ("relay", good))
@@ -188,7 +188,7 @@ def test_a_wrong_password_defers_does_not_hammer_and_is_mended_by_a_reload(smart
     wait_until(lambda: smarthost.refusals(), 10, "the server's log tells of the refusal")
     assert smarthost.refusals() == 1
     secret(manager, "relay.password", PASSWORD)
-    manager.reload_and_wait()
+    manager.reload()
     wait_until(lambda: deliver(manager).code == 250, 10, "the new password is used")
     assert_nowhere(manager, ("relay", "not-this-one"))
 
@@ -196,7 +196,7 @@ def test_a_wrong_password_defers_does_not_hammer_and_is_mended_by_a_reload(smart
 def test_a_password_file_that_others_can_read_is_refused_in_words(smarthost: Smarthost):
     manager = manager_for(smarthost)
     (manager.directory / "relay.password").chmod(0o644)
-    manager.reload_and_wait()
+    manager.reload()
     reply = wait_until(lambda: (r := deliver(manager)).code == 451 and r, 10, "the file is refused")
     assert "its mode is 0644" in reply.text
     assert PASSWORD not in reply.text
@@ -209,7 +209,7 @@ def test_the_passwords_are_in_no_log_no_answer_and_no_other_file(smarthost: Smar
         for login in manager.settings["login"].values():
             login["mechanisms"] = [mechanism]
         manager.configure(manager.settings)
-        manager.reload_and_wait()
+        manager.reload()
         wait_until(lambda: deliver(manager).code == deliver(manager, "x@shop.example.com").code == 250, 10, mechanism)
     wait_until(lambda: len(set(smarthost.logins())) == 8, 10, "both have used all four mechanisms")
     assert_nowhere(manager, ("relay", PASSWORD), ("shop", SHOP_PASSWORD))

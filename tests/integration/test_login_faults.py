@@ -128,11 +128,11 @@ def test_a_refused_password_is_shown_to_no_other_host(smarthost: Callable[..., S
 def test_a_refused_login_is_good_again_with_another_password(smarthost: Callable[..., Smarthost]):
     way = smarthost()
     way.write("not-this-one")
-    way.manager.reload_and_wait()
+    way.manager.reload()
     assert way.deliver().startswith("451 4.7.8 ")
     assert way.login()["state"] == "refused"
     way.write(PASSWORD)
-    way.manager.reload_and_wait()
+    way.manager.reload()
     assert way.deliver().startswith("250 ")
     assert way.login() == {"login": "relay", "user": "relay", "state": "usable", "connections": 1, "not_before": None,
                            "not_before_in": None, "last_error": ""}
@@ -152,14 +152,14 @@ def test_a_password_file_that_is_no_more_as_it_should_be_is_said_at_a_reload(sma
     way = smarthost()
     assert way.deliver().startswith("250 ")
     spoil(way.file)
-    way.manager.reload_and_wait()
+    way.manager.reload()
     text = wait_until(lambda: (said := way.deliver()).startswith("451 4.7.8 ") and said, 10, "the file is refused")
     assert f'login relay: password_file "{way.file}": {words}' in text, text
     assert way.login()["state"] == "missing" and words in way.login()["last_error"], way.login()
     assert f'warning: login relay: password_file "{way.file}": {words}' in way.manager.log()
     way.file.unlink(missing_ok=True)
     way.write(PASSWORD)
-    way.manager.reload_and_wait()
+    way.manager.reload()
     wait_until(lambda: way.deliver().startswith("250 "), 10, "the file is good again")
 
 

@@ -165,14 +165,18 @@ class Mailpoold:
         """SIGTERM, without waiting."""
         self.process.signal(signal.SIGTERM)
 
-    def reload(self) -> None:
+    def hang_up(self) -> None:
+        """A reload; it may not have begun when this returns."""
         self.process.signal(signal.SIGHUP)
 
-    def reload_and_wait(self) -> None:
-        """Until the settings are in force: poolctl reload says "soon" where a machine is slow."""
-        before = self.log().count(" was applied")
-        self.reload()
-        wait_until(lambda: self.log().count(" was applied") > before, 30, "the configuration is applied")
+    def reload(self) -> None:
+        """Until the settings have been read, and are in force if they are good."""
+        def read() -> int:
+            return len(re.findall(" was (not )?applied", self.log()))
+
+        before = read()
+        self.hang_up()
+        wait_until(lambda: read() > before, 30, "the configuration is read")
 
     def end(self) -> None:
         """At the end of a lab: a sanitizer's finding fails the test that caused it."""

@@ -64,6 +64,7 @@ struct FetchLab {
 BOOST_FIXTURE_TEST_SUITE(https_fetcher, FetchLab)
 
 BOOST_AUTO_TEST_CASE(a_socket_that_cannot_be_made_says_nothing_of_the_policys_host) {
+  (void)fetch_in_vain(0);  // UBSan wants descriptors of its own where it meets a class first
   auto const error = fetch_in_vain(lowest_free());
   BOOST_TEST((error.trouble == FetchTrouble::NoSocket), error.why);
   BOOST_TEST(error.why.find("raise LimitNOFILE") != std::string::npos, error.why);
