@@ -67,7 +67,7 @@ std::vector<Site const*> most_urgent(delivery::Dispatcher const& dispatcher, std
 }
 
 std::string by_of(control::Requester const& who) {
-  return fmt::format("uid {}", who.uid);
+  return who.text();
 }
 
 TimePoint until_of(TimePoint now, Duration how_long) {
@@ -105,6 +105,11 @@ control::ManagerStatus ControlDesk::status(std::size_t most) {
   s.logins = logins_of(dispatcher_, clock_);
   s.queues = sources_.waking();
   s.parked = dispatcher_.context().parking.entries.size();
+  dispatcher_.context().domains.visit_unrouted(now, [&](auto const& record) {
+    ++s.unrouted_known;
+    if (s.unrouted.size() < most)
+      s.unrouted.push_back(manager::status_of(record.domain, dispatcher_, clock_));
+  });
   s.sites_known = dispatcher_.sites().size();
   for (auto const* site : most_urgent(dispatcher_, most, now))
     s.sites.push_back(manager::status_of(*site, clock_, false));
@@ -130,9 +135,7 @@ Result<control::NameStatus> ControlDesk::status_of(std::string const& name, std:
       s.domains.push_back(of_domain(domain));
       return true;
     });
-  } else if (auto const domain = canonical_domain(name);
-             domain && (dispatcher_.site_of_domain(*domain) != nullptr ||
-                        dispatcher_.limits_of(*domain) != nullptr)) {
+  } else if (auto const domain = canonical_domain(name); domain && is_known_domain(*domain)) {
     s.kind = "domain";
     s.domains.push_back(of_domain(*domain));
     s.domains_known = 1;
@@ -147,6 +150,20 @@ Result<control::NameStatus> ControlDesk::status_of(std::string const& name, std:
   }
   s.suspensions = suspensions_named(name, dispatcher_, clock_);
   return s;
+}
+
+// One that has had mail, has a section, or is listed by a site.
+bool ControlDesk::is_known_domain(std::string const& domain) const {
+  return dispatcher_.site_of_domain(domain) != nullptr ||
+         dispatcher_.limits_of(domain) != nullptr ||
+         dispatcher_.context().domains.find(domain) != nullptr || !named_site_of(domain).empty();
+}
+
+std::string ControlDesk::named_site_of(std::string const& domain) const {
+  for (auto const& [name, site] : settings_.sites)
+    if (std::find(site.domains.begin(), site.domains.end(), domain) != site.domains.end())
+      return name;
+  return {};
 }
 
 std::string ControlDesk::no_such_site(std::string const& name) const {
@@ -254,8 +271,23 @@ std::unique_ptr<control::Pending> ControlDesk::reload(control::Requester const&,
 
 Result<std::string> ControlDesk::suspend(control::Subject const& subject, Duration how_long,
                                          std::string const& reason, control::Requester const& who) {
+  site::Suspension const suspension{until_of(clock_.now(), how_long), reason, by_of(who), {}};
+  auto done = suspend_subject(subject, suspension);
+  control::ManagerStatus manager;
+  sources_.fill(manager);
+  if (auto const& problem = manager.state_file.problem; done && !problem.empty())
+    *done += fmt::format("; IT WOULD NOT SURVIVE A RESTART: {}", problem);
+  return done;
+}
+
+Result<std::string> ControlDesk::suspend_subject(control::Subject const& subject,
+                                                 site::Suspension const& suspension) {
   auto const now = clock_.now();
-  site::Suspension suspension{until_of(now, how_long), reason, by_of(who), {}};
+  if (subject.is_all) {
+    dispatcher_.suspend_all(suspension, now);
+    return suspended(delivery::all_mail, suspension, clock_).text +
+           "; it waits in the MTA's queue; what is being sent now is finished";
+  }
   if (subject.is_domain) {
     auto const domain = canonical_domain(subject.name);
     if (!domain) return failed(domain.error().reason);
@@ -268,9 +300,26 @@ Result<std::string> ControlDesk::suspend(control::Subject const& subject, Durati
     dispatcher_.suspend_tenant(subject.name, suspension, now);
     return suspended("tenant " + subject.name, suspension, clock_).text;
   }
-  if (!dispatcher_.suspend_site(subject.name, suspension, now))
-    return failed(no_such_site(subject.name));
-  return suspended(subject.name, suspension, clock_).text;
+  return suspend_site(subject.name, suspension);
+}
+
+Result<std::string> ControlDesk::suspend_site(std::string const& name,
+                                              site::Suspension const& suspension) {
+  bool const is_new = dispatcher_.find_site(name) == nullptr && !settings_.sites.contains(name);
+  if (is_new && is_known_domain(name)) {
+    auto site = named_site_of(name);
+    if (auto const* last = dispatcher_.site_of_domain(name)) site = last->name();
+    return failed(fmt::format("{} is a domain{}: say --domain {}{}", name,
+                              site.empty() ? "" : " of site " + site, name,
+                              site.empty() ? "" : ", or the site's name"));
+  }
+  if (!dispatcher_.suspend_site(name, suspension, clock_.now())) return failed(no_such_site(name));
+  auto text = suspended(name, suspension, clock_).text;
+  if (is_new)
+    text +=
+        "; no site of that name has had mail yet: it counts for the domains whose MX host has "
+        "that name (a domain is suspended with --domain)";
+  return text;
 }
 
 Result<std::string> ControlDesk::resume_level(std::string const& scope) {
@@ -282,6 +331,10 @@ Result<std::string> ControlDesk::resume_level(std::string const& scope) {
 Result<std::string> ControlDesk::resume(control::Subject const& subject,
                                         control::Requester const&) {
   auto const now = clock_.now();
+  if (subject.is_all) {
+    if (!dispatcher_.resume_all(now)) return failed("all mail is not suspended");
+    return std::string("all mail: resumed; the MTA brings what waits as its queue comes to it");
+  }
   if (subject.name.empty()) return resume_level(subject.scope);
   if (subject.is_domain) {
     auto const domain = canonical_domain(subject.name);
@@ -319,9 +372,18 @@ Result<std::string> ControlDesk::flush(std::string const& site, control::Request
 
 Result<std::string> ControlDesk::drain(control::Requester const&) {
   sources_.drain();
-  return std::string(
-      "draining: new messages are answered 451 4.3.2, running ones finish; poolctl undrain takes "
-      "it back");
+  control::ManagerStatus manager;
+  sources_.fill(manager);
+  // The table takes a manager that drains for one that is away.
+  auto const of_mail =
+      manager.map_file.empty()
+          ? std::string("; the mail waits in the MTA's queue")
+          : std::string(
+                "; from now on Postfix sends new mail by its own smtp client, without "
+                "these limits, except where fallback is \"defer\": that waits (to stop "
+                "all mail instead: poolctl suspend --all)");
+  return "draining: new messages are answered 451 4.3.2, running ones finish" + of_mail +
+         "; poolctl undrain takes it back";
 }
 
 Result<std::string> ControlDesk::undrain(control::Requester const&) {

@@ -67,6 +67,13 @@ class ControlDesk final : public control::ControlActions {
   Result<std::string> resume_level(std::string const& scope);
   [[nodiscard]] control::DomainStatus of_domain(std::string const& domain) const;
   [[nodiscard]] std::string no_such_site(std::string const& name) const;
+  [[nodiscard]] Result<std::string> suspend_subject(control::Subject const& subject,
+                                                    site::Suspension const& suspension);
+  [[nodiscard]] Result<std::string> suspend_site(std::string const& name,
+                                                 site::Suspension const& suspension);
+  [[nodiscard]] bool is_known_domain(std::string const& domain) const;
+  /// The named site that lists the domain, or "".
+  [[nodiscard]] std::string named_site_of(std::string const& domain) const;
 
   delivery::Dispatcher& dispatcher_;
   route::Router& router_;

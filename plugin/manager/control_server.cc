@@ -40,8 +40,9 @@ ControlServer::~ControlServer() {
   clients_.clear();
 }
 
-void ControlServer::set_users(std::set<uid_t> read, std::set<uid_t> write, std::set<uid_t> ask) {
-  users_ = {std::move(read), std::move(write), std::move(ask)};
+void ControlServer::set_users(std::set<uid_t> read, std::set<uid_t> write, std::set<uid_t> ask,
+                              std::map<uid_t, std::string> names) {
+  users_ = {std::move(read), std::move(write), std::move(ask), std::move(names)};
 }
 
 void ControlServer::on_accept(evutil_socket_t, short, void* self) {
@@ -80,8 +81,8 @@ void ControlServer::greet(int fd) {
                 peer->uid, peer->pid));
   }
   if (auto const why = no_room_for(peer->uid); !why.empty()) return refuse(fd, why);
-  clients_.push_back(
-      std::make_unique<ControlClient>(*this, fd, control::Requester{peer->uid, peer->pid}));
+  clients_.push_back(std::make_unique<ControlClient>(
+      *this, fd, control::Requester{peer->uid, peer->pid, users_.name_of(peer->uid)}));
 }
 
 std::string ControlServer::no_room_for(std::uint32_t uid) const {

@@ -41,7 +41,8 @@ class ControlServer {
   ControlServer& operator=(ControlServer const&) = delete;
 
   /// From now on; clients that are connected are asked again at their next request.
-  void set_users(std::set<uid_t> read, std::set<uid_t> write, std::set<uid_t> ask = {});
+  void set_users(std::set<uid_t> read, std::set<uid_t> write, std::set<uid_t> ask = {},
+                 std::map<uid_t, std::string> names = {});
   /// Answers questions for room from now on; without a desk they are not understood. The desk must
   /// outlive the server.
   void set_admission(admission::Desk& desk) { admission_ = &desk; }

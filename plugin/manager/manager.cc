@@ -18,6 +18,11 @@ namespace {
 constexpr int lmtp_backlog = 1024;
 constexpr std::size_t most_counts_per_beat = 5000;
 constexpr auto clock_step = std::chrono::seconds(2);
+// A trouble that was longer ago than this is no trouble of now.
+constexpr auto past_after = std::chrono::minutes(10);
+// How long messages before their commit point may go on when mailpoold is stopped: a healthy server
+// takes them meanwhile.
+constexpr auto patience_of_stop = std::chrono::seconds(2);
 // After drain_timeout: so that IMAP servers hear LOGOUT of what was still lent.
 constexpr auto good_byes = std::chrono::seconds(2);
 
@@ -191,10 +196,16 @@ Result<void> Manager::open_sockets() {
   if (auto listening = metrics_->reconfigure(settings.metrics); !listening)
     return failed(listening.error().reason);
   control_ = std::make_unique<ControlServer>(loop_, std::move(*control), *desk_, log_);
-  control_->set_users(configuration_.read_users.uids, configuration_.write_users.uids,
-                      configuration_.milter_users.uids);
+  allow_control();
   control_->set_admission(*admission_);
   return {};
+}
+
+void Manager::allow_control() {
+  auto names = configuration_.read_users.names;
+  names.insert(configuration_.write_users.names.begin(), configuration_.write_users.names.end());
+  control_->set_users(configuration_.read_users.uids, configuration_.write_users.uids,
+                      configuration_.milter_users.uids, std::move(names));
 }
 
 void Manager::open_map() {
@@ -236,13 +247,14 @@ void Manager::finish_turn() {
       std::chrono::duration_cast<std::chrono::microseconds>(loop_.now() - loop_.turn_began())
           .count();
   worst_turn_.note(static_cast<std::uint32_t>(std::min<std::int64_t>(took, 1'000'000'000)), now);
+  if (is_terminating_) give_back_if_due(now);
   if (is_terminating_) end_if_drained(now);
   arm_timer(now);
 }
 
 void Manager::arm_timer(TimePoint now) {
-  auto const deadline = std::min(
-      {dispatcher_->deadline(), imap_->deadline(), is_terminating_ ? end_of_drain() : never});
+  auto const deadline = std::min({dispatcher_->deadline(), imap_->deadline(), given_back_by_,
+                                  is_terminating_ ? end_of_drain() : never});
   if (deadline >= armed_) return;
   armed_ = deadline;
   Loop::arm(timer_.get(), std::max(deadline - now, Duration::zero()));
@@ -286,11 +298,37 @@ void Manager::beat() {
   visit_wakeable([this](auto queue, auto const& directory) { learner_->beat(queue, directory); });
   imap_->end_rest();
   keep_state();
+  note_refused_bodies(loop_.now());
   give_memory_back();
   if (!map_) return;
   note_learned();
   note_suspended(loop_.now());
   map_->beat(loop_.now());
+}
+
+// Once a minute at most, however many clients try.
+void Manager::note_refused_bodies(TimePoint now) {
+  auto const figures = bodies_->figures();
+  auto const refused = figures.disk_failures + figures.memory_refusals;
+  if (refused == bodies_refused_.count) return;
+  bool const is_disk = figures.disk_failures != bodies_refused_.of_disk;
+  bodies_refused_.problem = is_disk
+                                ? "large messages cannot be kept on disk: " + bodies_->last_error()
+                                : fmt::format("[lmtp] memory_limit is reached ({} octets)",
+                                              configuration_.settings.lmtp.memory_limit);
+  auto const more = refused - bodies_refused_.count_said;
+  bodies_refused_.count = refused;
+  bodies_refused_.of_disk = figures.disk_failures;
+  bodies_refused_.at = now;
+  if (now < bodies_refused_.say_again) return;
+  bodies_refused_.say_again = after(now, std::chrono::minutes(1));
+  bodies_refused_.count_said = refused;
+  log_.warning(fmt::format("{} message{} answered 452: {}", more, more == 1 ? " was" : "s were",
+                           bodies_refused_.problem));
+}
+
+bool Manager::has_refused_bodies(TimePoint now) const {
+  return bodies_refused_.count != 0 && now < after(bodies_refused_.at, past_after);
 }
 
 WallTime::duration Manager::clock_offset() const {
@@ -331,6 +369,7 @@ void Manager::note_learned() {
 // What is suspended must not leave by another way while the manager is away.
 void Manager::note_suspended(TimePoint now) {
   Suspended suspended;
+  suspended.all = dispatcher_->all_suspended(now) != nullptr;
   auto const holds = [now](std::optional<site::Suspension> const& suspension) {
     return suspension && now < suspension->until;
   };
@@ -370,12 +409,22 @@ void Manager::terminate() {
   is_terminating_ = true;
   state_ = ManagerState::Draining;
   drained_by_ = after(now, configuration_.settings.drain_timeout);
+  given_back_by_ = std::min(after(now, patience_of_stop), drained_by_);
   log_.info(fmt::format("draining: at most {} (drain_timeout)",
                         to_text(configuration_.settings.drain_timeout)));
   sd_notify(0, "STOPPING=1");
   intake_->drain();
   imap_->drain(drained_by_);
   dispatcher_->drain(now);
+}
+
+// One message that hangs must not make a restart long for all: nothing is lost with what is before
+// its commit point. The others may have been delivered, so their replies are waited for.
+void Manager::give_back_if_due(TimePoint now) {
+  if (now < given_back_by_) return;
+  given_back_by_ = never;
+  dispatcher_->stop(now);
+  loop_.end_turn_soon();
 }
 
 TimePoint Manager::end_of_drain() const {

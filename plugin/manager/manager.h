@@ -86,6 +86,7 @@ class Manager final : private DeskSources {
   void terminate();
   void finish_turn();
   void end_if_drained(TimePoint now);
+  void give_back_if_due(TimePoint now);
   [[nodiscard]] TimePoint end_of_drain() const;
   void arm_timer(TimePoint now);
   void beat();
@@ -98,6 +99,11 @@ class Manager final : private DeskSources {
   void keep_state();
   [[nodiscard]] WallTime::duration clock_offset() const;
   void note_suspended(TimePoint now);
+  void note_refused_bodies(TimePoint now);
+  [[nodiscard]] bool has_refused_bodies(TimePoint now) const;
+  void add_body_findings(std::vector<control::Finding>& to) const;
+  void add_trouble_findings(std::vector<control::Finding>& to) const;
+  void allow_control();
 
   static void on_timer(evutil_socket_t, short, void* self);
   static void on_beat(evutil_socket_t, short, void* self);
@@ -141,6 +147,7 @@ class Manager final : private DeskSources {
   control::ReloadReport last_reload_;
   ManagerState state_ = ManagerState::Starting;
   TimePoint drained_by_ = never;
+  TimePoint given_back_by_ = never;  ///< while terminating: what is not committed then
   TimePoint armed_ = never;
   site::RecentPeak worst_turn_{std::chrono::minutes(1)};  ///< microseconds
   std::uint64_t reloads_ = 0;                             ///< begun so far
@@ -148,6 +155,15 @@ class Manager final : private DeskSources {
   std::vector<std::function<void(control::ReloadReport const&)>> reload_listeners_;
   std::uint32_t state_renewals_ = 0;   ///< of the state database, when last looked
   WallTime::duration clock_offset_{};  ///< between wall and monotonic clock, when last looked
+  struct RefusedBodies {
+    std::uint64_t count = 0;
+    std::uint64_t of_disk = 0;
+    std::uint64_t count_said = 0;  ///< of which the log told
+    std::string problem;           ///< of the last one
+    TimePoint at{};
+    TimePoint say_again{};
+  };
+  RefusedBodies bodies_refused_;
   std::uint64_t messages_at_last_beat_ = 0;
   std::uint64_t messages_at_last_trim_ = 0;
   bool is_terminating_ = false;

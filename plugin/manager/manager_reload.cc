@@ -29,6 +29,12 @@ void Manager::reload(std::function<void(control::ReloadReport const&)> done) {
 
 control::ReloadReport Manager::apply_if_good(Configuration configuration) {
   control::ReloadReport report;
+  // A log that cannot be written now would keep the next start from happening.
+  if (auto const& to = configuration.settings.log.to;
+      configuration.mistakes.empty() && to != configuration_.settings.log.to)
+    if (auto const sink = make_log_sink(to); !sink)
+      configuration.mistakes.push_back(sink.error().reason +
+                                       "; right would be a file below /var/log/mailpool");
   report.mistakes = configuration.mistakes;
   report.warnings = configuration.warnings;
   if (!configuration.mistakes.empty()) {
@@ -99,8 +105,7 @@ void Manager::apply(Configuration configuration) {
   intake_->reconfigure({settings.hostname, configuration_.lmtp_users.uids,
                         settings.lmtp.max_connections, settings.lmtp.max_message_size,
                         settings.lmtp.dsn});
-  control_->set_users(configuration_.read_users.uids, configuration_.write_users.uids,
-                      configuration_.milter_users.uids);
+  allow_control();
   places_->reconfigure(settings);
   admission_->reconfigure(settings);
   (void)metrics_->reconfigure(

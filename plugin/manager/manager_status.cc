@@ -27,8 +27,11 @@ void Manager::fill(control::ManagerStatus& s) const {
   s.bodies = bodies.memory;
   s.memory_limit = settings.lmtp.memory_limit;
   s.spilled = bodies.disk;
+  s.bodies_refused = bodies_refused_.count;
+  if (has_refused_bodies(loop_.now())) s.bodies_problem = bodies_refused_.problem;
   s.cancelled = intake_->cancelled();
   s.dns_validation = resolver_->validation();
+  s.dnssec_expected = !settings.dns.trust_anchor.empty();
   s.log_dropped = log_.dropped();
   s.loop_worst_us = worst_turn_.most(loop_.now());
   auto const& admission = admission_->counts();
@@ -101,6 +104,35 @@ std::vector<control::WakingStatus> Manager::waking() const {
   return all;
 }
 
+// What is over is a note: it must not hide what is wrong now.
+void Manager::add_body_findings(std::vector<Finding>& to) const {
+  if (bodies_refused_.count == 0) return;
+  auto text =
+      fmt::format("{} message{} answered 452, the last one because {}", bodies_refused_.count,
+                  bodies_refused_.count == 1 ? " was" : "s were", bodies_refused_.problem);
+  if (has_refused_bodies(loop_.now()))
+    to.push_back({Level::Mistake, "manager", std::move(text),
+                  fmt::format("make room in {} (state_dir), or raise [lmtp] memory_limit",
+                              configuration_.settings.state_dir)});
+  else
+    to.push_back({Level::Note, "manager", std::move(text) + "; that is over", ""});
+}
+
+void Manager::add_trouble_findings(std::vector<Finding>& to) const {
+  constexpr std::size_t most = 10;
+  auto const now = loop_.now();
+  std::size_t failing = 0;
+  for (auto const& [name, site] : dispatcher_->sites()) {
+    if (site->state(now) != site::SiteState::Failing || ++failing > most) continue;
+    to.push_back({Level::Warning, "delivery",
+                  fmt::format("site {}: {}", name, site->trouble().words()),
+                  site->trouble().cure(name)});
+  }
+  if (failing > most)
+    to.push_back({Level::Warning, "delivery",
+                  fmt::format("{} more sites deliver nothing", failing - most), "poolctl status"});
+}
+
 std::vector<Finding> Manager::check() const {
   auto const& settings = configuration_.settings;
   std::vector<Finding> findings;
@@ -128,23 +160,25 @@ std::vector<Finding> Manager::check() const {
                     intake_->peers_refused()),
         "look into the log for their uids");
   auto const validation = resolver_->validation();
-  add(validation == "on" ? Level::Good : Level::Warning, "dns",
-      fmt::format("DNSSEC validation: {}", validation),
-      validation == "on"
-          ? ""
-          : "let [dns] servers name a resolver that passes DNSSEC on, such as a local unbound");
+  bool const is_worth_a_warning = validation != "on" && !settings.dns.trust_anchor.empty();
+  add(validation == "on"   ? Level::Good
+      : is_worth_a_warning ? Level::Warning
+                           : Level::Note,
+      "dns", fmt::format("DNSSEC validation: {}", validation),
+      is_worth_a_warning
+          ? "let [dns] servers name a resolver that passes DNSSEC on, such as a local unbound; or "
+            "say [dns] trust_anchor = \"\" where that is known"
+          : "");
   for (auto& of_certificate :
        certificate_findings(configuration_.tls->shown(), loop_.clock().wall(loop_.now())))
     findings.push_back(std::move(of_certificate));
   for (auto& of_imap :
        control::imap_findings(imap_desk_->imap_status(0, ""), loop_.clock().wall(loop_.now())))
     findings.push_back(std::move(of_imap));
-  if (bodies_->figures().disk_failures != 0)
-    add(Level::Mistake, "manager",
-        fmt::format("large messages could not be kept on disk: {}", bodies_->last_error()),
-        fmt::format("make room in {} (state_dir)", settings.state_dir));
+  add_body_findings(findings);
   add_state_findings(findings);
   add_waking_findings(findings);
+  add_trouble_findings(findings);
   if (log_.dropped() != 0)
     add(Level::Warning, "manager",
         fmt::format("{} log lines were dropped because the log did not keep up", log_.dropped()),

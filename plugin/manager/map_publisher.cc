@@ -9,8 +9,32 @@ namespace mailpool::manager {
 
 namespace {
 
-map::Fallback stricter(bool must_wait) {
-  return must_wait ? map::Fallback::Defer : map::Fallback::Smtp;
+map::Fallback fallback_for(bool must_wait, bool has_limits) {
+  if (must_wait) return map::Fallback::Defer;
+  return has_limits ? map::Fallback::Wait : map::Fallback::Smtp;
+}
+
+// The more patient of two.
+map::Fallback stricter(map::Fallback a, map::Fallback b) {
+  auto const rank = [](map::Fallback f) {
+    return f == map::Fallback::Defer ? 2 : f == map::Fallback::Wait ? 1 : 0;
+  };
+  return rank(a) >= rank(b) ? a : b;
+}
+
+template <class Level>
+bool has_a_rate(Level const& level) {
+  return level.rate.is_limited() || level.recipient_rate.is_limited();
+}
+
+// Of all mail, whatever its domain.
+bool has_a_rate_for_all(Settings const& settings) {
+  auto const any = [](auto const& levels) {
+    return std::any_of(levels.begin(), levels.end(),
+                       [](auto const& level) { return has_a_rate(level.second); });
+  };
+  return has_a_rate(settings.smtp) || settings.smtp.connect_rate.is_limited() ||
+         has_a_rate(settings.total) || any(settings.tenants) || any(settings.sender_domains);
 }
 
 bool promises(TlsLevel level) {
@@ -36,17 +60,22 @@ MapSettings map_settings(Settings const& settings) {
   MapSettings map;
   bool const all_wait = settings.postfix.fallback == Fallback::Defer ||
                         has_a_promise(settings.smtp) || may_log_in_anywhere(settings);
-  map.default_fallback = stricter(all_wait);
+  bool const all_limited = has_a_rate_for_all(settings);
+  map.default_fallback = fallback_for(all_wait, all_limited);
   for (auto const& [name, site] : settings.sites) {
     bool const inherits = site.settings.fallback == settings.smtp.fallback;
     bool const waits =
         has_a_promise(site.settings) || (inherits && settings.postfix.fallback == Fallback::Defer);
-    map.sites.emplace(name, stricter(waits));
+    map.sites.emplace(name, fallback_for(waits, true));
     for (auto const& domain : site.domains) map.named_domains.emplace(domain, name);
   }
   for (auto const& [domain, own] : settings.domains)
-    if (own.tls && promises(*own.tls)) map.strict_domains.insert(domain);
+    if (own.tls && promises(*own.tls))
+      map.strict_domains.insert(domain);
+    else if (has_a_rate(own))
+      map.limited_domains.insert(domain);
   map.excluded_domains = settings.postfix.exclude_domains;
+  map.short_absence = settings.postfix.short_absence;
   return map;
 }
 
@@ -166,15 +195,20 @@ void MapPublisher::publish_if_due() {
 
 map::Content MapPublisher::content() const {
   map::Content content;
-  content.default_fallback = settings_.default_fallback;
+  content.default_fallback = suspended_.all ? map::Fallback::Defer : settings_.default_fallback;
+  content.short_absence_s = static_cast<std::uint16_t>(
+      std::chrono::duration_cast<std::chrono::seconds>(settings_.short_absence).count());
   for (auto const& domain : settings_.excluded_domains)
     content.domains.push_back({domain, map::Origin::Excluded, map::Fallback::Smtp, {}});
   auto const add = [&](std::string const& domain, map::Origin origin, std::string const& site) {
     auto const named = settings_.sites.find(site);
     auto const own = named != settings_.sites.end() ? named->second : settings_.default_fallback;
-    bool const waits = suspended_.sites.contains(site) || suspended_.domains.contains(domain) ||
+    bool const waits = suspended_.all || suspended_.sites.contains(site) ||
+                       suspended_.domains.contains(domain) ||
                        settings_.strict_domains.contains(domain);
-    content.domains.push_back({domain, origin, waits ? map::Fallback::Defer : own, site});
+    auto const limited = settings_.limited_domains.contains(domain) ? map::Fallback::Wait : own;
+    content.domains.push_back(
+        {domain, origin, waits ? map::Fallback::Defer : stricter(own, limited), site});
   };
   for (auto const& [name, fallback] : settings_.sites) content.named_sites.push_back(name);
   for (auto const& [domain, site] : settings_.named_domains) add(domain, map::Origin::Named, site);
@@ -183,6 +217,7 @@ map::Content MapPublisher::content() const {
   // Behind those that are known: a suspended domain that was never seen has the door of its own
   // hash.
   for (auto const& domain : settings_.strict_domains) add(domain, map::Origin::Learned, domain);
+  for (auto const& domain : settings_.limited_domains) add(domain, map::Origin::Learned, domain);
   for (auto const& domain : suspended_.domains) add(domain, map::Origin::Learned, domain);
   return content;
 }

@@ -33,7 +33,10 @@ struct MapSettings {
   std::map<std::string, map::Fallback> sites;        // the named ones
   std::map<std::string, std::string> named_domains;  // domain -> named site
   std::set<std::string> strict_domains;              // that require TLS, whatever their site does
+  std::set<std::string> limited_domains;             // that have a rate of their own
   std::vector<std::string> excluded_domains;
+  /// How long mail that has limits waits for the manager before it takes its fallback "smtp".
+  Duration short_absence = std::chrono::minutes(5);
 
   bool operator==(MapSettings const&) const = default;
 };
@@ -46,6 +49,7 @@ struct MapSettings {
 struct Suspended {
   std::set<std::string, std::less<>> sites;
   std::set<std::string, std::less<>> domains;
+  bool all = false;  ///< all mail, whatever its domain
 
   bool operator==(Suspended const&) const = default;
 };

@@ -219,6 +219,10 @@ control::SiteStatus status_of(Site const& site, Clock const& clock, bool in_full
   s.connect_rate = site.settings().connect_rate.to_string();
   s.allowed_now = allowance_of(site);
   add_wait(s, site, clock);
+  if (site.state(now) == site::SiteState::Failing) {
+    s.trouble = site.trouble().words();
+    s.cure = site.trouble().cure(site.name());
+  }
   s.last_reply = site.last_reply();
   s.last_error = site.last_error();
   for (auto const& [reason, count] : counters.closed) s.closes.push_back({reason, count});
@@ -282,10 +286,15 @@ control::DomainStatus status_of(std::string const& domain, delivery::Dispatcher 
   } else {
     s.door = map::door_of_site(domain, false);
   }
-  auto const counts = dispatcher.known_domains().counts_of(domain);
-  s.delivered = counts.delivered;
-  s.deferred = counts.deferred;
-  s.refused = counts.refused;
+  if (auto const* counted = dispatcher.context().domains.find(domain)) {
+    s.delivered = counted->delivered;
+    s.deferred = counted->deferred;
+    s.refused = counted->refused;
+    if (delivery::DomainTally::is_listed(*counted, clock.now())) {
+      s.state = "no_route";
+      s.reason = counted->no_route;
+    }
+  }
   auto const* limits = dispatcher.limits_of(domain);
   if (limits == nullptr) return s;
   s.max_connections = limits->connections.most();

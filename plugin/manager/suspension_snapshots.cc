@@ -10,7 +10,7 @@
 namespace mailpool::manager {
 namespace {
 
-enum class Kind : std::uint8_t { Site, Domain, Tenant };
+enum class Kind : std::uint8_t { All, Site, Domain, Tenant };
 
 // Where a suspension lies: very many may be looked at for the few that are shown.
 struct Held {
@@ -27,6 +27,9 @@ class Collected {
   void add(Kind kind, std::string_view name, std::optional<site::Suspension> const& why,
            std::string_view scope = {}) {
     if (why && why->until > now_) all_.push_back({kind, name, scope, &*why});
+  }
+  void add(Kind kind, std::string_view name, site::Suspension const& why) {
+    all_.push_back({kind, name, {}, &why});
   }
   void add(delivery::Site const& site) {
     add(Kind::Site, site.name(), site.suspension());
@@ -54,7 +57,8 @@ class Collected {
             why.by,
             why.since,
             held.kind == Kind::Tenant,
-            std::string(held.scope)};
+            std::string(held.scope),
+            held.kind == Kind::All};
   }
 
   delivery::Clock const& clock_;
@@ -67,6 +71,7 @@ class Collected {
 std::pair<std::vector<control::SuspensionStatus>, std::uint64_t> suspensions_of(
     delivery::Dispatcher const& dispatcher, delivery::Clock const& clock, std::size_t most) {
   Collected gathered(clock);
+  if (auto const* all = dispatcher.all_suspended(clock.now())) gathered.add(Kind::All, {}, *all);
   for (auto const* site : dispatcher.busy_sites()) gathered.add(*site);
   for (auto const& domain : dispatcher.suspended_domains())
     gathered.add(Kind::Domain, domain, dispatcher.limits_of(domain)->suspension);
@@ -79,6 +84,7 @@ std::vector<control::SuspensionStatus> suspensions_named(std::string const& name
                                                          delivery::Dispatcher const& dispatcher,
                                                          delivery::Clock const& clock) {
   Collected gathered(clock);
+  if (auto const* all = dispatcher.all_suspended(clock.now())) gathered.add(Kind::All, {}, *all);
   if (auto const* site = dispatcher.find_site(name)) gathered.add(*site);
   if (dispatcher.suspended_domains().contains(name))
     gathered.add(Kind::Domain, name, dispatcher.limits_of(name)->suspension);

@@ -17,7 +17,7 @@ constexpr auto resolv_conf = "/etc/resolv.conf";
 
 // A library's defaults are for one program's few questions; a mail server has many, some of them to
 // dead servers.
-constexpr std::array<std::pair<char const*, char const*>, 7> options{{
+constexpr std::array<std::pair<char const*, char const*>, 9> options{{
     {"do-not-query-localhost:", "no"},  // a forwarder on this machine is what many have
     {"outgoing-range:", "256"},
     {"num-queries-per-thread:", "1024"},
@@ -25,6 +25,10 @@ constexpr std::array<std::pair<char const*, char const*>, 7> options{{
     {"msg-cache-size:", "4m"},
     {"rrset-cache-size:", "8m"},
     {"edns-buffer-size:", "1232"},
+    // libunbound would answer for private and special names by itself (RFC 6303, 6761): whoever
+    // runs the DNS servers that are asked decides what such a name is.
+    {"unblock-lan-zones:", "yes"},
+    {"insecure-lan-zones:", "yes"},
 }};
 
 Result<void> checked(int error, std::string_view what) {
@@ -86,10 +90,12 @@ Result<void> UnboundContext::set_options(DnsSettings const& settings, bool valid
 
 Result<void> UnboundContext::set_servers(DnsSettings const& settings) {
   if (settings.servers.empty()) {
-    // No such file, or no server in it: libunbound asks the root servers itself.
-    (void)ub_ctx_resolvconf(context_, resolv_conf);
+    // No such file, or no server in it: libunbound asks the root servers itself, which know
+    // nothing of special names.
+    has_servers_ = ub_ctx_resolvconf(context_, resolv_conf) == 0;
     return {};
   }
+  has_servers_ = true;
   for (auto const& server : settings.servers) {
     auto const address = forward_address(server);
     if (!address) return tl::make_unexpected(address.error());
@@ -100,11 +106,11 @@ Result<void> UnboundContext::set_servers(DnsSettings const& settings) {
 }
 
 // Options take effect, and trust anchors are read, with the first thing asked of the context: here
-// the removal of a zone, so that a damaged file shows now. libunbound answers for "test." and
-// "invalid." itself (RFC 6761); who names servers wants them asked, as in a laboratory.
+// the removal of a zone, so that a damaged file shows now. libunbound answers for the special names
+// of RFC 6761 and 7686 itself; the DNS servers are asked instead, as the system's resolver does.
 Result<void> UnboundContext::apply_options(DnsSettings const& settings) {
   std::vector<char const*> zones{"no-such-zone.invalid."};
-  if (!settings.servers.empty()) zones = {"test.", "invalid."};
+  if (has_servers_) zones = {"test.", "invalid.", "onion.", "home.arpa."};
   for (auto const* zone : zones)
     if (auto const done =
             checked(ub_ctx_zone_remove(context_, zone),

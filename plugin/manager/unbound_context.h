@@ -43,6 +43,7 @@ class UnboundContext {
   [[nodiscard]] Result<void> apply_options(DnsSettings const& settings);
 
   ub_ctx* context_;
+  bool has_servers_ = false;  ///< of the configuration or the system
 };
 
 /// "127.0.0.1:5353", "[2001:db8::1]:53", "192.0.2.1" as libunbound writes servers:

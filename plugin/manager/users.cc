@@ -23,6 +23,7 @@ Users look_up_users(std::vector<std::string> const& names, std::string const& op
     int const error = getpwnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
     if (found != nullptr) {
       users.uids.insert(found->pw_uid);
+      users.names.emplace(found->pw_uid, name);
     } else {
       users.warnings.push_back(
           fmt::format("{}: there is no user \"{}\"{}", option, name,

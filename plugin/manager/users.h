@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -12,7 +13,8 @@ namespace mailpool::manager {
 
 struct Users {
   std::set<uid_t> uids;
-  std::vector<std::string> warnings;  ///< a name that does not exist is only a warning
+  std::map<uid_t, std::string> names;  ///< of those that were written as names
+  std::vector<std::string> warnings;   ///< a name that does not exist is only a warning
 };
 
 /// `option` is named in the warnings: "[lmtp] allow_users". A number stands for itself.

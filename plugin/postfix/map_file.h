@@ -50,6 +50,10 @@ class MapFile {
   [[nodiscard]] map::Reader const& reader() const { return reader_; }
 
   [[nodiscard]] std::int64_t now_ns() const { return now_ns_; }  // of the last look()
+  /// Since its last heartbeat, where the trouble is that there are no more of them.
+  [[nodiscard]] std::int64_t away_ns(Trouble trouble) const {
+    return trouble == Trouble::Stale ? now_ns_ - header_.heartbeat_ns : map::away_for_good;
+  }
   [[nodiscard]] double heartbeat_age() const;  // in seconds; of the last header that was sound
 
  private:

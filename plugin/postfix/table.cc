@@ -118,8 +118,8 @@ char const* Table::answer_for(std::string_view domain) {
   map::FoldedDomain const folded(name);
   auto const trouble = file_.look();
   say_where_the_manager_is(trouble);
-  auto const decision =
-      map::decide(file_.reader(), trouble == MapFile::Trouble::None, folded.view());
+  auto const decision = map::decide(file_.reader(), trouble == MapFile::Trouble::None,
+                                    folded.view(), file_.away_ns(trouble));
   if (!decision.is_found()) {
     explain(domain.data(), map::name_of(decision.reason));
     return nullptr;

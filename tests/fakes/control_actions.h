@@ -167,6 +167,7 @@ class FakeActions final : public control::ControlActions, public control::ImapAc
     return way;
   }
   static std::string text_of(control::Subject const& subject) {
+    if (subject.is_all) return "all";
     return (subject.is_domain ? "domain " : subject.is_tenant ? "tenant " : "site ") + subject.name;
   }
   Result<std::string> change(std::string what) {

@@ -144,6 +144,65 @@ def test_a_suspended_domain_leaves_its_site_open(manager: Mailpoold, sink: SmtpS
     assert send(manager).code == 250
 
 
+def test_all_mail_is_held_and_let_go_again(manager: Mailpoold, sink: SmtpSink):
+    done = manager.poolctl("suspend", "--all", "--for", "1h", "--reason", "a bad list")
+    assert done.returncode == DONE and "waits in the MTA's queue" in " ".join(done.stdout.split())
+    for recipient in (f"someone@{DOMAIN}", "x@elsewhere.example.com"):
+        reply = send(manager, recipient)
+        assert (reply.code, reply.enhanced) == (451, "4.7.1")
+        assert re.search(r"all mail: suspended until .+: a bad list", reply.text)
+    (held,) = manager.status()["suspensions"]
+    assert (held["is_all"], held["name"], held["reason"]) == (True, "", "a bad list")
+    assert "ALL MAIL IS SUSPENDED" in manager.poolctl("status").stdout
+    explained = manager.poolctl.json("explain", f"someone@{DOMAIN}")
+    assert explained["blocked_by"] == "suspended" and "all mail" in explained["would"]
+    assert manager.poolctl("suspend", "--all", "provider", "--for", "1h", "--reason", "x").returncode == USAGE
+    assert manager.poolctl("resume", "--all").returncode == DONE
+    assert manager.poolctl("resume", "--all").returncode == REFUSED
+    assert send(manager).code == 250
+
+
+def test_a_site_or_domain_that_has_had_no_mail_can_be_suspended(manager: Mailpoold, sink: SmtpSink):
+    assert manager.poolctl("suspend", "provider", "--for", "1h", "--reason", "not yet").returncode == DONE
+    assert "not yet" in send(manager).text
+    done = manager.poolctl("suspend", "mx.unused.example", "--for", "1h", "--reason", "not yet")
+    assert done.returncode == DONE and "no site of that name has had mail yet" in " ".join(done.stdout.split())
+    refused = manager.poolctl("suspend", DOMAIN, "--for", "1h", "--reason", "x")
+    assert refused.returncode == REFUSED and f"say --domain {DOMAIN}" in refused.stderr and "provider" in refused.stderr
+    assert manager.poolctl("status", DOMAIN).returncode == DONE
+    assert manager.poolctl("suspend", "nonsense", "--for", "1h", "--reason", "x").returncode == REFUSED
+
+
+def test_each_domain_has_its_counts(manager: Mailpoold, sink: SmtpSink):
+    send(manager)
+    (domain,) = manager.poolctl.json("status", DOMAIN)["domains"]
+    assert (domain["delivered"], domain["deferred"], domain["refused"]) == (1, 0, 0)
+
+
+def test_a_site_that_delivers_nothing_is_failing_until_it_does(lab: Lab, start):
+    dead = SmtpSink(lab, "-r", "MAIL")  # puts everybody off
+    manager = start(dead)
+    for _ in range(4):
+        assert send(manager).code == 450
+    site = manager.site("provider")
+    assert site["state"] == "failing" and "nothing delivered since" in site["trouble"] and site["cure"]
+    shown = manager.poolctl("status").stdout
+    assert shown.index("failing      provider:") < shown.index("STATE")
+    assert manager.log().count("site=provider is failing:") == 1
+    findings = manager.poolctl.json("check")["findings"]
+    assert any(f["level"] == "warning" and "site provider: nothing delivered" in f["text"] for f in findings)
+
+
+def test_a_domain_that_dns_gives_no_host_for_has_a_row_and_can_be_asked_for(lab: Lab, dns: Dns, sink: SmtpSink):
+    manager = Mailpoold(lab, {"dns": {"servers": dns.servers}}).start()
+    assert send(manager, "someone@d09.example").code // 100 in (4, 5)
+    status = manager.status()
+    assert [d["domain"] for d in status["unrouted"]] == ["d09.example"] and status["unrouted_known"] == 1
+    assert "d09.example" in manager.poolctl("status").stdout and "no route" in manager.poolctl("status").stdout
+    (domain,) = manager.poolctl.json("status", "d09.example")["domains"]
+    assert domain["state"] == "no_route" and domain["reason"] and domain["deferred"] + domain["refused"] == 1
+
+
 def test_a_suspension_ends_by_itself(manager: Mailpoold, sink: SmtpSink):
     manager.poolctl("suspend", "provider", "--for", "1s", "--reason", "a moment")
     assert send(manager).code == 451
@@ -181,6 +240,21 @@ def test_reload_applies_a_good_file_and_reports_a_bad_one(manager: Mailpoold, si
     assert done.returncode == REFUSED
     assert f"{manager.config_file}:2" in done.stdout + done.stderr and "max_connections" in done.stdout + done.stderr
     assert manager.site("provider")["max_connections"] == 7
+    manager.config_file.write_text(f'[log]\nto = "{manager.config_file.parent}/no/such/directory/log"\n')
+    assert manager.poolctl("reload").returncode == REFUSED, "the next start would fail"
+
+
+def test_what_stands_in_conf_d_wins(manager: Mailpoold, sink: SmtpSink):
+    drop_ins = manager.config_file.parent / "conf.d"
+    drop_ins.mkdir()
+    (drop_ins / "10-mine.toml").write_text("[site.provider]\nmax_connections = 9\n")
+    (drop_ins / "ignored.toml.dpkg-old").write_text("nonsense")
+    assert manager.poolctl("reload").returncode == DONE
+    send(manager)
+    assert manager.site("provider")["max_connections"] == 9
+    (drop_ins / "20-bad.toml").write_text("[site.provider]\nmax_conections = 9\n")
+    done = manager.poolctl("reload")
+    assert done.returncode == REFUSED and "20-bad.toml:2" in done.stdout + done.stderr
 
 
 def test_of_reloads_that_come_together_the_newest_stays(manager: Mailpoold, sink: SmtpSink):
@@ -191,7 +265,7 @@ def test_of_reloads_that_come_together_the_newest_stays(manager: Mailpoold, sink
         if most == 22:
             assert manager.poolctl("reload").returncode == DONE
         else:
-            manager.reload()
+            manager.hang_up()
         assert manager.status()["state"] == "running"
     assert manager.site("provider")["max_connections"] == 22
     assert send(manager).code == 250
@@ -222,6 +296,9 @@ def test_the_daemon_checks_a_file_by_itself(lab: Lab):
     for line, piece in ((1, "hostname"), (3, "rate"), (4, "max_connections")):
         assert re.search(re.escape(f"{bad}:{line}:") + ".*" + piece, said), said
     good = lab.root / "good.toml"
+    good.write_text(f'[log]\nto = "{lab.root}/no/such/directory/log"\n')
+    done = subprocess.run([program("mailpoold"), "--config", good, "--check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 78 and "[log] to" in done.stdout
     good.write_text("")
     assert subprocess.run([program("mailpoold"), "--config", good, "--check"], check=False).returncode == 0
 

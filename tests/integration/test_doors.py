@@ -129,7 +129,8 @@ FAILURES = {"killed": signal.SIGKILL, "stopped": signal.SIGTERM, "hung": signal.
 
 @pytest.mark.parametrize("name", FAILURES)
 def test_mail_takes_its_fallback_while_the_manager_is(name: str, front: Callable[..., Front]):
-    it = front().start()
+    """Where no short absence is waited for."""
+    it = front(settings={"postfix": {"short_absence": "0s"}}).start()
     assert it.way_of("big.example") == "big"
     it.manager.process.signal(FAILURES[name])
     end = time.monotonic() + AWAY
@@ -150,6 +151,23 @@ def test_mail_takes_its_fallback_while_the_manager_is(name: str, front: Callable
     it.postfix.flush()
     it.postfix.wait_until_empty()
     assert " 451 " not in it.postfix.log()
+
+
+def test_mail_under_a_limit_waits_for_a_short_absence_and_other_mail_does_not(front: Callable[..., Front]):
+    """With the shipped five minutes."""
+    it = front().start()
+    assert it.way_of("big.example") == "big"
+    it.manager.process.signal(signal.SIGKILL)
+    time.sleep(AWAY)
+    waits = it.outcome("big.example")
+    assert waits.status == "deferred" and "mailpool/d/big" in waits.relay + waits.text
+    assert it.way_of("nobody.example") == "smtp"
+    it.manager.process.wait()
+    it.manager.lmtp_socket.unlink(missing_ok=True)
+    it.manager.start()
+    it.postfix.flush()
+    it.postfix.wait_until_empty()
+    assert [one.status for one in it.postfix.deliveries() if one.recipient == waits.recipient][-1] == "sent"
 
 
 def test_a_restart_under_load_keeps_the_doors_and_suspends_nobody(front: Callable[..., Front]):

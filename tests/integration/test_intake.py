@@ -217,6 +217,9 @@ def test_bodies_beyond_the_memory_limit_are_put_off(lab: Lab, start):
     wait_until(lambda: manager.status()["bodies"] > 700_000, 10, "the first one's body is in memory")
     reply = second.deliver(SENDER, [ANYONE], message(large(700_000), "second"))[0]
     assert (reply.code, reply.enhanced) == (452, "4.3.1")
+    wait_until(lambda: manager.status()["bodies_refused"] == 1, 10, "it is counted")
+    assert "memory_limit is reached" in manager.status()["bodies_problem"]
+    assert "1 message was answered 452: [lmtp] memory_limit is reached" in manager.log()
     assert first.reply().code == 250
     assert second.deliver(SENDER, [ANYONE], message(large(700_000), "third"))[0].code == 250, "the first one's memory is free"
 
@@ -332,6 +335,19 @@ def test_a_draining_manager_takes_nothing_new(lab: Lab, start):
         pass  # an idle session may be closed at once
     assert busy.reply().code == 250
     assert manager.process.wait() == 0
+
+
+def test_a_message_that_hangs_before_its_commit_point_is_given_back_soon_and_does_not_hold_up_a_restart(lab: Lab, start):
+    slow = SmtpSink(lab, "-w", "60")
+    manager = start(slow, drain_timeout="60s")
+    client = handing_over(manager, message(b"waits for 354\r\n"))
+    wait_until(lambda: manager.totals()["in_flight"] == 1, 10, "it is in flight")
+    began = time.monotonic()
+    manager.terminate()
+    reply = client.reply()
+    assert (reply.code, reply.enhanced) == (451, "4.3.2")
+    assert manager.process.wait() == 0
+    assert time.monotonic() - began < 20  # of 60 s of drain_timeout
 
 
 def test_the_second_sigterm_stops_now(lab: Lab, start):

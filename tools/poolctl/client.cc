@@ -1,6 +1,7 @@
 #include "poolctl/client.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -10,10 +11,16 @@
 #include <cstring>
 #include <memory>
 
+#include "core/config/settings.h"
+#include "poolctl/service_state.h"
+
 namespace mailpool::poolctl {
 namespace {
 
 constexpr time_t patience = 75;
+// After so long without an answer systemd is asked whether mailpoold runs at all: it holds the
+// socket, so that connecting works in any case.
+constexpr int first_patience_ms = 700;
 constexpr std::size_t longest_answer = 64U << 20U;
 
 class Socket {
@@ -78,6 +85,18 @@ bool read_line(int fd, std::string& line) {
   return false;
 }
 
+// systemd knows only the socket of the unit.
+std::string asked_of_systemd(std::string const& path) {
+  if (path != ControlSettings{}.listen) return {};
+  SystemCommands commands;
+  return why_it_does_not_run(commands);
+}
+
+bool has_answered(int fd, int within_ms) {
+  pollfd wanted{fd, POLLIN, 0};
+  return ::poll(&wanted, 1, within_ms) != 0;
+}
+
 }  // namespace
 
 Reply ask(std::string const& path, control::Request const& request) {
@@ -91,9 +110,15 @@ Reply ask(std::string const& path, control::Request const& request) {
   timeval const limit{patience, 0};
   ::setsockopt(socket.fd(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
   ::setsockopt(socket.fd(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-  if (::connect(socket.fd(), reinterpret_cast<sockaddr const*>(&address), sizeof address) != 0)
-    return away(path, errno);
+  if (::connect(socket.fd(), reinterpret_cast<sockaddr const*>(&address), sizeof address) != 0) {
+    auto const error = errno;
+    if (auto const why = asked_of_systemd(path); error != EACCES && !why.empty())
+      return {Reply::Kind::Away, why};
+    return away(path, error);
+  }
   send_all(socket.fd(), control::to_line(request));
+  if (!has_answered(socket.fd(), first_patience_ms))
+    if (auto const why = asked_of_systemd(path); !why.empty()) return {Reply::Kind::Away, why};
   std::string line;
   if (!read_line(socket.fd(), line))
     return errno == 0 || errno == ECONNRESET ? away(path, "it hung up without an answer")

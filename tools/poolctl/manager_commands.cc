@@ -13,6 +13,7 @@
 #include "core/config/quantity.h"
 #include "core/control/json.h"
 #include "poolctl/client.h"
+#include "poolctl/nagios.h"
 #include "poolctl/views.h"
 
 namespace mailpool::poolctl {
@@ -75,7 +76,7 @@ int reload(Context& context) {
 }
 
 // The manager's findings and ours; the manager being away is one.
-int check(Context& context) {
+int check(Context& context, bool is_for_nagios) {
   Request request;
   request.command = Command::Check;
   auto findings = check_socket(context.socket);
@@ -95,6 +96,11 @@ int check(Context& context) {
     auto const found = look(context);
     findings.insert(findings.end(), found.begin(), found.end());
   }
+  if (is_for_nagios) {
+    auto const answer = nagios_answer(findings);
+    context.out << answer.text;
+    return answer.exit_code;
+  }
   context.out << (context.json ? control::indented(control::to_json(findings)) + "\n"
                                : view(findings, context.screen));
   if (reply.kind == Reply::Kind::Away) return Exit::Away;
@@ -102,6 +108,12 @@ int check(Context& context) {
     return finding.level == control::Finding::Level::Mistake;
   });
   return has_mistakes || reply.kind == Reply::Kind::Refused ? Exit::Refused : Exit::Done;
+}
+
+Handler declare_check(CLI::App& app) {
+  auto const is_for_nagios = std::make_shared<bool>(false);
+  app.add_flag("--nagios", *is_for_nagios, "as a plugin of Nagios or Icinga");
+  return [is_for_nagios](Context& context) { return check(context, *is_for_nagios); };
 }
 
 struct StatusOptions {
@@ -117,6 +129,7 @@ int show_status(Context& context, Request const& request) {
 // Until it is interrupted, or the manager stops answering.
 int watch(Context& context, StatusOptions const& options) {
   constexpr auto* home_and_clear = "\x1b[H\x1b[2J";
+  if (context.screen.is_terminal) context.screen = whole_screen_of_stdout();
   while (true) {
     if (context.screen.is_terminal) context.out << home_and_clear;
     auto const done = show_status(context, options.request);
@@ -125,7 +138,7 @@ int watch(Context& context, StatusOptions const& options) {
     timespec const pause{options.every, 0};
     ::nanosleep(&pause, nullptr);
     if (context.screen.is_terminal)
-      context.screen = screen_of_stdout();  // it may have been resized
+      context.screen = whole_screen_of_stdout();  // it may have been resized
   }
 }
 
@@ -167,7 +180,7 @@ Handler declare_explain(CLI::App& app) {
       [request](Context& context) { return ask_and_show<control::Explanation>(context, *request); };
 }
 
-// SITE, --domain D or --tenant T: one of the three.
+// SITE, --domain D, --tenant T or --all: one of the four.
 void add_subject(CLI::App& app, std::shared_ptr<Request> const& request) {
   auto* site = app.add_option("SITE", request->name, "the site, as status shows it");
   auto* domain = app.add_option_function<std::string>(
@@ -186,9 +199,13 @@ void add_subject(CLI::App& app, std::shared_ptr<Request> const& request) {
       },
       "a tenant instead of a site");
   tenant->type_name("T")->excludes(site)->excludes(domain);
+  app.add_flag("--all", request->is_all, "all mail, instead of a site")
+      ->excludes(site)
+      ->excludes(domain)
+      ->excludes(tenant);
   app.final_callback([request] {
-    if (request->name.empty() && request->scope.empty())
-      throw CLI::RequiredError("SITE, --domain D or --tenant T");
+    if (request->name.empty() && request->scope.empty() && !request->is_all)
+      throw CLI::RequiredError("SITE, --domain D, --tenant T or --all");
   });
 }
 
@@ -319,8 +336,10 @@ std::vector<CommandRow> manager_commands() {
   return {row(Command::Status, {"--watch", "--rows"}, declare_status),
           row(Command::Connections, {"--rows"}, declare_connections),
           row(Command::Explain, {"--from", "--tenant"}, declare_explain),
-          row(Command::Suspend, {"--domain", "--tenant", "--for", "--reason"}, declare_suspend),
-          row(Command::Resume, {"--domain", "--tenant", "--sender-domain", "--source", "--total"},
+          row(Command::Suspend, {"--domain", "--tenant", "--all", "--for", "--reason"},
+              declare_suspend),
+          row(Command::Resume,
+              {"--domain", "--tenant", "--all", "--sender-domain", "--source", "--total"},
               declare_resume),
           row(Command::Flush, {}, declare_flush),
           row(Command::Drain, {}, declare_plain(Command::Drain)),
@@ -336,7 +355,7 @@ std::vector<CommandRow> manager_commands() {
               declare_named(Command::ImapPause, "NAME", "a profile, [imap.NAME]")),
           row(Command::ImapResume, {},
               declare_named(Command::ImapResume, "NAME", "a profile, [imap.NAME]")),
-          row(Command::Check, {}, [](CLI::App&) -> Handler { return check; }),
+          row(Command::Check, {"--nagios"}, declare_check),
           row(Command::TlsReport, {"--day"}, declare_tls_report)};
 }
 

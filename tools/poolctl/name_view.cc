@@ -87,6 +87,8 @@ Table endpoint_table(std::vector<control::EndpointStatus> const& endpoints) {
 
 void show(Sheet& sheet, control::SiteStatus const& s) {
   sheet.title("site " + s.site, s.state);
+  sheet.line("trouble", s.trouble);
+  sheet.line("what to do", s.cure);
   sheet.line("waits for", waits_for(s));
   sheet.line("belongs by", s.why_this_site);
   sheet.line("domains", std::to_string(s.domains));
@@ -135,6 +137,7 @@ void show(Sheet& sheet, control::DomainStatus const& d) {
     sheet.line("waits for", state_text(*d.blocked_by) +
                                 (d.not_before ? ", next " + moment_text(*d.not_before) : "") +
                                 (d.reason.empty() ? "" : ": " + d.reason));
+  if (!d.blocked_by) sheet.line("answered", d.reason);
   sheet.line("site", d.site.empty() ? "not known yet: its MX has not been asked for" : d.site);
   sheet.line("door", d.door);
   sheet.line("recipients", fmt::format("{} delivered, {} deferred, {} refused", d.delivered,
@@ -177,9 +180,9 @@ std::string view(control::NameStatus const& status, Screen const& screen) {
   if (is_domain)
     for (auto const& domain : status.domains) show(sheet, domain);
   for (auto const& s : status.suspensions)
-    sheet.line("suspended",
-               fmt::format("{}{} until {}, since {} by {}: {}", held_text(s), s.name,
-                           clock_text(s.until), clock_text({{}, s.since}), s.by, s.reason));
+    sheet.line("suspended", fmt::format("{}{} until {}, since {} by {}: {}", held_text(s),
+                                        s.is_all ? "all mail" : s.name, clock_text(s.until),
+                                        clock_text({{}, s.since}), s.by, s.reason));
   for (auto const& site : status.sites) show(sheet, site);
   if (!is_domain) {
     sheet.table(domain_table(status.domains));

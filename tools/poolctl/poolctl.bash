@@ -28,8 +28,8 @@ _poolctl() {
     'status') words="--help --json --watch --rows" ;;
     'connections') words="--help --json --rows" ;;
     'explain') words="--help --json --from --tenant" ;;
-    'suspend') words="--help --json --domain --tenant --for --reason" ;;
-    'resume') words="--help --json --domain --tenant --sender-domain --source --total" ;;
+    'suspend') words="--help --json --domain --tenant --all --for --reason" ;;
+    'resume') words="--help --json --domain --tenant --all --sender-domain --source --total" ;;
     'flush') words="--help --json" ;;
     'drain') words="--help --json" ;;
     'undrain') words="--help --json" ;;
@@ -40,7 +40,7 @@ _poolctl() {
     'imap kill') words="--help --json" ;;
     'imap pause') words="--help --json" ;;
     'imap resume') words="--help --json" ;;
-    'check') words="--help --json" ;;
+    'check') words="--help --json --nagios" ;;
     'tls-report') words="--help --json --day" ;;
     'test-reply') words="--help --json --site --domain --at --config --file --replies" ;;
     'queue') words="--help --json --site --tenant --sender --domain --reason --config-directory --list --sendmail" ;;

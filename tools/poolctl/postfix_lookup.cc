@@ -2,7 +2,9 @@
 // says who answers and why.
 
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <nlohmann/json.hpp>
 
 #include "core/base/text.h"
@@ -94,6 +96,14 @@ int postfix_lookup(std::string const& address, PostfixOptions const& options, Co
   }
   PostfixConfig postfix(runner, options.config_directory, true, [](std::string const&) {});
   if (!is_there(postfix, print)) return no_postfix;
+  // The table would take a map that it may not read for a manager that is away.
+  auto const directory = postfix.value("queue_directory") + "/mailpool";
+  if (::access(directory.c_str(), X_OK) != 0 && errno == EACCES) {
+    print.complaint(directory +
+                    " may be looked into by root and the group postfix only: sudo poolctl postfix "
+                    "lookup ADDRESS");
+    return refused;
+  }
   auto const keys = keys_of(address, postfix.value("recipient_delimiter"));
   std::vector<Asked> asked;
   bool is_wired = false;

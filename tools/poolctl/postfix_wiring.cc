@@ -67,14 +67,30 @@ void check_directory(PostfixConfig& postfix, WiringPlan& plan) {
                              "systemctl restart mailpool.socket"});
 }
 
+// "[relay.example]:587" as [route] writes it.
+std::string host_of_relay(std::string relay) {
+  std::erase_if(relay, [](char c) { return c == '[' || c == ']'; });
+  auto const colon = relay.rfind(':');
+  return colon == std::string::npos ? relay + ":25" : relay;
+}
+
 // What names a next hop for all mail would be overruled by the table, or would overrule
 // default_transport.
 void check_next_hops(PostfixConfig& postfix, WiringMode mode, WiringPlan& plan) {
-  for (std::string const name : {"relayhost", "sender_dependent_relayhost_maps"})
-    if (auto const value = postfix.value(name); !value.empty())
-      plan.refusals.push_back(
-          {fmt::format("{} = {}: mail goes to that host, not to its destinations", name, value),
-           fmt::format("postconf -e '{} ='", name)});
+  if (auto const value = postfix.value("relayhost"); !value.empty())
+    plan.refusals.push_back(
+        {fmt::format("relayhost = {}: mail goes to that host, not to its destinations", value),
+         fmt::format("for mail to go on going there: [route] \"*\" = [\"{}\"] in "
+                     "/etc/mailpool/conf.d/route.toml, poolctl reload, and only then: postconf -e "
+                     "'relayhost ='",
+                     host_of_relay(value))});
+  if (auto const value = postfix.value("sender_dependent_relayhost_maps"); !value.empty())
+    plan.refusals.push_back(
+        {fmt::format("sender_dependent_relayhost_maps = {}: mail of these senders goes to other "
+                     "hosts, which the pool knows nothing of",
+                     value),
+         "leave Postfix as it is; or, for mail to go to its destinations instead: postconf -e "
+         "'sender_dependent_relayhost_maps ='"});
   auto const by_sender = postfix.value("sender_dependent_default_transport_maps");
   if (!by_sender.empty())
     plan.refusals.push_back({fmt::format("sender_dependent_default_transport_maps = {}: transports "

@@ -81,6 +81,14 @@ Screen screen_of_stdout() {
   return screen_for(facts);
 }
 
+Screen whole_screen_of_stdout() {
+  auto screen = screen_of_stdout();
+  winsize size{};
+  if (screen.is_terminal && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+    screen.height = size.ws_row;
+  return screen;
+}
+
 std::size_t columns_of(std::string_view text) {
   return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), begins_code_point));
 }

@@ -14,6 +14,7 @@ struct Screen {
   std::size_t width = 80;
   bool has_colour = false;
   bool is_terminal = false;
+  std::size_t height = 0;  ///< lines that must do; 0: as many as it takes
 
   [[nodiscard]] std::string styled(Style style, std::string_view text) const;
 };
@@ -31,6 +32,8 @@ struct ScreenFacts {
 /// the terminal's own width. Colour only on a terminal that is not dumb, and never with NO_COLOR.
 [[nodiscard]] Screen screen_for(ScreenFacts const& facts);
 [[nodiscard]] Screen screen_of_stdout();
+/// The same for what is shown in one place again and again: with its height.
+[[nodiscard]] Screen whole_screen_of_stdout();
 
 /// The columns that text takes: its UTF-8 code points.
 [[nodiscard]] std::size_t columns_of(std::string_view text);

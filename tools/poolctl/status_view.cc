@@ -6,7 +6,7 @@
 
 #include "core/control/imap_findings.h"
 #include "core/control/urgency.h"
-#include "poolctl/table.h"
+#include "poolctl/status_tables.h"
 #include "poolctl/views.h"
 #include "poolctl/words.h"
 
@@ -22,8 +22,38 @@ std::uint64_t in_state(ManagerStatus const& status, std::string_view state) {
                     [&](SiteStatus const& site) { return site.state == state; }));
 }
 
-bool is_standstill(ManagerStatus const& status) {
+bool is_in_trouble(SiteStatus const& site) {
+  return control::urgency_of_state(site.state) > control::urgency_of_state("limited");
+}
+
+bool has_mail(SiteStatus const& site) {
+  return site.waiting > 0 || site.recent.deferred > 0;
+}
+
+// Nothing was delivered, and mail is left.
+bool is_without_delivery(ManagerStatus const& status) {
   return status.recent.delivered == 0 && (status.totals.waiting > 0 || status.recent.deferred > 0);
+}
+
+// Some sites deliver, and what is left is for those that are in trouble, each in a row of its own.
+bool is_left_to_the_troubled(ManagerStatus const& status) {
+  bool const others_deliver = std::any_of(
+      status.sites.begin(), status.sites.end(),
+      [](SiteStatus const& site) { return site.delivered > 0 && !is_in_trouble(site); });
+  bool const all_troubled =
+      std::all_of(status.sites.begin(), status.sites.end(),
+                  [](SiteStatus const& site) { return !has_mail(site) || is_in_trouble(site); });
+  return others_deliver && all_troubled && status.sites_known <= status.sites.size();
+}
+
+bool is_standstill(ManagerStatus const& status) {
+  return is_without_delivery(status) && !is_left_to_the_troubled(status);
+}
+
+control::SuspensionStatus const* of_all_mail(ManagerStatus const& status) {
+  auto const found = std::find_if(status.suspensions.begin(), status.suspensions.end(),
+                                  [](auto const& suspension) { return suspension.is_all; });
+  return found == status.suspensions.end() ? nullptr : &*found;
 }
 
 std::string flow(ManagerStatus const& status) {
@@ -34,11 +64,16 @@ std::string flow(ManagerStatus const& status) {
     return text + " in the last minute";
   };
   if (status.state == "starting") return "starting: no mail is taken yet";
+  if (auto const* all = of_all_mail(status))
+    return fmt::format("ALL MAIL IS SUSPENDED until {} by {}: {}", clock_text(all->until), all->by,
+                       all->reason);
   if (status.state == "draining")
     return fmt::format("draining: no new mail is taken, {} in flight", status.totals.in_flight);
   if (recent.delivered > 0)
     return others(fmt::format("mail flows: {} delivered", recent.delivered));
   if (is_standstill(status)) return others("MAIL STANDS STILL: 0 delivered");
+  if (is_without_delivery(status))
+    return others("what is left is for sites in trouble: 0 delivered");
   if (recent.refused > 0) return others("0 delivered");
   if (status.totals.in_flight > 0)
     return fmt::format("mail flows: {} in flight", status.totals.in_flight);
@@ -48,114 +83,10 @@ std::string flow(ManagerStatus const& status) {
 Style style_of(ManagerStatus const& status) {
   if (status.state != "running" || !status.suspensions.empty()) return Style::Warning;
   if (is_standstill(status)) return Style::Bad;
+  if (status.unrouted_known > 0) return Style::Warning;
   bool const has_trouble = std::any_of(status.sites.begin(), status.sites.end(),
                                        [](SiteStatus const& site) { return site.state != "open"; });
   return has_trouble ? Style::Warning : Style::Good;
-}
-
-Cell number(std::uint64_t n, Style style = Style::Plain) {
-  return {std::to_string(n), n == 0 ? Style::Dim : style};
-}
-
-Table site_table(std::vector<SiteStatus> const& sites) {
-  Table table({{"SITE", 0, false, 12, 34},
-               {"STATE", 0},
-               {"CONNS", 0, true},
-               {"WAIT", 0, true},
-               {"WAITED", 4, true},
-               {"QUEUED", 0, true},
-               {"DELIVERED", 1, true},
-               {"DEFERRED", 3, true},
-               {"REFUSED", 3, true},
-               {"REUSE", 2, true},
-               {"IDLE", 6, true},
-               {"BUSY", 6, true},
-               {"DOMAINS", 7, true},
-               {"RATE", 5, false, 0, 20},
-               {"WAITS FOR", 0, false, 24, 60},
-               {"LAST REPLY", 8, false, 20, 60}});
-  for (auto const& site : sites) {
-    auto const open = site.connections.open();
-    table.add(
-        {{site.site},
-         {state_text(site.state), style_of_state(site.state)},
-         {fmt::format("{}/{}", open, site.max_connections), open == 0 ? Style::Dim : Style::Plain},
-         number(site.waiting, Style::Bold),
-         {site.waiting == 0 ? "" : to_text(site.longest_wait)},
-         {site.parked == 0 ? "" : std::to_string(site.parked)},
-         number(site.delivered),
-         number(site.deferred, Style::Warning),
-         number(site.refused, Style::Warning),
-         {reuse_ratio(site.opened, site.reused)},
-         number(site.connections.idle),
-         number(site.connections.busy),
-         number(site.domains),
-         {site.rate},
-         {waits_for(site), style_of_state(site.state) == Style::Bad ? Style::Bad : Style::Plain},
-         {site.last_reply, Style::Dim}});
-  }
-  return table;
-}
-
-Table tenant_table(std::vector<control::TenantStatus> const& tenants) {
-  Table table({{"TENANT", 0, false, 12, 34},
-               {"STATE", 0},
-               {"PRIORITY", 4, true},
-               {"BUSY", 0, true},
-               {"WAIT", 0, true},
-               {"DELIVERED", 1, true},
-               {"DEFERRED", 3, true},
-               {"REFUSED", 3, true},
-               {"RATE", 2, false, 0, 20},
-               {"WAITS FOR", 0, false, 24, 60}});
-  for (auto const& t : tenants)
-    table.add({{t.tenant},
-               {state_text(t.state), style_of_state(t.state)},
-               number(t.priority),
-               {t.max_connections ? fmt::format("{}/{}", t.in_flight, *t.max_connections)
-                                  : std::to_string(t.in_flight)},
-               number(t.waiting, Style::Bold),
-               number(t.delivered),
-               number(t.deferred, Style::Warning),
-               number(t.refused, Style::Warning),
-               {t.rate},
-               {t.reason}});
-  return table;
-}
-
-Table source_table(std::vector<control::SourceStatus> const& sources) {
-  Table table({{"SOURCE", 0, false, 12, 34},
-               {"ADDRESS", 1, false, 12, 60},
-               {"CONNS", 0, true},
-               {"RATE", 2, false, 0, 20},
-               {"WARM-UP", 0},
-               {"WAITS FOR", 0}});
-  for (auto const& s : sources)
-    table.add({{s.source},
-               {s.address},
-               {s.max_connections ? fmt::format("{}/{}", s.connections, *s.max_connections)
-                                  : std::to_string(s.connections)},
-               {s.rate},
-               {s.warm_up ? fmt::format("{} today", *s.warm_up) : std::string()},
-               {s.blocked_by.value_or("")}});
-  return table;
-}
-
-Table login_table(std::vector<control::LoginStatus> const& logins) {
-  Table table({{"LOGIN", 0, false, 12, 34},
-               {"USER", 2, false, 12, 40},
-               {"STATE", 0},
-               {"CONNS", 1, true},
-               {"NEXT TRY", 0, true},
-               {"LAST ERROR", 0, false, 24, 100}});
-  for (auto const& l : logins)
-    table.add({{l.login},
-               {l.user},
-               {l.state, l.state == "refused" || l.state == "missing" ? Style::Bad : Style::Plain},
-               number(l.connections),
-               {l.not_before ? to_text(l.not_before->in) : std::string()},
-               {l.last_error, Style::Dim}});
-  return table;
 }
 
 // A line of the summary below the table: a word, then the rest indented.
@@ -210,11 +141,12 @@ std::string notices(ManagerStatus const& status, Screen const& screen) {
   std::string out;
   auto add = [&](std::string const& text) { out += line("notice", text, screen, Style::Warning); };
   for (auto const& s : status.suspensions)
-    add(fmt::format("{}{} {} is suspended until {} by {}: {}", held_text(s),
-                    s.is_domain   ? "domain"
-                    : s.is_tenant ? "tenant"
-                                  : "site",
-                    s.name, clock_text(s.until), s.by, s.reason));
+    if (!s.is_all)  // the headline says that
+      add(fmt::format("{}{} {} is suspended until {} by {}: {}", held_text(s),
+                      s.is_domain   ? "domain"
+                      : s.is_tenant ? "tenant"
+                                    : "site",
+                      s.name, clock_text(s.until), s.by, s.reason));
   for (auto const& queue : status.queues)
     if (!queue.trouble.empty())
       add(fmt::format("mail that waits in {} is not woken when there is room: {} (poolctl check)",
@@ -226,11 +158,15 @@ std::string notices(ManagerStatus const& status, Screen const& screen) {
     add(fmt::format(
         "the configuration was not reloaded: {}; the settings before are in force (poolctl check)",
         counted(status.configuration.mistakes.size(), "mistake", "mistakes")));
+  if (!status.bodies_problem.empty())
+    add(fmt::format("{} answered 452: {}",
+                    counted(status.bodies_refused, "message was", "messages were"),
+                    status.bodies_problem));
   if (!status.state_file.problem.empty())
     add("suspensions and counters would not survive a restart: " + status.state_file.problem);
   for (auto const& damaged : status.state_file.set_aside)
     add(fmt::format("the state database was damaged and is set aside as {}", damaged));
-  if (!status.dns_validation.empty() && status.dns_validation != "on")
+  if (status.dnssec_expected && !status.dns_validation.empty() && status.dns_validation != "on")
     add("DNSSEC validation: " + status.dns_validation);
   if (status.lmtp_max_connections != 0 && status.lmtp_connections >= status.lmtp_max_connections)
     add(fmt::format("[lmtp] max_connections ({}) is reached: the MTA waits",
@@ -260,34 +196,95 @@ std::string headline(ManagerStatus const& status) {
     trouble += trouble.empty() ? counted(n, "site ", "sites ") : fmt::format(", {} ", n);
     trouble += state_text(state);
   };
-  for (auto const* state : {"suspended", "backing_off", "limited"}) add(state);
+  for (auto const* state : {"failing", "suspended", "backing_off", "limited"}) add(state);
   auto const domains = std::count_if(status.suspensions.begin(), status.suspensions.end(),
                                      [](auto const& s) { return s.is_domain; });
   if (domains > 0)
     trouble += (trouble.empty() ? "" : ", ") +
                counted(static_cast<std::uint64_t>(domains), "domain", "domains") + " suspended";
+  if (status.unrouted_known > 0)
+    trouble += (trouble.empty() ? "" : ", ") + counted(status.unrouted_known, "domain", "domains") +
+               " without a route";
   return trouble.empty() ? text : text + "; " + trouble;
 }
 
-std::string view(ManagerStatus const& status, Screen const& screen) {
-  auto sites = status.sites;
-  std::stable_sort(sites.begin(), sites.end(), [](auto const& a, auto const& b) {
-    return control::urgency_of(a) > control::urgency_of(b);
-  });
-  auto const first = wrapped(headline(status), screen.width);
-  std::string out = screen.styled(style_of(status), first.substr(0, first.size() - 1)) + "\n\n";
-  if (sites.empty())
-    out += "no site has been used yet\n";
-  else
-    out += site_table(sites).text(screen);
-  if (status.sites_known > sites.size())
+namespace {
+
+// Of those that deliver nothing: why, and what to do. The rest is told by status NAME.
+std::string troubles(std::vector<SiteStatus> const& sites, std::size_t most, Screen const& screen) {
+  std::string out;
+  std::size_t failing = 0;
+  for (auto const& site : sites) {
+    if (site.trouble.empty() || ++failing > most) continue;
+    out += line("failing", fmt::format("{}: {}", site.site, site.trouble), screen, Style::Bad);
+    out += line("what to do", site.cure, screen);
+  }
+  if (failing > most)
+    out += line("failing",
+                fmt::format("and {}: poolctl status NAME tells of each",
+                            counted(failing - most, "site more", "sites more")),
+                screen, Style::Bad);
+  return out.empty() ? out : out + "\n";
+}
+
+std::size_t lines_of(std::string const& text) {
+  return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+}
+
+std::string rows(ManagerStatus const& status, Screen const& screen) {
+  std::string out;
+  auto const table = site_table(status);
+  if (status.unrouted_known > status.unrouted.size())
+    out +=
+        fmt::format("{} more without a route\n",
+                    counted(status.unrouted_known - status.unrouted.size(), "domain", "domains"));
+  out += table.is_empty() ? "no site has been used yet\n" : table.text(screen);
+  if (status.sites_known > status.sites.size())
     out += wrapped(fmt::format("and {} less urgent (poolctl status --rows N shows more)",
-                               counted(status.sites_known - sites.size(), "site", "sites")),
+                               counted(status.sites_known - status.sites.size(), "site", "sites")),
                    screen.width);
   if (!status.tenants.empty()) out += "\n" + tenant_table(status.tenants).text(screen);
   if (!status.sources.empty()) out += "\n" + source_table(status.sources).text(screen);
   if (!status.logins.empty()) out += "\n" + login_table(status.logins).text(screen);
-  return out + "\n" + summary(status, screen) + notices(status, screen);
+  return out;
+}
+
+// At most the first `most` lines.
+std::string first_lines(std::string text, std::size_t most) {
+  std::size_t at = 0;
+  for (; most > 0 && at < text.size(); --most) at = text.find('\n', at) + 1;
+  text.resize(at);
+  return text;
+}
+
+}  // namespace
+
+std::string view(ManagerStatus const& given, Screen const& screen) {
+  constexpr std::size_t least_rows = 3;
+  constexpr std::size_t most_troubles = 3;
+  auto status = given;
+  status.sites_known = std::max<std::uint64_t>(status.sites_known, status.sites.size());
+  std::stable_sort(status.sites.begin(), status.sites.end(), [](auto const& a, auto const& b) {
+    return control::urgency_of(a) > control::urgency_of(b);
+  });
+  auto const first = wrapped(headline(status), screen.width);
+  auto const head = screen.styled(style_of(status), first.substr(0, first.size() - 1)) + "\n\n";
+  auto const top = head + troubles(status.sites, screen.height == 0 ? most_troubles : 1, screen);
+  auto const bottom = "\n" + summary(status, screen) + notices(status, screen);
+  auto middle = rows(status, screen);
+  if (screen.height == 0) return top + middle + bottom;
+  // What is more than the screen holds: the least urgent rows first, then the end.
+  auto const fixed = lines_of(top) + lines_of(bottom) + 1;
+  while (fixed + lines_of(middle) > screen.height) {
+    if (status.unrouted.size() > least_rows)
+      status.unrouted.pop_back();
+    else if (status.sites.size() > least_rows)
+      status.sites.pop_back();
+    else
+      break;
+    middle = rows(status, screen);
+  }
+  return first_lines(top + middle + bottom, screen.height - 1);
 }
 
 }  // namespace mailpool::poolctl

@@ -59,7 +59,8 @@ Style style_of_state(std::string_view state) {
 }
 
 std::string state_text(std::string_view state) {
-  return state == "backing_off" ? "backing off" : std::string(state);
+  if (state == "backing_off") return "backing off";
+  return state == "no_route" ? "no route" : std::string(state);
 }
 
 std::string endpoint_text(std::string_view host, std::string_view address, std::uint16_t port) {
@@ -89,6 +90,7 @@ std::string waits_for(control::SiteStatus const& site) {
                                        : state_text(site.state);
     return until + why;
   }
+  if (site.state == "failing") return site.last_error;
   if (!site.blocked_by) return {};
   auto text = state_text(*site.blocked_by);
   if (auto const value = value_of(site, *site.blocked_by); !value.empty()) text += " " + value;

@@ -22,7 +22,7 @@ namespace mailpool::poolctl {
 /// "in 42s (14:30:05)".
 [[nodiscard]] std::string moment_text(control::Moment const& moment);
 [[nodiscard]] Style style_of_state(std::string_view state);
-/// "backing off" for backing_off.
+/// "backing off" for backing_off, "no route" for no_route.
 [[nodiscard]] std::string state_text(std::string_view state);
 /// "mx1.example.org[192.0.2.1]:25".
 [[nodiscard]] std::string endpoint_text(std::string_view host, std::string_view address,

@@ -25,6 +25,10 @@ profile mailpoold /usr/sbin/mailpoold {
   network inet dgram,
   network inet6 stream,
   network inet6 dgram,
+
+  # mailpoold --check of root looks as the service's user.
+  capability setuid,
+  capability setgid,
   network netlink raw,
   network unix stream,
   network unix dgram,
@@ -103,6 +107,9 @@ std::vector<FileRules> files_of_mailpoold() {
       {"Credentials that systemd passes: the seal key, passwords, tokens.",
        {{"/run/credentials/mailpool.service/{,*}", "r"}}},
       {"DNSSEC's trust anchor.", {{defaults.dns.trust_anchor, "r"}}},
+      {"mailpoold --check: what the unit lets the service see.",
+       {{"/{etc,run,lib,usr/lib}/systemd/system/mailpool.service", "r"},
+        {"/{etc,run,lib,usr/lib}/systemd/system/mailpool.service.d/{,*}", "r"}}},
       {"What is learned and decided; large bodies, in files without a name.",
        {{state + "/", "r"},
         {state + "/**", "rwk"},

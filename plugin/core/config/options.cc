@@ -153,6 +153,13 @@ void add_postfix(Table& table) {
           "Choose \"defer\" where keeping the limits matters more than a delay. [site.NAME] can "
           "say "
           "otherwise for one site.");
+  table.add("short_absence", &S::short_absence, duration(0ms, std::chrono::hours(12)))
+      .says(
+          "How long mail under a limit waits for mailpoold before it takes the fallback \"smtp\".")
+      .note(
+          "Longer than a restart, an upgrade or a crash takes, so that none of these breaks a "
+          "limit. Under a limit are sites with a [site.NAME], domains with a rate, and all mail "
+          "where [smtp], [total], a tenant or a sender domain has one. \"0s\" waits for nothing.");
   table.add("exclude_domains", &S::exclude_domains, ListOf{value::domain(), 0, 10000})
       .says("Domains that the Postfix table never routes into the pool.")
       .for_example("[\"intranet.example.com\"]");
@@ -168,7 +175,7 @@ void add_dns(Table& table) {
       .says("The DNSSEC root key; \"\" turns validation off, and DANE with it.")
       .note(
           "Where the DNS servers strip signatures, mailpoold notices and turns validation off by "
-          "itself, with a warning.");
+          "itself, with a warning in status and check; \"\" says that this is known.");
   table.add("timeout", &S::timeout, duration(100ms, 1min))
       .says("How long an answer may take; then the recipient gets 451 4.4.3.");
 }

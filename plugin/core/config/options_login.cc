@@ -66,9 +66,10 @@ void add_login(Table& table) {
   table.add("password_file", &S::password_file, secret_file())
       .says("The file with the password, in its first line.")
       .note(
-          "It belongs to root or the user that mailpoold runs as, and only its owner can read it "
-          "(mode 0600). A name without a slash is a systemd credential (LoadCredential= of the "
-          "service). It is read again on reload. Each login has a password_file, a token_file or a "
+          "It belongs to user mailpool, and only its owner can read it (mode 0600). What only root "
+          "may read reaches the service as a systemd credential: a name without a slash, and "
+          "LoadCredential= in the service. It is read again on reload. Each login has a "
+          "password_file, a token_file or a "
           "token_command.")
       .for_example("\"/etc/mailpool/smarthost.password\"");
   table.add("token_file", &S::token_file, secret_file())

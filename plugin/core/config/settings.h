@@ -126,6 +126,7 @@ struct PostfixSettings {
   bool wake = true;
   std::vector<std::string> queue_directory;
   Fallback fallback = Fallback::Smtp;
+  Duration short_absence = std::chrono::minutes(5);
   std::vector<std::string> exclude_domains;
   bool operator==(PostfixSettings const&) const = default;
 };

@@ -18,9 +18,14 @@ namespace mailpool::control {
 struct Requester {
   std::uint32_t uid = 0;
   std::int32_t pid = 0;
+  std::string name = {};  ///< of the user, where it stands in the configuration
+  /// For people: "root", or "uid 1000".
+  [[nodiscard]] std::string text() const {
+    return name.empty() ? "uid " + std::to_string(uid) : name;
+  }
 };
 
-/// A site, a recipient domain, or a tenant.
+/// A site, a recipient domain, a tenant, or all mail.
 struct Subject {
   std::string name;  ///< lower case; a domain that is not ASCII is as the operator typed it
   bool is_domain = false;
@@ -28,6 +33,7 @@ struct Subject {
   /// Of the site's mail only that of "sender_domain example.org" or "source west"; without a name
   /// that level itself, or "total". Of resume alone.
   std::string scope = {};
+  bool is_all = false;  ///< it has no name then
 };
 
 /// Whose way is to be explained.

@@ -121,6 +121,8 @@ void fields(V& v, S& s) {
   v.field("allowed_now", s.allowed_now);
   v.field("reason", s.reason);
   v.field("last_error", s.last_error);
+  v.field("trouble", s.trouble);
+  v.field("cure", s.cure);
   v.field("closes", s.closes);
   v.field("replies", s.replies);
   v.field("endpoints", s.endpoints);
@@ -187,6 +189,7 @@ void fields(V& v, S& s) {
   v.field("since", s.since);
   v.field("is_tenant", s.is_tenant);
   v.field("scope", s.scope);
+  v.field("is_all", s.is_all);
 }
 
 template <class V, Of<StateFileStatus> S>
@@ -272,6 +275,8 @@ void fields(V& v, S& s) {
   v.field("sites", s.sites);
   v.field("sites_known", s.sites_known);
   v.field("domains_known", s.domains_known);
+  v.field("unrouted", s.unrouted);
+  v.field("unrouted_known", s.unrouted_known);
   v.field("suspensions", s.suspensions);
   v.field("suspensions_known", s.suspensions_known);
   v.field("tenants", s.tenants);
@@ -285,9 +290,12 @@ void fields(V& v, S& s) {
   v.field("bodies", s.bodies);
   v.field("memory_limit", s.memory_limit);
   v.field("spilled", s.spilled);
+  v.field("bodies_refused", s.bodies_refused);
+  v.field("bodies_problem", s.bodies_problem);
   v.field("ambiguous", s.ambiguous);
   v.field("cancelled", s.cancelled);
   v.field("dns_validation", s.dns_validation);
+  v.field("dnssec_expected", s.dnssec_expected);
   v.field("admission", s.admission);
   v.field("log_dropped", s.log_dropped);
   v.field("loop_worst_us", s.loop_worst_us);

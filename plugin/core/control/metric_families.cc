@@ -35,6 +35,8 @@ constexpr std::array families{std::to_array<MetricFamily>({
     {"bodies_bytes", MetricType::Gauge, "", "Message bodies in memory."},
     {"bodies_limit_bytes", MetricType::Gauge, "", "[lmtp] memory_limit."},
     {"spilled_bytes", MetricType::Gauge, "", "Message bodies in temporary files."},
+    {"bodies_refused_total", MetricType::Counter, "",
+     "Messages answered 452: memory_limit, or no room on the disk."},
     {"admission_asked_total", MetricType::Counter, "", "Recipients that the milter asked about."},
     {"admission_full_total", MetricType::Counter, "", "Of these, those beyond an accept_rate."},
     {"admission_suspended_total", MetricType::Counter, "",
@@ -46,6 +48,8 @@ constexpr std::array families{std::to_array<MetricFamily>({
      "Mistakes of the last reload; the settings before it are in force."},
     {"loop_worst_seconds", MetricType::Gauge, "",
      "The longest turn of the event loop in the last minute."},
+    {"domains_unrouted", MetricType::Gauge, "",
+     "Domains that DNS gave no host for within the last hour."},
     {"sites", MetricType::Gauge, "", "Known sites."},
     {"domains", MetricType::Gauge, "", "Known domains."},
     {"suspensions", MetricType::Gauge, "", "Sites and domains that an operator suspended."},
@@ -75,7 +79,8 @@ constexpr std::array families{std::to_array<MetricFamily>({
      "Transactions on a used connection, by site."},
     {"site_connections", MetricType::Gauge, "site, state", "Pooled connections by site and state."},
     {"site_waiting", MetricType::Gauge, "site", "Transactions that wait, by site."},
-    {"site_trouble", MetricType::Gauge, "site", "0 open, 1 limited, 2 backing_off, 3 suspended."},
+    {"site_trouble", MetricType::Gauge, "site",
+     "0 open, 1 limited, 2 backing_off, 3 suspended, 4 failing."},
 })};
 
 }  // namespace

@@ -180,6 +180,7 @@ void write_process(Page& page, ManagerStatus const& s) {
   page.single("bodies_bytes", s.bodies);
   page.single("bodies_limit_bytes", s.memory_limit);
   page.single("spilled_bytes", s.spilled);
+  page.single("bodies_refused_total", s.bodies_refused);
   page.single("admission_asked_total", s.admission.asked);
   page.single("admission_full_total", s.admission.full);
   page.single("admission_suspended_total", s.admission.suspended);
@@ -187,11 +188,12 @@ void write_process(Page& page, ManagerStatus const& s) {
   page.single("dns_validation", s.dns_validation == "on" ? 1 : 0);
   page.single("configuration_mistakes", s.configuration.mistakes.size());
   page.single("loop_worst_seconds", static_cast<double>(s.loop_worst_us) / 1e6);
+  page.single("domains_unrouted", s.unrouted_known);
   page.single("sites", s.sites_known);
   page.single("domains", s.domains_known);
   page.single("suspensions", s.suspensions_known);
   page.family("sites_by_state");
-  for (auto state : {"limited", "backing_off", "suspended"})
+  for (auto state : {"limited", "backing_off", "suspended", "failing"})
     page.sample(label("state", state),
                 std::count_if(s.sites.begin(), s.sites.end(),
                               [&](SiteStatus const& site) { return site.state == state; }));

@@ -56,7 +56,7 @@ QueueStatus ControlActions::queued(std::uint64_t, std::size_t) {
 
 std::string perform(Request const& request, ControlActions& actions, Requester const& who) {
   Subject const subject{ascii_lower(request.name), request.is_domain, request.is_tenant,
-                        ascii_lower(request.scope)};
+                        ascii_lower(request.scope), request.is_all};
   switch (request.command) {
     case Command::Status:
       if (request.name.empty()) return answer_line(to_json(actions.status(request.most)));
@@ -110,6 +110,8 @@ std::string perform(Request const& request, ControlActions& actions, Requester c
 std::string audit_line(Request const& request, Requester const& who, std::string_view answer) {
   auto line = fmt::format("control command={} uid={} pid={}", row_of(request.command).word, who.uid,
                           who.pid);
+  if (!who.name.empty()) line += fmt::format(" user={}", printable(who.name));
+  if (request.is_all) line += " all=true";
   if (!request.name.empty())
     line += fmt::format(" {}={}", subject_word(request), printable(request.name));
   if (!request.scope.empty()) line += fmt::format(" scope={}", in_quotes(request.scope));

@@ -27,9 +27,9 @@ constexpr std::array table{
     CommandRow{Command::Explain, "explain", "ADDRESS",
                "the way a recipient would take now, and its limits", Naming::Address, false},
     CommandRow{Command::Suspend, "suspend", "SITE --for D --reason TEXT",
-               "hold the mail of a site, --domain D or --tenant T", Naming::SiteOrDomain, true},
-    CommandRow{Command::Resume, "resume", "SITE", "end the suspension of a site, domain or tenant",
-               Naming::SiteOrDomain, true},
+               "hold mail of a site, --domain D, --tenant T, --all", Naming::SiteOrDomain, true},
+    CommandRow{Command::Resume, "resume", "SITE",
+               "end a suspension of a site, domain, tenant, --all", Naming::SiteOrDomain, true},
     CommandRow{Command::Flush, "flush", "SITE", "close the idle connections of a site",
                Naming::Site, true},
     CommandRow{Command::Drain, "drain", "", "take no new mail, finish what is under way",
@@ -127,11 +127,14 @@ void read_arguments(Keys& keys, CommandRow const& row, Request& request) {
   if (row.naming == Naming::SiteOrDomain) {
     request.is_domain = keys.flag("domain");
     request.is_tenant = keys.flag("tenant");
+    request.is_all = keys.flag("all");
     if (request.is_domain && request.is_tenant) keys.complain("tenant", "excludes domain");
+    if (request.is_all && (request.is_domain || request.is_tenant || !request.name.empty()))
+      keys.complain("all", "excludes a name");
   }
   if (row.command == Command::Resume) {
     request.scope = keys.text("scope", longest_name);
-    if (!request.scope.empty() && (request.is_domain || request.is_tenant))
+    if (!request.scope.empty() && (request.is_domain || request.is_tenant || request.is_all))
       keys.complain("scope", "is of a site");
     if (request.scope == "total" && !request.name.empty())
       keys.complain("scope", "total is of all sites");
@@ -140,9 +143,9 @@ void read_arguments(Keys& keys, CommandRow const& row, Request& request) {
     request.sender = keys.text("sender", longest_name);
     request.tenant = keys.text("tenant", longest_name);
   }
-  bool const is_of_level = !request.scope.empty();
+  bool const needs_no_name = request.is_all || !request.scope.empty();
   if (row.naming != Naming::None && row.naming != Naming::Optional && request.name.empty() &&
-      !is_of_level)
+      !needs_no_name)
     keys.complain("name", "is missing");
   if (row.command == Command::Suspend) {
     auto const longest = std::chrono::duration_cast<std::chrono::seconds>(longest_suspension);
@@ -209,6 +212,7 @@ std::string to_line(Request const& request) {
     object["name"] = printable(request.name, longest_name);
   if (row.naming == Naming::SiteOrDomain && request.is_domain) object["domain"] = true;
   if (row.naming == Naming::SiteOrDomain && request.is_tenant) object["tenant"] = true;
+  if (row.naming == Naming::SiteOrDomain && request.is_all) object["all"] = true;
   if (!request.sender.empty()) object["sender"] = printable(request.sender, longest_name);
   if (!request.tenant.empty()) object["tenant"] = printable(request.tenant, longest_name);
   if (request.command == Command::Suspend) {

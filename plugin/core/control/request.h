@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <set>
 #include <span>
 #include <string>
@@ -54,7 +55,9 @@ enum class Naming : std::uint8_t {
   None,
   Optional,
   Site,
-  SiteOrDomain,  ///< a site's; with "domain": true a domain's, with "tenant": true a tenant's
+  /// A site's; with "domain": true a domain's, with "tenant": true a tenant's; with "all": true
+  /// none, for all mail.
+  SiteOrDomain,
   Address,
   User,        ///< of an IMAP server
   Profile,     ///< an [imap.NAME]
@@ -92,6 +95,7 @@ struct Request {
   std::string scope = {};
   bool is_list = false;     ///< of queue: messages, page by page
   std::uint64_t after = 0;  ///< of such a list: where this page begins
+  bool is_all = false;      ///< of suspend and resume: all mail, without a name
   bool operator==(Request const&) const = default;
 };
 
@@ -108,6 +112,11 @@ struct Users {
   std::set<std::uint32_t> read;
   std::set<std::uint32_t> write;
   std::set<std::uint32_t> ask = {};
+  std::map<std::uint32_t, std::string> names = {};  ///< of those that have one
+  [[nodiscard]] std::string name_of(std::uint32_t uid) const {
+    auto const known = names.find(uid);
+    return known == names.end() ? std::string() : known->second;
+  }
 };
 [[nodiscard]] bool may_connect(Users const& users, std::uint32_t uid);
 /// An error names the option that the user would have to stand in.

@@ -2,7 +2,8 @@
 // What an operator can see: plain structs that the manager fills and poolctl shows. They know no
 // JSON (json.h does).
 //
-// States are the words of name_of(): "open", "limited", "backing_off", "suspended" for sites,
+// States are the words of name_of(): "open", "limited", "backing_off", "suspended", "failing" for
+// sites, "no_route" too for domains,
 // "connecting", "idle", "busy", "checking", "closing" for connections. Text that came from a remote
 // goes in as it is; it is made printable when it becomes JSON.
 
@@ -110,6 +111,8 @@ struct SiteStatus {
   std::string reason;                ///< of a suspension or a back-off, in words
   std::string last_reply;
   std::string last_error;  ///< the last connection that could not be made or broke, in words
+  std::string trouble;     ///< of a failing one: since when nothing is delivered, and why
+  std::string cure;        ///< what an operator can do about that
   std::vector<CountedReason> closes;
   std::vector<CountedReason> replies;     ///< of the last hour, by class, the most frequent first
   std::vector<EndpointStatus> endpoints;  ///< only when asked for this site
@@ -163,17 +166,18 @@ struct SourceStatus {
   std::optional<Moment> not_before;
 };
 
-/// A suspension of a site, of one domain or tenant, by an operator or a rule.
+/// A suspension of a site, of one domain or tenant, or of all mail, by an operator or a rule.
 struct SuspensionStatus {
   std::string name;
   bool is_domain = false;
   Moment until;
   std::string reason;
-  std::string by;  ///< who asked for it, "uid 0"
+  std::string by;  ///< who asked for it: "root", "uid 1000", a rule
   WallTime since{};
   bool is_tenant = false;
   /// Of the site's mail only that of "sender_domain example.org" or "source west"; "" for all.
   std::string scope = {};
+  bool is_all = false;  ///< of all mail; it has no name then
 };
 
 /// What survives a restart, and how writing it goes.
@@ -292,11 +296,14 @@ struct ManagerStatus {
   std::uint64_t lmtp_peers_refused = 0;  ///< not among [lmtp] allow_users
   std::uint64_t bodies = 0;              ///< octets of message bodies in memory
   std::uint64_t memory_limit = 0;
-  std::uint64_t spilled = 0;  ///< octets of bodies in temporary files
+  std::uint64_t spilled = 0;         ///< octets of bodies in temporary files
+  std::uint64_t bodies_refused = 0;  ///< messages answered 452, since the start
+  std::string bodies_problem;        ///< why, where it was within the last ten minutes
   /// Recipients whose end is not known: the commit point was passed, no reply came.
   std::uint64_t ambiguous = 0;
   std::uint64_t cancelled = 0;    ///< messages whose client went away before the commit point
   std::string dns_validation;     ///< "on", or why it is off
+  bool dnssec_expected = true;    ///< false: the operator knows that it is off
   std::uint64_t log_dropped = 0;  ///< lines
   std::uint64_t loop_worst_us =
       0;                 ///< the longest turn of the event loop in the last minute, microseconds
@@ -316,6 +323,9 @@ struct ManagerStatus {
   std::uint64_t domains_known = 0;
   std::vector<WakingStatus> queues;  ///< of the MTA
   std::uint64_t parked = 0;          ///< messages that wait there, as far as remembered
+  /// Domains that DNS gave no host for within the last hour; at most as many as were asked for.
+  std::vector<DomainStatus> unrouted;
+  std::uint64_t unrouted_known = 0;
   ImapStatus imap;
 };
 

@@ -6,6 +6,7 @@ std::uint8_t urgency_of_state(std::string_view state) {
   if (state == "open") return 0;
   if (state == "limited") return 1;
   if (state == "suspended") return 3;
+  if (state == "failing") return 4;
   return 2;
 }
 

@@ -20,7 +20,8 @@ struct Urgency {
   auto operator<=>(Urgency const&) const = default;
 };
 
-/// 3 suspended, 2 backing_off, 1 limited, 0 open; a word of a newer manager counts as trouble (2).
+/// 4 failing, 3 suspended, 2 backing_off, 1 limited, 0 open; a word of a newer manager counts as
+/// trouble (2).
 [[nodiscard]] std::uint8_t urgency_of_state(std::string_view state);
 [[nodiscard]] Urgency urgency_of(SiteStatus const& site);
 

@@ -11,6 +11,7 @@
 #include "core/base/log.h"
 #include "core/config/settings.h"
 #include "core/delivery/counters.h"
+#include "core/delivery/domain_tally.h"
 #include "core/delivery/logins.h"
 #include "core/delivery/network.h"
 #include "core/delivery/remembered.h"
@@ -30,7 +31,6 @@ class Book;
 namespace mailpool::delivery {
 
 class Delivery;
-class KnownDomains;
 class Site;
 
 class Context {
@@ -53,6 +53,7 @@ class Context {
   std::string hostname;
   Duration max_wait{};
   Counters totals;
+  DomainTally domains;
   TlsContext tls;
   Scopes scopes;
   Logins logins;
@@ -79,8 +80,7 @@ class Context {
 
   /// What replies mean; never null.
   std::shared_ptr<replies::Classifier const> replies = std::make_shared<replies::Classifier>();
-  rules::Book const* rules = nullptr;     ///< kept by the dispatcher
-  KnownDomains* known_domains = nullptr;  ///< likewise
+  rules::Book const* rules = nullptr;  ///< kept by the dispatcher
   Remembered remembered;
   /// By a rule of the domain; carried out at the end of the turn.
   std::vector<std::pair<std::string, site::Suspension>> domains_to_suspend;
@@ -95,6 +95,7 @@ class Context {
   std::string why_no_socket;       ///< in words
   TimePoint shortage_logged_at{};  ///< when that was last said in the log
   /// No connection is kept: each says QUIT when its transaction is over.
+  TimePoint all_held_until{};  ///< all mail is suspended until then
   bool is_draining = false;
 };
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cassert>
 #include <unordered_map>
+#include <utility>
 
 namespace mailpool::delivery {
 
@@ -18,24 +19,28 @@ class Delivery::Group final : public route::RouteListener {
 
   void ask(route::Router& router, TimePoint now) { question_ = router.find(domain_, *this, now); }
   /// Not wanted any more.
-  void drop(TimePoint now) {
+  void drop(Outcome const& outcome, TimePoint now) {
     if (!question_) return;
     question_.reset();
-    answer_all(Outcome::local(451, {4, 3, 0}, "the MTA closed the connection"), now);
+    answer_all(outcome, now);
   }
 
  private:
   void on_route(std::shared_ptr<route::Route const> route) override {
-    delivery_.sink_.on_routed(delivery_, domain_, std::move(recipients_), std::move(route),
+    delivery_.context_.domains.note_route(domain_);
+    delivery_.sink_.on_routed(delivery_, domain_, std::exchange(recipients_, {}), std::move(route),
                               delivery_.context_.clock.now());
   }
   void on_no_route(Outcome outcome) override {
     auto const now = delivery_.context_.clock.now();
-    if (outcome.kind == OutcomeKind::Deferred) delivery_.park(domain_, now);
+    if (outcome.kind == OutcomeKind::Deferred) delivery_.park(domain_, parking::Why::Route, now);
+    delivery_.context_.domains.note_no_route(domain_, outcome, now);
     answer_all(outcome, now);
   }
   void answer_all(Outcome const& outcome, TimePoint now) {
-    for (auto recipient : recipients_) delivery_.complete(recipient, outcome, nullptr, {}, now);
+    // Once: a question that was answered may still be dropped.
+    for (auto recipient : std::exchange(recipients_, {}))
+      delivery_.complete(recipient, outcome, nullptr, {}, now);
   }
 
   Delivery& delivery_;
@@ -55,20 +60,32 @@ Delivery::Delivery(Message message, DeliveryListener& listener, Context& context
 
 Delivery::~Delivery() = default;
 
-// It is called back once DNS answers.
-void Delivery::park(std::string const& domain, TimePoint now) {
+// It is called back once DNS answers, or all mail may go again.
+void Delivery::park(std::string const& domain, parking::Why why, TimePoint now) {
   auto const& envelope = message_.envelope;
   (void)context_.parking.entries.park({envelope.queue_id,
                                        envelope.queue,
                                        parking::lane_of_domain(domain),
                                        {},
                                        usual_priority,
-                                       parking::Why::Route,
+                                       why,
                                        accepted_at_},
                                       now);
 }
 
 void Delivery::begin(route::Router& router, TimePoint now) {
+  group_recipients();
+  for (auto& group : groups_) group->ask(router, now);
+}
+
+void Delivery::refuse(Outcome const& outcome, TimePoint now) {
+  group_recipients();
+  for (auto const& group : groups_) park(group->domain(), parking::Why::Suspended, now);
+  for (std::size_t i = 0; i < same_as_.size(); ++i)
+    if (same_as_[i] == i) complete(i, outcome, nullptr, {}, now);
+}
+
+void Delivery::group_recipients() {
   auto const& recipients = message_.envelope.recipients;
   same_as_.resize(recipients.size());
   done_.resize(recipients.size());
@@ -85,7 +102,6 @@ void Delivery::begin(route::Router& router, TimePoint now) {
     }
     group->add(i);
   }
-  for (auto& group : groups_) group->ask(router, now);
 }
 
 void Delivery::complete(std::size_t recipient, Outcome const& outcome,
@@ -104,6 +120,7 @@ void Delivery::complete(std::size_t recipient, Outcome const& outcome,
 void Delivery::log_outcome(Recipient const& recipient, Outcome const& outcome,
                            Transaction const* transaction, Relay const& relay, TimePoint now) {
   context_.totals.count(outcome, now);
+  context_.domains.count(recipient.domain, outcome.kind);
   if (!context_.log.is_on(LogLevel::Info)) return;
   Timing timing{accepted_at_, now, {}};
   std::string_view site = "-";
@@ -124,7 +141,11 @@ void Delivery::note_commit(TimePoint now) {
 
 void Delivery::forget_listener(TimePoint now) {
   listener_ = nullptr;
-  for (auto& group : groups_) group->drop(now);
+  end_questions(Outcome::local(451, {4, 3, 0}, "the MTA closed the connection"), now);
+}
+
+void Delivery::end_questions(Outcome const& outcome, TimePoint now) {
+  for (auto& group : groups_) group->drop(outcome, now);
 }
 
 Transaction& Delivery::add_transaction() {

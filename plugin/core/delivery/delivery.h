@@ -56,12 +56,16 @@ class Delivery {
 
   /// Asks for the route of each domain. Recipients may be answered before this returns.
   void begin(route::Router& router, TimePoint now);
+  /// Instead of begin(): all recipients have this answer.
+  void refuse(Outcome const& outcome, TimePoint now);
 
   /// `recipient` is done, and its duplicates with it.
   void complete(std::size_t recipient, Outcome const& outcome, Transaction const* transaction,
                 Relay const& relay, TimePoint now);
   /// Some transaction of the message has passed its commit point.
   void note_commit(TimePoint now);
+  /// What is not yet routed has this answer.
+  void end_questions(Outcome const& outcome, TimePoint now);
   /// The client is gone: what is not yet routed is dropped.
   void forget_listener(TimePoint now);
 
@@ -75,7 +79,8 @@ class Delivery {
 
  private:
   class Group;
-  void park(std::string const& domain, TimePoint now);
+  void park(std::string const& domain, parking::Why why, TimePoint now);
+  void group_recipients();
   void log_outcome(Recipient const& recipient, Outcome const& outcome,
                    Transaction const* transaction, Relay const& relay, TimePoint now);
 

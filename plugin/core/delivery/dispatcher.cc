@@ -27,7 +27,6 @@ Outcome draining() {
 
 Dispatcher::Dispatcher(Settings const& settings, route::Router& router, Context& context)
     : settings_(settings), router_(router), context_(context) {
-  context_.known_domains = &known_;
   reconfigure(settings, context.clock.now());
 }
 
@@ -39,7 +38,6 @@ Dispatcher::~Dispatcher() {
   sites_.clear();
   context_.buried.clear();
   context_.sites_with_work.clear();  // of sites whose connections' room was offered to others
-  context_.known_domains = nullptr;
 }
 
 Delivery* Dispatcher::submit(Message message, DeliveryListener& listener, TimePoint now) {
@@ -50,7 +48,10 @@ Delivery* Dispatcher::submit(Message message, DeliveryListener& listener, TimePo
                                                     static_cast<TransactionSink&>(*this), now));
   auto& delivery = *deliveries_.front();
   delivery.place = deliveries_.begin();
-  delivery.begin(router_, now);
+  if (auto const* held = all_suspended(now))
+    delivery.refuse(suspended(all_mail, *held, context_.clock), now);
+  else
+    delivery.begin(router_, now);
   return &delivery;
 }
 
@@ -120,6 +121,8 @@ void Dispatcher::on_routed(Delivery& delivery, std::string const& domain,
 
 std::optional<Refusal> Dispatcher::refusal_of(Transaction const& transaction, TimePoint now) const {
   if (context_.is_draining) return Refusal{draining(), "draining", never};
+  if (auto const* all = all_suspended(now))
+    return Refusal{suspended(all_mail, *all, context_.clock), "suspended", all->until};
   auto const& levels = transaction.levels;
   for (auto const* scope : {levels.domain, levels.tenant})
     if (scope != nullptr && scope->is_suspended(now))
@@ -361,6 +364,8 @@ void Dispatcher::undrain(TimePoint now) {
 
 void Dispatcher::stop(TimePoint now) {
   context_.is_draining = true;
+  for (auto& delivery : deliveries_)
+    delivery->end_questions(Outcome::local(451, {4, 3, 2}, "mailpool is stopping"), now);
   for (auto& [name, site] : sites_) site->stop(now);
 }
 

@@ -50,6 +50,7 @@ class Dispatcher final : private TransactionSink {
   void sweep();
 
   // The operator's hand (dispatcher_suspensions.cc). False: no such site.
+  /// One that has had no mail yet is made where its name could be that of an MX host.
   bool suspend_site(std::string const& name, site::Suspension suspension, TimePoint now);
   /// Also what is held back of its mail.
   bool resume_site(std::string const& name, TimePoint now);
@@ -64,6 +65,9 @@ class Dispatcher final : private TransactionSink {
   /// What was used of rates at "source west", "sender_domain example.org" or "total" is forgotten;
   /// false: nobody of that name has limits.
   bool resume_level(std::string const& scope, TimePoint now);
+  /// Whatever its domain: recipients are answered before anything is asked of DNS.
+  void suspend_all(site::Suspension suspension, TimePoint now);
+  bool resume_all(TimePoint now);
   bool flush(std::string const& name, std::string_view reason, TimePoint now);
 
   // What survives a restart (dispatcher_state.cc).
@@ -96,6 +100,10 @@ class Dispatcher final : private TransactionSink {
   void try_parked(TimePoint now);
 
   // For status.
+  /// What holds all mail, or null.
+  [[nodiscard]] site::Suspension const* all_suspended(TimePoint now) const {
+    return all_suspended_ && now < all_suspended_->until ? &*all_suspended_ : nullptr;
+  }
   [[nodiscard]] bool is_draining() const { return context_.is_draining; }
   [[nodiscard]] std::size_t in_flight() const;  ///< transactions on a connection
   [[nodiscard]] std::size_t waiting() const;    ///< transactions that wait
@@ -186,6 +194,7 @@ class Dispatcher final : private TransactionSink {
   std::size_t left_to_ask_ = 0;  ///< of by_use_, in this round of forgetting
   std::set<Site const*> busy_;
   std::set<std::string> suspended_domains_;
+  std::optional<site::Suspension> all_suspended_;
   KnownDomains known_;
   std::list<std::unique_ptr<Delivery>> deliveries_;
   std::set<std::pair<TimePoint, Site*>> due_;  ///< when each site wants to be pumped next

@@ -58,7 +58,8 @@ void Dispatcher::find_parked(Delivery const& delivery, std::string const& domain
 void Dispatcher::wake_domains(TimePoint now) {
   auto& parking = context_.parking;
   next_domain_wakes_ = never;
-  bool const may_wake = !context_.is_draining && parking.can_wake_any();
+  bool const may_wake =
+      !context_.is_draining && all_suspended(now) == nullptr && parking.can_wake_any();
   int left = most_at_once;
   parking.entries.visit_lanes_of_domains([&](std::string const& lane) {
     next_domain_wakes_ = after(now, look_every);

@@ -44,6 +44,8 @@ std::size_t Dispatcher::restore(TimePoint now) {
       suspend_domain(name, *suspension, now);
     } else if (what == "tenant") {
       suspend_tenant(name, *suspension, now);
+    } else if (what == "all") {
+      suspend_all(*suspension, now);
     } else {
       auto& site = site_by_name(name);
       scope.empty() ? site.suspend(*suspension, now) : site.hold(scope, *suspension, now);
@@ -139,6 +141,7 @@ void Dispatcher::keep_suspension(std::string_view what, std::string const& name,
 }
 
 void Dispatcher::keep_suspensions(TimePoint now) {
+  if (all_suspended(now) != nullptr) keep_suspension("all", "all", *all_suspended_, now);
   for (auto& [name, site] : sites_) site->keep_suspensions(now);
   for (auto& [domain, limits] : limits_)
     if (limits.suspension && limits.suspension->until > now)

@@ -1,13 +1,25 @@
 // The operator's and the rules' hand: who is suspended, and until when.
 
 #include "core/delivery/dispatcher.h"
+#include "core/message/address.h"
 #include "core/site/suspension_record.h"
 
 namespace mailpool::delivery {
 
+namespace {
+
+// What an automatic site is called after.
+bool is_host_name(std::string const& name) {
+  auto const canonical = canonical_domain(name);
+  return canonical && *canonical == name && name.find('.') != std::string::npos;
+}
+
+}  // namespace
+
 bool Dispatcher::suspend_site(std::string const& name, site::Suspension suspension, TimePoint now) {
   auto* site = find(name);
-  if (site == nullptr && settings_.sites.contains(name)) site = &site_by_name(name);
+  if (site == nullptr && (settings_.sites.contains(name) || is_host_name(name)))
+    site = &site_by_name(name);
   if (site == nullptr) return false;
   site->suspend(std::move(suspension), now);
   note_busy(*site);
@@ -91,6 +103,23 @@ bool Dispatcher::resume_level(std::string const& scope, TimePoint now) {
 // Where something waits, it may wait no more.
 void Dispatcher::look_again_at_all(TimePoint now) {
   for (auto const* site : busy_) find(site->name())->look_again(now);
+}
+
+void Dispatcher::suspend_all(site::Suspension suspension, TimePoint now) {
+  all_suspended_ = std::move(suspension);
+  context_.all_held_until = all_suspended_->until;
+  keep_suspension("all", "all", *all_suspended_, now);
+  auto const outcome = suspended(all_mail, *all_suspended_, context_.clock);
+  for (auto& [name, site] : sites_) site->defer_waiting(outcome, parking::Why::Suspended, now);
+}
+
+bool Dispatcher::resume_all(TimePoint now) {
+  if (all_suspended(now) == nullptr) return false;
+  all_suspended_.reset();
+  context_.all_held_until = {};
+  try_parked(now);
+  context_.store.erase(state::Kind::Suspension, site::suspension_key("all", "all"));
+  return true;
 }
 
 }  // namespace mailpool::delivery

@@ -49,20 +49,6 @@ Site* KnownDomains::site_of(std::string const& domain) const {
   return it == index_.end() ? nullptr : it->second->site;
 }
 
-void KnownDomains::count(std::string const& domain, OutcomeKind kind) {
-  auto const it = index_.find(domain);
-  if (it == index_.end()) return;
-  auto& counts = it->second->counts;
-  ++(kind == OutcomeKind::Delivered  ? counts.delivered
-     : kind == OutcomeKind::Deferred ? counts.deferred
-                                     : counts.refused);
-}
-
-DomainCounts KnownDomains::counts_of(std::string const& domain) const {
-  auto const it = index_.find(domain);
-  return it == index_.end() ? DomainCounts{} : it->second->counts;
-}
-
 KnownDomains::Known const* KnownDomains::newest_of(Site const& site) {
   return site.newest_domain;
 }

@@ -11,18 +11,10 @@
 #include <vector>
 
 #include "core/base/time.h"
-#include "core/message/outcome.h"
 
 namespace mailpool::delivery {
 
 class Site;
-
-/// Recipients since a domain became known.
-struct DomainCounts {
-  std::uint32_t delivered = 0;
-  std::uint32_t deferred = 0;
-  std::uint32_t refused = 0;
-};
 
 /// Known domains are bounded; those least recently used are forgotten.
 inline constexpr std::size_t most_domains = 65536;
@@ -32,9 +24,6 @@ class KnownDomains {
   /// Mail to the domain went to the site.
   void remember(std::string const& domain, Site& site, TimePoint now);
   void forget_all_of(Site& site);
-  /// One recipient more; of a domain that is not known any more it does not count.
-  void count(std::string const& domain, OutcomeKind kind);
-  [[nodiscard]] DomainCounts counts_of(std::string const& domain) const;
   /// Null for one that is not known.
   [[nodiscard]] Site* site_of(std::string const& domain) const;
   [[nodiscard]] std::size_t size() const { return known_.size(); }
@@ -63,7 +52,6 @@ class KnownDomains {
     std::string domain;
     Site* site;
     std::uint32_t told = 0;  ///< the second in which visit_learned() was last given it
-    DomainCounts counts{};
     Known* newer = nullptr;  ///< of the same site
     Known* older = nullptr;
   };

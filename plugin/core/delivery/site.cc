@@ -257,6 +257,7 @@ TimePoint Site::backs_off_until(TimePoint now) const {
 
 site::SiteState Site::state(TimePoint now) const {
   if (suspension_) return site::SiteState::Suspended;
+  if (trouble_.is_on(now)) return site::SiteState::Failing;
   if (backs_off_until(now) > now) return site::SiteState::BackingOff;
   bool const is_limited = blocked_.limit != Limit::None && blocked_.limit != Limit::Connecting &&
                           (!waiting_.is_empty() || !context_.parking.entries.is_empty(name_));

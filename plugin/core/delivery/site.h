@@ -27,10 +27,13 @@
 #include "core/site/period_counts.h"
 #include "core/site/rate_limit.h"
 #include "core/site/recent_peak.h"
+#include "core/site/trouble.h"
 #include "core/site/wait.h"
 
 namespace mailpool::delivery {
 
+/// The NAME of what holds all mail.
+inline constexpr std::string_view all_mail = "all mail";
 /// `451 4.7.1 NAME: suspended until TIME: REASON`
 [[nodiscard]] Outcome suspended(std::string_view name, site::Suspension const& suspension,
                                 Clock const& clock);
@@ -107,6 +110,7 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   [[nodiscard]] std::optional<site::Suspension> const& suspension() const { return suspension_; }
   /// Until when no host of its latest route is to be tried; the past where one may be, or serves.
   [[nodiscard]] TimePoint backs_off_until(TimePoint now) const;
+  [[nodiscard]] site::Trouble const& trouble() const { return trouble_; }
   [[nodiscard]] std::string const& last_reply() const { return last_reply_; }
   [[nodiscard]] std::string const& last_error() const { return last_error_; }
   [[nodiscard]] TimePoint last_used() const { return last_used_; }
@@ -324,6 +328,7 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   // Ends: of transactions (site_end.cc), of connections (site_connections.cc).
   void conclude(Transaction& transaction, SmtpConnection const* connection, std::size_t recipient,
                 Outcome const& outcome, TimePoint now);
+  void note_trouble(Outcome const& outcome, TimePoint now);
   void finish(Transaction& transaction);
   [[nodiscard]] bool may_be_retried(Transaction const& transaction, TimePoint now) const;
   bool retry(Transaction& transaction, SmtpConnection const& connection,
@@ -382,6 +387,7 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   std::optional<site::Suspension> suspension_;
   site::Wait blocked_;
   Counters counters_;
+  site::Trouble trouble_;
   site::PeriodCounts periods_;
   replies::ClassCounts reply_classes_;
   bool is_counted_ = false;  ///< among Context::counted

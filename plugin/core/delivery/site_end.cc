@@ -132,10 +132,9 @@ void Site::conclude(Transaction& transaction, SmtpConnection const* connection,
                     std::size_t recipient, Outcome const& outcome, TimePoint now) {
   counters_.count(outcome, now);
   periods_.add(outcome.kind, context_.clock.wall(now));
-  if (context_.known_domains != nullptr)
-    context_.known_domains->count(transaction.domain, outcome.kind);
   if (!std::exchange(is_counted_, true)) context_.counted.push_back(this);
   if (outcome.kind != OutcomeKind::Delivered) last_error_ = outcome.text;
+  note_trouble(outcome, now);
   Relay relay;
   if (connection != nullptr)
     relay = {connection->endpoint().to_string(),
@@ -153,6 +152,16 @@ void Site::conclude(Transaction& transaction, SmtpConnection const* connection,
           context_.scopes.find_tenant(transaction.delivery->message().envelope.tenant))
     tenant->count(outcome.kind);
   transaction.delivery->complete(recipient, outcome, &transaction, relay, now);
+}
+
+void Site::note_trouble(Outcome const& outcome, TimePoint now) {
+  auto const news = trouble_.note(outcome, now, context_.clock.wall(now));
+  if (!news) return;
+  if (news->is_well)
+    context_.log.info(fmt::format("site={} is well: {}", name_, news->words));
+  else
+    context_.log.warning(
+        fmt::format("site={} is failing: {}; {}", name_, news->words, trouble_.cure(name_)));
 }
 
 void Site::finish(Transaction& transaction) {

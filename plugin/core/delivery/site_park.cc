@@ -266,7 +266,9 @@ void Site::wake_some(TimePoint now) {
   auto const& patterns = turnout().patterns;
   auto& next = turnout().next_wake;
   next = after(now, look_again_every);
-  if (suspension_ || context_.is_draining || !parking.can_wake_any()) return;
+  if (suspension_ || context_.is_draining || now < context_.all_held_until ||
+      !parking.can_wake_any())
+    return;
   auto const ahead = wake_ahead();
   auto const come_within =
       std::clamp(4 * parking.latency.value(), shortest_to_come, longest_to_come);

@@ -33,6 +33,7 @@ inline constexpr std::int64_t stale_after_ns = 3'000'000'000;
 enum class Fallback : std::uint8_t {
   Smtp = 0,   // "not found": the mail leaves by Postfix's ordinary transport
   Defer = 1,  // the door all the same: the mail waits in Postfix's queue
+  Wait = 2,   // the door for a short absence (BodyHeader::short_absence_s), then as Smtp
 };
 
 enum class State : std::uint32_t {
@@ -60,7 +61,8 @@ struct BodyHeader {
   std::uint32_t entry_count;
   std::uint32_t door_count;
   std::uint32_t names_size;
-  std::uint32_t default_fallback;
+  std::uint16_t default_fallback;
+  std::uint16_t short_absence_s;  // seconds since the last heartbeat
 };
 static_assert(sizeof(BodyHeader) == 16);
 
@@ -69,9 +71,23 @@ struct Entry {
   std::uint16_t
       door;  // below bucket_count: that hashed door; else bucket_count + index of a named one
   std::uint8_t name_length;
-  std::uint8_t flags;  // bit 0: Fallback; bits 1 and 2: Origin
+  std::uint8_t flags;  // bits 0 and 3: Fallback; bits 1 and 2: Origin
 };
 static_assert(sizeof(Entry) == 8);
+
+[[nodiscard]] constexpr std::uint8_t flags_of(Fallback fallback, Origin origin) {
+  auto const f = static_cast<unsigned>(fallback);
+  return static_cast<std::uint8_t>((f & 1U) | static_cast<unsigned>(origin) << 1U |
+                                   (f >> 1U) << 3U);
+}
+[[nodiscard]] constexpr Fallback fallback_of(std::uint8_t flags) {
+  if ((flags & 8U) != 0) return Fallback::Wait;
+  return (flags & 1U) != 0 ? Fallback::Defer : Fallback::Smtp;
+}
+[[nodiscard]] constexpr Origin origin_of(std::uint8_t flags) {
+  auto const origin = (flags >> 1U) & 3U;
+  return origin > 2 ? Origin::Learned : static_cast<Origin>(origin);
+}
 
 struct NamedDoor {
   std::uint32_t name_offset;

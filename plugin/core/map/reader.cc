@@ -68,7 +68,7 @@ bool Reader::open(Header const& header, std::string_view body) {
   std::uint64_t const size =
       sizeof(BodyHeader) + std::uint64_t{tables.entry_count} * sizeof(Entry) +
       std::uint64_t{tables.door_count} * sizeof(NamedDoor) + tables.names_size;
-  if (size != body.size() || tables.default_fallback > 1) return false;
+  if (size != body.size() || tables.default_fallback > 2) return false;
   body_ = tables;
   entries_ = body.data() + sizeof(BodyHeader);
   doors_ = entries_ + std::size_t{tables.entry_count} * sizeof(Entry);
@@ -118,8 +118,8 @@ Reader::Found Reader::find(std::string_view folded) const {
     if (order == 0) {
       Found found;
       found.is_listed = true;
-      found.fallback = static_cast<Fallback>(entry.flags & 1U);
-      found.origin = static_cast<Origin>(std::min((entry.flags >> 1U) & 3U, 2U));
+      found.fallback = fallback_of(entry.flags);
+      found.origin = origin_of(entry.flags);
       if (found.origin != Origin::Excluded) found.door = door_at(entry.door);
       return found;
     }
@@ -152,11 +152,14 @@ char const* name_of(Reason reason) {
       return "the manager is away, and its fallback is smtp";
     case Reason::AwayDefer:
       return "the manager is away, and its fallback is defer";
+    case Reason::AwayWaits:
+      return "the manager is away, but not for long yet: what has limits waits";
   }
   return "";
 }
 
-Decision decide(Reader const& reader, bool manager_is_here, std::string_view folded) {
+Decision decide(Reader const& reader, bool manager_is_here, std::string_view folded,
+                std::int64_t away_ns) {
   Decision decision;
   if (folded.empty()) {
     decision.reason = Reason::NotADomain;
@@ -170,8 +173,11 @@ Decision decide(Reader const& reader, bool manager_is_here, std::string_view fol
   }
   if (found.door.length == 0) return decision;  // a damaged entry is as good as no map
   if (!manager_is_here) {
-    decision.reason = found.fallback == Fallback::Defer ? Reason::AwayDefer : Reason::AwayFallback;
-    if (found.fallback == Fallback::Defer) decision.door = found.door;
+    bool const waits = found.fallback == Fallback::Wait && away_ns < reader.short_absence_ns();
+    decision.reason = waits                               ? Reason::AwayWaits
+                      : found.fallback == Fallback::Defer ? Reason::AwayDefer
+                                                          : Reason::AwayFallback;
+    if (decision.reason != Reason::AwayFallback) decision.door = found.door;
     return decision;
   }
   decision.door = found.door;

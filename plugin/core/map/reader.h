@@ -40,6 +40,9 @@ class Reader {
   [[nodiscard]] Fallback default_fallback() const {
     return static_cast<Fallback>(body_.default_fallback);
   }
+  [[nodiscard]] std::int64_t short_absence_ns() const {
+    return std::int64_t{body_.short_absence_s} * 1'000'000'000;
+  }
 
   struct Found {
     bool is_listed = false;           // else: hashed by its own name
@@ -75,6 +78,7 @@ enum class Reason : std::uint8_t {
   Hashed,        // nothing is known of it
   AwayFallback,  // the manager is away, fallback = "smtp"
   AwayDefer,     // the manager is away, fallback = "defer"
+  AwayWaits,     // the manager has not been away for long, and the domain's mail is under a limit
 };
 
 [[nodiscard]] char const* name_of(Reason reason);
@@ -86,7 +90,12 @@ struct Decision {
   [[nodiscard]] bool is_found() const { return door.length > 0; }
 };
 
-/// The whole of the table's policy. `manager_is_here`: a header without fault, and Presence::Here.
-[[nodiscard]] Decision decide(Reader const& reader, bool manager_is_here, std::string_view folded);
+/// How long the manager has been away, where that is not known or does not matter.
+inline constexpr std::int64_t away_for_good = INT64_MAX;
+
+/// The whole of the table's policy. `manager_is_here`: a header without fault, and Presence::Here;
+/// else `away_ns` is the time since its last heartbeat.
+[[nodiscard]] Decision decide(Reader const& reader, bool manager_is_here, std::string_view folded,
+                              std::int64_t away_ns = away_for_good);
 
 }  // namespace mailpool::map

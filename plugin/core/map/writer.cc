@@ -92,11 +92,9 @@ std::string write_body(Content const& content) {
   std::string names;
   entries.reserve(rows.size() * sizeof(Entry));
   for (auto const& [name, domain] : rows) {
-    auto const flags =
-        static_cast<unsigned>(domain->fallback) | static_cast<unsigned>(domain->origin) << 1U;
-    append(entries,
-           Entry{static_cast<std::uint32_t>(names.size()), door_number(doors, *domain),
-                 static_cast<std::uint8_t>(name.size()), static_cast<std::uint8_t>(flags)});
+    append(entries, Entry{static_cast<std::uint32_t>(names.size()), door_number(doors, *domain),
+                          static_cast<std::uint8_t>(name.size()),
+                          flags_of(domain->fallback, domain->origin)});
     names += name;
   }
   for (auto const& door : doors) {
@@ -105,10 +103,11 @@ std::string write_body(Content const& content) {
     names += door;
   }
   std::string body;
-  append(body, BodyHeader{static_cast<std::uint32_t>(rows.size()),
-                          static_cast<std::uint32_t>(doors.size()),
-                          static_cast<std::uint32_t>(names.size()),
-                          static_cast<std::uint32_t>(content.default_fallback)});
+  append(
+      body,
+      BodyHeader{static_cast<std::uint32_t>(rows.size()), static_cast<std::uint32_t>(doors.size()),
+                 static_cast<std::uint32_t>(names.size()),
+                 static_cast<std::uint16_t>(content.default_fallback), content.short_absence_s});
   return body + entries + door_table + names;
 }
 

@@ -21,6 +21,7 @@ struct Domain {
 
 struct Content {
   Fallback default_fallback = Fallback::Smtp;
+  std::uint16_t short_absence_s = 0;     // for Fallback::Wait
   std::vector<std::string> named_sites;  // have doors of their own; what is no door name is hashed
   std::vector<Domain> domains;
 };

@@ -40,6 +40,8 @@ std::string_view name_of(SiteState state) {
       return "backing_off";
     case SiteState::Suspended:
       return "suspended";
+    case SiteState::Failing:
+      return "failing";
   }
   return "open";
 }

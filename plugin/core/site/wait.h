@@ -47,6 +47,7 @@ enum class SiteState : std::uint8_t {
   Limited,     ///< something waits for a limit
   BackingOff,  ///< every endpoint that is wanted failed lately
   Suspended,
+  Failing,  ///< nothing is delivered: trouble.h
 };
 [[nodiscard]] std::string_view name_of(SiteState state);
 

@@ -309,7 +309,7 @@ BOOST_AUTO_TEST_CASE(a_site_with_a_promise_of_its_own_waits_by_itself) {
   configured.sites["plain"].domains = {"plain.example"};
   auto const map = manager::map_settings(configured);
   BOOST_CHECK(map.default_fallback == map::Fallback::Smtp);
-  BOOST_CHECK(map.sites.at("plain") == map::Fallback::Smtp);
+  BOOST_CHECK(map.sites.at("plain") == map::Fallback::Wait);
   for (auto name : {"tls", "source", "said"})
     BOOST_CHECK(map.sites.at(name) == map::Fallback::Defer);
   BOOST_TEST(map.named_domains.at("plain.example") == "plain");
@@ -317,6 +317,60 @@ BOOST_AUTO_TEST_CASE(a_site_with_a_promise_of_its_own_waits_by_itself) {
   configured.postfix.fallback = Fallback::Defer;
   BOOST_CHECK(manager::map_settings(configured).default_fallback == map::Fallback::Defer);
   BOOST_CHECK(manager::map_settings(configured).sites.at("plain") == map::Fallback::Defer);
+}
+
+BOOST_AUTO_TEST_CASE(what_has_limits_waits_for_a_short_absence) {
+  auto const with = [](auto change) {
+    Settings configured;
+    change(configured);
+    return manager::map_settings(configured);
+  };
+  Rate const rate{10, std::chrono::seconds(1), 10};
+  auto const none = with([](Settings&) {});
+  BOOST_CHECK(none.default_fallback == map::Fallback::Smtp);
+  for (auto const& all : {with([&](Settings& s) { s.smtp.rate = rate; }),
+                          with([&](Settings& s) { s.total.recipient_rate = rate; }),
+                          with([&](Settings& s) { s.tenants["shop"].rate = rate; }),
+                          with([&](Settings& s) { s.sender_domains["a.example"].rate = rate; })})
+    BOOST_CHECK(all.default_fallback == map::Fallback::Wait);
+  auto const one = with([&](Settings& s) { s.domains["a.example"].rate = rate; });
+  BOOST_CHECK(one.default_fallback == map::Fallback::Smtp);
+  BOOST_TEST(one.limited_domains.contains("a.example"));
+  BOOST_CHECK(one.short_absence == std::chrono::minutes(5));
+  BOOST_CHECK(with([](Settings& s) { s.postfix.short_absence = {}; }).short_absence ==
+              mailpool::Duration{});
+}
+
+BOOST_AUTO_TEST_CASE(
+    the_map_says_wait_where_there_are_limits_and_defer_for_all_while_all_is_suspended) {
+  Spool const spool;
+  Lines log;
+  MapPublisher publisher(spool.map(), "lmtp.sock", log);
+  auto with_limits = settings();
+  with_limits.limited_domains = {"limited.example"};
+  publisher.beat(at(0));
+  publisher.reconfigure(with_limits);
+  publisher.settle();
+  auto const away = [&](std::string_view domain, std::int64_t seconds) {
+    Table const table(spool.map());
+    return map::decide(table.reader, false, domain, seconds * 1'000'000'000).is_found();
+  };
+  BOOST_TEST(away("limited.example", 299));
+  BOOST_TEST(!away("limited.example", 300));
+  BOOST_TEST(!away("gmail.com", 1));
+  with_limits.short_absence = std::chrono::seconds(20);
+  publisher.reconfigure(with_limits);
+  turn(publisher, 1);
+  BOOST_TEST(away("limited.example", 19));
+  BOOST_TEST(!away("limited.example", 20));
+  publisher.set_suspended({{}, {}, true});
+  turn(publisher, 1);
+  for (auto const* domain : {"limited.example", "gmail.com", "nobody.example"})
+    BOOST_TEST(away(domain, 100'000), domain);
+  BOOST_TEST(!away("intranet.example", 1));  // never goes through mailpool
+  publisher.set_suspended({});
+  turn(publisher, 2);
+  BOOST_TEST(!away("gmail.com", 1));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -19,6 +19,8 @@
 #include "core/control/request.h"
 #include "fakes/control_actions.h"
 #include "poolctl/command.h"
+#include "poolctl/nagios.h"
+#include "poolctl/service_state.h"
 #include "unit/manager/scratch.h"
 #include "unit/poolctl/samples.h"
 
@@ -231,7 +233,7 @@ BOOST_AUTO_TEST_CASE(a_command_that_does_not_exist_is_named_with_the_nearest_one
              "poolctl: there is no command \"postfix stauts\"; did you mean status?");
   BOOST_TEST(said({}) == "A subcommand is required");
   BOOST_TEST(said({"postfix"}) == "A subcommand is required");
-  BOOST_TEST(said({"resume"}) == "SITE, --domain D or --tenant T is required");
+  BOOST_TEST(said({"resume"}) == "SITE, --domain D, --tenant T or --all is required");
 }
 
 BOOST_AUTO_TEST_CASE(every_command_has_help_that_fits_eighty_columns) {
@@ -313,6 +315,39 @@ BOOST_AUTO_TEST_CASE(a_socket_that_others_could_take_over_is_a_mistake) {
   BOOST_TEST(open[0].mend == "chmod 0660 " + manager.path);
   BOOST_REQUIRE(::chmod((manager.scratch / "").c_str(), 0777) == 0);
   BOOST_TEST((check_socket(manager.path).back().level == Level::Mistake));
+}
+
+BOOST_AUTO_TEST_CASE(what_systemd_says_of_the_service_is_understood) {
+  auto const looping = parse_service(
+      "ActiveState=activating\nSubState=auto-restart\nExecMainStatus=78\nNRestarts=12\n"
+      "StateChangeTimestamp=Sat 2026-11-21 10:00:00 UTC\nOther=x\n");
+  BOOST_TEST(looping.is_known());
+  BOOST_TEST(!looping.runs());
+  BOOST_TEST(looping.exit_code == "78");
+  BOOST_TEST(looping.restarts == "12");
+  BOOST_TEST(looping.since == "Sat 2026-11-21 10:00:00 UTC");
+  BOOST_TEST(parse_service("ActiveState=active\nSubState=running\n").runs());
+  BOOST_TEST(parse_service("ActiveState=reloading\n").runs());
+  BOOST_TEST(!parse_service("garbage").is_known());
+}
+
+BOOST_AUTO_TEST_CASE(nagios_gets_a_line_with_figures_and_its_own_exit_codes) {
+  using Level = control::Finding::Level;
+  control::Finding const good{Level::Good, "socket", "fine", ""};
+  control::Finding const note{Level::Note, "manager", "was full once", ""};
+  control::Finding const warning{Level::Warning, "delivery", "site a|b fails", "look"};
+  control::Finding const mistake{Level::Mistake, "manager", "no answer", "start it"};
+  auto const well = nagios_answer({good, note});
+  BOOST_TEST(well.exit_code == 0);
+  BOOST_TEST(well.text == "MAILPOOL OK - nothing to mend | mistakes=0 warnings=0\n");
+  auto const warned = nagios_answer({good, warning});
+  BOOST_TEST(warned.exit_code == 1);
+  BOOST_TEST(warned.text ==
+             "MAILPOOL WARNING - 0 mistakes, 1 warning: site a/b fails | mistakes=0 warnings=1\n"
+             "warning: delivery: site a/b fails; mend: look\n");
+  auto const critical = nagios_answer({warning, mistake});
+  BOOST_TEST(critical.exit_code == 2);
+  BOOST_TEST(critical.text.find("MAILPOOL CRITICAL - 1 mistake, 1 warning: no answer |") == 0U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

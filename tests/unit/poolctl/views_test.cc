@@ -141,6 +141,99 @@ BOOST_AUTO_TEST_CASE(the_first_sentence_says_how_it_goes) {
   BOOST_TEST(headline(quiet) == "0 delivered, 1 refused in the last minute");
 }
 
+BOOST_AUTO_TEST_CASE(a_site_that_delivers_nothing_comes_first_with_the_reason_and_what_to_do) {
+  auto status = busy_manager();
+  auto dead = sample_site("mx.dead.example", 0);
+  dead.state = "failing";
+  dead.deferred = 14;
+  dead.refused = 2;
+  dead.trouble =
+      "nothing delivered since 2026-11-21 10:00:00 UTC, 16 recipients failed in a row: x";
+  dead.cure = "its hosts do not answer: see the firewall";
+  dead.last_error = "connection timed out";
+  status.sites.push_back(dead);
+  auto const shown = view(status, wide(80));
+  check_fits(shown, 80);
+  auto const at = [&](std::string_view words) { return shown.find(words); };
+  BOOST_TEST(headline(status).find("1 site failing") != std::string::npos);
+  BOOST_TEST(at("failing      mx.dead.example: nothing delivered since") < at("SITE "));
+  BOOST_TEST(at("what to do   its hosts do not answer") < at("SITE "));
+  BOOST_TEST(at("\nmx.dead.exam") < at("\nmicrosoft"));
+  // At 80 columns too one sees how mail ends.
+  for (auto const* title : {"DELIVERED", "DEFERRED", "REFUSED"})
+    BOOST_TEST(at(title) != std::string::npos, title);
+  control::NameStatus named;
+  named.kind = "site";
+  named.sites = {dead};
+  auto const full = view(named, wide(120));
+  BOOST_TEST(full.find("trouble") != std::string::npos);
+  BOOST_TEST(full.find("see the firewall") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(mail_left_for_dead_sites_alone_is_no_standstill) {
+  control::ManagerStatus status;
+  status.state = "running";
+  status.recent.deferred = 3;
+  auto well = sample_site("google", 100);
+  auto dead = sample_site("mx.dead.example", 0);
+  dead.state = "failing";
+  dead.recent.deferred = 3;
+  status.sites = {well, dead};
+  status.sites_known = 2;
+  BOOST_TEST(headline(status).find("what is left is for sites in trouble: 0 delivered") == 0U);
+  status.sites[0].recent.deferred = 1;  // one that delivers otherwise
+  BOOST_TEST(headline(status).find("MAIL STANDS STILL") == 0U);
+  status.sites = {dead};  // nobody delivers
+  BOOST_TEST(headline(status).find("MAIL STANDS STILL") == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(all_mail_suspended_is_the_first_thing_said) {
+  auto status = busy_manager();
+  status.suspensions.insert(status.suspensions.begin(), {"", false, in(1h), "a bad list", "root"});
+  status.suspensions.front().is_all = true;
+  BOOST_TEST(headline(status).find("ALL MAIL IS SUSPENDED until 13:00:00 by root: a bad list") ==
+             0U);
+  BOOST_TEST(view(status, wide(200)).find("notice       site  is") == std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_domain_without_a_route_has_a_row_and_is_counted) {
+  auto status = busy_manager();
+  control::DomainStatus lost;
+  lost.domain = "d09.example";
+  lost.state = "no_route";
+  lost.deferred = 4;
+  lost.reason = "451 4.4.3 d09.example: no answer";
+  status.unrouted = {lost};
+  status.unrouted_known = 3;
+  auto const shown = view(status, wide(120));
+  BOOST_TEST(shown.find("d09.example") != std::string::npos);
+  BOOST_TEST(shown.find("no route") != std::string::npos);
+  BOOST_TEST(headline(status).find("3 domains without a route") != std::string::npos);
+  BOOST_TEST(shown.find("2 domains more without a route") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_watched_fits_24_rows_of_80_columns) {
+  auto status = busy_manager();
+  for (int i = 0; i < 40; ++i) {
+    status.sites.push_back(sample_site("mx" + std::to_string(i) + ".example", 5));
+    control::DomainStatus lost;
+    lost.domain = "d" + std::to_string(i) + ".example";
+    lost.state = "no_route";
+    status.unrouted.push_back(lost);
+  }
+  status.sites_known = status.sites.size();
+  status.unrouted_known = status.unrouted.size();
+  auto screen = wide(80);
+  screen.height = 24;
+  auto const shown = view(status, screen);
+  check_fits(shown, 80);
+  BOOST_TEST(std::count(shown.begin(), shown.end(), '\n') < 24);
+  BOOST_TEST(shown.find("microsoft") != std::string::npos);  // the most urgent stays
+  BOOST_TEST(shown.find("less urgent") != std::string::npos);
+  screen.height = 0;
+  BOOST_TEST(view(status, screen).find("mx39.example") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(what_needs_an_operator_is_a_notice_and_nothing_else_is) {
   control::ManagerStatus status;
   status.state = "running";
@@ -151,6 +244,12 @@ BOOST_AUTO_TEST_CASE(what_needs_an_operator_is_a_notice_and_nothing_else_is) {
   };
   status.dns_validation = "off: the name server strips DNSSEC";
   BOOST_TEST(shows("notice       DNSSEC validation: off"));
+  status.dnssec_expected = false;
+  BOOST_TEST(!shows("notice       DNSSEC"));
+  status.dnssec_expected = true;
+  status.bodies_refused = 2;
+  status.bodies_problem = "large messages cannot be kept on disk: No space left on device";
+  BOOST_TEST(shows("notice       2 messages were answered 452: large messages"));
   status.configuration.mistakes = {"x"};
   BOOST_TEST(shows("the configuration was not reloaded: 1 mistake;"));
   status.lmtp_connections = status.lmtp_max_connections = 5;

@@ -93,6 +93,7 @@ std::vector<Edges> all_edges() {
        "queue_directory",
        {"[]", "['/var/spool/postfix']", "['/a', '/b']"},
        {"['a']", "['']", "'/a'", repeated("'/a'", 17)}},
+      {Section::Postfix, "short_absence", {"'0s'", "'5m'", "'12h'"}, {"'13h'", "'-1s'", "5", "''"}},
       {Section::Postfix, "fallback", {"'smtp'", "'defer'"}, {"''", "'Smtp'", "'relay'", "true"}},
       {Section::Postfix,
        "exclude_domains",

@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 #include <set>
 
+#include "core/base/text.h"
 #include "core/control/json.h"
 #include "fakes/control_actions.h"
 
@@ -78,6 +79,29 @@ BOOST_AUTO_TEST_CASE(explain_may_name_a_sender_and_a_tenant) {
   request.tenant = "acme";
   BOOST_TEST((parse_request(to_line(request)).value() == request));
   BOOST_TEST(!parse_request(R"({"v":1,"command":"status","tenant":"acme"})"));
+}
+
+BOOST_AUTO_TEST_CASE(all_mail_is_suspended_with_a_flag_and_without_a_name) {
+  tests::FakeActions actions;
+  auto const request =
+      parse_request(R"({"v":1,"command":"suspend","all":true,"for":60,"reason":"a bad list"})");
+  BOOST_REQUIRE(request.has_value());
+  BOOST_TEST(request->is_all);
+  BOOST_CHECK(*parse_request(mailpool::trimmed(to_line(*request))) == *request);
+  (void)perform(*request, actions, {});
+  BOOST_TEST(actions.asked.back() == "suspend all 1m a bad list");
+  auto const line = audit_line(*request, {0, 1, "root"}, answer_line(to_json(Done{"x"})));
+  BOOST_TEST(line ==
+             "control command=suspend uid=0 pid=1 user=root all=true for=1m reason=\"a bad list\" "
+             "result=done");
+  for (auto const* other : {R"("name":"x")", R"("domain":true)", R"("tenant":true)"})
+    BOOST_TEST(!parse_request(std::string(R"({"v":1,"command":"resume","all":true,)") + other + "}")
+                    .has_value());
+}
+
+BOOST_AUTO_TEST_CASE(who_asked_has_a_name_where_the_configuration_has_it) {
+  BOOST_TEST((Requester{0, 1, "root"}.text()) == "root");
+  BOOST_TEST((Requester{1000, 1}.text()) == "uid 1000");
 }
 
 BOOST_AUTO_TEST_CASE(a_domain_is_suspended_with_a_flag) {

@@ -35,6 +35,7 @@ BOOST_AUTO_TEST_CASE(what_stands_still_comes_before_what_waits_before_what_is_bu
 BOOST_AUTO_TEST_CASE(a_state_of_a_newer_manager_counts_as_trouble) {
   BOOST_TEST(urgency_of_state("warming") > urgency_of_state("limited"));
   BOOST_TEST(urgency_of_state("warming") < urgency_of_state("suspended"));
+  BOOST_TEST(urgency_of_state("failing") > urgency_of_state("suspended"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

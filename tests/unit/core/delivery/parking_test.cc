@@ -143,6 +143,24 @@ BOOST_AUTO_TEST_CASE(draining_and_a_tenants_suspension_end_likewise) {
   BOOST_TEST(delivered() == 9);
 }
 
+BOOST_AUTO_TEST_CASE(all_mail_that_was_held_comes_when_it_may_go_again_or_its_time_is_over) {
+  configure();
+  dispatcher->suspend_all({clock.now_ + 1h, "a bad list", "root", {}}, clock.now_);
+  hand_over(3, "one.test");
+  hand_over(3, "two.test");
+  run(30s);
+  BOOST_TEST(delivered() == 0);
+  dispatcher->resume_all(clock.now_);
+  run(3s);
+  BOOST_TEST(delivered() == 6);
+  dispatcher->suspend_all({clock.now_ + 20s, "a moment", "root", {}}, clock.now_);
+  hand_over(3, "one.test");
+  run(19s);
+  BOOST_TEST(delivered() == 6);
+  run(5s);
+  BOOST_TEST(delivered() == 9);
+}
+
 BOOST_AUTO_TEST_CASE(a_limit_that_a_reload_raises_brings_its_mail_within_two_seconds) {
   settings.smtp.rate = {1, 1h, 1};
   configure();

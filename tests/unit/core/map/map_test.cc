@@ -120,6 +120,43 @@ BOOST_AUTO_TEST_CASE(a_heartbeat_is_fresh_for_three_seconds_and_never_from_the_f
   BOOST_CHECK(presence_of(table.header, noon - 1) == Presence::FromTheFuture);
 }
 
+BOOST_AUTO_TEST_CASE(what_has_limits_waits_for_a_short_absence_and_then_takes_smtp) {
+  auto content = example();
+  content.short_absence_s = 300;
+  content.domains.push_back(
+      {"limited.example", Origin::Learned, Fallback::Wait, "mx.limited.example"});
+  auto const file = file_of(content);
+  Table const table(file);
+  auto const after_s = [&](std::int64_t seconds) {
+    return decide(table.reader, false, "limited.example", seconds * second);
+  };
+  BOOST_TEST(table.ask("limited.example").is_found());
+  BOOST_CHECK(after_s(299).reason == Reason::AwayWaits);
+  BOOST_TEST(after_s(299).door.view() == hashed("mx.limited.example"));
+  BOOST_CHECK(after_s(300).reason == Reason::AwayFallback);
+  BOOST_TEST(!after_s(300).is_found());
+  BOOST_TEST(!decide(table.reader, false, "limited.example").is_found());  // draining, or no file
+  // The others do as they did.
+  BOOST_TEST(!decide(table.reader, false, "gmail.com", second).is_found());
+  BOOST_TEST(decide(table.reader, false, "bank.example", 1000 * second).is_found());
+}
+
+BOOST_AUTO_TEST_CASE(the_default_may_be_to_wait_too_and_every_pair_of_flags_is_read_as_written) {
+  auto content = example();
+  content.default_fallback = Fallback::Wait;
+  content.short_absence_s = 10;
+  auto const file = file_of(content);
+  Table const table(file);
+  BOOST_CHECK(decide(table.reader, false, "nobody.example", 9 * second).reason ==
+              Reason::AwayWaits);
+  BOOST_TEST(!decide(table.reader, false, "nobody.example", 10 * second).is_found());
+  for (auto fallback : {Fallback::Smtp, Fallback::Defer, Fallback::Wait})
+    for (auto origin : {Origin::Excluded, Origin::Named, Origin::Learned}) {
+      BOOST_CHECK(fallback_of(flags_of(fallback, origin)) == fallback);
+      BOOST_CHECK(origin_of(flags_of(fallback, origin)) == origin);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(while_the_manager_is_away_each_domain_takes_its_fallback) {
   auto const file = file_of(example());
   Table const table(file);

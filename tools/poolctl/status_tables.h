@@ -1,0 +1,17 @@
+#pragma once
+// The tables of `poolctl status`: a row per site, tenant, source and login.
+
+#include <vector>
+
+#include "core/control/snapshot.h"
+#include "poolctl/table.h"
+
+namespace mailpool::poolctl {
+
+/// Sites in the order they have, below the domains that have no site.
+[[nodiscard]] Table site_table(control::ManagerStatus const& status);
+[[nodiscard]] Table tenant_table(std::vector<control::TenantStatus> const& tenants);
+[[nodiscard]] Table source_table(std::vector<control::SourceStatus> const& sources);
+[[nodiscard]] Table login_table(std::vector<control::LoginStatus> const& logins);
+
+}  // namespace mailpool::poolctl
