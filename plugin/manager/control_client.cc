@@ -11,15 +11,12 @@
 #include "core/admission/protocol.h"
 #include "core/base/text.h"
 #include "core/control/json.h"
+#include "posix/unix_socket.h"
 
 namespace mailpool::manager {
 namespace {
 
 constexpr std::size_t read_at_once = 16384;
-
-bool would_block() {
-  return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-}
 
 }  // namespace
 
@@ -78,7 +75,7 @@ void ControlClient::read() {
   input_.resize(before + read_at_once);
   auto const n = ::recv(fd_, input_.data() + before, read_at_once, 0);
   input_.resize(before + static_cast<std::size_t>(n > 0 ? n : 0));
-  if (n == 0 || (n < 0 && !would_block())) return close();
+  if (n == 0 || (n < 0 && !posix::would_block(errno))) return close();
   if (n < 0) {
     event_add(read_event_.get(), nullptr);
     return;
@@ -207,7 +204,7 @@ void ControlClient::answer(std::string line) {
 void ControlClient::write() {
   while (written_ < output_.size()) {
     auto const n = ::send(fd_, output_.data() + written_, output_.size() - written_, MSG_NOSIGNAL);
-    if (n < 0 && !would_block()) return close();
+    if (n < 0 && !posix::would_block(errno)) return close();
     if (n < 0) {
       event_add(write_event_.get(), nullptr);
       return;

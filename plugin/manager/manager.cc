@@ -276,8 +276,7 @@ template <class Visitor>
 void Manager::visit_wakeable(Visitor&& visitor) {
   auto const queues = waker_->states();
   for (std::size_t queue = 0; queue < queues.size(); ++queue)
-    if (queues[queue].is_known && queues[queue].trouble.empty())
-      visitor(static_cast<std::uint8_t>(queue), queues[queue].directory);
+    if (queues[queue].works()) visitor(static_cast<std::uint8_t>(queue), queues[queue].directory);
 }
 
 void Manager::waking_changed(TimePoint now) {

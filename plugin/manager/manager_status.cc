@@ -100,7 +100,7 @@ std::vector<control::WakingStatus> Manager::waking() const {
   std::vector<control::WakingStatus> all;
   if (configuration_.settings.postfix.wake)
     for (auto const& queue : waker_->states())
-      all.push_back({queue.directory, queue.is_known && queue.trouble.empty(), queue.trouble});
+      all.push_back({queue.directory, queue.works(), queue.trouble});
   return all;
 }
 

@@ -8,16 +8,13 @@
 #include <utility>
 
 #include "core/control/request.h"
+#include "posix/unix_socket.h"
 
 namespace mailpool::manager {
 namespace {
 
 constexpr Duration whole_scrape = std::chrono::seconds(10);
 constexpr std::size_t longest_head = 8192;
-
-bool would_block() {
-  return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-}
 
 }  // namespace
 
@@ -50,7 +47,7 @@ void MetricsClient::on_timer(evutil_socket_t, short, void* self) {
 void MetricsClient::read() {
   std::array<char, 4096> piece;
   auto const n = ::recv(fd_, piece.data(), piece.size(), 0);
-  if (n < 0 && would_block()) return;
+  if (n < 0 && posix::would_block(errno)) return;
   if (n <= 0) return close();
   if (!output_.empty()) return;  // a body, or a second request: not listened to
   head_.append(piece.data(), static_cast<std::size_t>(n));
@@ -75,7 +72,7 @@ void MetricsClient::answer(control::HttpRequest request) {
 void MetricsClient::write() {
   while (written_ < output_.size()) {
     auto const n = ::send(fd_, output_.data() + written_, output_.size() - written_, MSG_NOSIGNAL);
-    if (n < 0 && would_block()) return;
+    if (n < 0 && posix::would_block(errno)) return;
     if (n < 0) return close();
     written_ += static_cast<std::size_t>(n);
   }

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +9,8 @@
 #include <cerrno>
 #include <cstring>
 #include <utility>
+
+#include "posix/unix_socket.h"
 
 namespace mailpool::manager {
 namespace {
@@ -21,10 +22,6 @@ constexpr Duration second_look_after = std::chrono::seconds(4);
 constexpr std::uint64_t many_in_vain = 3;
 constexpr Duration rest_between = std::chrono::seconds(10);
 constexpr Duration short_reading = std::chrono::seconds(3);
-
-bool has_nothing_yet() {
-  return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-}
 
 }  // namespace
 
@@ -42,14 +39,11 @@ class QueueLearner::Reading {
     learner_.entries_.begin_count(queue_);
     learner_.known_[queue_].unheard = learner_.entries_.unheard;
     reader_.emplace([this](parking::QueuedRecipient const& one) { take(one); });
-    auto const path = directory_ + "/public/showq";
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path.size() >= sizeof address.sun_path) return end("its path is too long");
-    path.copy(address.sun_path, path.size());
-    fd_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd_ < 0 || ::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
-      return end(std::strerror(errno));
+    auto const connected = posix::connect_unix(directory_ + "/public/showq");
+    if (!connected)
+      return end(connected.error() == ENAMETOOLONG ? "its path is too long"
+                                                   : std::strerror(connected.error()));
+    fd_ = *connected;
     event_ =
         learner_.loop_.make_event(fd_, EV_READ | EV_PERSIST | EV_TIMEOUT, &Reading::on_event, this);
     event_add(event_.get(), &longest_silence);
@@ -68,7 +62,7 @@ class QueueLearner::Reading {
   void read() {
     std::array<char, 16'384> piece;
     auto const n = ::recv(fd_, piece.data(), piece.size(), 0);
-    if (n < 0 && has_nothing_yet()) return;
+    if (n < 0 && posix::would_block(errno)) return;
     if (n < 0) return end(std::strerror(errno));
     bool const is_list = reader_->feed({piece.data(), static_cast<std::size_t>(n)});
     learner_.loop_.end_turn_soon();

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 
 #include "core/base/text.h"
 #include "core/parking/flush_protocol.h"
+#include "posix/unix_socket.h"
 
 namespace mailpool::manager {
 namespace {
@@ -25,10 +25,6 @@ constexpr Duration grace = std::chrono::seconds(30);
 constexpr Duration rest_when_busy = std::chrono::milliseconds(20);
 // No message has it: what is asked with it is whether the service answers.
 constexpr auto nobodys_id = "000000";
-
-bool is_not_ready() {
-  return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-}
 
 }  // namespace
 
@@ -43,13 +39,9 @@ class Waker::Request {
 
   /// 0, or why it could not begin.
   int begin(std::string const& path) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path.size() >= sizeof address.sun_path) return ENAMETOOLONG;
-    path.copy(address.sun_path, path.size());
-    fd_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd_ < 0) return errno;
-    if (::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return errno;
+    auto const connected = posix::connect_unix(path);
+    if (!connected) return connected.error();
+    fd_ = *connected;
     auto const request = parking::wake_request(id_);
     // An empty socket buffer takes so little at once.
     if (::send(fd_, request.data(), request.size(), MSG_NOSIGNAL) !=
@@ -77,7 +69,7 @@ class Waker::Request {
   void read() {
     std::array<char, 1024> piece;
     auto const n = ::recv(fd_, piece.data(), piece.size(), 0);
-    if (n < 0 && is_not_ready()) return;
+    if (n < 0 && posix::would_block(errno)) return;
     if (n < 0) return fail(std::strerror(errno));
     if (n == 0) return fail("closed the connection without an answer");
     heard_.append(piece.data(), static_cast<std::size_t>(n));
@@ -125,11 +117,8 @@ void Waker::set_directories(std::vector<std::string> directories) {
 
 void Waker::set_wanted(bool is_wanted) {
   is_wanted_ = is_wanted;
-  for (std::size_t queue = 0; queue < queues_.size(); ++queue) {
-    auto const& q = queues_[queue];
-    parking_.set_wakeable(static_cast<std::uint8_t>(queue),
-                          is_wanted && q.is_known && q.trouble.empty());
-  }
+  for (std::size_t queue = 0; queue < queues_.size(); ++queue)
+    parking_.set_wakeable(static_cast<std::uint8_t>(queue), is_wanted && queues_[queue].works());
 }
 
 void Waker::run(TimePoint now) {
@@ -152,8 +141,7 @@ void Waker::beat(TimePoint now) {
   if (!is_wanted_) return;
   for (std::size_t queue = 0; queue < queues_.size(); ++queue) {
     auto& q = queues_[queue];
-    bool const is_in_doubt = !q.is_known || !q.trouble.empty();
-    if (is_in_doubt && q.open.empty() && now >= q.next_try) {
+    if (!q.works() && q.open.empty() && now >= q.next_try) {
       q.next_try = after(now, try_again_after);
       q.pending.push_front(nobodys_id);
     }
@@ -182,7 +170,7 @@ void Waker::ask(std::size_t queue, TimePoint now) {
 
 void Waker::answered(std::size_t queue, Request const& request, TimePoint now) {
   auto& q = queues_[queue];
-  if (!q.is_known || !q.trouble.empty()) {
+  if (!q.works()) {
     log_.info(fmt::format("mail that waits in {} is woken when there is room for it", q.directory));
     q.trouble.clear();
     q.said.clear();
@@ -230,15 +218,7 @@ void Waker::on_sweep(evutil_socket_t, short, void* self) {
 }
 
 std::vector<WakeState> Waker::states() const {
-  std::vector<WakeState> all;
-  for (auto const& q : queues_) all.push_back({q.directory, q.trouble, q.is_known});
-  return all;
-}
-
-std::vector<std::string> Waker::directories() const {
-  std::vector<std::string> all;
-  for (auto const& q : queues_) all.push_back(q.directory);
-  return all;
+  return {queues_.begin(), queues_.end()};
 }
 
 }  // namespace mailpool::manager

@@ -20,6 +20,7 @@ struct WakeState {
   std::string directory;
   std::string trouble;
   bool is_known = false;  ///< it was tried
+  [[nodiscard]] bool works() const { return is_known && trouble.empty(); }
 };
 
 class Waker {
@@ -39,15 +40,11 @@ class Waker {
   /// Since the last call some queue can be asked that could not be.
   [[nodiscard]] bool take_change() { return std::exchange(has_changed_, false); }
   [[nodiscard]] std::vector<WakeState> states() const;
-  [[nodiscard]] std::vector<std::string> directories() const;
 
  private:
   class Request;
-  struct Queue {
-    std::string directory;
-    std::string trouble;
+  struct Queue : WakeState {
     std::string said;  ///< of its trouble, to the log
-    bool is_known = false;
     bool has_worked = false;
     TimePoint next_try{};
     std::deque<std::string> pending;  ///< queue ids

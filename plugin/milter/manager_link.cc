@@ -13,15 +13,12 @@
 
 #include "core/base/text.h"
 #include "posix/error_words.h"
+#include "posix/unix_socket.h"
 
 namespace mailpool::milter {
 namespace {
 
 constexpr auto no_answer = "mailpoold did not answer within [milter] deadline";
-
-bool would_block(int error) {
-  return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
-}
 
 }  // namespace
 
@@ -74,7 +71,7 @@ Result<void> ManagerLink::write(std::string_view octets, Deadline deadline) {
     auto const n = ::send(fd_, octets.data(), octets.size(), MSG_NOSIGNAL);
     if (n >= 0) {
       octets.remove_prefix(static_cast<std::size_t>(n));
-    } else if (!would_block(errno)) {
+    } else if (!posix::would_block(errno)) {
       return failed("mailpoold hung up: " + posix::why(errno));
     } else if (!wait_for(POLLOUT, deadline)) {
       return failed(no_answer);
@@ -90,7 +87,8 @@ Result<std::string> ManagerLink::read_frame(Deadline deadline) {
     std::array<char, admission::header_size + admission::most_payload> piece;
     auto const n = ::recv(fd_, piece.data(), piece.size(), 0);
     if (n == 0) return failed("mailpoold hung up");
-    if (n < 0 && !would_block(errno)) return failed("mailpoold hung up: " + posix::why(errno));
+    if (n < 0 && !posix::would_block(errno))
+      return failed("mailpoold hung up: " + posix::why(errno));
     if (n > 0) octets.append(piece.data(), static_cast<std::size_t>(n));
     // Who may not connect is told so in words, as a line of JSON.
     if (!octets.empty() && octets.front() == '{')
