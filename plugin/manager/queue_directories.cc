@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "core/parking/register.h"
+#include "posix/paths.h"
 
 namespace mailpool::manager {
 namespace {
@@ -18,11 +19,6 @@ std::uint8_t number_of(std::string const& directory, std::vector<std::string>& a
   auto const number = at - all.begin();
   if (at == all.end()) all.push_back(directory);
   return static_cast<std::uint8_t>(number);
-}
-
-bool is_below(fs::path const& path, fs::path const& directory) {
-  auto const relative = path.lexically_relative(directory);
-  return !relative.empty() && *relative.begin() != "..";
 }
 
 }  // namespace
@@ -41,8 +37,9 @@ QueueDirectories queue_directories(std::vector<std::string> const& sockets,
                                          : parking::no_queue);
       continue;
     }
-    auto const at = std::find_if(configured.begin(), configured.end(),
-                                 [&](auto const& directory) { return is_below(path, directory); });
+    auto const at = std::find_if(configured.begin(), configured.end(), [&](auto const& directory) {
+      return posix::lies_below(path, directory);
+    });
     if (at != configured.end())
       found.of_socket.push_back(number_of(*at, found.all));
     else

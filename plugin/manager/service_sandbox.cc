@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
 
 #include "core/base/text.h"
+#include "posix/paths.h"
+#include "posix/small_file.h"
 
 namespace mailpool::manager {
 namespace {
@@ -21,14 +21,12 @@ constexpr std::array<char const*, 4> unit_directories{
     "/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"};
 constexpr auto unit_name = "mailpool.service";
 
-bool lies_below(std::string_view path, std::string_view directory) {
-  return path.starts_with(directory) &&
-         (path.size() == directory.size() || path[directory.size()] == '/');
-}
+constexpr std::size_t longest_unit = 256U << 10U;  // octets
+
+using posix::lies_below;
 
 std::string text_of(fs::path const& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
+  return posix::read_small_file(path, longest_unit).value_or(std::string());
 }
 
 // Of drop-ins with one name the first directory's counts; the others by name.
