@@ -66,10 +66,6 @@ std::vector<Site const*> most_urgent(delivery::Dispatcher const& dispatcher, std
   return sites;
 }
 
-std::string by_of(control::Requester const& who) {
-  return who.text();
-}
-
 TimePoint until_of(TimePoint now, Duration how_long) {
   return how_long <= Duration::zero() ? never : after(now, how_long);
 }
@@ -271,7 +267,7 @@ std::unique_ptr<control::Pending> ControlDesk::reload(control::Requester const&,
 
 Result<std::string> ControlDesk::suspend(control::Subject const& subject, Duration how_long,
                                          std::string const& reason, control::Requester const& who) {
-  site::Suspension const suspension{until_of(clock_.now(), how_long), reason, by_of(who), {}};
+  site::Suspension const suspension{until_of(clock_.now(), how_long), reason, who.text(), {}};
   auto done = suspend_subject(subject, suspension);
   control::ManagerStatus manager;
   sources_.fill(manager);

@@ -95,7 +95,11 @@ class Context {
   std::string why_no_socket;       ///< in words
   TimePoint shortage_logged_at{};  ///< when that was last said in the log
   /// No connection is kept: each says QUIT when its transaction is over.
-  TimePoint all_held_until{};  ///< all mail is suspended until then
+  std::optional<site::Suspension> all_suspended;  ///< by an operator; perhaps in the past
+  /// What holds all mail, or null.
+  [[nodiscard]] site::Suspension const* holds_all(TimePoint now) const {
+    return all_suspended && now < all_suspended->until ? &*all_suspended : nullptr;
+  }
   bool is_draining = false;
 };
 

@@ -102,7 +102,7 @@ class Dispatcher final : private TransactionSink {
   // For status.
   /// What holds all mail, or null.
   [[nodiscard]] site::Suspension const* all_suspended(TimePoint now) const {
-    return all_suspended_ && now < all_suspended_->until ? &*all_suspended_ : nullptr;
+    return context_.holds_all(now);
   }
   [[nodiscard]] bool is_draining() const { return context_.is_draining; }
   [[nodiscard]] std::size_t in_flight() const;  ///< transactions on a connection
@@ -194,7 +194,6 @@ class Dispatcher final : private TransactionSink {
   std::size_t left_to_ask_ = 0;  ///< of by_use_, in this round of forgetting
   std::set<Site const*> busy_;
   std::set<std::string> suspended_domains_;
-  std::optional<site::Suspension> all_suspended_;
   KnownDomains known_;
   std::list<std::unique_ptr<Delivery>> deliveries_;
   std::set<std::pair<TimePoint, Site*>> due_;  ///< when each site wants to be pumped next

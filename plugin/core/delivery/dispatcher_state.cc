@@ -141,7 +141,7 @@ void Dispatcher::keep_suspension(std::string_view what, std::string const& name,
 }
 
 void Dispatcher::keep_suspensions(TimePoint now) {
-  if (all_suspended(now) != nullptr) keep_suspension("all", "all", *all_suspended_, now);
+  if (all_suspended(now) != nullptr) keep_suspension("all", "all", *context_.all_suspended, now);
   for (auto& [name, site] : sites_) site->keep_suspensions(now);
   for (auto& [domain, limits] : limits_)
     if (limits.suspension && limits.suspension->until > now)

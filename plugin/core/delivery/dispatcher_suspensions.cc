@@ -106,17 +106,15 @@ void Dispatcher::look_again_at_all(TimePoint now) {
 }
 
 void Dispatcher::suspend_all(site::Suspension suspension, TimePoint now) {
-  all_suspended_ = std::move(suspension);
-  context_.all_held_until = all_suspended_->until;
-  keep_suspension("all", "all", *all_suspended_, now);
-  auto const outcome = suspended(all_mail, *all_suspended_, context_.clock);
+  auto& held = context_.all_suspended.emplace(std::move(suspension));
+  keep_suspension("all", "all", held, now);
+  auto const outcome = suspended(all_mail, held, context_.clock);
   for (auto& [name, site] : sites_) site->defer_waiting(outcome, parking::Why::Suspended, now);
 }
 
 bool Dispatcher::resume_all(TimePoint now) {
   if (all_suspended(now) == nullptr) return false;
-  all_suspended_.reset();
-  context_.all_held_until = {};
+  context_.all_suspended.reset();
   try_parked(now);
   context_.store.erase(state::Kind::Suspension, site::suspension_key("all", "all"));
   return true;

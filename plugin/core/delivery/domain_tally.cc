@@ -7,7 +7,7 @@ DomainTally::Record& DomainTally::record(std::string const& domain) {
     records_.splice(records_.begin(), records_, known->second);
     return records_.front();
   }
-  records_.push_front({domain});
+  records_.push_front({{}, domain});
   index_.emplace(records_.front().domain, records_.begin());
   if (records_.size() > most) {
     unrouted_.erase(records_.back().domain);
@@ -18,18 +18,7 @@ DomainTally::Record& DomainTally::record(std::string const& domain) {
 }
 
 void DomainTally::count(std::string const& domain, OutcomeKind kind) {
-  auto& counts = record(domain);
-  switch (kind) {
-    case OutcomeKind::Delivered:
-      ++counts.delivered;
-      return;
-    case OutcomeKind::Deferred:
-      ++counts.deferred;
-      return;
-    case OutcomeKind::Refused:
-      ++counts.refused;
-      return;
-  }
+  record(domain).add(kind);
 }
 
 void DomainTally::note_no_route(std::string const& domain, Outcome const& outcome, TimePoint now) {
@@ -41,9 +30,9 @@ void DomainTally::note_no_route(std::string const& domain, Outcome const& outcom
 }
 
 void DomainTally::note_route(std::string const& domain) {
-  auto& known = record(domain);
-  if (known.no_route.empty()) return;
-  known.no_route.clear();
+  auto const known = index_.find(domain);
+  if (known == index_.end() || known->second->no_route.empty()) return;
+  known->second->no_route.clear();
   unrouted_.erase(domain);
 }
 

@@ -2,7 +2,6 @@
 // How the recipients of each domain ended, of those too that no host was found for.
 
 #include <cstddef>
-#include <cstdint>
 #include <list>
 #include <set>
 #include <string>
@@ -11,6 +10,7 @@
 
 #include "core/base/time.h"
 #include "core/message/outcome.h"
+#include "core/site/period_counts.h"
 
 namespace mailpool::delivery {
 
@@ -23,11 +23,8 @@ class DomainTally {
   /// Without another attempt a domain is no longer listed as one without a way.
   static constexpr Duration listed_for = std::chrono::hours(1);
 
-  struct Record {
+  struct Record : site::OutcomeCounts {
     std::string domain;
-    std::uint64_t delivered = 0;
-    std::uint64_t deferred = 0;
-    std::uint64_t refused = 0;
     std::string no_route = {};  ///< what its recipients are answered; "" while it has hosts
     TimePoint no_route_at{};
   };

@@ -266,7 +266,7 @@ void Site::wake_some(TimePoint now) {
   auto const& patterns = turnout().patterns;
   auto& next = turnout().next_wake;
   next = after(now, look_again_every);
-  if (suspension_ || context_.is_draining || now < context_.all_held_until ||
+  if (suspension_ || context_.is_draining || context_.holds_all(now) != nullptr ||
       !parking.can_wake_any())
     return;
   auto const ahead = wake_ahead();

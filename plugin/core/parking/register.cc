@@ -17,10 +17,6 @@ constexpr Duration short_rest = std::chrono::seconds(2);
 // What is told to wait again is older than nearly all that wait: its place is near the head.
 constexpr int most_steps = 64;
 
-}  // namespace
-
-namespace {
-
 // What no room ends (a dead host, a login) may last: who came for it in vain comes later and later.
 Duration rest_of(Why why, std::uint32_t times) {
   if (why == Why::Limit || times < 2) return Register::settle_time;

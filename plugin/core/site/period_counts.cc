@@ -22,22 +22,26 @@ std::int64_t number_of(WallTime now) {
 
 }  // namespace
 
+void OutcomeCounts::add(OutcomeKind kind) {
+  switch (kind) {
+    case OutcomeKind::Delivered:
+      ++delivered;
+      break;
+    case OutcomeKind::Deferred:
+      ++deferred;
+      break;
+    case OutcomeKind::Refused:
+      ++refused;
+      break;
+  }
+}
+
 void PeriodCounts::Period::add(OutcomeKind kind, std::int64_t now) {
   if (number != now) {
     number = now;
     counts = {};
   }
-  switch (kind) {
-    case OutcomeKind::Delivered:
-      ++counts.delivered;
-      break;
-    case OutcomeKind::Deferred:
-      ++counts.deferred;
-      break;
-    case OutcomeKind::Refused:
-      ++counts.refused;
-      break;
-  }
+  counts.add(kind);
 }
 
 void PeriodCounts::add(OutcomeKind kind, WallTime now) {

@@ -15,6 +15,8 @@ struct OutcomeCounts {
   std::uint64_t delivered = 0;
   std::uint64_t deferred = 0;
   std::uint64_t refused = 0;
+
+  void add(OutcomeKind kind);
 };
 
 class PeriodCounts {
