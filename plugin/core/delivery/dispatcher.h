@@ -203,6 +203,8 @@ class Dispatcher final : private TransactionSink {
   class LookUp;
   std::unique_ptr<LookUp> look_up_;  ///< of a domain that DNS gave no answer for, the last
   TimePoint next_look_up_{};
+  std::string last_woken_;      ///< of lanes of domains, the last that was looked at
+  std::string last_looked_up_;  ///< likewise, for a question to DNS
   /// Counts of sites that were not used yet since the start.
   std::unordered_map<std::string, site::PeriodCounts> restored_periods_;
   /// Likewise what was used of their rates, by option.

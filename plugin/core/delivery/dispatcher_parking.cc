@@ -12,7 +12,9 @@ namespace {
 constexpr Duration look_every = std::chrono::seconds(1);
 constexpr Duration look_up_every = std::chrono::seconds(2);
 constexpr Duration comes_within = std::chrono::seconds(5);
+// A turn looks at so many domains; what is left has its turn a little later.
 constexpr int most_at_once = 500;
+constexpr Duration go_on_after = std::chrono::milliseconds(20);
 
 }  // namespace
 
@@ -28,7 +30,6 @@ class Dispatcher::LookUp final : public route::RouteListener {
     if (outcome.kind != OutcomeKind::Deferred) answered();
   }
   [[nodiscard]] bool is_over() const { return is_over_; }
-  [[nodiscard]] std::string const& lane() const { return lane_; }
 
  private:
   void answered() {
@@ -61,17 +62,22 @@ void Dispatcher::wake_domains(TimePoint now) {
   bool const may_wake =
       !context_.is_draining && all_suspended(now) == nullptr && parking.can_wake_any();
   int left = most_at_once;
-  parking.entries.visit_lanes_of_domains([&](std::string const& lane) {
+  bool const saw_all = parking.entries.visit_lanes_of_domains(last_woken_, [&](auto const& lane) {
+    if (left-- == 0) return false;
+    last_woken_ = lane;
     next_domain_wakes_ = after(now, look_every);
     // One that did not come (it was removed, or is held) says nothing of the others.
     auto const asked = parking.entries.coming(lane) + parking.entries.resting(lane) -
                        parking.entries.called_in_vain(lane);
     if (!may_wake || asked != 0) return true;
+    std::size_t looks = most_at_once;
     auto call = parking.entries.call(
-        lane, [](parking::LineName const&, std::size_t) { return true; }, comes_within, now);
+        lane, [now](parking::LineName const&, std::size_t) { return now; }, comes_within, looks,
+        now);
     if (call) parking.calls.push_back(std::move(*call));
-    return --left > 0;
+    return true;
   });
+  if (!saw_all) next_domain_wakes_ = after(now, go_on_after);
   if (may_wake) look_up_one(now);
 }
 
@@ -102,19 +108,18 @@ void Dispatcher::try_parked(TimePoint now) {
 void Dispatcher::look_up_one(TimePoint now) {
   auto const& entries = context_.parking.entries;
   if (now < next_look_up_ || (look_up_ && !look_up_->is_over())) return;
-  auto const last = look_up_ ? look_up_->lane() : std::string();
-  std::string first, next;
-  entries.visit_lanes_of_domains([&](std::string const& lane) {
-    if (entries.coming(lane) != 0 || entries.resting(lane) == entries.called_in_vain(lane))
-      return true;
-    if (first.empty()) first = lane;
-    if (lane > last) next = lane;
-    return next.empty();
+  int left = most_at_once;
+  std::string found;
+  entries.visit_lanes_of_domains(last_looked_up_, [&](std::string const& lane) {
+    if (left-- == 0) return false;
+    last_looked_up_ = lane;
+    if (entries.coming(lane) == 0 && entries.resting(lane) != entries.called_in_vain(lane))
+      found = lane;
+    return found.empty();
   });
-  auto const lane = next.empty() ? first : next;
-  if (lane.empty()) return;
+  if (found.empty()) return;
   next_look_up_ = after(now, look_up_every);
-  look_up_ = std::make_unique<LookUp>(*this, lane, now);
+  look_up_ = std::make_unique<LookUp>(*this, found, now);
 }
 
 }  // namespace mailpool::delivery

@@ -15,6 +15,14 @@ std::size_t FairQueue::domains() const {
   return n;
 }
 
+std::size_t FairQueue::size_with(site::Levels const& levels) const {
+  auto const group = groups_.find({levels.tenant, levels.sender_domain});
+  if (group == groups_.end()) return 0;
+  if (levels.domain == nullptr) return group->second.size;
+  auto const line = group->second.by_domain.find(levels.domain->name());
+  return line == group->second.by_domain.end() ? 0 : line->second->size;
+}
+
 FairQueue::Group& FairQueue::group_of(Transaction const& transaction) {
   auto const key = key_of(transaction);
   auto const [at, is_new] = groups_.try_emplace(key);
@@ -44,28 +52,31 @@ FairQueue::DomainLine& FairQueue::line_of(Group& group, Transaction const& trans
 }
 
 void FairQueue::push(Transaction& transaction) {
-  auto& messages = line_of(group_of(transaction), transaction, false).messages;
+  auto& group = group_of(transaction);
+  auto& domain = line_of(group, transaction, false);
+  auto& messages = domain.messages;
   // A message's transactions come one after the other, so its line is mostly the last one.
   auto at = std::find_if(messages.rbegin(), messages.rend(),
                          [&](auto const& m) { return m.message == transaction.delivery; });
   auto& line =
       at == messages.rend() ? messages.emplace_back(MessageLine{transaction.delivery, {}}) : *at;
   line.transactions.push_back(&transaction);
-  ++size_;
+  count(group, domain, 1);
 }
 
 void FairQueue::push_front(Transaction& transaction) {
   auto& group = group_of(transaction);
   group.turn = std::min(group.turn, turn_);
   group.since = 0;
-  auto& messages = line_of(group, transaction, true).messages;
+  auto& domain = line_of(group, transaction, true);
+  auto& messages = domain.messages;
   auto at = std::find_if(messages.begin(), messages.end(),
                          [&](auto const& m) { return m.message == transaction.delivery; });
   if (at == messages.end())
     at = messages.insert(messages.begin(), MessageLine{transaction.delivery, {}});
   at->transactions.push_front(&transaction);
   messages.splice(messages.begin(), messages, at);
-  ++size_;
+  count(group, domain, 1);
 }
 
 bool FairQueue::remove(Transaction const& transaction) {
@@ -80,7 +91,7 @@ bool FairQueue::remove(Transaction const& transaction) {
         std::find(message->transactions.begin(), message->transactions.end(), &transaction);
     if (at == message->transactions.end()) continue;
     message->transactions.erase(at);
-    --size_;
+    count(group, *line, -1);
     if (message->transactions.empty()) line->messages.erase(message);
     if (line->messages.empty()) {
       group.by_domain.erase(known);
@@ -92,9 +103,17 @@ bool FairQueue::remove(Transaction const& transaction) {
   return false;
 }
 
-void FairQueue::take_first(DomainLine& domain, std::list<MessageLine>::iterator message) {
+void FairQueue::count(Group& group, DomainLine& domain, int more) {
+  auto const n = static_cast<std::size_t>(more);  // wraps as it should
+  group.size += n;
+  domain.size += n;
+  size_ += n;
+}
+
+void FairQueue::take_first(Group& group, DomainLine& domain,
+                           std::list<MessageLine>::iterator message) {
   message->transactions.pop_front();
-  --size_;
+  count(group, domain, -1);
   if (message->transactions.empty()) {
     domain.messages.erase(message);
   } else {

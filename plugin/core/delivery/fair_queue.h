@@ -41,6 +41,8 @@ class FairQueue {
   [[nodiscard]] bool is_empty() const { return size_ == 0; }
   [[nodiscard]] std::size_t domains() const;
   [[nodiscard]] std::size_t groups() const { return groups_.size(); }
+  /// Those with the same tenant and sender domain; of one domain where it has limits of its own.
+  [[nodiscard]] std::size_t size_with(site::Levels const& levels) const;
 
   /// Shows transactions in the order in which they should go, until each was taken, kept or
   /// skipped. The visitor must not change the queue.
@@ -59,12 +61,14 @@ class FairQueue {
   struct DomainLine {
     std::string domain;
     std::list<MessageLine> messages;
+    std::size_t size = 0;       ///< transactions
     std::uint64_t done_in = 0;  ///< the visit that has nothing more to ask of it
   };
   using Ring = std::list<DomainLine>;
   using Key = std::pair<site::Scope const*, site::Scope const*>;  ///< tenant, sender domain
   struct Group {
     Key key;
+    std::size_t size = 0;      ///< transactions
     std::uint64_t stride = 0;  ///< what one turn costs: the less, the more often it goes
     std::uint64_t turn = 0;    ///< the group with the lowest goes next
     std::uint64_t since = 0;   ///< of two alike the one that took its turn longer ago
@@ -77,7 +81,8 @@ class FairQueue {
   Group& group_of(Transaction const& transaction);
   DomainLine& line_of(Group& group, Transaction const& transaction, bool in_front);
   /// Removes the first transaction of `message`, which stands in `domain`.
-  void take_first(DomainLine& domain, std::list<MessageLine>::iterator message);
+  void take_first(Group& group, DomainLine& domain, std::list<MessageLine>::iterator message);
+  void count(Group& group, DomainLine& domain, int more);
   void took(Group& group, Ring::iterator line, bool kept_some);
   [[nodiscard]] std::vector<Group*> begin_visit();
   static bool goes_later(Group const* a, Group const* b) {
@@ -107,7 +112,7 @@ FairQueue::Verdict FairQueue::visit_line(Group& group, Visitor&& visitor) {
       continue;
     }
     if (verdict == Verdict::Taken) {
-      take_first(*line, message);
+      take_first(group, *line, message);
       took(group, line, kept_some);
     }
     return verdict;

@@ -273,7 +273,8 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   void note_slots();
   [[nodiscard]] bool is_wakeable(Transaction const& transaction) const;
   [[nodiscard]] parking::LineName line_of(Transaction const& transaction, TimePoint now) const;
-  [[nodiscard]] std::size_t waiting_in_line(parking::LineName const& line, TimePoint now) const;
+  [[nodiscard]] TimePoint line_may_go_at(parking::LineName const& line, std::size_t coming,
+                                         Duration ahead, TimePoint now) const;
   [[nodiscard]] Duration wake_ahead() const;
   [[nodiscard]] std::size_t hands(Duration within, TimePoint now) const;
   [[nodiscard]] site::Wait room_behind(std::size_t n, Duration within, TimePoint now) const;

@@ -25,6 +25,11 @@ constexpr Duration look_again_every = std::chrono::seconds(1);
 constexpr Duration longest_to_come = std::chrono::seconds(30);
 constexpr Duration shortest_to_come = std::chrono::seconds(2);
 constexpr int most_calls_at_once = 200;
+constexpr std::size_t most_looks_at_once = 1000;  // at lines
+// A turn ended before all was looked at: others have theirs first.
+constexpr Duration go_on_after = std::chrono::milliseconds(20);
+// Nobody tells when a line's connections come free: all lines together are looked at so often.
+constexpr Duration look_at_a_line_every = std::chrono::microseconds(100);
 
 template <class Scoped>
 std::string name_or_empty(Scoped const* scope) {
@@ -149,12 +154,6 @@ site::Wait Site::room_in_line(Pattern const& pattern, std::size_t n, Duration wi
   return wait;
 }
 
-std::size_t Site::waiting_in_line(parking::LineName const& line, TimePoint now) const {
-  std::size_t n = 0;
-  waiting_.for_each([&](Transaction const& t) { n += line_of(t, now) == line ? 1U : 0U; });
-  return n;
-}
-
 bool Site::is_wakeable(Transaction const& transaction) const {
   auto const& envelope = transaction.delivery->message().envelope;
   return context_.parking.can_wake(envelope.queue) && parking::is_wakeable_id(envelope.queue_id);
@@ -191,11 +190,14 @@ std::optional<Refusal> Site::why_park(Transaction const& transaction, TimePoint 
                                             : kept_in_slots;
   auto const coming = transaction.was_woken ? 0 : entries.coming(name_);
   auto wait = room_behind(own + coming, within, now);
+  // Room is not kept for those that were woken and are late: the MTA may be long in bringing them.
+  if (own == 0 && coming != 0 && !wait.is_over() && room_behind(0, Duration::zero(), now).is_over())
+    wait = {};
   auto const& levels = transaction.levels;
   if (wait.is_over() && has_limits(levels)) {
     auto const line = line_of(transaction, now);
     auto const [stand, come] = entries.in_line(name_, line);
-    auto const before = waiting_in_line(line, now) + (transaction.was_woken ? 0 : come);
+    auto const before = waiting_.size_with(levels) + (transaction.was_woken ? 0 : come);
     bool const is_behind = !transaction.was_woken && stand != 0;
     wait = room_in_line({levels, transaction.login.name, transaction.priority}, before,
                         is_behind ? wake_ahead() : within, now);
@@ -254,6 +256,24 @@ void Site::forget_patterns() {
   std::erase_if(patterns, [&](auto const& known) { return !entries.has_line(name_, known.first); });
 }
 
+// When the next of a line may be called, `coming` of it being on their way.
+TimePoint Site::line_may_go_at(parking::LineName const& line, std::size_t coming, Duration ahead,
+                               TimePoint now) const {
+  auto const later = after(now, look_again_every);
+  if (!line.source.empty() || !line.sender_domain.empty())
+    if (reactions_.held(line.sender_domain, line.source, now) != nullptr) return later;
+  auto const pattern = turnout_->patterns.find(line);
+  if (pattern == turnout_->patterns.end()) return now;
+  auto const& levels = pattern->second.levels;
+  auto const before = has_limits(levels) ? waiting_.size_with(levels) : 0;
+  auto const wait = room_in_line(pattern->second, before + coming, ahead, now);
+  if (wait.is_over()) return now;
+  auto const all = static_cast<Duration::rep>(context_.parking.entries.lines(name_));
+  auto const soon = after(now, std::max(go_on_after, all * look_at_a_line_every));
+  if (wait.not_before == never) return std::min(later, soon);
+  return std::min(later, std::max(wait.not_before - ahead, soon));
+}
+
 void Site::wake_some(TimePoint now) {
   auto& parking = context_.parking;
   auto& entries = parking.entries;
@@ -263,7 +283,6 @@ void Site::wake_some(TimePoint now) {
     turnout_->next_wake = never;
     return;
   }
-  auto const& patterns = turnout().patterns;
   auto& next = turnout().next_wake;
   next = after(now, look_again_every);
   if (suspension_ || context_.is_draining || context_.holds_all(now) != nullptr ||
@@ -272,28 +291,25 @@ void Site::wake_some(TimePoint now) {
   auto const ahead = wake_ahead();
   auto const come_within =
       std::clamp(4 * parking.latency.value(), shortest_to_come, longest_to_come);
-  auto const may_go = [&](parking::LineName const& line, std::size_t coming) {
-    if (!line.source.empty() || !line.sender_domain.empty())
-      if (reactions_.held(line.sender_domain, line.source, now) != nullptr) return false;
-    auto const pattern = patterns.find(line);
-    if (pattern == patterns.end()) return true;
-    auto const before = has_limits(pattern->second.levels) ? waiting_in_line(line, now) : 0;
-    return room_in_line(pattern->second, before + coming, ahead, now).is_over();
+  auto const may_go_at = [&](parking::LineName const& line, std::size_t coming) {
+    return line_may_go_at(line, coming, ahead, now);
   };
+  auto looks = most_looks_at_once;
   auto n = waiting_.size() + entries.coming(name_);
   for (int i = 0; i < most_calls_at_once; ++i, ++n) {
     if (entries.waiting(name_) == 0) return;
+    if (looks == 0) break;
     if (auto const wait = room_behind(n, ahead, now); !wait.is_over()) {
       if (waiting_.is_empty()) blocked_ = wait;
       if (wait.not_before != never)
         next = std::min(next, std::max(wait.not_before - ahead, now + spare_time / 50));
       return;
     }
-    auto call = entries.call(name_, may_go, come_within, now);
+    auto call = entries.call(name_, may_go_at, come_within, looks, now);
     if (!call) break;
     parking.calls.push_back(std::move(*call));
   }
-  if (auto const ready = entries.ready_at(name_); ready > now) next = std::min(next, ready);
+  next = std::min(next, std::max(entries.ready_at(name_), after(now, go_on_after)));
 }
 
 }  // namespace mailpool::delivery

@@ -144,16 +144,11 @@ void Register::stand(Index i) {
     for (int n = 0; n < most_steps && entries_[before].since <= entry.since; ++n)
       before = entries_[before].next;
   }
-  if (line.entries.size == 0) {
-    // Who was away has saved nothing up.
-    line.turn = std::max(line.turn, lane.turn);
-    line.since = ++clock_;
-    lane.turns.insert({line.turn, line.since, &line});
-  }
+  if (line.entries.size == 0) take_place(line);
   entry.where = Where::Line;
   link(line.entries, i, before);
   ++lane.waiting;
-  ++line.by_why[static_cast<std::size_t>(entry.why)];
+  count_why(entry, 1);
 }
 
 void Register::leave(Index i) {
@@ -162,14 +157,14 @@ void Register::leave(Index i) {
   unlink(list_of(entry), i);
   if (entry.where == Where::Line) {
     --line.lane->waiting;
-    --line.by_why[static_cast<std::size_t>(entry.why)];
-    if (line.entries.size == 0) line.lane->turns.erase({line.turn, line.since, &line});
+    count_why(entry, -1);
+    if (line.entries.size == 0) give_up_place(line);
     return;
   }
   --line.elsewhere;
   if (entry.where == Where::Resting) {
     --line.lane->resting;
-    --line.by_why[static_cast<std::size_t>(entry.why)];
+    count_why(entry, -1);
     if (entry.unheard != 0) --line.lane->in_vain;
   }
   if (entry.where != Where::Coming) return;
@@ -184,7 +179,7 @@ void Register::enter(Index i, Where where, TimePoint now) {
   ++entry.line->elsewhere;
   if (where == Where::Resting) {
     ++entry.line->lane->resting;
-    ++entry.line->by_why[static_cast<std::size_t>(entry.why)];
+    count_why(entry, 1);
     if (entry.unheard != 0) ++entry.line->lane->in_vain;
   }
   if (where == Where::Coming) {
@@ -247,6 +242,44 @@ void Register::took_turn(Line& line) {
   lane.turns.insert({line.turn, line.since, &line});
 }
 
+// --- turns
+
+// Who was away has saved nothing up.
+void Register::take_place(Line& line) {
+  line.aside_until = {};
+  line.turn = std::max(line.turn, line.lane->turn);
+  line.since = ++clock_;
+  line.lane->turns.insert({line.turn, line.since, &line});
+}
+
+void Register::give_up_place(Line& line) {
+  if (line.aside_until == TimePoint{})
+    line.lane->turns.erase({line.turn, line.since, &line});
+  else
+    line.lane->aside.erase({line.aside_until, &line});
+}
+
+void Register::put_aside(Line& line, TimePoint until) {
+  give_up_place(line);
+  line.aside_until = until;
+  line.lane->aside.insert({until, &line});
+}
+
+void Register::bring_back(Lane& lane, TimePoint until) {
+  while (!lane.aside.empty() && lane.aside.begin()->first <= until) {
+    auto& line = *lane.aside.begin()->second;
+    give_up_place(line);
+    take_place(line);
+  }
+}
+
+void Register::count_why(Entry const& entry, int more) {
+  auto const why = static_cast<std::size_t>(entry.why);
+  auto const n = static_cast<std::size_t>(more);  // wraps as it should
+  entry.line->by_why[why] += n;
+  by_why_[why] += n;
+}
+
 // --- what is asked of it
 
 bool Register::park(Ticket const& ticket, TimePoint now) {
@@ -255,10 +288,9 @@ bool Register::park(Ticket const& ticket, TimePoint now) {
   auto i = find(ticket.queue_id, ticket.lane);
   if (i != nil && entries_[i].where == Where::Line) {
     auto& entry = entries_[i];
-    auto& by_why = entry.line->by_why;
-    --by_why[static_cast<std::size_t>(entry.why)];
-    ++by_why[static_cast<std::size_t>(ticket.why)];
+    count_why(entry, -1);
     entry.why = ticket.why;
+    count_why(entry, 1);
     ++entry.times;
     entry.at = now + settle_time;
     return true;
@@ -324,11 +356,15 @@ void Register::put_back(std::string_view queue_id, TimePoint now) {
 }
 
 void Register::end_rests(std::string_view lane, TimePoint now) {
-  if (resting(lane) == called_in_vain(lane)) return;
-  for (auto i = resting_.head; i != nil;) {
+  auto const found = lanes_.find(lane);
+  if (found == lanes_.end()) return;
+  bring_back(found->second, never);
+  auto left = found->second.resting - found->second.in_vain;
+  for (auto i = resting_.head; i != nil && left != 0;) {
     auto& entry = entries_[i];
     auto const next = entry.next;
-    if (entry.unheard == 0 && entry.line->lane->name == lane) {
+    if (entry.unheard == 0 && entry.line->lane == &found->second) {
+      --left;
       leave(i);
       entry.at = std::min(entry.at, now + settle_time);
       stand(i);
@@ -378,11 +414,6 @@ void Register::move(std::string_view from, std::string_view to) {
     stand(i);
     tidy(before);
   }
-}
-
-void Register::forget_lane(std::string_view lane) {
-  for (Index i = 0; i < entries_.size(); ++i)
-    if (entries_[i].where != Where::Free && entries_[i].line->lane->name == lane) erase(i);
 }
 
 void Register::expire(TimePoint now) {
@@ -458,11 +489,9 @@ bool Register::has_line(std::string_view lane, LineName const& line) const {
 
 TimePoint Register::ready_at(std::string_view lane) const {
   auto const* found = lane_of(lane);
-  auto at = never;
-  if (found == nullptr) return at;
-  for (auto const& [turn, since, line] : found->turns)
-    at = std::min(at, entries_[line->entries.head].at);
-  return at;
+  if (found == nullptr) return never;
+  if (!found->turns.empty()) return {};
+  return found->aside.empty() ? never : found->aside.begin()->first;
 }
 
 LaneCounts Register::counts(std::string_view lane) const {

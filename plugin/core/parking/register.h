@@ -109,19 +109,20 @@ class Register {
   bool park(Ticket const& ticket, TimePoint now);
   /// It comes: it stands in line no more. Nothing: it was never told to wait.
   std::optional<Arrival> arrive(std::string_view queue_id, std::string_view lane, TimePoint now);
-  /// The next of a lane, in the order of turns and age, of a line that `may_go`. It counts as on
-  /// its way until it arrives, or is given up after `come_within`.
-  template <class MayGo>
-  std::optional<Call> call(std::string_view lane, MayGo&& may_go, Duration come_within,
-                           TimePoint now);
+  /// The next of a lane, in the order of turns and age. `may_go_at` says of a line with so many on
+  /// their way when its next one may go: one that may not go now is not looked at before. What is
+  /// called counts as on its way until it arrives, or is given up after `come_within`. `looks` is
+  /// how many lines may still be looked at; at 0 there may be others.
+  template <class MayGoAt>
+  std::optional<Call> call(std::string_view lane, MayGoAt&& may_go_at, Duration come_within,
+                           std::size_t& looks, TimePoint now);
   /// It could not be woken: it rests, and stands in line again.
   void put_back(std::string_view queue_id, TimePoint now);
   /// What a lane's messages were told to wait for may be over: those that rest stand in line again,
-  /// but for those that were called in vain.
+  /// but for those that were called in vain, and every line is looked at.
   void end_rests(std::string_view lane, TimePoint now);
   /// All of a lane go to another (the site of a domain was found).
   void move(std::string_view from, std::string_view to);
-  void forget_lane(std::string_view lane);
   // A count of one of the MTA's queues: what was not seen there is forgotten (it was removed, or is
   // held). What comes and goes meanwhile is not judged.
   void begin_count(std::uint8_t queue);
@@ -152,17 +153,28 @@ class Register {
                                                             LineName const& line) const;
   [[nodiscard]] std::size_t lines(std::string_view lane) const;
   [[nodiscard]] bool has_line(std::string_view lane, LineName const& line) const;
-  /// When the next of a lane may be woken at the earliest: what was put by just now needs a moment.
+  /// When a line of the lane is to be looked at again, after all were; the past: there are others.
   [[nodiscard]] TimePoint ready_at(std::string_view lane) const;
   [[nodiscard]] LaneCounts counts(std::string_view lane) const;
   [[nodiscard]] bool knows(std::string_view queue_id, std::string_view lane) const {
     return find(queue_id, lane) != nil;
   }
-  /// Lanes of domains, while the visitor returns true; it may call().
+  /// Of all that stand in line or rest, by why.
+  [[nodiscard]] std::array<std::size_t, whys> const& by_why() const { return by_why_; }
+  /// Lanes of domains, those behind `after` first, each once, while the visitor returns true; it
+  /// may call(). Whether all were seen.
   template <class Visitor>
-  void visit_lanes_of_domains(Visitor&& visitor) const {
-    for (auto at = lanes_.lower_bound("@"); at != lanes_.end() && at->first.starts_with('@'); ++at)
-      if (!visitor(at->first)) return;
+  bool visit_lanes_of_domains(std::string_view after, Visitor&& visitor) const {
+    auto const is_domain = [&](auto at) {
+      return at != lanes_.end() && at->first.starts_with('@');
+    };
+    auto const first = lanes_.lower_bound("@");
+    auto const middle = after.empty() ? first : lanes_.upper_bound(after);
+    for (auto at = middle; is_domain(at); ++at)
+      if (!visitor(at->first)) return false;
+    for (auto at = first; at != middle && is_domain(at); ++at)
+      if (!visitor(at->first)) return false;
+    return true;
   }
 
   template <class Visitor>
@@ -235,13 +247,16 @@ class Register {
     std::uint64_t stride = 0;
     std::uint64_t turn = 0;
     std::uint64_t since = 0;
+    TimePoint aside_until{};  ///< not looked at before; the past: it has a turn
     std::array<std::size_t, whys> by_why{};
   };
   using Turn = std::tuple<std::uint64_t, std::uint64_t, Line*>;
   struct Lane {
     std::string name;
     std::map<LineName, Line> lines;
-    std::set<Turn> turns;  ///< of lines in which somebody stands
+    // Lines in which somebody stands, either of:
+    std::set<Turn> turns;
+    std::set<std::pair<TimePoint, Line*>> aside;  ///< none may go before
     std::uint64_t turn = 0;
     std::size_t waiting = 0;
     std::size_t coming = 0;
@@ -265,6 +280,11 @@ class Register {
   void tidy(Line& line);
   Line& line_for(std::string_view lane, LineName const& name, std::uint32_t priority);
   void took_turn(Line& line);
+  void take_place(Line& line);
+  void give_up_place(Line& line);
+  void put_aside(Line& line, TimePoint until);
+  void bring_back(Lane& lane, TimePoint until);
+  void count_why(Entry const& entry, int more);
   Lane const* lane_of(std::string_view name) const;
 
   std::size_t most_;
@@ -276,21 +296,30 @@ class Register {
   List coming_;   ///< by the time of the call
   List here_;     ///< came lately: their other transactions come too
   List resting_;  ///< did not come; by the time at which they stand in line again
+  std::array<std::size_t, whys> by_why_{};
   std::array<std::uint8_t, 256> counts_{};  ///< of each queue so far
   Duration come_within_ = std::chrono::seconds(5);
   std::uint64_t clock_ = 0;
 };
 
-template <class MayGo>
-std::optional<Call> Register::call(std::string_view lane_name, MayGo&& may_go, Duration come_within,
-                                   TimePoint now) {
+template <class MayGoAt>
+std::optional<Call> Register::call(std::string_view lane_name, MayGoAt&& may_go_at,
+                                   Duration come_within, std::size_t& looks, TimePoint now) {
   auto const found = lanes_.find(lane_name);
   if (found == lanes_.end()) return std::nullopt;
+  auto& lane = found->second;
   come_within_ = come_within;
-  for (auto const& [turn, since, line] : found->second.turns) {
+  bring_back(lane, now);
+  while (!lane.turns.empty() && looks != 0) {
+    --looks;
+    auto* const line = std::get<Line*>(*lane.turns.begin());
     auto const i = line->entries.head;
     auto const& entry = entries_[i];
-    if (entry.at > now || !may_go(line->name, line->coming)) continue;
+    auto const at = entry.at > now ? entry.at : TimePoint(may_go_at(line->name, line->coming));
+    if (at > now) {
+      put_aside(*line, at);
+      continue;
+    }
     Call call{std::string(entry.name()), entry.queue};
     took_turn(*line);
     leave(i);

@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
+#include <array>
 #include <list>
 #include <utility>
 
@@ -52,6 +53,28 @@ struct Fixture {
 }  // namespace
 
 BOOST_FIXTURE_TEST_SUITE(fair_queue, Fixture)
+
+BOOST_AUTO_TEST_CASE(those_with_the_same_levels_are_counted_however_they_come_and_go) {
+  site::Scope tenant(site::Level::Tenant, "acme");
+  site::Scope domain(site::Level::Domain, "limited.test");
+  site::Levels plain, of_tenant, of_domain;
+  of_tenant.tenant = &tenant;
+  of_domain.domain = &domain;
+  auto const counts = [&] {
+    return std::array{queue.size_with(plain), queue.size_with(of_tenant),
+                      queue.size_with(of_domain)};
+  };
+  BOOST_TEST((counts() == std::array<std::size_t, 3>{0, 0, 0}));
+  add(0, "a");
+  auto& gone = add(1, "limited.test");
+  add(1, "limited.test", true);
+  add_of(tenant, 100, 2, "limited.test");
+  BOOST_TEST((counts() == std::array<std::size_t, 3>{3, 1, 2}));
+  BOOST_TEST(queue.remove(gone));
+  BOOST_TEST((counts() == std::array<std::size_t, 3>{2, 1, 1}));
+  take_all();
+  BOOST_TEST((counts() == std::array<std::size_t, 3>{0, 0, 0}));
+}
 
 BOOST_AUTO_TEST_CASE(a_domain_with_a_backlog_does_not_hold_up_another) {
   for (int i = 0; i < 4; ++i) add(i, "big");

@@ -93,6 +93,45 @@ BOOST_AUTO_TEST_CASE(what_cannot_begin_soon_is_answered_at_once_and_the_rate_is_
   BOOST_TEST(tries <= 210);
 }
 
+// The MTA has so much to do that it does not bring them; what it does bring goes.
+BOOST_AUTO_TEST_CASE(room_is_not_kept_for_those_that_were_woken_and_are_late) {
+  settings.smtp.rate = {60, 1min, 1};
+  configure();
+  hand_over(30, "one.test");
+  run(2s);
+  auto const before = delivered();
+  for (int n = 0; n < 60; ++n) {
+    pass(500ms);
+    context->parking.calls.clear();
+    hand_over(1, "one.test");
+  }
+  BOOST_TEST(delivered() - before >= 28);
+  BOOST_TEST(delivered() - before <= 32);
+}
+
+// Whoever has limits of its own and waits for them: thousands of tenants hold up nobody.
+BOOST_AUTO_TEST_CASE(of_thousands_of_tenants_that_may_not_go_none_holds_up_who_may) {
+  for (int n = 0; n < 3000; ++n) {
+    auto const name = "t" + std::to_string(10'000 + n);
+    settings.tenants[name].sender_domains = {name + ".test"};
+    settings.tenants[name].rate = {1, 1h, 1};
+  }
+  settings.tenants["free"].sender_domains = {"free.test"};
+  configure();
+  for (int round = 0; round < 2; ++round)
+    for (int n = 0; n < 3000; ++n) {
+      sender = "a@t" + std::to_string(10'000 + n) + ".test";
+      hand_over(1, "one.test");
+    }
+  BOOST_TEST(context->parking.entries.waiting("192.0.2.1") >= 2900U);
+  dispatcher->suspend_tenant("free", {clock.now_ + 5s, "audit", "uid 0", {}}, clock.now_);
+  sender = "a@free.test";
+  auto const& last = hand_over("ABCFREE", "u@one.test");
+  BOOST_TEST(last.is_over());
+  run(8s);
+  BOOST_TEST(queue.at("ABCFREE").second->is_delivered());
+}
+
 BOOST_AUTO_TEST_CASE(a_rate_of_a_window_is_used_in_every_window) {
   settings.smtp.rate = {20, 1min, 0};
   configure();

@@ -24,8 +24,9 @@ struct Lot {
     return entries.park({id, 0, lane, {tenant, {}, {}, {}}, priority, why, now}, now);
   }
   std::string call(std::string const& lane = "google") {
+    std::size_t looks = 1000;
     auto const call = entries.call(
-        lane, [](LineName const&, std::size_t) { return true; }, 2s, now);
+        lane, [this](LineName const&, std::size_t) { return now; }, 2s, looks, now);
     return call ? call->queue_id : "";
   }
   void pass(Duration d) {
@@ -201,10 +202,100 @@ BOOST_AUTO_TEST_CASE(lines_that_may_not_go_are_passed_over) {
   park(id(1), "held");
   park(id(2), "free");
   pass(1s);
-  auto const call = entries.call(
-      "google", [](LineName const& line, std::size_t) { return line.tenant != "held"; }, 2s, now);
-  BOOST_REQUIRE(call.has_value());
-  BOOST_TEST(call->queue_id == id(2));
+  std::size_t looks = 10;
+  auto const held_for = [this](LineName const& line, std::size_t) {
+    return line.tenant == "held" ? now + 1s : now;
+  };
+  auto const called = entries.call("google", held_for, 2s, looks, now);
+  BOOST_REQUIRE(called.has_value());
+  BOOST_TEST(called->queue_id == id(2));
+  BOOST_TEST(looks == 8U);
+}
+
+BOOST_AUTO_TEST_CASE(a_line_that_may_not_go_is_looked_at_when_it_may_and_not_before) {
+  park(id(1), "late");
+  pass(1s);
+  int asked = 0;
+  auto const may_go_at = now + 300ms;
+  auto late = [&] {
+    std::size_t looks = 10;
+    auto const ask = [&](LineName const&, std::size_t) {
+      ++asked;
+      return may_go_at;
+    };
+    return entries.call("google", ask, 2s, looks, now).has_value();
+  };
+  BOOST_TEST(!late());
+  BOOST_TEST((entries.ready_at("google") == may_go_at));
+  pass(299ms);
+  BOOST_TEST(!late());
+  BOOST_TEST(asked == 1);
+  pass(1ms);
+  BOOST_TEST(late());
+  BOOST_TEST(asked == 2);
+  BOOST_TEST((entries.ready_at("google") == never));
+}
+
+BOOST_AUTO_TEST_CASE(of_very_many_lines_a_call_looks_at_a_few_and_the_next_goes_on_behind_them) {
+  for (int n = 0; n < 1000; ++n) park(id(n), "tenant" + std::to_string(1000 + n));
+  pass(1s);
+  std::size_t asked = 0;
+  auto look_at = [&](std::size_t looks) {
+    auto const only_the_last = [&](LineName const& line, std::size_t) {
+      ++asked;
+      return line.tenant == "tenant1999" ? now : now + 1s;
+    };
+    auto const called = entries.call("google", only_the_last, 2s, looks, now);
+    return called ? called->queue_id : std::string();
+  };
+  for (int n = 0; n < 9; ++n) {
+    BOOST_TEST(look_at(100) == "");
+    BOOST_TEST((entries.ready_at("google") <= now), "there are others");
+  }
+  BOOST_TEST(look_at(100) == id(999));
+  BOOST_TEST(asked == 1000U);
+  BOOST_TEST(look_at(100) == "");
+  BOOST_TEST(asked == 1000U);
+  // What they wait for is over: all have their turn at once.
+  entries.end_rests("google", now);
+  look_at(100);
+  BOOST_TEST(asked == 1100U);
+}
+
+BOOST_AUTO_TEST_CASE(a_line_that_may_not_go_and_empties_leaves_nothing_behind) {
+  park(id(1), "held");
+  pass(1s);
+  std::size_t looks = 10;
+  auto const never_goes = [](LineName const&, std::size_t) { return never; };
+  BOOST_TEST(!entries.call("google", never_goes, 2s, looks, now).has_value());
+  BOOST_TEST(entries.arrive(id(1), "google", now).has_value());  // by the MTA's own clock
+  BOOST_TEST((entries.ready_at("google") == never));
+  pass(1h);
+  BOOST_TEST(entries.is_empty("google"));
+  park(id(1), "held");
+  pass(1s);
+  BOOST_TEST(call() == id(1));
+}
+
+BOOST_AUTO_TEST_CASE(domains_are_visited_in_turn_wherever_one_stopped) {
+  for (int n = 0; n < 10; ++n) park(id(n), {}, Why::Route, "@d" + std::to_string(n));
+  park(id(20));
+  std::vector<std::string> seen;
+  std::string last;
+  auto some = [&](std::size_t most) {
+    return entries.visit_lanes_of_domains(last, [&](std::string const& lane) {
+      if (most-- == 0) return false;
+      seen.push_back(lane);
+      last = lane;
+      return true;
+    });
+  };
+  for (int n = 0; n < 3; ++n) BOOST_TEST(!some(4));
+  BOOST_REQUIRE(seen.size() == 12U);
+  for (std::size_t n = 0; n < 12; ++n) BOOST_TEST(seen[n] == "@d" + std::to_string(n % 10));
+  seen.clear();
+  BOOST_TEST(some(100));
+  BOOST_TEST(seen.size() == 10U);
 }
 
 BOOST_AUTO_TEST_CASE(what_could_not_be_woken_waits_again) {
