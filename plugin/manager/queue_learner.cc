@@ -67,7 +67,9 @@ class QueueLearner::Reading {
     bool const is_list = reader_->feed({piece.data(), static_cast<std::size_t>(n)});
     learner_.loop_.end_turn_soon();
     if (!is_list) return end("what it says is no list of a queue");
-    if (n == 0 || reader_->is_over()) end({});
+    if (reader_->is_over()) return end({});
+    // What was not told is no reason to take it for gone.
+    if (n == 0) end("the list has no end");
   }
 
   void take(parking::QueuedRecipient const& one) {

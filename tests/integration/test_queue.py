@@ -85,8 +85,9 @@ def replace_with_file(path: Path) -> None:
 class Impostor:
     """Listens in the place of flush(8): takes connections, or not, and says what it likes."""
 
-    def __init__(self, path: Path, words: bytes | None):
+    def __init__(self, path: Path, words: bytes | None, listens: bool = True):
         self.words = words
+        self.listens = listens
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(str(path))
         path.chmod(0o666)
@@ -104,7 +105,8 @@ class Impostor:
             with client:
                 client.settimeout(5)
                 try:
-                    self.heard.append(client.recv(4096))
+                    if self.listens:
+                        self.heard.append(client.recv(4096))
                     client.sendall(self.words or b"")
                 except OSError:
                     pass
@@ -186,6 +188,28 @@ def test_after_kill_9_what_waits_is_known_again_from_the_queue(queue: Callable[.
         wait_for_more(world, 8, 10)
         assert remembered.search(world.pool.log())
         print(f"8 more {time.monotonic() - began:.1f} s after the start")
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    pytest.param("missing", "No such file or directory", id="missing"),
+    pytest.param(b"220 mail.example.com ESMTP\r\n" * 4000, "what it says is no list of a queue", id="garbage"),
+    pytest.param(b"protocol\0queue_list_protocol\0\0", "the list has no end", id="cut-short"),
+    pytest.param(None, "", id="hanging")])
+def test_a_queue_that_cannot_be_read_after_a_restart_stops_no_mail(words: str | bytes | None, said: str, queue: Callable[..., QueueWorld]):
+    world = queue()
+    world.fill()
+    wait_for_more(world, 2, 10)
+    world.pool.kill()
+    showq = world.postfix.queue / "public/showq"
+    showq.rename(world.postfix.queue / "public/real")
+    impostor = None if words == "missing" else Impostor(showq, words if isinstance(words, bytes) else None, listens=False)
+    world.pool.start()
+    world.postfix.submit("person@example.com", ["h@healthy.example"], message(b"hello\r\n", "m"))
+    wait_until(lambda: world.healthy.accepted(), 10, "healthy mail is delivered")
+    if said:
+        wait_until(lambda: re.search(f"what waits in .* is not known: public/showq: {said}", world.pool.log()), 10, f"the log says {said}")
+    if impostor is not None:
+        impostor.close()
 
 
 def test_from_resume_to_the_first_delivery(queue: Callable[..., QueueWorld]):
