@@ -203,7 +203,7 @@ def run(count: int, keep: bool) -> int:
         shutil.rmtree(PLACE)
     PLACE.mkdir()
     room.check_possible()
-    packages.layers()
+    packages.tree()
     arguments = [sys.executable, "-m", "lab.demo", "inside", "--messages", str(count), *(["--keep"] if keep else [])]
     process = subprocess.Popen(room.command(arguments), env=room.environment(), stdin=subprocess.DEVNULL,
                                start_new_session=keep)

@@ -53,7 +53,7 @@ def environment() -> dict[str, str]:
 def enter(argv: list[str]) -> None:
     """Replaces this process by argv, run in a new room. Packages are fetched before, while there is a network."""
     check_possible()
-    packages.layers()
+    packages.tree()
     os.execvpe("unshare", command(argv), environment())
 
 
@@ -69,13 +69,12 @@ def check_possible() -> None:
 def furnish() -> None:
     """Runs inside the fresh namespaces: mounts, users, loopback, host name."""
     mount("-t", "tmpfs", "-o", "mode=755", "room", "/run")
-    servers = packages.layers()
+    servers = packages.tree()
     for name in COPIED:
         upper, work = Path("/run", name), Path("/run", f"{name}.work")
         upper.mkdir()
         work.mkdir()
-        lower = [str(tree / name) for tree in servers if (tree / name).is_dir()] if name != "var" else []
-        lower.append(f"/{name}")
+        lower = [f"/{name}"] if name == "var" else [str(servers / name), f"/{name}"]
         mount("-t", "overlay", "-o", f"lowerdir={':'.join(lower)},upperdir={upper},workdir={work}", "room", f"/{name}")
     open_checkout(Path("/run"))
     os.chdir(os.getcwd())  # the way there may be another one now
