@@ -54,7 +54,7 @@ class ImapPool:
 
     def rows(self) -> list[dict]:
         """`poolctl imap`: one row for each profile and user; what was discarded, by its reason."""
-        rows = self.manager.poolctl.json("imap")["users"]
+        rows = self.manager.poolctl.ask("imap")["users"]
         return [{**row, "discarded": Counter({entry["reason"]: entry["count"] for entry in row["discarded"]})} for row in rows]
 
     def row(self, user: str, name: str = PROFILE) -> dict:
