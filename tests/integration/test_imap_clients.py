@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from lab import dovecot_settings
 from lab.certificates import Authority
 from lab.dovecot import Dovecot
 from lab.imap import Imap
@@ -191,19 +192,7 @@ def on_a_terminal(argv: list[str], desk: Desk) -> None:
 
 
 def with_dovecots_imapc(desk: Desk) -> None:
-    config = desk.file("imapc.conf", f"""\
-base_dir = {desk.home}/run
-log_path = {desk.home}/imapc.log
-mail_location = imapc:{desk.home}/imapc
-mail_uid = guest
-mail_gid = guest
-first_valid_uid = 1
-imapc_host = 127.0.0.1
-imapc_port = {desk.port}
-imapc_user = {USER}
-imapc_password = {PASSWORD}
-imapc_features = rfc822.size fetch-headers
-""")
+    config = desk.file("imapc.conf", dovecot_settings.of_imapc(desk.home, desk.port, USER, PASSWORD))
     config.chmod(0o644)
     (desk.home / "imapc").mkdir(exist_ok=True)
     desk.run("chown", "guest:guest", desk.home / "imapc")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from lab import dovecot_settings
 from lab.certificates import Certificate
 from lab.dovecot import Dovecot
 from lab.mailpool import Mailpoold
@@ -63,14 +64,12 @@ class Smarthost:
 KEY_OF_TOKENS = b"a key that the issuer of tokens and Dovecot share"
 
 
-def token_settings(lab: Lab) -> Path:
+def token_settings(lab: Lab) -> str:
     """For tokens that Dovecot validates by itself: a JSON Web Token, signed with HMAC-SHA-256 (RFC 7519)."""
     keys = lab.directory("keys", mode=0o755)
     (keys / "default" / "HS256").mkdir(parents=True)
     (keys / "default" / "HS256" / "default").write_bytes(base64.b64encode(KEY_OF_TOKENS))
-    settings = keys / "oauth2.conf"
-    settings.write_text(f"introspection_mode = local\nlocal_validation_key_dict = fs:posix:prefix={keys}/\nusername_attribute = sub\n")
-    return settings
+    return dovecot_settings.of_tokens(keys)
 
 
 def token(user: str, lives: int = 3600) -> str:
@@ -94,11 +93,7 @@ def smarthost(lab: Lab, imap_certificate: Certificate, certificate: Certificate)
     (postfix.queue / "private").chmod(0o755)
     dovecot = Dovecot(lab, imap_certificate, {"relay": PASSWORD, "shop": SHOP_PASSWORD}, scheme="PLAIN", settings=f"""
 auth_mechanisms = plain login cram-md5 scram-sha-256 xoauth2 oauthbearer
-passdb {{
-  driver = oauth2
-  mechanisms = xoauth2 oauthbearer
-  args = {token_settings(lab)}
-}}
+{token_settings(lab)}
 service auth {{
   unix_listener {postfix.queue}/private/auth {{
     mode = 0666

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from . import dovecot_settings
 from .certificates import Certificate
 from .imap import Imap
 from .process import Lab, LabError, Program, free_port, wait_until
@@ -38,7 +39,7 @@ class Dovecot:
         self.config = self.directory / "dovecot.conf"
         self.run_directory = Path("/run", f"dovecot-{self.port}")  # its socket names must stay short
         self.run_directory.mkdir()
-        self.config.write_text(CONFIGURATION.format(
+        self.config.write_text(dovecot_settings.of_server(
             run=self.run_directory, log=self.log_file, port=self.port, plain_port=self.plain_port,
             certificate=self.certificate.certificate, key=self.certificate.key, users=self.password_file, mail=self.mail,
             failure_delay=self.failure_delay) + self.settings)
@@ -188,72 +189,3 @@ def quietly_kill(pid: int, number: signal.Signals) -> None:
         os.kill(pid, number)
     except ProcessLookupError:
         pass
-
-
-CONFIGURATION = """\
-base_dir = {run}
-state_dir = {run}
-log_path = {log}
-instance_name = lab
-protocols = imap
-listen = 127.0.0.1
-default_internal_user = guest
-default_internal_group = guest
-default_login_user = guest
-first_valid_uid = 1
-disable_plaintext_auth = no
-auth_mechanisms = plain login
-auth_failure_delay = {failure_delay}
-auth_verbose = yes
-mail_max_userip_connections = 100000
-ssl = yes
-ssl_cert = <{certificate}
-ssl_key = <{key}
-ssl_min_protocol = TLSv1.2
-mail_location = maildir:{mail}/%u
-shutdown_clients = yes
-namespace inbox {{
-  inbox = yes
-  separator = /
-}}
-passdb {{
-  driver = passwd-file
-  args = scheme=PLAIN username_format=%u {users}
-}}
-userdb {{
-  driver = static
-  args = uid=guest gid=guest home={mail}/%u
-}}
-service imap-login {{
-  chroot =
-  service_count = 0
-  process_min_avail = 1
-  client_limit = 2000
-  inet_listener imap {{
-    port = {plain_port}
-  }}
-  inet_listener imaps {{
-    port = {port}
-    ssl = yes
-  }}
-}}
-service imap {{
-  process_limit = 2000
-}}
-service anvil {{
-  client_limit = 6000
-  unix_listener anvil-auth-penalty {{
-    mode = 0
-  }}
-}}
-service auth {{
-  client_limit = 6000
-}}
-service auth-worker {{
-  user = guest
-}}
-service stats {{
-  client_limit = 4000
-}}
-default_vsz_limit = 512M
-"""
