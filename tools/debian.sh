@@ -1,4 +1,4 @@
-# Releases of Debian as roots of their own, and this tree in them; sourced by tools/check and tests/packages/run.
+# Releases of Debian as roots of their own, and this tree in them; sourced by tools/check, packaging/build-deb and tests/packages.
 #
 # A root is what debootstrap --variant=minbase gives, from the mirror of this machine's own apt sources, and nothing else:
 # a package that a developer's machine happens to have is missing there. It is kept as an archive, packages in a cache.
@@ -99,7 +99,8 @@ enter_root() {
     mount --make-rshared /  # else systemd cannot hand credentials to its services
     hostname sender
     exec env -i container=lxc PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
-      DEBIAN_FRONTEND=noninteractive MAILPOOL_LAB_CACHE="$cache" CCACHE_DIR="$cache/ccache" chroot "$root" "$@"' \
+      DEBIAN_FRONTEND=noninteractive MAILPOOL_LAB_CACHE="$cache" CCACHE_DIR="$cache/ccache" \
+      CCACHE_SLOPPINESS=pch_defines,time_macros chroot "$root" "$@"' \
     enter "$root" "$tools" "$lab_cache" "$spaces" "$@"
 }
 

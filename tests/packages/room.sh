@@ -1,4 +1,4 @@
-# Roots with Postfix and the packages, and systemd in them; sourced by run, autopkgtests and upgrade, which set $codename.
+# Roots with Postfix and the packages, and systemd in them; sourced by run and autopkgtests, which set $codename.
 
 roots=()
 booted= keep=${keep:-no}
@@ -31,20 +31,20 @@ copy_of() {  # copy_of ROOT: sets $root
 # apt_in_root COMMANDS: shell, with apt for itself: its archives are shared among the roots of a release.
 apt_in_root() { (flock 9; in_root "$root" sh -ec "apt-get update -q; $1") 9> "$lab_cache/$codename/apt-lock"; }
 
-# boot SECONDS SCRIPT...: a shell's script in $root (a path there, and arguments), with systemd as process 1; its exit code.
+# boot SECONDS SCRIPT...: a shell's script in $root (a path there, and arguments), with systemd as process 1, after all that
+# starts by itself (Sendmail's service makes its configuration then); its exit code.
 boot() {
   local patience=$1 end
   shift
   rm -f "$root/usr/sbin/policy-rc.d" "$root/root/ended" "$root/root/booted.log"
   cat > "$root/etc/systemd/system/booted.service" <<UNIT
 [Service]
-Type=oneshot
-ExecStart=/bin/bash $*
+Type=exec
+ExecStart=/bin/sh -c 'systemctl is-system-running --wait; exec /bin/bash $*'
 StandardOutput=append:/root/booted.log
 StandardError=append:/root/booted.log
 Environment=DEBIAN_FRONTEND=noninteractive HOME=/root
 ExecStopPost=/bin/sh -c 'echo "\$\$EXIT_STATUS" > /root/ended'
-TimeoutStartSec=infinity
 UNIT
   mkdir -p "$root/etc/systemd/system/multi-user.target.wants"
   ln -sf ../booted.service "$root/etc/systemd/system/multi-user.target.wants/booted.service"
