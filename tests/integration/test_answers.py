@@ -246,11 +246,16 @@ def test_a_full_waiting_line_is_answered_at_once(lab: Lab):
     manager = Mailpoold(lab, {"route": {"*": [server.address]}, "lmtp": {"max_wait": "5m"},
                               "site": {"slow": {"domains": ["example.org"], "max_connections": 1, "max_waiting": 1}}}).start()
     clients = [manager.lmtp() for _ in range(3)]
+
+    def has_come(waiting: int) -> bool:  # one that a connection is still made for waits too
+        totals = manager.totals()
+        return (totals["in_flight"], totals["waiting"]) == (1, waiting)
+
     for number, client in enumerate(clients[:2]):
         client.envelope("sender@example.com", [f"{number}@example.org"])
         client.command("DATA")
         client.content(message(b"x\r\n"))
-        wait_until(lambda number=number: manager.totals()["in_flight"] + manager.totals()["waiting"] == number + 1, 10, "it waits")
+        wait_until(lambda number=number: has_come(number), 10, "the first is under way, the second waits")
     reply = clients[2].deliver("sender@example.com", ["late@example.org"], message(b"x\r\n"))[0]
     assert (reply.code, reply.enhanced) == (451, "4.7.1")
     assert "max_waiting" in reply.text
