@@ -101,6 +101,7 @@ control::ManagerStatus ControlDesk::status(std::size_t most) {
   s.logins = logins_of(dispatcher_, clock_);
   s.queues = sources_.waking();
   s.parked = dispatcher_.context().parking.entries.size();
+  s.parking = manager::status_of(dispatcher_.context().parking);
   dispatcher_.context().domains.visit_unrouted(now, [&](auto const& record) {
     ++s.unrouted_known;
     if (s.unrouted.size() < most)

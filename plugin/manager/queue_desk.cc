@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "manager/control_desk.h"
+#include "manager/snapshots.h"
 
 namespace mailpool::manager {
 namespace {
@@ -26,6 +27,28 @@ control::ParkedRow row_of(std::string const& site, parking::LaneCounts const& co
 }
 
 }  // namespace
+
+control::ParkingStatus status_of(parking::Parking const& parking) {
+  using parking::Why;
+  auto const& entries = parking.entries;
+  auto const waiting_for = [&](Why why) { return entries.by_why()[static_cast<std::size_t>(why)]; };
+  control::ParkingStatus s;
+  s.slots = parking.slots;
+  s.slots_waiting = parking.waiting;
+  s.limit = waiting_for(Why::Limit);
+  s.suspended = waiting_for(Why::Suspended);
+  s.backing_off = waiting_for(Why::BackingOff);
+  s.draining = waiting_for(Why::Draining);
+  s.route = waiting_for(Why::Route);
+  s.max_parked = entries.most();
+  s.turned_away = entries.turned_away;
+  s.woken = entries.called;
+  s.came = entries.arrived;
+  s.unheard = entries.unheard;
+  s.given_up = entries.given_up;
+  s.wake_latency = parking.latency.value();
+  return s;
+}
 
 control::QueueStatus ControlDesk::queue(std::size_t most) {
   auto const now = clock_.now();

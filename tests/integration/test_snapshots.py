@@ -35,6 +35,10 @@ BEGINS_WITH = {"state": ("open", "starting", "usable"), "port": (25,), "level": 
 DRIVEN_ELSEWHERE = {
     **{f"status.{key}": ("tests/integration/test_intake.py", "test_bodies_beyond_the_memory_limit_are_put_off") for key in ("bodies_refused", "bodies_problem")},
     "status.log_dropped": ("tests/unit/manager/log_writer_test.cc", "lines_beyond_what_can_wait_are_dropped_and_counted"),
+    **dict.fromkeys([f"status.parking.{key}" for key in ("slots_waiting", "turned_away", "woken", "came", "unheard", "given_up")],
+                    ("tests/unit/manager/queue_desk_test.cc", "status_says_what_became_of_those_that_were_woken")),
+    **dict.fromkeys([f"status.parking.{key}" for key in ("limit", "suspended", "backing_off", "draining", "route")],
+                    ("tests/unit/manager/queue_desk_test.cc", "status_counts_what_waits_by_why")),
     **dict.fromkeys(("sites[].parked", "status.parked", "status.queues"),
                     ("tests/unit/manager/queue_desk_test.cc", "status_says_how_many_wait_in_the_queue_and_what_for")),
     "status.state_file.dropped": ("tests/unit/manager/state_database_test.cc", "what_waits_for_a_broken_disk_is_bounded"),

@@ -265,6 +265,24 @@ void fields(V& v, S& s) {
   v.field("next", s.next);
 }
 
+template <class V, Of<ParkingStatus> S>
+void fields(V& v, S& s) {
+  v.field("slots", s.slots);
+  v.field("slots_waiting", s.slots_waiting);
+  v.field("limit", s.limit);
+  v.field("suspended", s.suspended);
+  v.field("backing_off", s.backing_off);
+  v.field("draining", s.draining);
+  v.field("route", s.route);
+  v.field("max_parked", s.max_parked);
+  v.field("turned_away", s.turned_away);
+  v.field("woken", s.woken);
+  v.field("came", s.came);
+  v.field("unheard", s.unheard);
+  v.field("given_up", s.given_up);
+  v.field("wake_latency", s.wake_latency);
+}
+
 template <class V, Of<ManagerStatus> S>
 void fields(V& v, S& s) {
   v.field("version", s.version);
@@ -305,6 +323,7 @@ void fields(V& v, S& s) {
   v.field("state_file", s.state_file);
   v.field("queues", s.queues);
   v.field("parked", s.parked);
+  v.field("parking", s.parking);
   v.field("imap", s.imap);
 }
 

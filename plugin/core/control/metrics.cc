@@ -104,6 +104,25 @@ void write_totals(Page& page, ManagerStatus const& s) {
     page.sample(label("state", state), count);
 }
 
+void write_parking(Page& page, ParkingStatus const& s) {
+  page.family("parked");
+  for (auto const& [why, n] : {std::pair<std::string_view, std::uint64_t>{"limit", s.limit},
+                               {"suspended", s.suspended},
+                               {"backing_off", s.backing_off},
+                               {"draining", s.draining},
+                               {"route", s.route}})
+    page.sample(label("why", why), n);
+  page.single("parked_limit", s.max_parked);
+  page.single("parked_turned_away_total", s.turned_away);
+  page.single("woken_total", s.woken);
+  page.single("woken_came_total", s.came);
+  page.single("woken_unheard_total", s.unheard);
+  page.single("woken_given_up_total", s.given_up);
+  page.single("wake_latency_seconds", seconds(s.wake_latency));
+  page.single("slots", s.slots);
+  page.single("slots_waiting", s.slots_waiting);
+}
+
 // By profile: who logs in is the servers' secret, and without bound.
 // Profiles that programs ask for by a server's name share one label: their number is not the
 // operator's.
@@ -277,6 +296,7 @@ std::string Metrics::text(ManagerStatus const& status, Exposition format) {
   Page page(format);
   write_totals(page, status);
   write_process(page, status);
+  write_parking(page, status.parking);
   write_imap(page, status.imap);
   write_invariants(page, status);
 

@@ -283,6 +283,25 @@ struct QueueStatus {
   std::optional<std::uint64_t> next;    ///< of a list: where the next page begins
 };
 
+/// What waits in the MTA's queue, as far as it is remembered, and how it is woken; counts since
+/// the start where nothing else is said.
+struct ParkingStatus {
+  std::uint64_t slots = 0;          ///< deliveries that the MTA makes at once
+  std::uint64_t slots_waiting = 0;  ///< of these, those that wait in here now
+  std::uint64_t limit = 0;          ///< messages that wait now, by why (parking::Why)
+  std::uint64_t suspended = 0;
+  std::uint64_t backing_off = 0;
+  std::uint64_t draining = 0;
+  std::uint64_t route = 0;
+  std::uint64_t max_parked = 0;
+  std::uint64_t turned_away = 0;  ///< not remembered: max_parked
+  std::uint64_t woken = 0;
+  std::uint64_t came = 0;      ///< of those that were woken
+  std::uint64_t unheard = 0;   ///< of those that were woken, those that did not come in time
+  std::uint64_t given_up = 0;  ///< forgotten, for they never came
+  Duration wake_latency{};     ///< from waking to coming, of late
+};
+
 struct ManagerStatus {
   std::string version;
   std::string state = "starting";  ///< starting, running, draining
@@ -323,6 +342,7 @@ struct ManagerStatus {
   std::uint64_t domains_known = 0;
   std::vector<WakingStatus> queues;  ///< of the MTA
   std::uint64_t parked = 0;          ///< messages that wait there, as far as remembered
+  ParkingStatus parking;
   /// Domains that DNS gave no host for within the last hour; at most as many as were asked for.
   std::vector<DomainStatus> unrouted;
   std::uint64_t unrouted_known = 0;

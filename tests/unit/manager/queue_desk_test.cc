@@ -110,6 +110,69 @@ BOOST_AUTO_TEST_CASE(status_says_how_many_wait_in_the_queue_and_what_for) {
   BOOST_REQUIRE(status.queues.size() == 1U);
   BOOST_REQUIRE(status.sites.size() == 1U);
   BOOST_TEST(status.sites[0].parked == 30U);
+  auto const& parking = status.parking;
+  BOOST_TEST(parking.limit == 30U);
+  BOOST_TEST(parking.slots == 500U);
+  BOOST_TEST(parking.max_parked == 200'000U);
+  BOOST_TEST(parking.wake_latency.count() > 0);
+}
+
+BOOST_AUTO_TEST_CASE(status_says_what_became_of_those_that_were_woken) {
+  auto& entries = context->parking.entries;
+  auto call = [&] {
+    std::size_t looks = 1;
+    return entries.call(
+        "192.0.2.1", [&](auto const&, std::size_t) { return clock.now_; }, 2s, looks, clock.now_);
+  };
+  for (auto const why : {Why::Limit, Why::Suspended, Why::BackingOff, Why::Draining, Why::Route})
+    park("ABC100" + std::to_string(static_cast<int>(why)), "192.0.2.1", why);
+  clock.now_ += 1s;
+  auto const first = call();
+  BOOST_REQUIRE(first.has_value());
+  BOOST_REQUIRE(call().has_value());
+  BOOST_REQUIRE(entries.arrive(first->queue_id, "192.0.2.1", clock.now_).has_value());
+  // Each is called four times, and rests in between.
+  for (int n = 0; n < 12; ++n) {
+    clock.now_ += 200s;
+    entries.expire(clock.now_);
+    while (call()) {
+    }
+  }
+  clock.now_ += 200s;
+  entries.expire(clock.now_);
+  park("ABC2001", "192.0.2.1", Why::Suspended);
+  context->parking.waiting = 3;
+  entries.reconfigure(1);
+  BOOST_TEST(
+      !entries.park({"ABC3001", 0, "192.0.2.1", {}, 100, Why::Limit, clock.now_}, clock.now_));
+  auto const status = desk->status(10).parking;
+  BOOST_TEST(status.slots_waiting == 3U);
+  BOOST_TEST(status.woken == entries.called);
+  BOOST_TEST(status.came == 1U);
+  BOOST_TEST(status.unheard >= 4U);
+  BOOST_TEST(status.given_up == 4U);
+  BOOST_TEST(status.turned_away == 1U);
+  BOOST_TEST(status.suspended == 1U);
+  BOOST_TEST(status.limit + status.backing_off + status.draining + status.route == 0U);
+  BOOST_TEST(status.max_parked == 1U);
+  context->parking.waiting = 0;
+}
+
+BOOST_AUTO_TEST_CASE(status_counts_what_waits_by_why) {
+  int n = 0;
+  for (auto const why : {Why::Limit, Why::Suspended, Why::BackingOff, Why::Draining, Why::Route})
+    for (int i = 0; i <= static_cast<int>(why); ++i)
+      park("ABC1" + std::to_string(100 + n++), i % 2 == 0 ? "192.0.2.1" : "elsewhere", why);
+  auto const status = desk->status(10).parking;
+  BOOST_TEST(status.limit == 1U);
+  BOOST_TEST(status.suspended == 2U);
+  BOOST_TEST(status.backing_off == 3U);
+  BOOST_TEST(status.draining == 4U);
+  BOOST_TEST(status.route == 5U);
+  // One that is told something else counts there alone.
+  park("ABC1100", "192.0.2.1", Why::Suspended);
+  BOOST_TEST(desk->status(10).parking.limit == 0U);
+  BOOST_TEST(desk->status(10).parking.suspended == 3U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
