@@ -1,6 +1,7 @@
 """poolctl postfix enable, disable, status and lookup, on the configuration files of a real Postfix."""
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -104,10 +105,27 @@ def test_what_enable_sets(wiring: Callable[..., Wiring]):
     assert services.split()[:8] == ["mailpool", "unix", "-", "-", "y", "-", "500", "lmtp"]
     options = it.host.postfix.command("postconf", "-P", "mailpool/unix/*", text=True).stdout
     options += (it.config / "master.cf").read_text()
-    for option in ("lmtp_send_xforward_command=yes", "lmtp_data_done_timeout=1800s", "lmtp_line_length_limit=0"):
+    for option in ("lmtp_send_xforward_command=yes", "lmtp_data_done_timeout=1800s", "lmtp_line_length_limit=0",
+                   "lmtp_connection_cache_on_demand=no"):
         assert option in options
     check = it.host.postfix.command("postfix", "check", text=True)
     assert "warning" not in check.stderr, check.stderr
+
+
+def test_a_service_of_an_earlier_enable_is_told_from_one_of_today(wiring: Callable[..., Wiring]):
+    it = wiring()
+    it.must("enable")
+    warnings = json.loads(it.run("enable", "--json").stdout)["warnings"]
+    assert not [warning for warning in warnings if "postconf" in str(warning)], warnings
+    it.host.postfix.command("postconf", "-F", "mailpool/unix/process_limit=100")
+    it.host.postfix.command("postconf", "-PX", "mailpool/unix/lmtp_connection_cache_on_demand")
+    warnings = json.loads(it.run("enable", "--json").stdout)["warnings"]
+    mends = [command for warning in warnings for command in re.findall(r"postconf -[PF] [^&]*", str(warning))]
+    assert len(mends) == 2, warnings
+    for mend in mends:
+        it.host.postfix.command("postconf", *mend.split()[1:])
+    warnings = json.loads(it.run("enable", "--json").stdout)["warnings"]
+    assert not [warning for warning in warnings if "postconf" in str(warning)], warnings
 
 
 def test_dry_run_says_the_commands_and_changes_nothing(wiring: Callable[..., Wiring]):

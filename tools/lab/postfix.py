@@ -20,6 +20,7 @@ mailpool  unix  -       -       y       -       500     lmtp
     -o lmtp_line_length_limit=0
     -o lmtp_send_xforward_command=yes
     -o lmtp_data_done_timeout=1800s
+    -o lmtp_connection_cache_on_demand=no
 """
 DELIVERY = re.compile(r"postfix/(?:\S+/)?(?P<agent>\w+)\[\d+\]: (?P<queue_id>[0-9A-F]{6,}|[0-9B-Zb-z]{10,}): "
                       r"to=<(?P<recipient>[^>]*)>,.*? relay=(?P<relay>[^,]*),.*? dsn=(?P<dsn>[\d.]+), "

@@ -3,8 +3,10 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <optional>
 #include <ostream>
 
+#include "poolctl/client.h"
 #include "poolctl/postfix_commands.h"
 #include "poolctl/postfix_rows.h"
 #include "poolctl/postfix_wiring.h"
@@ -101,7 +103,23 @@ std::vector<CommandRow> postfix_commands() {
   return {enable_row(), disable_row(), status_row(), lookup_row()};
 }
 
-std::vector<control::Finding> check_postfix(Context const& /*context*/) {
+namespace {
+
+// What the manager says of its slots; nothing: it does not answer, which is another finding.
+std::optional<std::uint64_t> slots_of(Context const& context) {
+  control::Request request;
+  request.command = control::Command::Queue;
+  request.most = 1;
+  auto const reply = ask(context.socket, request);
+  if (reply.kind != Reply::Kind::Done) return std::nullopt;
+  auto const queue = control::from_json<control::QueueStatus>(reply.text);
+  if (!queue) return std::nullopt;
+  return queue->slots;
+}
+
+}  // namespace
+
+std::vector<control::Finding> check_postfix(Context const& context) {
   using control::Finding;
   SystemCommands system;
   PostfixConfig postfix(system, "", true, [](std::string const&) {});
@@ -114,7 +132,10 @@ std::vector<control::Finding> check_postfix(Context const& /*context*/) {
   std::vector<Finding> findings;
   for (auto const& [what, mend] : plan.refusals)
     findings.push_back({Finding::Level::Mistake, "postfix", what, mend});
-  for (auto const& [what, mend] : plan.warnings)
+  auto warnings = plan.warnings;
+  if (auto const slots = slots_of(context))
+    if (auto const note = too_many_slots(postfix, *slots)) warnings.push_back(*note);
+  for (auto const& [what, mend] : warnings)
     findings.push_back({Finding::Level::Warning, "postfix", what, mend});
   if (!plan.is_done_already())
     findings.push_back(

@@ -155,12 +155,19 @@ void plan_limits(PostfixConfig& postfix, WiringPlan& plan) {
       "one message says nothing of the others of its door, so none suspends it (cohort limit 0)");
 }
 
-// Of installations that were wired when enable still set 100.
-void check_process_limit(PostfixConfig& postfix, WiringPlan& plan) {
+// Of the service mailpool. Nothing: it has none, or Postfix does not say.
+std::optional<std::uint64_t> limit_of_processes(PostfixConfig& postfix) {
   auto limit = postfix.field(std::string(mailpool_service) + "/process_limit");
   if (limit.empty() || limit == "-") limit = postfix.value("default_process_limit");
   auto const number = to_number(limit);
-  if (!number || *number == 0 || *number >= process_limit) return;
+  if (!number || *number == 0) return std::nullopt;
+  return *number;
+}
+
+// Of installations that were wired when enable still set 100.
+void check_process_limit(PostfixConfig& postfix, WiringPlan& plan) {
+  auto const number = limit_of_processes(postfix);
+  if (!number || *number >= process_limit) return;
   plan.warnings.push_back(
       {fmt::format("the service mailpool has {} processes: a few providers with a backlog can take "
                    "all of them, and other mail waits behind theirs",
@@ -169,8 +176,29 @@ void check_process_limit(PostfixConfig& postfix, WiringPlan& plan) {
                    process_limit)});
 }
 
+// While a door has a backlog lmtp(8) hands its connection to scache(8) after each message: one
+// process for all of them, which each waits for up to 5 s (connection_cache_protocol_timeout), for
+// what a new connection to a local socket gives in a fraction of a millisecond.
+constexpr auto cache_option = "lmtp_connection_cache_on_demand";
+
+// Of installations that were wired when enable did not set it.
+void check_connection_cache(PostfixConfig& postfix, WiringPlan& plan) {
+  auto const line = fmt::format("{}/{} = no", mailpool_service, cache_option);
+  auto const overrides = postfix.overrides(cache_option);
+  if (std::find(overrides.begin(), overrides.end(), line) != overrides.end()) return;
+  if (overrides.empty() && postfix.value(cache_option) == "no") return;
+  plan.warnings.push_back(
+      {fmt::format("{} of the service mailpool is not \"no\": while mail waits all deliveries pass "
+                   "their connections through one process, scache, and wait for it up to 5 s",
+                   cache_option),
+       fmt::format("postconf -P {}/{}=no && postfix reload", mailpool_service, cache_option)});
+}
+
 void plan_service(PostfixConfig& postfix, WiringPlan& plan) {
-  if (postfix.has_service(mailpool_service)) return check_process_limit(postfix, plan);
+  if (postfix.has_service(mailpool_service)) {
+    check_process_limit(postfix, plan);
+    return check_connection_cache(postfix, plan);
+  }
   auto const chroot = postfix.field("lmtp/unix/chroot");
   plan.adds_service = true;
   plan.service_entry = fmt::format("{}=mailpool unix - - {} - {} lmtp", mailpool_service,
@@ -178,13 +206,17 @@ void plan_service(PostfixConfig& postfix, WiringPlan& plan) {
   plan.service_overrides = {
       "syslog_name=postfix/mailpool", "lmtp_send_xforward_command=yes",
       "lmtp_data_done_timeout=1800s", "lmtp_line_length_limit=0",
-      "lmtp_tls_security_level=none",
+      "lmtp_tls_security_level=none", fmt::format("{}=no", cache_option),
   };
   plan.reasons.push_back(fmt::format(
       "{} processes: Postfix gives a free one to the oldest message whose door is below 20, so "
       "mail of another door finds one at once while up to {} doors have a backlog; an idle one "
       "ends by itself, and at most half of them wait in mailpoold ([lmtp] slots)",
       process_limit, process_limit / 20));
+  plan.reasons.push_back(fmt::format(
+      "{}=no: a new connection to the local socket costs less than the cache, which is one process "
+      "for all deliveries while mail waits",
+      cache_option));
   // What smtp(8) would have done to this mail, lmtp(8) does under other names.
   for (std::string const what : {"generic_maps", "header_checks", "mime_header_checks",
                                  "nested_header_checks", "body_checks"})
@@ -197,6 +229,17 @@ std::string wired_mode(PostfixConfig& postfix) {
   if (has_element(postfix.expanded("transport_maps"), mailpool_table)) return "table";
   if (postfix.value("default_transport") == simple_transport) return "simple";
   return "";
+}
+
+std::optional<Obstacle> too_many_slots(PostfixConfig& postfix, std::uint64_t slots) {
+  auto const number = limit_of_processes(postfix);
+  if (!number || slots <= *number) return std::nullopt;
+  return Obstacle{
+      fmt::format("[lmtp] slots = {}, but the service mailpool has {} processes: more than half of "
+                  "them can wait in the manager, and other mail behind them",
+                  slots, *number),
+      fmt::format("[lmtp] slots = {} in mailpool.toml, or more processes; then poolctl reload",
+                  *number)};
 }
 
 WiringPlan plan_wiring(PostfixConfig& postfix, WiringMode mode) {

@@ -1,6 +1,8 @@
 #pragma once
 // What has to change in a Postfix so that it delivers through mailpool, and what stands in the way.
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,5 +42,8 @@ struct WiringPlan {
 
 /// "table", "simple" or "" (neither), by what main.cf says now.
 [[nodiscard]] std::string wired_mode(PostfixConfig& postfix);
+/// Where the manager takes this Postfix to make more deliveries at once ([lmtp] slots) than it
+/// does.
+[[nodiscard]] std::optional<Obstacle> too_many_slots(PostfixConfig& postfix, std::uint64_t slots);
 
 }  // namespace mailpool::poolctl

@@ -103,7 +103,10 @@ void add_lmtp(Table& table) {
           "What cannot begin soon is answered 451 at once and waits in the MTA's queue. The more "
           "sites wait, the less each may take of that half; a site where nothing waits always "
           "finds a place. Keep it no larger than the MTA's process limit for this transport "
-          "(Postfix: `poolctl postfix enable` sets 500; Sendmail: the number of queue runners).");
+          "(Postfix: `poolctl postfix enable` sets 500; Sendmail: the number of queue runners). It "
+          "is "
+          "not read from master.cf, since several instances may hand mail over here and a queue "
+          "directory does not say where its configuration lies; `poolctl check` compares the two.");
   table.add("max_parked", &S::max_parked, number(0, 10'000'000))
       .says("How many messages that wait in the MTA's queue are remembered, to be woken in turn.")
       .note("About 100 octets each. Those beyond it come by the MTA's own clock.");

@@ -76,6 +76,24 @@ BOOST_AUTO_TEST_CASE(programs_are_run_without_a_shell_and_read_whole) {
   BOOST_TEST(system.run({"true"}, much).exit_code == 0);  // does not read its input
 }
 
+BOOST_AUTO_TEST_CASE(more_slots_than_processes_are_named_with_the_mend) {
+  Recorded wired;
+  PostfixConfig config(wired, "", true, [](std::string const&) {});
+  BOOST_TEST(!too_many_slots(config, 500).has_value());  // Postfix does not say
+  wired.answers["postconf -h default_process_limit"] = "100\n";
+  wired.answers["postconf -F mailpool/unix/process_limit"] = "mailpool/unix/process_limit = -\n";
+  BOOST_TEST(too_many_slots(config, 101).has_value());
+  BOOST_TEST(!too_many_slots(config, 100).has_value());
+  wired.answers["postconf -F mailpool/unix/process_limit"] = "mailpool/unix/process_limit = 200\n";
+  BOOST_TEST(!too_many_slots(config, 200).has_value());
+  auto const note = too_many_slots(config, 500);
+  BOOST_REQUIRE(note.has_value());
+  BOOST_TEST(note->what.find("slots = 500, but the service mailpool has 200") != std::string::npos);
+  BOOST_TEST(note->mend.find("slots = 200") != std::string::npos);
+  wired.answers["postconf -F mailpool/unix/process_limit"] = "mailpool/unix/process_limit = 0\n";
+  BOOST_TEST(!too_many_slots(config, 500).has_value());  // no limit
+}
+
 BOOST_AUTO_TEST_CASE(the_table_comes_last_and_probes_stay_outside_the_pool) {
   Recorded stock;
   auto plan = plan_with(stock);
