@@ -2,18 +2,21 @@
 allow less than what waits for them, and one that is healthy."""
 
 import json
+import os
 import re
 import smtplib
 import subprocess
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from .fakemx import Fakemx
 from .mailpool import Mailpoold, Value
 from .messages import message
 from .postfix import Postfix
-from .process import Lab, LabError
+from .process import Lab, LabError, wait_until
+from .providers import Town
 from .table import declare_table
 
 STOCK = {"minimal_backoff_time": "300s", "maximal_backoff_time": "4000s", "queue_run_delay": "300s"}
@@ -34,37 +37,27 @@ class Slow:
         return f"{self.name}.example"
 
 
-class QueueWorld:
-    """Postfix, mailpoold, and a server for each provider."""
+class WithHealthy:
+    """A Postfix, and a provider of its mail that is healthy."""
 
-    def __init__(self, lab: Lab, slow: list[Slow], **more: Value):
-        self.lab = lab
-        self.slow = slow
+    postfix: Postfix
+    pool: Mailpoold
+    healthy: Fakemx
+
+    def __init__(self) -> None:
+        self.sent: dict[str, float] = {}
+        self.is_over = threading.Event()
+
+    def make_postfix(self, lab: Lab) -> None:
         self.postfix = Postfix(lab, "front", {**STOCK, "default_transport": "smtp", "smtpd_client_connection_count_limit": "0",
                                               "default_process_limit": "100"})
         declare_table(self.postfix)
-        self.servers = {one: Fakemx(lab, f"set rate {one.rate}" if one.per_second >= 1 else "") for one in slow}
-        self.healthy = Fakemx(lab)
-        routes: dict[str, Value] = {one.domain: [server.address] for one, server in self.servers.items()}
-        self.pool = Mailpoold(lab, {
-            "route": {**routes, "healthy.example": [self.healthy.address]},
-            "site": {one.name: {"domains": [one.domain], "rate": one.rate} for one in slow},
-            "log": {"level": "info"}, "lmtp": {}, **more}, self.postfix).start()
+
+    def wire(self) -> None:
         done = self.pool.poolctl("postfix", "enable", "--config-directory", str(self.postfix.config))
         if done.returncode != 0:
             raise LabError(f"poolctl postfix enable: {done.stdout}{done.stderr}")
         self.postfix.start()
-        self.sent: dict[str, float] = {}
-        self.is_over = threading.Event()
-
-    def fill(self) -> None:
-        """All at once, as a mailing comes."""
-        sources = [subprocess.Popen(["smtp-source", "-s", "4", "-m", str(one.messages), "-l", "600", "-f", "news@example.com",
-                                     "-t", f"u@{one.domain}", f"127.0.0.1:{self.postfix.port}"], stderr=subprocess.DEVNULL)
-                   for one in self.slow]
-        for source in sources:
-            if source.wait(timeout=600) != 0:
-                raise LabError(f"smtp-source: {source.returncode}")
 
     def send_healthy(self) -> None:
         """One message every half second, until the end; when each was sent is kept."""
@@ -88,8 +81,71 @@ class QueueWorld:
         now = time.time()
         return [max(0.0, came.get(recipient, now) - sent) for recipient, sent in self.sent.items() if recipient in came or now - sent > 2]
 
+
+class QueueWorld(WithHealthy):
+    """Postfix, mailpoold, and a server for each provider."""
+
+    def __init__(self, lab: Lab, slow: list[Slow], **more: Value):
+        super().__init__()
+        self.lab = lab
+        self.slow = slow
+        self.make_postfix(lab)
+        self.servers = {one: Fakemx(lab, f"set rate {one.rate}" if one.per_second >= 1 else "") for one in slow}
+        self.healthy = Fakemx(lab)
+        routes: dict[str, Value] = {one.domain: [server.address] for one, server in self.servers.items()}
+        self.pool = Mailpoold(lab, {
+            "route": {**routes, "healthy.example": [self.healthy.address]},
+            "site": {one.name: {"domains": [one.domain], "rate": one.rate} for one in slow},
+            "log": {"level": "info"}, "lmtp": {}, **more}, self.postfix).start()
+        self.wire()
+
+    def fill(self) -> None:
+        """All at once, as a mailing comes."""
+        sources = [subprocess.Popen(["smtp-source", "-s", "4", "-m", str(one.messages), "-l", "600", "-f", "news@example.com",
+                                     "-t", f"u@{one.domain}", f"127.0.0.1:{self.postfix.port}"], stderr=subprocess.DEVNULL)
+                   for one in self.slow]
+        for source in sources:
+            if source.wait(timeout=600) != 0:
+                raise LabError(f"smtp-source: {source.returncode}")
+
     def accepted(self) -> dict[Slow, int]:
         return {one: server.stats()["messages"] for one, server in self.servers.items()}
+
+    def late_starts(self, one: Slow) -> list[float]:
+        """From the moment that its rate let the next message go to that message's MAIL, while more were waiting."""
+        said = re.findall(r"^(\S+) \d+ C MAIL ", self.servers[one].trace_file.read_text(errors="replace"), re.MULTILINE)
+        times = [float(time) for time in said][:one.messages]
+        # So many in any window of its unit, which mailpool takes for a hundredth longer (at most 0.1 s): mailpool.toml(5).
+        count = int(one.rate.partition("/")[0])
+        window = count / one.per_second
+        window += min(window / 100, 0.1)
+        return [max(0.0, time - max(times[n + count - 1], times[n] + window)) for n, time in enumerate(times[count:])]
+
+    def parked(self) -> int:
+        """What the manager remembers of Postfix's queue."""
+        return self.pool.status()["parked"]
+
+    def delivered_twice(self) -> list[float]:
+        """When what had been accepted before was accepted again. Each message has its queue id in a header: no two are alike."""
+        seen: set[str] = set()
+        again = []
+        for server in (*self.servers.values(), self.healthy):
+            for line in server.log_file.read_text().splitlines():
+                entry = json.loads(line)
+                if entry["outcome"] == "accepted" and entry["sha256"] in seen:
+                    again.append(entry["time"])
+                seen.add(entry["sha256"])
+        return again
+
+    def lost(self) -> int:
+        """Of all that Postfix took, what is neither delivered nor in its queue. Nothing may be under way."""
+        taken = sum(one.messages for one in self.slow) + len(self.sent)
+        accepted = sum(server.stats()["messages"] for server in (*self.servers.values(), self.healthy))
+        return taken - (accepted - len(self.delivered_twice())) - len(self.postfix.queued())
+
+    def accepted_at(self, one: Slow) -> list[float]:
+        """Seconds of the epoch."""
+        return [json.loads(line)["time"] for line in self.servers[one].log_file.read_text().splitlines()]
 
     def deferrals(self) -> dict[str, int]:
         """By domain."""
@@ -97,3 +153,59 @@ class QueueWorld:
         for domain in re.findall(r"to=<[^@>]*@([^>]*)>.* status=deferred", self.postfix.log()):
             found[domain] = found.get(domain, 0) + 1
         return found
+
+
+THINKS = 1.0  # seconds that a provider takes for a message: what they allow is then what a Postfix of two cores can bring
+
+
+class ProviderQueue(WithHealthy):
+    """The eight strict providers behind Postfix. Without limits: servers that have none, and a manager that keeps none."""
+
+    def __init__(self, lab: Lab, limits: bool):
+        super().__init__()
+        self.make_postfix(lab)
+        self.town = Town(lab, delay=THINKS, is_strict=limits)
+        self.healthy = Fakemx(lab)
+        settings = self.town.settings(limits)
+        self.pool = Mailpoold(lab, {**settings, "route": {"healthy.example": [self.healthy.address]},
+                                    "lmtp": {}, "log": {"level": "info"}}, self.postfix).start()
+        self.wire()
+
+    def fill(self, messages: int) -> None:
+        backlog = self.town.backlog(f"127.0.0.1:{self.postfix.port}", self.town.in_proportion(messages), lmtp=False, sessions=4)
+        taken = sum(report["complete"] for report in backlog.reports(3600))
+        if taken != messages:
+            raise LabError(f"mailpool-load: {taken} of {messages} were taken")
+
+    def accepted(self) -> int:
+        return sum(server.stats()["messages"] for server in self.town.servers.values())
+
+    def wait_until_all_were_tried(self) -> None:
+        """qmgr's active queue holds what is under way only."""
+        wait_until(lambda: sum(1 for _ in (self.postfix.queue / "active").rglob("*")) + sum(
+            1 for _ in (self.postfix.queue / "incoming").rglob("*")) < 300, 1800, "all were tried", interval=2)
+
+    def cpu(self) -> tuple[float, float]:
+        """Microseconds that Postfix and mailpoold have used, processes that are gone included."""
+        master = int((self.postfix.queue / "pid/master.pid").read_text())
+        return cpu_of_family(master), cpu_of_family(self.pool.process.pid)
+
+    def stop(self) -> None:
+        self.postfix.stop()
+        self.pool.process.stop()
+
+
+def cpu_of_family(pid: int) -> float:
+    """Of a process, its children and those it has waited for, in microseconds."""
+    parents, used = {}, {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        parents[int(stat.parent.name)] = int(fields[1])
+        used[int(stat.parent.name)] = sum(map(int, fields[11:15]))
+    family = {pid}
+    while more := {child for child, parent in parents.items() if parent in family} - family:
+        family |= more
+    return sum(used.get(one, 0) for one in family) * 1e6 / os.sysconf("SC_CLK_TCK")

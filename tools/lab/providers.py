@@ -137,25 +137,28 @@ class Figures:
 class Town:
     """All of them as running servers, with a name server that knows their customers."""
 
-    def __init__(self, lab: Lab, delay: float):
+    def __init__(self, lab: Lab, delay: float, is_strict: bool = True):
         self.lab = lab
         self.delay = delay
         self.port = free_port()
         self.dns = Dns()
         lab.at_close(self.dns.close)
-        self.servers = {provider: Fakemx(lab, provider.script(delay), host=f"127.0.1.{number}", port=self.port)
+        self.servers = {provider: Fakemx(lab, provider.script(delay) if is_strict else "set without STARTTLS", host=f"127.0.1.{number}", port=self.port)
                         for number, provider in enumerate(PROVIDERS, 1)}
         for provider, server in self.servers.items():
             self.dns.a(f"mx1.{provider.mx_domain}", server.host, ttl=3600)
             for number in range(DOMAINS_EACH):
                 self.dns.mx(provider.domain(number), f"mx1.{provider.mx_domain}", ttl=3600)
 
+    def settings(self, is_limited: bool = True) -> dict[str, Value]:
+        """What mailpool.toml says of them."""
+        return {"dns": {"servers": self.dns.servers, "trust_anchor": "", "timeout": "10s"},
+                "smtp": {"port": self.port, "prohibited": [], "tls": "none"},
+                "site": {provider.name: provider.site() if is_limited else {"mx": [f".{provider.mx_domain}"]} for provider in PROVIDERS}}
+
     def manager(self, **more: Value) -> Mailpoold:
         return Mailpoold(self.lab, {
-            "dns": {"servers": self.dns.servers, "trust_anchor": "", "timeout": "10s"},
-            "smtp": {"port": self.port, "prohibited": [], "tls": "none"},
-            "site": {provider.name: provider.site() for provider in PROVIDERS},
-            "lmtp": {"max_connections": 2000, "slots": 20000, "max_wait": MAX_WAIT}, "log": {"to": "/dev/null", "level": "error"}, **more}).start()
+            **self.settings(), "lmtp": {"max_connections": 2000, "slots": 20000, "max_wait": MAX_WAIT}, "log": {"to": "/dev/null", "level": "error"}, **more}).start()
 
     def in_proportion(self, total: int) -> dict[Provider, int]:
         """So many messages, divided among the providers as what they allow in a second."""
@@ -164,10 +167,10 @@ class Town:
         messages[PROVIDERS[-1]] += total - sum(messages.values())
         return messages
 
-    def backlog(self, to: Path | None, messages: dict[Provider, int]) -> "Backlog":
-        """Starts to hand over so many messages for each provider to an LMTP socket; None: straight to the providers, as a load
-        generator does that knows no limits."""
-        return Backlog(self, to, messages)
+    def backlog(self, to: Path | str | None, messages: dict[Provider, int], lmtp: bool = True, sessions: int | None = None) -> "Backlog":
+        """Starts to hand over so many messages for each provider to an LMTP socket, or an MTA by SMTP; None: straight to the
+        providers, as a load generator does that knows no limits."""
+        return Backlog(self, to, messages, lmtp, sessions)
 
     def uses(self, seconds: float) -> list[Use]:
         """What each provider sees in the next so many seconds."""
@@ -195,12 +198,11 @@ class Town:
 class Backlog:
     """A load generator for each provider, all of their messages waiting."""
 
-    def __init__(self, town: Town, to: Path | None, messages: dict[Provider, int]):
+    def __init__(self, town: Town, to: Path | str | None, messages: dict[Provider, int], lmtp: bool, sessions: int | None):
         self.generators = []
         for provider, server in town.servers.items():
-            sessions = provider.connections * 2 + 10
-            argv = [program("mailpool-load"), "--to", to or server.address, *(["--lmtp"] if to else []), "--messages",
-                    messages[provider], "--sessions", sessions, "--domains", DOMAINS_EACH, "--address", f"u%d@{provider.domain('%d')}",
+            argv = [program("mailpool-load"), "--to", to or server.address, *(["--lmtp"] if to and lmtp else []), "--messages",
+                    messages[provider], "--sessions", sessions or provider.connections * 2 + 10, "--domains", DOMAINS_EACH, "--address", f"u%d@{provider.domain('%d')}",
                     "--size", "2048", "--timeout", "300"]
             self.generators.append(subprocess.Popen([str(word) for word in argv], stdout=subprocess.PIPE, text=True))
         town.lab.at_close(self.stop)
@@ -212,9 +214,9 @@ class Backlog:
     def is_over(self) -> bool:
         return all(generator.poll() is not None for generator in self.generators)
 
-    def reports(self) -> list[dict]:
+    def reports(self, timeout: float = 300) -> list[dict]:
         """Waits for the end; what became of the messages, by provider."""
-        return [json.loads(generator.communicate(timeout=300)[0]) for generator in self.generators]
+        return [json.loads(generator.communicate(timeout=timeout)[0]) for generator in self.generators]
 
     def stop(self) -> None:
         for generator in self.generators:
