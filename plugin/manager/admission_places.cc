@@ -3,7 +3,7 @@
 namespace mailpool::manager {
 namespace {
 
-bool holds(std::optional<site::Suspension> const& suspension, TimePoint now) {
+bool holds(Rare<site::Suspension> const& suspension, TimePoint now) {
   return suspension && now < suspension->until;
 }
 

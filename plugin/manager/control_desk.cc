@@ -66,6 +66,12 @@ std::vector<Site const*> most_urgent(delivery::Dispatcher const& dispatcher, std
   return sites;
 }
 
+// "source west" -> "source", "west".
+std::pair<std::string, std::string> split_scope(std::string const& scope) {
+  auto const blank = std::min(scope.find(' '), scope.size());
+  return {scope.substr(0, blank), scope.substr(std::min(blank + 1, scope.size()))};
+}
+
 TimePoint until_of(TimePoint now, Duration how_long) {
   return how_long <= Duration::zero() ? never : after(now, how_long);
 }
@@ -297,7 +303,28 @@ Result<std::string> ControlDesk::suspend_subject(control::Subject const& subject
     dispatcher_.suspend_tenant(subject.name, suspension, now);
     return suspended("tenant " + subject.name, suspension, clock_).text;
   }
+  if (!subject.scope.empty()) return suspend_part(subject, suspension);
   return suspend_site(subject.name, suspension);
+}
+
+// What leaves from one source, to a site or to all of them; or a sender domain's mail to a site.
+Result<std::string> ControlDesk::suspend_part(control::Subject const& subject,
+                                              site::Suspension const& suspension) {
+  auto const now = clock_.now();
+  auto const [kind, name] = split_scope(subject.scope);
+  bool const is_source = kind == "source";
+  if (is_source && dispatcher_.scopes().find_source(name) == nullptr)
+    return failed(fmt::format("there is no [source.{}]", printable(name, 100)));
+  if (subject.name.empty()) {
+    if (!is_source) return failed("a sender domain is suspended at a site: name the SITE");
+    dispatcher_.suspend_source(name, suspension, now);
+    return suspended(subject.scope, suspension, clock_).text;
+  }
+  if (!is_source && kind != "sender_domain")
+    return failed(fmt::format("\"{}\" is no part of a site's mail", printable(subject.scope, 100)));
+  if (!dispatcher_.suspend_scope(subject.name, subject.scope, suspension, now))
+    return failed(no_such_site(subject.name));
+  return suspended(fmt::format("{}: {}", subject.name, subject.scope), suspension, clock_).text;
 }
 
 Result<std::string> ControlDesk::suspend_site(std::string const& name,

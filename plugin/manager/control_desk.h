@@ -69,6 +69,8 @@ class ControlDesk final : public control::ControlActions {
   [[nodiscard]] std::string no_such_site(std::string const& name) const;
   [[nodiscard]] Result<std::string> suspend_subject(control::Subject const& subject,
                                                     site::Suspension const& suspension);
+  [[nodiscard]] Result<std::string> suspend_part(control::Subject const& subject,
+                                                 site::Suspension const& suspension);
   [[nodiscard]] Result<std::string> suspend_site(std::string const& name,
                                                  site::Suspension const& suspension);
   [[nodiscard]] bool is_known_domain(std::string const& domain) const;

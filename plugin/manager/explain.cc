@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/base/text.h"
+#include "core/delivery/path.h"
 #include "core/map/writer.h"
 #include "core/message/address.h"
 #include "manager/snapshots.h"
@@ -96,6 +97,7 @@ void Explainer::begin(control::Question const& question, std::string const& doma
       envelope.tenant = tenant->scope.name();
   probe_ = dispatcher_.probe(domain, route_, envelope);
   site_ = probe_.site;
+  probe_.source = site_->decide(probe_, clock_.now()).source;
   e.address = question.address;
   e.domain = domain;
   e.site = route_->site;
@@ -105,12 +107,18 @@ void Explainer::begin(control::Question const& question, std::string const& doma
   e.source = source_text();
 }
 
+// "west"; "one of west, east; now east, since west may not send (its path is blocked)".
 std::string Explainer::source_text() const {
   if (probe_.sources == nullptr) return {};
   auto const& members = probe_.sources->members();
   std::string names;
   for (auto const& member : members) names += (names.empty() ? "" : ", ") + member.source->name();
-  return members.size() == 1 ? names : fmt::format("one of {}", names);
+  if (members.size() == 1 || probe_.source == nullptr) return names;
+  auto const* const turn = probe_.sources->whose_turn();
+  auto const why = turn == probe_.source
+                       ? std::string("whose turn it is")
+                       : fmt::format("in place of {}, whose turn it is", turn->name());
+  return fmt::format("one of {}; now {}, {}", names, probe_.source->name(), why);
 }
 
 void Explainer::add_targets(Explanation& e) const {
@@ -121,7 +129,8 @@ void Explainer::add_targets(Explanation& e) const {
       delivery::policies_of(e.domain, *route_, settings, context, tls::SenderTls::Required);
   for (auto const& t : route_->targets) {
     site::EndpointName const endpoint{t.host, t.address, t.port};
-    auto target = status_of(endpoint, site_->health().find(endpoint), clock_);
+    auto target =
+        status_of(endpoint, site_->paths().of(probe_.source).health.find(endpoint), clock_);
     add_connections(target, *site_);
     target.tls = tls_words(policies.of(t.host).policy);
     target.require_tls = require_tls_words(required.of(t.host).policy, t, *site_, clock_);
@@ -168,17 +177,30 @@ void Explainer::add_limits(Explanation& e) const {
   add_scope(e, probe_.levels.total);
 }
 
+void Explainer::add_path_limits(Explanation& e, delivery::Path const& path) const {
+  auto const& settings = dispatcher_.settings_for(route_->site);
+  auto const title =
+      fmt::format("{} {}", path.name().source.empty() ? "site" : "path", path.name().title());
+  auto const& scope = path.scope;
+  auto const allowed = scope.connections.most().value_or(0);
+  add_count(e, title, "max_connections", allowed, scope.connections.in_use());
+  if (allowed < settings.max_connections)
+    e.limits.back().ceiling = fmt::format("{}, allowed now {}", settings.max_connections, allowed);
+  add_rate(e, title, "rate", scope.rate);
+  if (settings.recipient_rate.is_limited())
+    add_rate(e, title, "recipient_rate", scope.recipient_rate);
+  add_rate(e, title, "connect_rate", scope.connect_rate);
+}
+
 void Explainer::add_site_limits(Explanation& e) const {
   auto const& settings = dispatcher_.settings_for(route_->site);
   auto const scope = "site " + route_->site;
-  auto const allowed = site_->reactions().max_connections();
-  add_count(e, scope, "max_connections", allowed, site_->connections().open());
-  if (allowed < settings.max_connections)
-    e.limits.back().ceiling = fmt::format("{}, allowed now {}", settings.max_connections, allowed);
-  add_rate(e, scope, "rate", site_->rate());
-  if (settings.recipient_rate.is_limited())
-    add_rate(e, scope, "recipient_rate", site_->recipient_rate());
-  add_rate(e, scope, "connect_rate", site_->connect_rate());
+  if (probe_.sources == nullptr || settings.per == CountedPer::Site)
+    add_path_limits(e, site_->paths().of(nullptr));
+  else
+    for (auto const& member : probe_.sources->members())
+      add_path_limits(e, site_->paths().of(member.source));
+  add_scope(e, site_->all_paths().scope());
   add_count(e, scope, "max_waiting", settings.max_waiting, site_->waiting().size());
   e.limits.push_back({scope,
                       "max_messages",

@@ -369,7 +369,7 @@ void Manager::note_learned() {
 void Manager::note_suspended(TimePoint now) {
   Suspended suspended;
   suspended.all = dispatcher_->all_suspended(now) != nullptr;
-  auto const holds = [now](std::optional<site::Suspension> const& suspension) {
+  auto const holds = [now](Rare<site::Suspension> const& suspension) {
     return suspension && now < suspension->until;
   };
   for (auto const* site : dispatcher_->busy_sites())

@@ -51,11 +51,28 @@ void add_connection(control::EndpointStatus& status, SmtpConnection const& conne
   if (auto const most = connection.session().capabilities().mail_max) status.max_messages = most;
 }
 
+// Of several paths the one that is to be left alone for longest tells.
+control::EndpointStatus endpoint_status_of(Site const& site, site::EndpointName const& name,
+                                           Clock const& clock) {
+  site::EndpointHealth::Record const* worst = nullptr;
+  delivery::Path const* of = nullptr;
+  site.paths().visit_used([&](delivery::Path const& path) {
+    auto const* record = path.health.find(name);
+    if (record == nullptr || (worst != nullptr && record->not_before <= worst->not_before)) return;
+    worst = record;
+    of = &path;
+  });
+  auto status = status_of(name, worst, clock);
+  if (of != nullptr && !of->name().source.empty() && !status.last_error.empty())
+    status.last_error = fmt::format("from {}: {}", of->name().source, status.last_error);
+  return status;
+}
+
 std::vector<control::EndpointStatus> endpoints_of(Site const& site, Clock const& clock) {
   std::map<site::EndpointName, control::EndpointStatus> found;
   auto row = [&](site::EndpointName const& name) -> control::EndpointStatus& {
     auto const [it, is_new] = found.try_emplace(name);
-    if (is_new) it->second = status_of(name, site.health().find(name), clock);
+    if (is_new) it->second = endpoint_status_of(site, name, clock);
     return it->second;
   };
   for (auto state : all_states)
@@ -63,7 +80,9 @@ std::vector<control::EndpointStatus> endpoints_of(Site const& site, Clock const&
       auto const& connection = static_cast<SmtpConnection const&>(*c);
       add_connection(row(connection.endpoint()), connection);
     }
-  for (auto const& [name, record] : site.health().records()) row(name);
+  site.paths().visit_used([&](delivery::Path const& path) {
+    for (auto const& [name, record] : path.health.records()) row(name);
+  });
   std::vector<control::EndpointStatus> all;
   all.reserve(found.size());
   for (auto& [name, status] : found) {
@@ -171,14 +190,56 @@ std::string door_of(Site const& site) {
   return map::door_of_site(site.name(), site.is_named());
 }
 
-std::optional<control::AllowanceStatus> allowance_of(Site const& site) {
-  auto const& reactions = site.reactions();
-  auto why = reactions.why_lowered();
-  if (reactions.max_messages() < site.settings().max_messages && why.empty())
+std::string why_less(Site const& site, delivery::Path const& path) {
+  auto why = path.reactions.why_lowered();
+  if (path.reactions.max_messages() < site.settings().max_messages && why.empty())
     why = "learned from how the server's connections end";
-  if (why.empty()) return std::nullopt;
-  return control::AllowanceStatus{reactions.rate().to_string(), reactions.max_connections(),
-                                  reactions.max_messages(), std::move(why)};
+  return why;
+}
+
+// Of several paths the one that is given least; status of the site alone has all of them.
+std::optional<control::AllowanceStatus> allowance_of(Site const& site) {
+  std::optional<control::AllowanceStatus> least;
+  auto lowest = std::pair(2.0, std::uint32_t{0});
+  site.paths().visit_used([&](delivery::Path const& path) {
+    auto const& reactions = path.reactions;
+    auto why = why_less(site, path);
+    auto const here = std::pair(reactions.adaptive().level(), reactions.max_connections());
+    if (why.empty() || (least && here >= lowest)) return;
+    lowest = here;
+    if (!path.name().source.empty()) why = fmt::format("from {}: {}", path.name().source, why);
+    least = control::AllowanceStatus{reactions.rate().to_string(), reactions.max_connections(),
+                                     reactions.max_messages(), std::move(why)};
+  });
+  return least;
+}
+
+control::PathStatus status_of(Site const& site, delivery::Path const& path, Clock const& clock) {
+  auto const now = clock.now();
+  auto const& scope = path.scope;
+  control::PathStatus s;
+  s.source = path.name().source;
+  s.connections = scope.connections.in_use();
+  s.max_connections = scope.connections.most().value_or(0);
+  s.rate = scope.rate.rate().to_string();
+  s.max_messages = path.reactions.max_messages();
+  s.why_less = why_less(site, path);
+  if (auto const wait = site.blocked_on(path, now); !wait.is_over()) {
+    s.blocked_by = name_of(wait.limit);
+    s.not_before = moment_to_come(wait.not_before, clock);
+    s.reason = site.words_for(wait, now);
+  }
+  return s;
+}
+
+std::vector<control::PathStatus> paths_of(Site const& site, Clock const& clock) {
+  std::vector<control::PathStatus> all;
+  if (site.paths().used() == 1) return all;
+  site.paths().visit_used(
+      [&](delivery::Path const& path) { all.push_back(status_of(site, path, clock)); });
+  std::sort(all.begin(), all.end(),
+            [](auto const& a, auto const& b) { return a.source < b.source; });
+  return all;
 }
 
 control::SiteStatus status_of(Site const& site, Clock const& clock, bool in_full) {
@@ -229,6 +290,7 @@ control::SiteStatus status_of(Site const& site, Clock const& clock, bool in_full
   for (auto const& [which, total, last_hour] : site.reply_classes().counts(now))
     if (last_hour > 0) s.replies.push_back({std::string(replies::name_of(which)), last_hour});
   if (in_full) s.endpoints = endpoints_of(site, clock);
+  if (in_full) s.paths = paths_of(site, clock);
   return s;
 }
 

@@ -10,7 +10,7 @@
 namespace mailpool::manager {
 namespace {
 
-enum class Kind : std::uint8_t { All, Site, Domain, Tenant };
+enum class Kind : std::uint8_t { All, Source, Site, Domain, Tenant };
 
 // Where a suspension lies: very many may be looked at for the few that are shown.
 struct Held {
@@ -24,7 +24,7 @@ class Collected {
  public:
   explicit Collected(delivery::Clock const& clock) : clock_(clock), now_(clock.now()) {}
 
-  void add(Kind kind, std::string_view name, std::optional<site::Suspension> const& why,
+  void add(Kind kind, std::string_view name, Rare<site::Suspension> const& why,
            std::string_view scope = {}) {
     if (why && why->until > now_) all_.push_back({kind, name, scope, &*why});
   }
@@ -33,7 +33,7 @@ class Collected {
   }
   void add(delivery::Site const& site) {
     add(Kind::Site, site.name(), site.suspension());
-    for (auto const& [scope, hold] : site.reactions().holds())
+    for (auto const& [scope, hold] : site.holds().all())
       if (hold.until > now_) all_.push_back({Kind::Site, site.name(), scope, &hold});
   }
   [[nodiscard]] std::size_t size() const { return all_.size(); }
@@ -58,7 +58,8 @@ class Collected {
             why.since,
             held.kind == Kind::Tenant,
             std::string(held.scope),
-            held.kind == Kind::All};
+            held.kind == Kind::All,
+            held.kind == Kind::Source};
   }
 
   delivery::Clock const& clock_;
@@ -73,6 +74,8 @@ std::pair<std::vector<control::SuspensionStatus>, std::uint64_t> suspensions_of(
   Collected gathered(clock);
   if (auto const* all = dispatcher.all_suspended(clock.now())) gathered.add(Kind::All, {}, *all);
   for (auto const* site : dispatcher.busy_sites()) gathered.add(*site);
+  for (auto const& [name, source] : dispatcher.scopes().sources())
+    gathered.add(Kind::Source, name, source->scope.suspension);
   for (auto const& domain : dispatcher.suspended_domains())
     gathered.add(Kind::Domain, domain, dispatcher.limits_of(domain)->suspension);
   for (auto const& [name, tenant] : dispatcher.scopes().tenants())

@@ -41,6 +41,8 @@ DRIVEN_ELSEWHERE = {
                     ("tests/unit/manager/queue_desk_test.cc", "status_counts_what_waits_by_why")),
     **dict.fromkeys(("sites[].parked", "status.parked", "status.queues"),
                     ("tests/unit/manager/queue_desk_test.cc", "status_says_how_many_wait_in_the_queue_and_what_for")),
+    **{key: ("tests/integration/test_sources.py", "test_a_rate_is_each_source_s_own_and_status_explain_and_the_answer_name_the_path")
+       for key in ("sites[].paths", "suspensions[].is_source")},
     "status.state_file.dropped": ("tests/unit/manager/state_database_test.cc", "what_waits_for_a_broken_disk_is_bounded"),
     "status.state_file.problem": ("tests/integration/test_state.py", "test_mail_flows_whatever_became_of_the_database"),
     **{f"{where}.forgotten.{key}": ("tests/unit/core/imap/totals_test.cc", "sums_add_up_by_reason") for where in ("status.imap", "imap")

@@ -108,6 +108,61 @@ def test_mail_leaves_from_its_source_under_its_name(lab: Lab, witness: Witness):
     assert "source=west" in manager.log()
 
 
+TWO = {"source": {"west": {"address": "127.0.0.2"}, "east": {"address": "127.0.0.3"}},
+       "pool": {"both": {"sources": {"west": 1, "east": 1}}}, "smtp": {"source": "both", "rate": "2/h"}}
+
+
+def test_a_rate_is_each_source_s_own_and_status_explain_and_the_answer_name_the_path(lab: Lab, witness: Witness):
+    manager = start(lab, witness, lmtp={"max_wait": "1s"}, **TWO)
+    assert [send(manager).code for _ in range(4)] == [250] * 4
+    assert sorted(witness.clients()) == ["127.0.0.2", "127.0.0.2", "127.0.0.3", "127.0.0.3"]
+    late = send(manager)
+    assert late.code == 451 and re.search(r"from (west|east): rate reached \(2/h\)", late.text), late.text
+    site = manager.status()["sites"][0]["site"]
+    rows = manager.poolctl.json("status", site)["sites"][0]["paths"]
+    assert [row["source"] for row in rows] == ["east", "west"]
+    for row in rows:
+        assert (row["connections"], row["max_connections"], row["rate"], row["max_messages"]) == (1, 10, "2/h", 100)
+        assert row["blocked_by"] == "rate" and row["not_before"] and "rate reached (2/h)" in row["reason"]
+        assert row["why_less"] == ""
+    told = manager.poolctl.json("explain", "u@example.org")
+    scopes = {limit["scope"] for limit in told["limits"] if limit["option"] == "rate"}
+    assert scopes == {f"path {site} from west", f"path {site} from east"}
+    assert "one of west, east; now" in told["source"]
+    assert "WAITS FOR" in manager.poolctl("status", site).stdout
+
+
+def test_a_source_is_suspended_at_a_site_or_everywhere_and_another_sends_its_part(lab: Lab, witness: Witness):
+    manager = start(lab, witness, **{**TWO, "smtp": {"source": "both"}})
+    assert send(manager).code == 250
+    site = manager.status()["sites"][0]["site"]
+    manager.poolctl("suspend", site, "--source", "west", "--for", "1h", "--reason", "delisting")
+    assert [send(manager).code for _ in range(4)] == [250] * 4
+    assert set(witness.clients()[1:]) == {"127.0.0.3"}
+    held = manager.status()["suspensions"][0]
+    assert (held["name"], held["scope"], held["is_source"]) == (site, "source west", False)
+    row = next(row for row in manager.poolctl.json("status", site)["sites"][0]["paths"] if row["source"] == "west")
+    assert row["blocked_by"] == "suspended" and "delisting" in row["reason"]
+    manager.poolctl("resume", site, "--source", "west")
+    manager.poolctl("suspend", "--source", "east", "--for", "1h", "--reason", "listed")
+    assert [send(manager).code for _ in range(3)] == [250] * 3
+    assert set(witness.clients()[5:]) == {"127.0.0.2"}
+    held = manager.status()["suspensions"][0]
+    assert (held["name"], held["scope"], held["is_source"]) == ("east", "", True)
+    assert "source east is suspended until" in manager.poolctl("status").stdout
+    manager.poolctl("resume", "--source", "east")
+    assert manager.status()["suspensions"] == []
+
+
+def test_what_cannot_be_suspended_is_said(lab: Lab, witness: Witness):
+    manager = start(lab, witness, **TWO)
+    for words, why in ((["--source", "north"], "there is no [source.north]"),
+                       (["--sender-domain", "x.example"], "name the SITE"),
+                       (["nowhere", "--source", "west"], "nowhere")):
+        done = manager.poolctl("suspend", *words, "--for", "1h", "--reason", "x")
+        assert done.returncode != DONE and why in done.stderr, done.stderr
+
+
 def test_the_most_particular_source_wins_and_connections_are_not_mixed(lab: Lab, witness: Witness):
     manager = start(lab, witness,
                     source={"w": {"address": ["127.0.0.2"]}, "x": {"address": ["127.0.0.3"]}, "y": {"address": ["127.0.0.4"]}},

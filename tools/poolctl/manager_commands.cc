@@ -222,10 +222,27 @@ std::string reason_problem(std::string const& text) {
   return text.size() > 200 ? "at most 200 octets" : "";
 }
 
+// A part of a site's mail; by itself, a level of its own.
+CLI::Option* add_scope(CLI::App& app, std::shared_ptr<Request> const& request, char const* option,
+                       char const* kind, char const* help) {
+  return app.add_option_function<std::string>(
+      option,
+      [request, kind](std::string const& name) {
+        request->scope = fmt::format("{} {}", kind, name);
+      },
+      help);
+}
+
 Handler declare_suspend(CLI::App& app) {
   auto const request = std::make_shared<Request>();
   request->command = Command::Suspend;
   add_subject(app, request);
+  auto* sender = add_scope(app, request, "--sender-domain", "sender_domain",
+                           "only what SITE gets from that sender domain");
+  sender->type_name("D");
+  add_scope(app, request, "--source", "source", "only what leaves from that source, to SITE or all")
+      ->type_name("NAME")
+      ->excludes(sender);
   app.add_option_function<std::string>(
          "--for", [request](std::string const& text) { request->how_long = *parse_duration(text); },
          "how long: 30s, 5m, 2h, 3d")
@@ -242,16 +259,10 @@ Handler declare_resume(CLI::App& app) {
   auto const request = std::make_shared<Request>();
   request->command = Command::Resume;
   add_subject(app, request);
-  // What a rule with a scope has suspended at a site; by themselves, levels of their own.
-  auto add_scope = [&](char const* option, char const* kind, char const* help) {
-    return app.add_option_function<std::string>(
-        option, [=](std::string const& name) { request->scope = fmt::format("{} {}", kind, name); },
-        help);
-  };
-  auto* sender = add_scope("--sender-domain", "sender_domain",
+  auto* sender = add_scope(app, request, "--sender-domain", "sender_domain",
                            "only what SITE gets from there; without SITE: that [sender_domain.D]");
   sender->type_name("D");
-  auto* source = add_scope("--source", "source",
+  auto* source = add_scope(app, request, "--source", "source",
                            "only what SITE gets from it; without SITE: that [source.NAME]");
   source->type_name("NAME")->excludes(sender);
   auto* total = app.add_flag_callback(

@@ -85,6 +85,26 @@ Table endpoint_table(std::vector<control::EndpointStatus> const& endpoints) {
   return table;
 }
 
+Table path_table(std::vector<control::PathStatus> const& paths) {
+  Table table({{"SOURCE", 0, false, 10, 40},
+               {"OPEN", 0, true},
+               {"ALLOWED", 0, true},
+               {"RATE", 1},
+               {"WAITS FOR", 0},
+               {"NEXT", 2},
+               {"ALLOWED LESS, SINCE", 2, false, 16, 60}});
+  for (auto const& p : paths)
+    table.add({{p.source.empty() ? "(none)" : p.source},
+               {std::to_string(p.connections)},
+               {std::to_string(p.max_connections)},
+               {limit_text(p.rate)},
+               {p.blocked_by ? state_text(*p.blocked_by) : "",
+                p.blocked_by ? Style::Warning : Style::Plain},
+               {p.not_before ? "in " + to_text(p.not_before->in) : ""},
+               {p.why_less.empty() ? p.reason : p.why_less}});
+  return table;
+}
+
 void show(Sheet& sheet, control::SiteStatus const& s) {
   sheet.title("site " + s.site, s.state);
   sheet.line("trouble", s.trouble);
@@ -129,6 +149,7 @@ void show(Sheet& sheet, control::SiteStatus const& s) {
   sheet.line("refusals", shares_text(s.replies));
   sheet.line("closed", closes_text(s.closes));
   sheet.table(endpoint_table(s.endpoints));
+  if (!s.paths.empty()) sheet.table(path_table(s.paths));
 }
 
 void show(Sheet& sheet, control::DomainStatus const& d) {

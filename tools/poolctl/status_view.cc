@@ -145,6 +145,7 @@ std::string notices(ManagerStatus const& status, Screen const& screen) {
       add(fmt::format("{}{} {} is suspended until {} by {}: {}", held_text(s),
                       s.is_domain   ? "domain"
                       : s.is_tenant ? "tenant"
+                      : s.is_source ? "source"
                                     : "site",
                       s.name, clock_text(s.until), s.by, s.reason));
   for (auto const& queue : status.queues)

@@ -53,10 +53,12 @@ std::uint16_t code_of(std::string_view reply) {
 
 std::string deed_of(RuleSettings const& rule) {
   auto const how_long = to_text(rule.how_long);
-  auto const whom = !rule.domain.empty()            ? "the domain " + rule.domain
-                    : rule.scope == RuleScope::Site ? std::string("the site")
+  auto const whom = !rule.domain.empty() ? "the domain " + rule.domain
+                    : rule.scope == RuleScope::Path
+                        ? std::string("the path (this site, from the source that hears it)")
+                    : rule.scope == RuleScope::Site ? std::string("the site, for all sources,")
                     : rule.scope == RuleScope::Source
-                        ? std::string("the source, at this site,")
+                        ? std::string("the source, at all sites,")
                         : std::string("the sender domain, at this site,");
   switch (*rule.action) {
     case RuleAction::Suspend:

@@ -63,6 +63,7 @@ struct WeightedSource {
 /// [pool.NAME]: sources that share the work.
 struct PoolSettings {
   std::vector<WeightedSource> sources;
+  bool spill = true;  ///< others take over what a source may not send now
   bool operator==(PoolSettings const&) const = default;
 };
 

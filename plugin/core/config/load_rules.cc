@@ -72,12 +72,13 @@ class RuleLoader {
     if (!rule.domain.empty() && sets)
       complain(line_of("do"), "do = \"set\": limits are set for a site, not for a domain",
                R"(site instead of domain, or do = "suspend")");
-    if (rule.scope != RuleScope::Site && rule.action && rule.action != RuleAction::Suspend)
+    bool const is_of_path_or_site = rule.scope == RuleScope::Path || rule.scope == RuleScope::Site;
+    if (!is_of_path_or_site && rule.action && rule.action != RuleAction::Suspend)
       complain(line_of("scope"),
                fmt::format("scope: a {} can be suspended, not {}", name_of(rule.scope),
                            name_of(*rule.action)),
-               R"(do = "suspend", or scope = "site")");
-    if (rule.scope != RuleScope::Site && !rule.domain.empty())
+               R"(do = "suspend", or scope = "path" or "site")");
+    if (rule.scope != RuleScope::Path && !rule.domain.empty())
       complain(line_of("scope"), "scope: a rule of a domain concerns the domain",
                "site instead of domain, or no scope");
   }

@@ -238,6 +238,25 @@ void add_site_limits(Table& table) {
           "Nothing that is beyond it reaches the MTA's queue. Counted for domains whose site is "
           "known, when the MTA is asked to take a recipient, and never given back.")
       .for_example("\"5000/min\"");
+  table.add("per", &S::per, OneOf{std::array{CountedPer::Path, CountedPer::Site}})
+      .says("What the site's limits are counted for: each source by itself, or all together.")
+      .note(
+          "\"path\": max_connections, the rates, max_messages, what servers ask for (adaptive), "
+          "what is learned, and which hosts failed, each for every source by itself, since most "
+          "providers count by the address that connects. \"site\": over all sources, for a "
+          "provider that knows them as one sender. Without sources it makes no difference.");
+  table.add("site_max_connections", &S::site_max_connections, number(0, 10000))
+      .says("How many connections to a site may be open from all sources together; 0: no limit.");
+  table.add("site_rate", &S::site_rate, value::rate())
+      .says("How many transactions may begin from all sources together.")
+      .note("Beside rate, which is counted for each source by itself.")
+      .for_example("\"1000/s\"");
+  table.add("site_recipient_rate", &S::site_recipient_rate, value::rate())
+      .says("How many recipients these may have together.")
+      .for_example("\"2000/s\"");
+  table.add("site_connect_rate", &S::site_connect_rate, value::rate())
+      .says("How many connections may be opened from all sources together.")
+      .for_example("\"600/min\"");
   table.add("adaptive", &S::adaptive, YesNo{})
       .says("Go down to half when servers ask for less, and up again step by step.")
       .note(

@@ -95,8 +95,15 @@ void add_sources(Table& table) {
   table.begin(Section::Pool);
   table.add("sources", &PoolSettings::sources, value::Weights{})
       .says("The names of sources, and how the messages are divided among them.")
-      .note("Where one is at a limit, the others take its part.")
+      .note(
+          "The shares hold over time, counted in messages. Who may send now goes first: a source "
+          "whose path to the site has room, is not suspended, and whose hosts answer it.")
       .for_example("{ west = 1 }");
+  table.add("spill", &PoolSettings::spill, value::YesNo{})
+      .says("Whether other sources take over what one of them may not send now.")
+      .note(
+          "Without it a message waits for the source whose turn it was, and the part of one that "
+          "is suspended or slowed down stays unsent that long. A warm_up is never exceeded.");
 }
 
 void add_senders(Table& table) {

@@ -52,12 +52,15 @@ void add_rules(Table& table) {
       .for_example("{ rate = \"10/min\", max_connections = 1 }");
   table
       .add("scope", &S::scope,
-           OneOf{std::array{RuleScope::Site, RuleScope::SenderDomain, RuleScope::Source}})
-      .says("Whose mail to the site it concerns: all, or the sender domain's or source's alone.")
+           OneOf{std::array{RuleScope::Path, RuleScope::Site, RuleScope::Source,
+                            RuleScope::SenderDomain}})
+      .says("Whose mail it concerns, and over what the reply is counted.")
       .note(
-          "\"sender_domain\" and \"source\" can be suspended; the reply is counted for each of "
-          "them "
-          "by itself.");
+          "\"path\": what leaves from the same source to the site, since most providers judge the "
+          "address that connects; all mail to the site where it has no sources. \"site\": all mail "
+          "to the site, whatever its source. \"source\": what leaves from the same source, to all "
+          "sites; \"sender_domain\": the mail of the sender's domain to the site. The last two can "
+          "be suspended alone.");
   table.add("reason", &S::reason, value::rule_reason())
       .says("Why, for whoever reads the status; the reply itself without this.")
       .for_example("\"Google asks us to slow down\"");

@@ -20,6 +20,8 @@ std::string_view name_of(RuleAction action) {
 
 std::string_view name_of(RuleScope scope) {
   switch (scope) {
+    case RuleScope::Path:
+      return "path";
     case RuleScope::Site:
       return "site";
     case RuleScope::SenderDomain:

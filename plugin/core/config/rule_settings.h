@@ -23,9 +23,10 @@ enum class RuleAction : std::uint8_t {
 
 /// Whose mail a rule of a site concerns when it acts.
 enum class RuleScope : std::uint8_t {
-  Site,
+  Path,          ///< what leaves from the same source to the site; all of it without sources
+  Site,          ///< all mail to the site, whatever its source
+  Source,        ///< what leaves from the same source, to all sites
   SenderDomain,  ///< the mail of the envelope sender's domain to the site
-  Source,        ///< what leaves from the same source to the site
 };
 [[nodiscard]] std::string_view name_of(RuleScope scope);
 
@@ -68,7 +69,7 @@ struct RuleSettings {
   std::optional<RuleAction> action;  ///< `do`; always there in settings without mistakes
   Duration how_long = std::chrono::hours(1);
   RuleLimits set;
-  RuleScope scope = RuleScope::Site;
+  RuleScope scope = RuleScope::Path;
   std::string reason;  ///< for the operator; "": the reply itself
   RulePlace place;
 

@@ -52,6 +52,10 @@ std::string_view name_of(Fallback fallback) {
   return "";
 }
 
+std::string_view name_of(CountedPer per) {
+  return per == CountedPer::Path ? "path" : "site";
+}
+
 std::string_view name_of(LogLevel level) {
   switch (level) {
     case LogLevel::Debug:

@@ -27,12 +27,15 @@ enum class IpPreference : std::uint8_t { Any, Only4, Only6, Prefer4, Prefer6 };
 enum class EightBit : std::uint8_t { Send, Refuse };
 enum class DsnOffer : std::uint8_t { Auto, Always, Never };
 enum class Fallback : std::uint8_t { Smtp, Defer };
+/// What a site's limits are counted for: each source by itself, or all of them together.
+enum class CountedPer : std::uint8_t { Path, Site };
 
 /// The words of the configuration file, of logs and of poolctl.
 [[nodiscard]] std::string_view name_of(IpPreference preference);
 [[nodiscard]] std::string_view name_of(EightBit choice);
 [[nodiscard]] std::string_view name_of(DsnOffer offer);
 [[nodiscard]] std::string_view name_of(Fallback fallback);
+[[nodiscard]] std::string_view name_of(CountedPer per);
 [[nodiscard]] std::string_view name_of(LogLevel level);
 
 /// The networks that no MX host of the Internet can rightly be in: this host, and the link it is
@@ -53,7 +56,13 @@ struct SiteSettings {
   Rate recipient_rate;
   Rate connect_rate;
   Rate accept_rate = {};  ///< recipients taken at the front door
-  bool adaptive = true;   ///< limits follow throttling replies
+  CountedPer per = CountedPer::Path;
+  // Over all sources together.
+  std::uint32_t site_max_connections = 0;  ///< 0: no limit
+  Rate site_rate = {};
+  Rate site_recipient_rate = {};
+  Rate site_connect_rate = {};
+  bool adaptive = true;  ///< limits follow throttling replies
   std::uint32_t max_waiting = 200;
   std::uint32_t max_recipients = 100;
   IpPreference ip = IpPreference::Any;

@@ -31,7 +31,7 @@ struct Subject {
   bool is_domain = false;
   bool is_tenant = false;
   /// Of the site's mail only that of "sender_domain example.org" or "source west"; without a name
-  /// that level itself, or "total". Of resume alone.
+  /// that level itself, or "total" (which only resume takes).
   std::string scope = {};
   bool is_all = false;  ///< it has no name then
 };

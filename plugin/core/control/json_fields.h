@@ -88,6 +88,17 @@ void fields(V& v, S& s) {
   v.field("why", s.why);
 }
 
+template <class V, Of<PathStatus> S>
+void fields(V& v, S& s) {
+  v.field("source", s.source);
+  v.field("connections", s.connections);
+  v.field("max_connections", s.max_connections);
+  v.field("rate", s.rate);
+  v.field("max_messages", s.max_messages);
+  wait_fields(v, s);
+  v.field("why_less", s.why_less);
+}
+
 template <class V, Of<SiteStatus> S>
 void fields(V& v, S& s) {
   v.field("site", s.site);
@@ -126,6 +137,7 @@ void fields(V& v, S& s) {
   v.field("closes", s.closes);
   v.field("replies", s.replies);
   v.field("endpoints", s.endpoints);
+  v.field("paths", s.paths);
 }
 
 template <class V, Of<DomainStatus> S>
@@ -190,6 +202,7 @@ void fields(V& v, S& s) {
   v.field("is_tenant", s.is_tenant);
   v.field("scope", s.scope);
   v.field("is_all", s.is_all);
+  v.field("is_source", s.is_source);
 }
 
 template <class V, Of<StateFileStatus> S>

@@ -132,7 +132,7 @@ void read_arguments(Keys& keys, CommandRow const& row, Request& request) {
     if (request.is_all && (request.is_domain || request.is_tenant || !request.name.empty()))
       keys.complain("all", "excludes a name");
   }
-  if (row.command == Command::Resume) {
+  if (row.command == Command::Resume || row.command == Command::Suspend) {
     request.scope = keys.text("scope", longest_name);
     if (!request.scope.empty() && (request.is_domain || request.is_tenant || request.is_all))
       keys.complain("scope", "is of a site");

@@ -75,6 +75,19 @@ struct AllowanceStatus {
   std::string why;
 };
 
+/// A site as seen from one source: what providers count by.
+struct PathStatus {
+  std::string source;
+  std::uint32_t connections = 0;
+  std::uint32_t max_connections = 0;  ///< allowed now
+  std::string rate;                   ///< allowed now; "" for none
+  std::uint32_t max_messages = 0;     ///< likewise
+  std::optional<std::string> blocked_by = {};
+  std::optional<Moment> not_before = {};
+  std::string reason = {};
+  std::string why_less = {};  ///< than configured is allowed; "" where it is not
+};
+
 struct SiteStatus {
   std::string site;
   std::string state = "open";
@@ -116,6 +129,7 @@ struct SiteStatus {
   std::vector<CountedReason> closes;
   std::vector<CountedReason> replies;     ///< of the last hour, by class, the most frequent first
   std::vector<EndpointStatus> endpoints;  ///< only when asked for this site
+  std::vector<PathStatus> paths = {};     ///< likewise, where it is sent to from several sources
 };
 
 struct DomainStatus {
@@ -177,7 +191,8 @@ struct SuspensionStatus {
   bool is_tenant = false;
   /// Of the site's mail only that of "sender_domain example.org" or "source west"; "" for all.
   std::string scope = {};
-  bool is_all = false;  ///< of all mail; it has no name then
+  bool is_all = false;     ///< of all mail; it has no name then
+  bool is_source = false;  ///< of what leaves from this source, to all sites
 };
 
 /// What survives a restart, and how writing it goes.

@@ -84,6 +84,8 @@ class Context {
   Remembered remembered;
   /// By a rule of the domain; carried out at the end of the turn.
   std::vector<std::pair<std::string, site::Suspension>> domains_to_suspend;
+  /// By a rule, at all sites; likewise.
+  std::vector<std::pair<site::Source*, site::Suspension>> sources_to_suspend;
   std::vector<Site*> sites_with_work;
   std::vector<std::unique_ptr<pool::Connection>> buried;
   std::vector<Site*> counted;   ///< their counts changed and the store does not know yet

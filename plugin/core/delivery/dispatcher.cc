@@ -205,6 +205,8 @@ void Dispatcher::run(TimePoint now) {
   if (now >= next_domain_wakes_) wake_domains(now);
   for (auto& [domain, suspension] : std::exchange(context_.domains_to_suspend, {}))
     suspend_domain(domain, std::move(suspension), now);
+  for (auto& [source, suspension] : std::exchange(context_.sources_to_suspend, {}))
+    suspend_source(source->name(), std::move(suspension), now);
   if (now >= next_forgetting_) forget_unused(now);
 }
 
@@ -254,7 +256,6 @@ Site& Dispatcher::site_for(route::Route const& route) {
   site_index_.emplace(made.name(), &made);
   made.place = by_use_.insert(by_use_.begin(), &made);
   restore_periods(made);
-  restore_use(made);
   sites_.emplace(route.site, std::move(site));
   return made;
 }

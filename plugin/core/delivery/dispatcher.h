@@ -54,14 +54,19 @@ class Dispatcher final : private TransactionSink {
   bool suspend_site(std::string const& name, site::Suspension suspension, TimePoint now);
   /// Also what is held back of its mail.
   bool resume_site(std::string const& name, TimePoint now);
-  /// What of a site's mail is of "sender_domain example.org" or "source west", and held back by a
-  /// rule; false where it is not.
+  /// Of a site's mail that of "sender_domain example.org" or "source west".
+  bool suspend_scope(std::string const& site, std::string const& scope, site::Suspension suspension,
+                     TimePoint now);
+  /// False where it is not held back.
   bool resume_scope(std::string const& site, std::string const& scope, TimePoint now);
   void suspend_domain(std::string const& domain, site::Suspension suspension, TimePoint now);
   bool resume_domain(std::string const& domain, TimePoint now);
   /// Also one that has no section of its own.
   void suspend_tenant(std::string const& name, site::Suspension suspension, TimePoint now);
   bool resume_tenant(std::string const& name, TimePoint now);
+  /// A source, to all sites.
+  bool suspend_source(std::string const& name, site::Suspension suspension, TimePoint now);
+  bool resume_source(std::string const& name, TimePoint now);
   /// What was used of rates at "source west", "sender_domain example.org" or "total" is forgotten;
   /// false: nobody of that name has limits.
   bool resume_level(std::string const& scope, TimePoint now);
@@ -161,7 +166,6 @@ class Dispatcher final : private TransactionSink {
   [[nodiscard]] SiteSettings const& section_for(std::string const& site);
   Site& site_by_name(std::string const& name);
   void restore_periods(Site& site);
-  void restore_use(Site& site);
   void restore_use(TimePoint now);
   [[nodiscard]] site::Scope* find_scope(site::RateKey const& key);
   /// `what` is suspended: "domain" or "tenant".
@@ -207,8 +211,6 @@ class Dispatcher final : private TransactionSink {
   std::string last_looked_up_;  ///< likewise, for a question to DNS
   /// Counts of sites that were not used yet since the start.
   std::unordered_map<std::string, site::PeriodCounts> restored_periods_;
-  /// Likewise what was used of their rates, by option.
-  std::unordered_multimap<std::string, std::pair<std::string, std::string>> restored_use_;
 };
 
 }  // namespace mailpool::delivery

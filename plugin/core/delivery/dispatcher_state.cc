@@ -15,6 +15,7 @@ using state::Kind;
 std::size_t Dispatcher::restore(TimePoint now) {
   auto const wall_now = context_.clock.wall(now);
   // Before any site is made: each takes what is about it.
+  restore_use(now);
   for (auto const kind : {Kind::Adaptive, Kind::LearnedCap})
     context_.remembered.load(context_.store, kind);
   for (auto& record : context_.store.take_loaded(Kind::Counter)) {
@@ -24,7 +25,6 @@ std::size_t Dispatcher::restore(TimePoint now) {
     // Others come with their first message: there may be very many of them.
     if (settings_.sites.contains(record.key)) site_by_name(record.key);
   }
-  restore_use(now);
   for (auto const& record : context_.store.take_loaded(Kind::WarmUp))
     if (auto const kept = site::warm_up_of(record))
       if (auto* const source = context_.scopes.find_source(kept->source))
@@ -44,6 +44,8 @@ std::size_t Dispatcher::restore(TimePoint now) {
       suspend_domain(name, *suspension, now);
     } else if (what == "tenant") {
       suspend_tenant(name, *suspension, now);
+    } else if (what == "source") {
+      if (!suspend_source(name, *suspension, now)) continue;
     } else if (what == "all") {
       suspend_all(*suspension, now);
     } else {
@@ -71,13 +73,6 @@ void Dispatcher::restore_periods(Site& site) {
   restored_periods_.erase(kept);
 }
 
-void Dispatcher::restore_use(Site& site) {
-  auto const [begin, end] = restored_use_.equal_range(site.name());
-  for (auto it = begin; it != end; ++it)
-    site.restore_use(it->second.first, it->second.second, context_.clock.now());
-  restored_use_.erase(begin, end);
-}
-
 void Dispatcher::keep_counts(std::size_t most) {
   auto& counted = context_.counted;
   for (; most > 0 && !counted.empty(); --most) {
@@ -96,27 +91,21 @@ void Site::keep_counts() {
   is_counted_ = false;
   context_.store.put(Kind::Counter, name_, periods_.to_value(), periods_.expires());
   auto const now = context_.clock.now();
-  for (auto const& [limit, rate] : rates())
-    site::keep_use(context_.store, {"site", name_, std::string(site::name_of(limit))}, *rate,
-                   context_.clock.wall(now), now);
+  auto const wall_now = context_.clock.wall(now);
+  all_paths_.keep_use(now);
+  paths_.visit([&](Path const& path) { path.scope.keep_use(context_.store, wall_now, now); });
 }
 
-void Site::restore_use(std::string_view option, std::string_view value, TimePoint now) {
-  for (auto const& [limit, rate] : rates())
-    if (site::name_of(limit) == option) rate->restore(value, context_.clock.wall(now), now);
-}
-
-// Sites take theirs when they are made.
+// Sites and paths take theirs when they are made.
 void Dispatcher::restore_use(TimePoint now) {
   auto const wall_now = context_.clock.wall(now);
   for (auto& record : context_.store.take_loaded(Kind::RateUse)) {
     auto key = site::rate_key_of(record);
     if (!key) continue;
-    if (key->level == "site") {
-      restored_use_.emplace(std::move(key->name), std::pair(key->option, std::move(record.value)));
-    } else if (auto* const scope = find_scope(*key)) {
+    if (auto* const scope = find_scope(*key))
       scope->restore_use(key->option, record.value, wall_now, now);
-    }
+    else
+      context_.remembered.add_use(std::move(*key), std::move(record.value));
   }
 }
 
@@ -149,6 +138,9 @@ void Dispatcher::keep_suspensions(TimePoint now) {
   for (auto const& [name, tenant] : context_.scopes.tenants())
     if (tenant->scope.suspension && tenant->scope.suspension->until > now)
       keep_suspension("tenant", name, *tenant->scope.suspension, now);
+  for (auto const& [name, source] : context_.scopes.sources())
+    if (source->scope.is_suspended(now))
+      keep_suspension("source", name, *source->scope.suspension, now);
 }
 
 }  // namespace mailpool::delivery

@@ -34,6 +34,16 @@ bool Dispatcher::resume_site(std::string const& name, TimePoint now) {
   return true;
 }
 
+bool Dispatcher::suspend_scope(std::string const& site, std::string const& scope,
+                               site::Suspension suspension, TimePoint now) {
+  auto* found = find(site);
+  if (found == nullptr && settings_.sites.contains(site)) found = &site_by_name(site);
+  if (found == nullptr) return false;
+  found->hold(scope, std::move(suspension), now);
+  note_busy(*found);
+  return true;
+}
+
 bool Dispatcher::resume_scope(std::string const& site, std::string const& scope, TimePoint now) {
   auto* const found = find(site);
   return found != nullptr && found->release(scope, now);
@@ -84,14 +94,35 @@ bool Dispatcher::resume_tenant(std::string const& name, TimePoint now) {
   return true;
 }
 
+bool Dispatcher::suspend_source(std::string const& name, site::Suspension suspension,
+                                TimePoint now) {
+  auto* const source = context_.scopes.find_source(name);
+  if (source == nullptr) return false;
+  source->scope.suspension = std::move(suspension);
+  keep_suspension("source", name, *source->scope.suspension, now);
+  for (auto& [unused, site] : sites_) site->defer_held(now);
+  return true;
+}
+
+bool Dispatcher::resume_source(std::string const& name, TimePoint now) {
+  auto* const source = context_.scopes.find_source(name);
+  if (source == nullptr) return false;
+  bool const was_used = source->scope.forget_use(context_.store, now);
+  look_again_at_all(now);
+  if (!source->scope.suspension) return was_used;
+  source->scope.suspension.reset();
+  context_.store.erase(state::Kind::Suspension, site::suspension_key("source", name));
+  try_parked(now);
+  return true;
+}
+
 bool Dispatcher::resume_level(std::string const& scope, TimePoint now) {
   auto const blank = std::min(scope.find(' '), scope.size());
   auto const kind = scope.substr(0, blank);
   auto const name = scope.substr(std::min(blank + 1, scope.size()));
+  if (kind == "source") return resume_source(name, now);
   site::Scope* found = nullptr;
   if (kind == "total") found = &context_.scopes.total();
-  if (kind == "source")
-    if (auto* const source = context_.scopes.find_source(name)) found = &source->scope;
   if (kind == "sender_domain")
     if (auto* const sender = context_.scopes.find_sender_domain(name)) found = &sender->scope;
   if (found == nullptr) return false;

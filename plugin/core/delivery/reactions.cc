@@ -7,7 +7,6 @@
 
 #include "core/base/text.h"
 #include "core/rules/book.h"
-#include "core/site/suspension_record.h"
 #include "core/site/throttling.h"
 
 namespace mailpool::delivery {
@@ -18,24 +17,7 @@ namespace {
 constexpr std::size_t several_recipients = 3;
 constexpr Duration recipients_within = std::chrono::minutes(1);
 constexpr std::size_t most_refused_recipients = 64;
-constexpr std::size_t most_overrides = 8;
-constexpr std::size_t most_holds = 1000;
 constexpr std::size_t longest_reason = 200;
-
-double per_second(Rate const& rate) {
-  return static_cast<double>(rate.count) / seconds(rate.per);
-}
-
-Rate slower_of(Rate const& a, Rate const& b) {
-  if (!a.is_limited()) return b;
-  if (!b.is_limited()) return a;
-  return per_second(b) < per_second(a) ? b : a;
-}
-
-bool is_slower(Rate const& a, Rate const& than) {
-  if (!a.is_limited()) return false;
-  return !than.is_limited() || per_second(a) < per_second(than);
-}
 
 site::Ceiling ceiling_of(SiteSettings const& settings) {
   return {settings.rate, settings.max_connections, settings.adaptive};
@@ -56,8 +38,14 @@ bool may_be_a_cap(Remark const& remark, Occasion const& occasion) {
 
 }  // namespace
 
-Reactions::Reactions(std::string const& site, SiteSettings const& settings, Context& context)
-    : site_(site), settings_(settings), context_(context), adaptive_(ceiling_of(settings)) {
+Reactions::Reactions(PathName const& path, SiteSettings const& settings, rules::Windows& windows,
+                     Context& context)
+    : path_(path),
+      settings_(settings),
+      context_(context),
+      adaptive_(ceiling_of(settings)),
+      windows_(windows),
+      overrides_(path, context) {
   recall();
 }
 
@@ -67,33 +55,24 @@ void Reactions::reconfigure() {
 }
 
 Rate Reactions::rate() const {
-  auto allowed = adaptive_.rate();
-  for (auto const& override : overrides_) allowed = slower_of(allowed, override.limits.rate);
-  return allowed;
+  return overrides_.tightened(adaptive_.rate());
 }
 
 std::uint32_t Reactions::max_connections() const {
-  auto allowed = adaptive_.connections();
-  for (auto const& override : overrides_)
-    allowed = std::min(allowed, override.limits.max_connections.value_or(allowed));
-  return allowed;
+  return overrides_.tightened_connections(adaptive_.connections()).value_or(0);
 }
 
 std::uint32_t Reactions::max_messages() const {
   auto allowed = settings_.max_messages;
   if (auto const cap = cap_.most(context_.clock.now())) allowed = std::min(allowed, *cap);
-  for (auto const& override : overrides_)
-    allowed = std::min(allowed, override.limits.max_messages.value_or(allowed));
-  return allowed;
+  return overrides_.tightened_messages(allowed);
 }
 
 std::string Reactions::why_lowered() const {
-  std::string words;
-  if (adaptive_.is_lowered()) words = fmt::format("adaptive: {}", adaptive_.why());
-  for (auto const& override : overrides_)
-    words +=
-        fmt::format("{}{}: {}", words.empty() ? "" : "; ", override.why.by, override.why.reason);
-  return words;
+  auto words =
+      adaptive_.is_lowered() ? fmt::format("adaptive: {}", adaptive_.why()) : std::string();
+  auto const by_rules = overrides_.words();
+  return words.empty() || by_rules.empty() ? words + by_rules : words + "; " + by_rules;
 }
 
 Consequences Reactions::heard(std::span<Remark const> remarks, Occasion const& occasion,
@@ -110,13 +89,14 @@ Consequences Reactions::heard(std::span<Remark const> remarks, Occasion const& o
   }
   if (is_told) {
     keep_adaptive(now);
-    context_.log.warning(fmt::format(
-        "adaptive site={} rate=\"{}\" max_connections={} level={:.3f} reason=\"{}\"", site_,
-        adaptive_.rate().to_string(), adaptive_.connections(), adaptive_.level(), adaptive_.why()));
+    context_.log.warning(
+        fmt::format("adaptive site={} rate=\"{}\" max_connections={} level={:.3f} reason=\"{}\"",
+                    path_.in_log(), adaptive_.rate().to_string(), adaptive_.connections(),
+                    adaptive_.level(), adaptive_.why()));
   }
   for (auto const& remark : remarks) {
     if (context_.rules == nullptr) break;
-    auto const number = context_.rules->find(site_, occasion.domain, remark);
+    auto const number = context_.rules->find(std::string(path_.site), occasion.domain, remark);
     if (!number) continue;
     follow_rule(*number, remark, occasion, now, consequences);
     break;
@@ -152,8 +132,8 @@ void Reactions::follow_rule(std::size_t number, Remark const& remark, Occasion c
     scope = "domain " + rule.domain;
   else if (rule.scope == RuleScope::SenderDomain && !occasion.sender_domain.empty())
     scope = fmt::format("sender_domain {}", occasion.sender_domain);
-  else if (rule.scope == RuleScope::Source && !occasion.source.empty())
-    scope = fmt::format("source {}", occasion.source);
+  else if (rule.scope != RuleScope::Site && !path_.source.empty())
+    scope = fmt::format("source {}", path_.source);
   if (windows_.met(number, scope, rule.after, now))
     act(rule, remark, scope, occasion, now, consequences);
 }
@@ -166,29 +146,34 @@ void Reactions::act(RuleSettings const& rule, Remark const& remark, std::string 
       rule.reason.empty() ? remark.line : fmt::format("{} ({})", rule.reason, remark.line),
       longest_reason);
   why.by = "rule " + rule.where();
-  context_.log.warning(fmt::format("rule site={}{}{} rule={} do={} for={} reason=\"{}\"", site_,
-                                   scope.empty() ? "" : " scope=", scope, rule.where(),
+  context_.log.warning(fmt::format("rule site={}{}{} rule={} do={} for={} reason=\"{}\"",
+                                   path_.site, scope.empty() ? "" : " scope=", scope, rule.where(),
                                    name_of(*rule.action), to_text(rule.how_long), why.reason));
   switch (*rule.action) {
     case RuleAction::Suspend:
       if (scope.empty()) {
         consequences.suspend = std::move(why);
+      } else if (rule.scope == RuleScope::Source) {
+        consequences.suspend_source = std::move(why);
       } else if (!rule.domain.empty()) {
         context_.domains_to_suspend.emplace_back(occasion.domain, std::move(why));
       } else {
-        consequences.is_holding = hold(scope, std::move(why), now);
+        consequences.hold = PartHeld{scope, std::move(why)};
       }
       return;
     case RuleAction::BackOff:
       consequences.back_off = std::move(why);
+      consequences.is_for_all_paths = rule.scope == RuleScope::Site;
       return;
     case RuleAction::Set:
       break;
   }
-  std::erase_if(overrides_, [&](Override const& o) { return o.rule == rule.where(); });
-  if (overrides_.size() >= most_overrides) overrides_.erase(overrides_.begin());
-  overrides_.push_back({rule.set, std::move(why), rule.where()});
-  keep_override(overrides_.back(), now);
+  Override override{rule.set, std::move(why), rule.where()};
+  if (rule.scope == RuleScope::Site) {
+    consequences.set_for_all = std::move(override);
+    return;
+  }
+  overrides_.set(std::move(override));
   consequences.is_changed = true;
 }
 
@@ -200,15 +185,15 @@ Consequences Reactions::after_change(Consequences consequences, Rate const& befo
 Consequences Reactions::delivered(TimePoint began, std::uint32_t carried, TimePoint now) {
   Consequences consequences;
   if (cap_.carried(carried)) {
-    context_.store.erase(state::Kind::LearnedCap, site_);
+    context_.store.erase(state::Kind::LearnedCap, path_.key());
     consequences.is_changed = true;
   }
   if (adaptive_.delivered(began, now)) {
     consequences.is_changed = true;
     keep_adaptive(now);
     context_.log.info(fmt::format("adaptive site={} rate=\"{}\" max_connections={} level={:.3f}",
-                                  site_, adaptive_.rate().to_string(), adaptive_.connections(),
-                                  adaptive_.level()));
+                                  path_.in_log(), adaptive_.rate().to_string(),
+                                  adaptive_.connections(), adaptive_.level()));
   }
   return consequences;
 }
@@ -222,64 +207,30 @@ Consequences Reactions::ended(Occasion const& occasion, TimePoint now) {
   context_.log.info(
       fmt::format("learned site={} max_messages={} reason=\"the server ends "
                   "connections after so many\"",
-                  site_, occasion.carried));
+                  path_.in_log(), occasion.carried));
   return consequences;
 }
 
 Consequences Reactions::expire(TimePoint now) {
   Consequences consequences;
-  auto const is_over = [&](auto const& why) { return why.until <= now; };
-  consequences.is_changed =
-      std::erase_if(overrides_, [&](Override const& o) { return is_over(o.why); }) != 0;
-  std::erase_if(holds_, [&](auto const& hold) { return is_over(hold.second); });
+  consequences.is_changed = overrides_.expire(now);
   return consequences;
 }
 
 TimePoint Reactions::deadline() const {
-  auto next = never;
-  for (auto const& override : overrides_) next = std::min(next, override.why.until);
-  for (auto const& [scope, why] : holds_) next = std::min(next, why.until);
-  return next;
+  return overrides_.deadline();
 }
 
 void Reactions::forget(TimePoint now) {
   adaptive_.forget();
   keep_adaptive(now);
-  for (auto const& override : overrides_)
-    context_.store.erase(state::Kind::Adaptive, site_ + " " + override.rule);
   overrides_.clear();
   windows_.clear();
 }
 
 void Reactions::forget_cap() {
   cap_.forget();
-  context_.store.erase(state::Kind::LearnedCap, site_);
-}
-
-bool Reactions::hold(std::string const& scope, site::Suspension why, TimePoint now) {
-  if (holds_.size() >= most_holds && !holds_.contains(scope)) return false;
-  keep_hold(scope, holds_[scope] = std::move(why), now);
-  return true;
-}
-
-bool Reactions::release(std::string const& scope) {
-  if (holds_.erase(scope) == 0) return false;
-  context_.store.erase(state::Kind::Suspension, site::suspension_key("site", site_, scope));
-  return true;
-}
-
-void Reactions::release_all() {
-  while (!holds_.empty()) release(std::string(holds_.begin()->first));
-}
-
-site::Suspension const* Reactions::held(std::string_view sender_domain, std::string_view source,
-                                        TimePoint now) const {
-  if (holds_.empty()) return nullptr;
-  for (auto const& key :
-       {fmt::format("sender_domain {}", sender_domain), fmt::format("source {}", source)})
-    if (auto const it = holds_.find(key); it != holds_.end() && it->second.until > now)
-      return &it->second;
-  return nullptr;
+  context_.store.erase(state::Kind::LearnedCap, path_.key());
 }
 
 }  // namespace mailpool::delivery

@@ -1,5 +1,5 @@
 #pragma once
-// What a site does about what its servers say and hide: rules, the adaptive allowance, learned
+// What a path does about what its servers say and hide: rules, the adaptive allowance, learned
 // caps. It decides; the site acts.
 
 #include <cstdint>
@@ -12,6 +12,8 @@
 
 #include "core/config/settings.h"
 #include "core/delivery/context.h"
+#include "core/delivery/overrides.h"
+#include "core/delivery/path_name.h"
 #include "core/message/remark.h"
 #include "core/rules/window.h"
 #include "core/site/adaptive.h"
@@ -28,23 +30,32 @@ struct Occasion {
   bool is_soon = true;        ///< soon after the server's last reply; matters between transactions
   std::string_view domain;
   std::string_view sender_domain;
-  std::string_view source;                       ///< "" without a [source.NAME]
   std::span<std::string_view const> recipients;  ///< of the transaction
+};
+
+/// A suspension of a part: "sender_domain example.org", "source west".
+struct PartHeld {
+  std::string scope;
+  site::Suspension why;
 };
 
 /// What the site has to do now.
 struct Consequences {
-  std::optional<site::Suspension> suspend;   ///< the site
-  std::optional<site::Suspension> back_off;  ///< the host that said it
+  std::optional<site::Suspension> suspend;         ///< the site
+  std::optional<site::Suspension> back_off;        ///< the host that said it
+  bool is_for_all_paths = false;                   ///< back_off is
+  std::optional<site::Suspension> suspend_source;  ///< the path's, at all sites
+  std::optional<PartHeld> hold;                    ///< a part of the site's mail
+  std::optional<Override> set_for_all;             ///< all paths of the site together
   bool is_changed = false;  ///< what is allowed: rate, max_connections or max_messages
   bool is_lowered = false;  ///< the rate is less than before
-  bool is_holding = false;  ///< a sender domain or source is held back now
 };
 
 class Reactions {
  public:
   /// All of these must outlive it.
-  Reactions(std::string const& site, SiteSettings const& settings, Context& context);
+  Reactions(PathName const& path, SiteSettings const& settings, rules::Windows& windows,
+            Context& context);
   /// The settings have changed.
   void reconfigure();
 
@@ -65,38 +76,16 @@ class Reactions {
   /// What has expired is over.
   Consequences expire(TimePoint now);
   [[nodiscard]] TimePoint deadline() const;
-  /// It is worth another try: all but learned caps and holds is forgotten.
+  /// It is worth another try: all but learned caps is forgotten.
   void forget(TimePoint now);
   void forget_cap();
-  /// Holds back the mail of "sender_domain example.org" or "source west". False: there are too many
-  /// such holds.
-  bool hold(std::string const& scope, site::Suspension why, TimePoint now);
-  /// False where it is not held back.
-  bool release(std::string const& scope);
-  void release_all();
-  /// Tells the store of every hold: the wall clock was set.
-  void keep_holds(TimePoint now);
-
-  /// What holds back the mail of a sender domain or a source to this site.
-  [[nodiscard]] site::Suspension const* held(std::string_view sender_domain,
-                                             std::string_view source, TimePoint now) const;
 
   // For status.
   [[nodiscard]] site::Adaptive const& adaptive() const { return adaptive_; }
   [[nodiscard]] site::LearnedCap const& cap() const { return cap_; }
-  /// Limits that a rule has set for the time being.
-  struct Override {
-    RuleLimits limits;
-    site::Suspension why;  ///< until, reason, by
-    std::string rule;      ///< FILE:LINE
-  };
-  [[nodiscard]] std::vector<Override> const& overrides() const { return overrides_; }
-  /// By whom hold() was given; some may be over.
-  [[nodiscard]] std::map<std::string, site::Suspension, std::less<>> const& holds() const {
-    return holds_;
-  }
+  [[nodiscard]] Overrides const& overrides() const { return overrides_; }
   [[nodiscard]] bool is_forgettable() const {
-    return !adaptive_.is_lowered() && overrides_.empty() && holds_.empty();
+    return !adaptive_.is_lowered() && overrides_.is_empty();
   }
 
  private:
@@ -110,17 +99,14 @@ class Reactions {
   void recall();
   void keep_adaptive(TimePoint now) const;
   void keep_cap(TimePoint now) const;
-  void keep_hold(std::string const& scope, site::Suspension& why, TimePoint now);
-  void keep_override(Override const& override, TimePoint now) const;
 
-  std::string const& site_;
+  PathName const& path_;
   SiteSettings const& settings_;
   Context& context_;
   site::Adaptive adaptive_;
   site::LearnedCap cap_;
-  rules::Windows windows_;
-  std::vector<Override> overrides_;
-  std::map<std::string, site::Suspension, std::less<>> holds_;
+  rules::Windows& windows_;  ///< of all paths of the site: some rules count over them
+  Overrides overrides_;
   /// Recipients that lately got a throttling reply to RCPT, by hash, with the time.
   std::map<std::size_t, TimePoint> refused_recipients_;
 };

@@ -69,7 +69,7 @@ void Scopes::reconfigure_sources(Settings const& settings, TimePoint now) {
     std::vector<site::SourceGroup::Member> members;
     for (auto const& [source, weight] : pool.sources)
       if (auto* const known = find_source(source)) members.push_back({known, weight});
-    made_in<site::SourceGroup>(groups_, name).reconfigure(std::move(members));
+    made_in<site::SourceGroup>(groups_, name).reconfigure(std::move(members), pool.spill);
   }
 }
 

@@ -49,6 +49,8 @@ struct SenderDomain {
 /// What a connection holds for as long as it is open.
 struct ConnectionPermits {
   site::Permit total;
+  site::Permit all_paths;
+  site::Permit path;
   site::Permit source;
   site::Permit host;
 };

@@ -21,15 +21,11 @@ Site::Site(std::string name, bool is_named, SiteSettings const& settings, Contex
       is_named_(is_named),
       settings_(settings),
       context_(context),
-      rate_(settings_.rate),
-      recipient_rate_(settings_.recipient_rate),
-      connect_rate_(settings_.connect_rate),
-      reactions_(name_, settings_, context_),
+      all_paths_(name_, settings_, context_),
+      paths_(name_, settings_, context_),
+      holds_(name_, context_),
       peak_(settings_.idle_timeout / 2),
-      last_used_(context_.clock.now()) {
-  rate_.reconfigure(reactions_.rate(),
-                    context_.clock.now());  // it may have been lowered before a restart
-}
+      last_used_(context_.clock.now()) {}
 
 Site::~Site() {
   assert(waiting_.is_empty() && "a site goes only when nothing waits at it");
@@ -74,6 +70,12 @@ std::optional<Refusal> Site::refusal_of(Transaction const& transaction, TimePoin
   return Refusal{Outcome::local(451, {4, 7, 1}, words), "max_waiting", never};
 }
 
+void Site::expire(TimePoint now) {
+  holds_.expire(now);
+  all_paths_.expire(now);
+  paths_.visit([&](Path& path) { carry_out(path.reactions.expire(now), path, nullptr, now); });
+}
+
 void Site::settle_tls(Transaction& transaction) {
   transaction.sender_tls =
       sender_tls(transaction.delivery->message().envelope, settings_, transaction.login);
@@ -102,7 +104,7 @@ void Site::wait_at_most_until(Transaction& transaction, TimePoint until) {
 void Site::pump(TimePoint now) {
   wants_turn_ = false;
   if (suspension_ && suspension_->until <= now) start_anew(now);
-  carry_out(reactions_.expire(now), nullptr, now);
+  expire(now);
   give_up_overdue(now);
   close_aged(now);
   close_excess(now);
@@ -137,14 +139,17 @@ void Site::set_deadline(TimePoint now) {
   waiting_.for_each([&](Transaction const& t) { next = std::min(next, overdue_at(t)); });
   if (!waiting_.is_empty() && blocked_.not_before > now) next = std::min(next, blocked_.not_before);
   if (suspension_) next = std::min(next, suspension_->until);
-  next = std::min({next, reactions_.deadline(), next_surplus(now)});
+  next = std::min({next, all_paths_.deadline(), holds_.deadline(), next_surplus(now)});
   if (turnout_) next = std::min(next, turnout_->next_wake);
   if (auto const t = backs_off_until(now); t > now) next = std::min(next, t);
   if (pool_.open() < settings_.min_idle && context_.no_socket_before > now)
     next = std::min(next, context_.no_socket_before);
-  if (pool_.open() < settings_.min_idle)
-    for (auto const& [endpoint, record] : health_.records())
+  paths_.visit([&](Path const& path) {
+    next = std::min(next, path.reactions.deadline());
+    if (pool_.open() >= settings_.min_idle) return;
+    for (auto const& [endpoint, record] : path.health.records())
       if (record.not_before > now) next = std::min(next, record.not_before);
+  });
   deadline_ = next;
 }
 
@@ -163,14 +168,16 @@ void Site::keep_suspension(TimePoint now) {
 
 void Site::keep_suspensions(TimePoint now) {
   keep_suspension(now);
-  reactions_.keep_holds(now);
+  holds_.keep(now);
 }
 
 void Site::resume(TimePoint now) {
-  reactions_.release_all();
-  reactions_.forget_cap();
-  for (auto const& [limit, rate] : rates())
-    site::forget_use(context_.store, {"site", name_, std::string(site::name_of(limit))}, *rate);
+  holds_.release_all();
+  all_paths_.forget(now);
+  paths_.visit([&](Path& path) {
+    path.reactions.forget_cap();
+    static_cast<void>(path.scope.forget_use(context_.store, now));
+  });
   start_anew(now);
 }
 
@@ -178,21 +185,19 @@ void Site::start_anew(TimePoint now) {
   if (suspension_)
     context_.store.erase(state::Kind::Suspension, site::suspension_key("site", name_));
   suspension_.reset();
-  health_.clear();
-  reactions_.forget(now);
-  rate_.reconfigure(reactions_.rate(), now);
+  paths_.start_anew(now);
   tls_.forget_failures();
   try_parked(now);
 }
 
 void Site::hold(std::string const& scope, site::Suspension why, TimePoint now) {
-  if (reactions_.hold(scope, std::move(why), now)) defer_held(now);
+  if (holds_.hold(scope, std::move(why), now)) defer_held(now);
   be_pumped_at(now);
 }
 
 bool Site::release(std::string const& scope, TimePoint now) {
   be_pumped_at(now);
-  return reactions_.release(scope);
+  return holds_.release(scope);
 }
 
 void Site::flush(std::string_view reason, TimePoint now) {
@@ -212,11 +217,9 @@ void Site::reconfigure(SiteSettings const& before, TimePoint now) {
       before.tls != settings_.tls || before.tls_settings != settings_.tls_settings ||
       before.source != settings_.source || before.max_lifetime != settings_.max_lifetime ||
       session_options(before) != session_options(settings_);
-  reactions_.reconfigure();
-  rate_.reconfigure(reactions_.rate(), now);
+  paths_.reconfigure(now);
+  all_paths_.follow(now);
   peak_.reconfigure(settings_.idle_timeout / 2);
-  recipient_rate_.reconfigure(settings_.recipient_rate, now);
-  connect_rate_.reconfigure(settings_.connect_rate, now);
   tls_.forget_policies();
   tls_.forget_failures();
   waiting_.for_each([&](Transaction& t) { settle_tls(t); });
@@ -247,10 +250,12 @@ TimePoint Site::backs_off_until(TimePoint now) const {
   for (auto const& target : last_route_->targets) {
     auto const endpoint = endpoint_of(target);
     auto const* unproven = tls_.failure_of(last_purpose_->tls->of(target.host).policy, endpoint);
-    TimePoint from{};
-    for (auto const* record : {health_.find(endpoint), unproven})
-      if (record != nullptr) from = std::max(from, record->not_before);
-    until = std::min(until, from);
+    paths_.visit_used([&](Path const& path) {
+      TimePoint from{};
+      for (auto const* record : {path.health.find(endpoint), unproven})
+        if (record != nullptr) from = std::max(from, record->not_before);
+      until = std::min(until, from);
+    });
   }
   return until > now ? until : TimePoint{};
 }
@@ -266,13 +271,13 @@ site::SiteState Site::state(TimePoint now) const {
 
 bool Site::is_quiet() const {
   return pool_.is_empty() && waiting_.is_empty() && !suspension_ && blocked_.is_over() &&
-         reactions_.holds().empty() && backs_off_until(context_.clock.now()) == TimePoint{} &&
+         holds_.is_empty() && backs_off_until(context_.clock.now()) == TimePoint{} &&
          context_.parking.entries.is_empty(name_);
 }
 
 bool Site::is_forgettable() const {
   return pool_.is_empty() && waiting_.is_empty() && !suspension_ && !wants_turn_ &&
-         reactions_.is_forgettable();
+         holds_.is_empty() && all_paths_.is_forgettable() && paths_.is_forgettable();
 }
 
 bool Site::is_unused(TimePoint now) const {
@@ -301,33 +306,24 @@ std::string Site::words_for(site::Wait const& wait, TimePoint now) const {
   auto const next = wait.not_before == never || wait.not_before <= now
                         ? std::string("when one comes free")
                         : fmt::format("in {}", to_text(wait.not_before - now));
-  auto const reached = [&](std::string const& value) {
-    return fmt::format("{}: {} reached ({}), next {}", name_, site::name_of(wait.limit), value,
-                       next);
-  };
-  auto const why_less = [&](bool is_less) {
-    return is_less ? fmt::format(" ({})", reactions_.why_lowered()) : std::string();
-  };
   if (wait.limit == Limit::WarmUp)
     return fmt::format(
         "{}: {}, next {}", wait.scope->title(),
         context_.scopes.find_source(wait.scope->name())->words_for(wait.limit, context_.today(now)),
         next);
+  if (wait.limit == Limit::Suspended && wait.scope == nullptr) return suspended_outcome().text;
+  if (auto const* path = paths_.find(wait.scope); path != nullptr && wait.limit == Limit::Suspended)
+    if (auto const* why = held_from(*path->source(), now))
+      return suspended(path->name().title(), *why, context_.clock).text;
+  if (auto const* path = paths_.find(wait.scope); path != nullptr)
+    return fmt::format("{}: {}, next {}", path->name().title(), path->words_for(wait.limit), next);
   if (wait.scope != nullptr)
     return fmt::format("{}: {}, next {}", wait.scope->title(), wait.scope->words_for(wait.limit),
                        next);
   switch (wait.limit) {
-    case Limit::Rate:
-      return reached(rate_.rate().to_string()) + why_less(rate_.rate() != settings_.rate);
-    case Limit::RecipientRate:
-      return reached(recipient_rate_.rate().to_string());
-    case Limit::ConnectRate:
-      return reached(connect_rate_.rate().to_string());
-    case Limit::MaxConnections:
-      return reached(fmt::format("{}", reactions_.max_connections())) +
-             why_less(reactions_.max_connections() != settings_.max_connections);
     case Limit::MaxConnectionsPerHost:
-      return reached(fmt::format("{}", settings_.max_connections_per_host));
+      return fmt::format("{}: max_connections_per_host reached ({}), next {}", name_,
+                         settings_.max_connections_per_host, next);
     case Limit::Connecting:
       return words_for_connecting();
     case Limit::Descriptors:
@@ -335,8 +331,11 @@ std::string Site::words_for(site::Wait const& wait, TimePoint now) const {
                          context_.why_no_socket, next);
     case Limit::BackingOff:
       return fmt::format("{}: backing_off, next {}: {}", name_, next, last_error_);
+    case Limit::Rate:
+    case Limit::RecipientRate:
+    case Limit::ConnectRate:
+    case Limit::MaxConnections:
     case Limit::Suspended:
-      return suspended_outcome().text;
     case Limit::WarmUp:
     case Limit::None:
       break;

@@ -15,17 +15,16 @@
 #include "core/delivery/decision.h"
 #include "core/delivery/delivery.h"
 #include "core/delivery/fair_queue.h"
+#include "core/delivery/holds.h"
 #include "core/delivery/known_domains.h"
-#include "core/delivery/reactions.h"
+#include "core/delivery/path.h"
 #include "core/delivery/site_tls.h"
 #include "core/delivery/smtp_connection.h"
-#include "core/pool/growth.h"
+#include "core/delivery/together.h"
 #include "core/pool/pool.h"
 #include "core/replies/class_counts.h"
-#include "core/site/endpoint_health.h"
 #include "core/site/host_speed.h"
 #include "core/site/period_counts.h"
-#include "core/site/rate_limit.h"
 #include "core/site/recent_peak.h"
 #include "core/site/trouble.h"
 #include "core/site/wait.h"
@@ -79,6 +78,8 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   /// Waiting transactions of one domain.
   void defer_domain(std::string const& domain, Outcome const& outcome, TimePoint now);
   void defer_tenant(site::Scope const& tenant, Outcome const& outcome, TimePoint now);
+  /// Those that may not go since their sender's domain or their sources are held back.
+  void defer_held(TimePoint now);
   /// Its settings have changed from these.
   void reconfigure(SiteSettings const& before, TimePoint now);
   /// Something that waiting transactions depend on has changed (a login's secret has come).
@@ -101,13 +102,18 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   void restore_periods(site::PeriodCounts const& periods) { periods_ = periods; }
   /// Tells the store of them, and of what was used of rates by the hour and the day.
   void keep_counts();
-  void restore_use(std::string_view option, std::string_view value, TimePoint now);
   [[nodiscard]] pool::Pool const& connections() const { return pool_; }
   [[nodiscard]] FairQueue const& waiting() const { return waiting_; }
   [[nodiscard]] site::Wait const& blocked() const { return blocked_; }
-  [[nodiscard]] site::EndpointHealth const& health() const { return health_; }
-  [[nodiscard]] Reactions const& reactions() const { return reactions_; }
-  [[nodiscard]] std::optional<site::Suspension> const& suspension() const { return suspension_; }
+  /// The site's own one where it has no sources.
+  [[nodiscard]] Paths const& paths() const { return paths_; }
+  /// Parts of its mail that are held back.
+  [[nodiscard]] Holds const& holds() const { return holds_; }
+  /// What is counted over all its paths.
+  [[nodiscard]] Together const& all_paths() const { return all_paths_; }
+  [[nodiscard]] Rare<site::Suspension> const& suspension() const { return suspension_; }
+  /// What holds back all that would leave by this path now.
+  [[nodiscard]] site::Wait blocked_on(Path const& path, TimePoint now) const;
   /// Until when no host of its latest route is to be tried; the past where one may be, or serves.
   [[nodiscard]] TimePoint backs_off_until(TimePoint now) const;
   [[nodiscard]] site::Trouble const& trouble() const { return trouble_; }
@@ -116,9 +122,6 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   [[nodiscard]] TimePoint last_used() const { return last_used_; }
   /// Why its latest domain belongs here, in words.
   [[nodiscard]] std::string_view why() const { return why_; }
-  [[nodiscard]] site::RateLimit const& rate() const { return rate_; }
-  [[nodiscard]] site::RateLimit const& recipient_rate() const { return recipient_rate_; }
-  [[nodiscard]] site::RateLimit const& connect_rate() const { return connect_rate_; }
   [[nodiscard]] std::size_t in_flight() const { return pool_.count(pool::ConnectionState::Busy); }
   /// Why a new transaction is answered at once; none where it may wait.
   [[nodiscard]] std::optional<Refusal> refusal_of(Transaction const& transaction,
@@ -178,11 +181,8 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   void on_room(site::ConcurrencyLimit& limit) override;
 
   void settle_tls(Transaction& transaction);
-  /// With the names of their options.
-  [[nodiscard]] std::array<std::pair<site::Limit, site::RateLimit*>, 3> rates() {
-    return {{{site::Limit::Rate, &rate_},
-             {site::Limit::RecipientRate, &recipient_rate_},
-             {site::Limit::ConnectRate, &connect_rate_}}};
+  [[nodiscard]] Path& path_of(SmtpConnection const& connection) const {
+    return paths_.of(connection.source());
   }
 
   // Deciding (site_decide.cc).
@@ -190,16 +190,32 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   struct Seeker {
     Transaction const& transaction;
     site::Source* source;
+    Path& path;
   };
+  [[nodiscard]] Seeker seeker(Transaction const& transaction, site::Source* source) const {
+    return {transaction, source, paths_.of(source)};
+  }
   struct Departure {
     site::Source* source;
     site::Wait wait;  ///< no source may send now
   };
-  /// What holds a transaction back, its source aside.
+  /// What holds a transaction back; its path's limits only where it has but one.
+  [[nodiscard]] Path* only_path_of(Transaction const& transaction) const;
   [[nodiscard]] site::Hold limits_of(Transaction const& transaction, TimePoint now) const;
   [[nodiscard]] Departure choose_source(Transaction const& transaction, TimePoint now) const;
-  [[nodiscard]] site::Wait source_limits(site::Source const& source, Transaction const& transaction,
+  [[nodiscard]] site::Wait source_limits(site::Source& source, Transaction const& transaction,
                                          TimePoint now) const;
+  /// How soon a transaction could leave from a source: the less, the sooner.
+  enum class Prospect : std::uint8_t { Now, Soon, Later, HostsFail, Suspended };
+  [[nodiscard]] std::pair<Prospect, site::Wait> prospect_of(Transaction const& transaction,
+                                                            site::Source* source,
+                                                            TimePoint now) const;
+  [[nodiscard]] bool all_hosts_fail(Path const& path, route::Route const& route,
+                                    TimePoint now) const;
+  /// No further connection may be open: on its path, or on all of them together.
+  [[nodiscard]] bool is_full(Path const& path) const {
+    return !path.has_room() || !all_paths_.has_room();
+  }
   [[nodiscard]] bool can_serve(SmtpConnection const& connection, Seeker const& seeker,
                                TimePoint now) const;
   [[nodiscard]] bool may_be_tried(route::Target const& target, Seeker const& seeker,
@@ -209,7 +225,11 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   [[nodiscard]] bool needs_check(SmtpConnection const& connection, TimePoint now) const;
   [[nodiscard]] Decision provide_connection(Seeker const& seeker, TimePoint now) const;
   [[nodiscard]] Decision seek(Seeker const& seeker, TimePoint now) const;
-  [[nodiscard]] Decision when_full() const;
+  [[nodiscard]] Decision when_full(Path const& path) const;
+  /// Of a full path: whose max_connections are open.
+  [[nodiscard]] site::Scope const& full_scope(Path const& path) const;
+  /// The idle one whose end makes room for that path; the oldest. Null: there is none.
+  [[nodiscard]] SmtpConnection* idle_in_the_way_of(Path const& path) const;
   [[nodiscard]] Decision full_or_overtake(Seeker const& seeker, TimePoint now) const;
   /// May be tried, and nothing speaks against it.
   [[nodiscard]] bool is_promising(route::Target const& target, Seeker const& seeker,
@@ -218,25 +238,26 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
                                                   Seeker const& seeker, TimePoint now) const;
 
   // What becomes of those that wait for connections which are late (site_overtake.cc).
-  [[nodiscard]] bool is_being_tried(site::EndpointName const& endpoint) const;
-  [[nodiscard]] bool is_overtaken(site::EndpointName const& endpoint) const;
+  [[nodiscard]] bool is_being_tried(Path const& path, site::EndpointName const& endpoint) const;
+  [[nodiscard]] bool is_overtaken(Path const& path, site::EndpointName const& endpoint) const;
   [[nodiscard]] Decision wait_or_overtake(Seeker const& seeker, TimePoint now) const;
   [[nodiscard]] TimePoint overtaken_from(route::Target const& next, Seeker const& seeker,
                                          TimePoint now) const;
   [[nodiscard]] Decision overtake_with(route::Target const& next, Seeker const& seeker,
                                        TimePoint now) const;
-  [[nodiscard]] SmtpConnection* one_to_give_up(TimePoint now) const;
+  [[nodiscard]] SmtpConnection* one_to_give_up(Path const& path, TimePoint now) const;
   [[nodiscard]] route::Target const* next_target(Seeker const& seeker, std::size_t coming,
                                                  TimePoint now) const;
   [[nodiscard]] std::size_t on_their_way(Seeker const& seeker, TimePoint now) const;
   [[nodiscard]] bool has_live_connection(Seeker const& seeker, TimePoint now) const;
-  [[nodiscard]] site::Wait may_open(route::Target const& target, site::Source const* source,
+  [[nodiscard]] site::Wait may_open(route::Target const& target, site::Source* source,
                                     TimePoint now) const;
   [[nodiscard]] bool host_is_full(route::Target const& target) const;
 
   // Carrying it out (site_start.cc).
   bool start_some(TimePoint now);
   FairQueue::Verdict try_start(Transaction& transaction, TimePoint now);
+  void leave_from(site::Source* source, Transaction& transaction);
   FairQueue::Verdict carry_out(Use const& use, Transaction& transaction, TimePoint now);
   FairQueue::Verdict carry_out(Check const& check, Transaction& transaction, TimePoint now);
   FairQueue::Verdict carry_out(Open const& wanted, Transaction& transaction, TimePoint now);
@@ -276,11 +297,13 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   [[nodiscard]] TimePoint line_may_go_at(parking::LineName const& line, std::size_t coming,
                                          Duration ahead, TimePoint now) const;
   [[nodiscard]] Duration wake_ahead() const;
-  [[nodiscard]] std::size_t hands(Duration within, TimePoint now) const;
+  [[nodiscard]] std::size_t hands(Path const& path, Duration within, TimePoint now) const;
+  [[nodiscard]] site::Wait room_on(Path const& path, std::size_t n, Duration within,
+                                   TimePoint now) const;
   [[nodiscard]] site::Wait room_behind(std::size_t n, Duration within, TimePoint now) const;
   [[nodiscard]] site::Wait room_in_line(Pattern const& pattern, std::size_t n, Duration within,
                                         TimePoint now) const;
-  [[nodiscard]] TimePoint hosts_rest_until(std::size_t n, TimePoint now) const;
+  [[nodiscard]] TimePoint hosts_rest_until(Path const& path, std::size_t n, TimePoint now) const;
 
   // Opening connections (site_open.cc).
   /// What a connection is opened under: whose mail, what that requires of TLS, and from where.
@@ -297,14 +320,13 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   SmtpConnection& open(route::Target const& target, Purpose const& purpose, TimePoint now);
   [[nodiscard]] smtp::SessionSettings session_settings(route::Target const& target,
                                                        tls::Terms const& terms,
-                                                       site::Source const* source,
-                                                       TimePoint now) const;
+                                                       site::Source* source, TimePoint now) const;
   [[nodiscard]] pool::ReuseKey key_for(route::Target const& target, tls::Terms const& terms,
                                        site::Source const* source, LoginUse const& login) const;
   [[nodiscard]] std::string const& ehlo_name(site::Source const* source) const;
   void keep_min_idle(TimePoint now);
   [[nodiscard]] site::Source* least_used_source() const;
-  [[nodiscard]] bool may_be_kept_open(route::Target const& target, site::Source const* source,
+  [[nodiscard]] bool may_be_kept_open(route::Target const& target, site::Source* source,
                                       TimePoint now) const;
 
   // Following what servers say and hide (site_react.cc).
@@ -312,14 +334,21 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
                             smtp::TransactionResult const& result, TimePoint now);
   Consequences react_to_close(SmtpConnection const& connection, smtp::Closed const& closed,
                               TimePoint now);
-  void carry_out(Consequences consequences, SmtpConnection const* connection, TimePoint now);
+  void carry_out(Consequences consequences, Path& path, SmtpConnection const* connection,
+                 TimePoint now);
+  void leave_alone(Path& path, site::EndpointName const& endpoint, site::Suspension const& why,
+                   TimePoint now);
+  void expire(TimePoint now);
   [[nodiscard]] site::Suspension const* held(Transaction const& transaction, TimePoint now) const;
-  void defer_held(TimePoint now);
+  [[nodiscard]] site::Suspension const* source_held(Transaction const& transaction,
+                                                    TimePoint now) const;
+  [[nodiscard]] site::Suspension const* held_from(site::Source const& source, TimePoint now) const;
   void keep_suspension(TimePoint now);
   /// The suspension is over, and so is the past of its servers.
   void start_anew(TimePoint now);
   void close_left_alone(TimePoint now);
   void close_excess(TimePoint now);
+  [[nodiscard]] SmtpConnection* one_too_many() const;
   void close_surplus(TimePoint now);
   [[nodiscard]] TimePoint next_surplus(TimePoint now) const;
   [[nodiscard]] TimePoint surplus_from(pool::Connection const& idle) const;
@@ -375,17 +404,15 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   bool is_named_;
   SiteSettings const& settings_;
   Context& context_;
-  pool::Pool pool_;
+  Together all_paths_;
+  Paths paths_;
+  Holds holds_;
+  pool::Pool pool_;  ///< goes before the paths, whose permits its connections hold
   FairQueue waiting_;
-  site::RateLimit rate_;
-  site::RateLimit recipient_rate_;
-  site::RateLimit connect_rate_;
-  site::EndpointHealth health_;
-  Reactions reactions_;
   site::HostSpeed speed_;
   site::RecentPeak peak_;  ///< of connections in use
   SiteTls tls_;
-  std::optional<site::Suspension> suspension_;
+  Rare<site::Suspension> suspension_;
   site::Wait blocked_;
   Counters counters_;
   site::Trouble trouble_;
@@ -403,10 +430,8 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   std::vector<Transaction*>
       unreachable_;  ///< found to have no endpoint left while the queue was being visited
   std::vector<site::ConcurrencyLimit*> offered_;  ///< room that it was told of, to be passed on
-  std::size_t lacking_ = 0;  ///< waiting ones that found no connection, in this look at the queue
-  pool::Backlog backlog_;    ///< of such ones, over the looks
-  std::unique_ptr<Turnout> turnout_;  ///< null while it rests
-  std::uint32_t slots_noted_ = 0;     ///< of those that wait, in Parking::waiting
+  std::unique_ptr<Turnout> turnout_;              ///< null while it rests
+  std::uint32_t slots_noted_ = 0;                 ///< of those that wait, in Parking::waiting
   bool wants_turn_ = false;
   std::uint64_t flushed_up_to_ = 0;  ///< ids of connections that are closed when they come back
   std::string flushed_because_;

@@ -49,8 +49,9 @@ void Site::on_encrypted(SmtpConnection& connection) {
 }
 
 void Site::on_ready(SmtpConnection& connection, TimePoint now) {
-  health_.succeeded(connection.endpoint());
-  if (!connection.is_overtaken()) backlog_.note_ready(connection.connecting_took());
+  auto& path = path_of(connection);
+  path.health.succeeded(connection.endpoint());
+  if (!connection.is_overtaken()) path.backlog.note_ready(connection.connecting_took());
   if (context_.log.is_on(LogLevel::Info))
     context_.log.info(fmt::format(
         "connection site={} endpoint={} id={} state=idle connect={:.3f}{}", name_,
@@ -79,7 +80,7 @@ void Site::judge_tls(SmtpConnection& connection, TimePoint now) {
                      against->outcome(connection.endpoint().to_string()), now);
   bool is_wanted = false;
   waiting_.for_each([&](Transaction const& t) {
-    is_wanted = is_wanted || can_serve(connection, {t, t.source}, now);
+    is_wanted = is_wanted || can_serve(connection, seeker(t, t.source), now);
   });
   if (!is_wanted) close(connection, words, now);
 }
@@ -146,11 +147,13 @@ void Site::close(SmtpConnection& connection, std::string_view reason, TimePoint 
 }
 
 pool::Aging Site::aging_of(SmtpConnection const* connection) const {
-  auto most = reactions_.max_messages();
-  if (connection != nullptr)
+  auto most = settings_.max_messages;
+  if (connection != nullptr) {
+    most = all_paths_.tightened_messages(path_of(*connection).reactions.max_messages());
     if (auto const announced = connection->session().capabilities().mail_max;
         announced && *announced != 0)
       most = most == 0 ? *announced : std::min(most, *announced);
+  }
   return {settings_.idle_timeout, most, settings_.min_idle};
 }
 
@@ -167,6 +170,7 @@ void Site::note_setup_failure(SmtpConnection const& connection, smtp::Closed con
                               TimePoint now) {
   auto const endpoint = connection.endpoint();
   auto const& policy = connection.policy();
+  auto& health = path_of(connection).health;
   last_error_ = closed.setup_failure->text;
   // A wrong password is no fault of the host, and no other host need be shown it (RFC 4954 6).
   if (closed.login_refused) {
@@ -181,7 +185,7 @@ void Site::note_setup_failure(SmtpConnection const& connection, smtp::Closed con
   if (connection.has_failed_to_resume()) return;
   if (closed.tls_trouble == smtp::TlsTrouble::Silence &&
       !context_.tls.memory.is_silent_again(endpoint.to_string(), connection.opened_at(), now))
-    return health_.failed(endpoint, *closed.setup_failure, now);
+    return health.failed(endpoint, *closed.setup_failure, now);
   if (closed.tls_trouble != smtp::TlsTrouble::None) {
     bool const is_absent = closed.tls_trouble == smtp::TlsTrouble::NotOffered;
     report_tls(connection, connection.opened_for(), policy,
@@ -201,7 +205,7 @@ void Site::note_setup_failure(SmtpConnection const& connection, smtp::Closed con
       failure = Outcome::local(550, {5, 7, 10}, std::move(failure.text));
     tls_.note_unproven(policy, endpoint, std::move(failure), now);
   } else {
-    health_.failed(endpoint, *closed.setup_failure, now);
+    health.failed(endpoint, *closed.setup_failure, now);
   }
 }
 
@@ -216,7 +220,7 @@ void Site::on_closed(SmtpConnection& connection, smtp::Closed const& closed, Tim
     ++counters_.poisoned;
     ++context_.totals.poisoned;
   }
-  carry_out(react_to_close(connection, closed, now), &connection, now);
+  carry_out(react_to_close(connection, closed, now), path_of(connection), &connection, now);
   count_close(closed.reason);
   if (context_.log.is_on(LogLevel::Info))
     context_.log.info(fmt::format(

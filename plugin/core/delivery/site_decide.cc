@@ -2,6 +2,7 @@
 // then a new one. Nothing changes here: site_start.cc carries out what is decided.
 
 #include <algorithm>
+#include <tuple>
 
 #include "core/delivery/reuse.h"
 #include "core/delivery/site.h"
@@ -38,7 +39,7 @@ Decision Site::decide(Transaction const& transaction, TimePoint now) const {
   if (!held.wait.is_over()) return {Stay{held.wait, verdict_of(held.reach)}, transaction.source};
   auto const from = choose_source(transaction, now);
   if (!from.wait.is_over()) return {Stay{from.wait, Verdict::SkipGroup}, from.source};
-  Seeker const seeker{transaction, from.source};
+  auto const seeker = this->seeker(transaction, from.source);
   auto* const connection = idle_for(seeker, now);
   auto decision = connection != nullptr
                       ? Decision{Use{connection, probe_beside(*connection, seeker, now)}}
@@ -47,46 +48,87 @@ Decision Site::decide(Transaction const& transaction, TimePoint now) const {
   return decision;
 }
 
+// The only path that it can take; null: it has a choice.
+Path* Site::only_path_of(Transaction const& transaction) const {
+  auto const* const sources = transaction.sources;
+  if (sources == nullptr || sources->members().empty()) return &paths_.of(transaction.source);
+  bool const is_one = settings_.per == CountedPer::Site || sources->members().size() == 1;
+  return is_one ? &paths_.of(sources->members().front().source) : nullptr;
+}
+
 site::Hold Site::limits_of(Transaction const& transaction, TimePoint now) const {
   auto const n = transaction.size();
-  site::Wait own;
-  if (auto const t = rate_.earliest(now); t > now) own = {t, Limit::Rate};
-  if (auto const t = recipient_rate_.earliest(now, n); t > now)
-    own = later_of(own, {t, Limit::RecipientRate});
-  auto hold = site::may_begin(transaction.levels, n, now);
+  auto const hold = site::may_begin(transaction.levels, n, now);
+  auto own = all_paths_.may_begin(n, now);
+  auto reach = own.is_over() ? site::Reach::Group : site::Reach::All;
+  if (auto const* const path = only_path_of(transaction)) {
+    own = later_of(own, path->scope.may_begin(n, now));
+    if (paths_.is_one()) reach = site::Reach::All;
+  }
   if (own.is_over()) return hold;
-  return {later_of(own, hold.wait), site::Reach::All};
+  return {later_of(own, hold.wait), std::max(reach, hold.reach)};
 }
 
-// Its own source first; where that one is at a limit, the others of the pool take its part.
+// Its own source first; where that one may not send now, the others of the pool take its part.
 Site::Departure Site::choose_source(Transaction const& transaction, TimePoint now) const {
-  if (transaction.sources == nullptr) return {transaction.source, {}};
-  auto* const own =
-      transaction.source != nullptr ? transaction.source : transaction.sources->whose_turn();
-  site::Wait earliest{never, Limit::None};
-  site::Source* usable = nullptr;  // may send, but has no idle connection and cannot open one
-  auto attempt = [&](site::Source* source) {
-    auto const wait = source_limits(*source, transaction, now);
-    if (!wait.is_over()) {
-      if (earliest.is_over() || wait.not_before < earliest.not_before) earliest = wait;
-      return false;
-    }
-    if (usable == nullptr) usable = source;
-    // A full site uses the warm connections that it has, whosever turn it is.
-    bool const may_open_one = pool_.open() < reactions_.max_connections();
-    return idle_for({transaction, source}, now) != nullptr ||
-           (may_open_one && source->scope.may_open(now).is_over());
-  };
-  if (own != nullptr && attempt(own)) return {own, {}};
-  for (auto const& member : transaction.sources->members())
-    if (member.source != own && attempt(member.source)) return {member.source, {}};
-  if (usable != nullptr) return {usable, {}};
-  return {own, earliest};
+  auto* const sources = transaction.sources;
+  if (sources == nullptr) return {transaction.source, {}};
+  auto* const own = transaction.source != nullptr ? transaction.source : sources->whose_turn();
+  if (own == nullptr) return {nullptr, {}};
+  auto* best = own;
+  auto [prospect, wait] = prospect_of(transaction, own, now);
+  for (auto const& member : sources->members()) {
+    if (prospect == Prospect::Now || !sources->spills()) break;
+    if (member.source == own) continue;
+    auto const other = prospect_of(transaction, member.source, now);
+    bool const is_sooner = other.first < prospect ||
+                           (other.first == prospect && other.second.not_before < wait.not_before);
+    if (!is_sooner) continue;
+    best = member.source;
+    std::tie(prospect, wait) = other;
+  }
+  return {wait.is_over() ? best : own, wait};
 }
 
-site::Wait Site::source_limits(site::Source const& source, Transaction const& transaction,
+std::pair<Site::Prospect, site::Wait> Site::prospect_of(Transaction const& transaction,
+                                                        site::Source* source, TimePoint now) const {
+  auto const who = seeker(transaction, source);
+  if (auto const* const why = held_from(*source, now))
+    return {Prospect::Suspended, {why->until, Limit::Suspended, &who.path.scope}};
+  if (auto const wait = source_limits(*source, transaction, now); !wait.is_over())
+    return {Prospect::Later, wait};
+  // A full path uses the warm connections that it has, whosever turn it is.
+  if (idle_for(who, now) != nullptr) return {Prospect::Now, {}};
+  if (all_hosts_fail(who.path, *transaction.route, now)) return {Prospect::HostsFail, {}};
+  bool const may_open_one = source->scope.may_open(now).is_over() &&
+                            who.path.scope.may_open(now).is_over() &&
+                            all_paths_.may_open(now).is_over();
+  return {may_open_one ? Prospect::Now : Prospect::Soon, {}};
+}
+
+site::Wait Site::source_limits(site::Source& source, Transaction const& transaction,
                                TimePoint now) const {
-  return source.may_begin(name_, transaction.size(), context_.today(now), now);
+  auto const wait = source.may_begin(name_, transaction.size(), context_.today(now), now);
+  return later_of(wait, paths_.of(&source).scope.may_begin(transaction.size(), now));
+}
+
+site::Wait Site::blocked_on(Path const& path, TimePoint now) const {
+  if (path.source() != nullptr)
+    if (auto const* const why = held_from(*path.source(), now))
+      return {why->until, Limit::Suspended, &path.scope};
+  if (auto const wait = path.scope.may_begin(1, now); !wait.is_over()) return wait;
+  if (!last_route_ || !all_hosts_fail(path, *last_route_, now)) return {};
+  auto next = never;
+  for (auto const& target : last_route_->targets)
+    next = std::min(next, path.health.find(endpoint_of(target))->not_before);
+  return {next, Limit::BackingOff};
+}
+
+bool Site::all_hosts_fail(Path const& path, route::Route const& route, TimePoint now) const {
+  return !route.targets.empty() &&
+         std::all_of(route.targets.begin(), route.targets.end(), [&](auto const& target) {
+           return path.health.is_backing_off(endpoint_of(target), now);
+         });
 }
 
 SmtpConnection* Site::idle_for(Seeker const& seeker, TimePoint now) const {
@@ -117,8 +159,8 @@ bool Site::can_serve(SmtpConnection const& connection, Seeker const& seeker, Tim
 
 bool Site::is_promising(route::Target const& target, Seeker const& seeker, TimePoint now) const {
   auto const endpoint = endpoint_of(target);
-  return may_be_tried(target, seeker, now) && !health_.is_on_probation(endpoint) &&
-         !is_overtaken(endpoint);
+  return may_be_tried(target, seeker, now) && !seeker.path.health.is_on_probation(endpoint) &&
+         !is_overtaken(seeker.path, endpoint);
 }
 
 // The connection serves because a better host failed: whether that one answers again is found out
@@ -129,9 +171,8 @@ route::Target const* Site::probe_beside(SmtpConnection const& connection, Seeker
   auto const* const used = still_named(connection.target(), route);
   for (auto const& t : route.targets) {
     if (t.preference >= used->preference || !may_be_tried(t, seeker, now)) continue;
-    bool const has_room =
-        pool_.open() < reactions_.max_connections() && may_open(t, seeker.source, now).is_over();
-    return has_room && !is_being_tried(endpoint_of(t)) ? &t : nullptr;
+    bool const has_room = !is_full(seeker.path) && may_open(t, seeker.source, now).is_over();
+    return has_room && !is_being_tried(seeker.path, endpoint_of(t)) ? &t : nullptr;
   }
   return nullptr;
 }
@@ -140,8 +181,9 @@ bool Site::may_be_tried(route::Target const& target, Seeker const& seeker, TimeP
   auto const endpoint = endpoint_of(target);
   auto const* source = seeker.source;
   auto const since = seeker.transaction.seeking_since;
-  return !seeker.transaction.is_unfit(target.host) && !health_.is_backing_off(endpoint, now) &&
-         !health_.has_failed_since(endpoint, since) &&
+  auto const& health = seeker.path.health;
+  return !seeker.transaction.is_unfit(target.host) && !health.is_backing_off(endpoint, now) &&
+         !health.has_failed_since(endpoint, since) &&
          (source == nullptr || source->reaches(target.address.family())) &&
          tls_.may_try(seeker.transaction.tls->of(target.host).policy, endpoint, now, since);
 }
@@ -171,13 +213,14 @@ Decision Site::seek(Seeker const& seeker, TimePoint now) const {
     if (coming == 0 && !is_served_later) return {Impossible{}};
     return coming != 0 ? wait_or_overtake(seeker, now) : stay(Limit::BackingOff);
   }
-  auto const most = reactions_.max_connections();
+  auto const& path = seeker.path;
   // As if none were open: whether there is room comes later.
-  pool::Demand const demand{lacking_ + 1, coming, 0, most, backlog_.is_lasting(now)};
+  pool::Demand const demand{path.lacking + 1, coming, 0, path.scope.connections.most().value_or(0),
+                            path.backlog.is_lasting(now)};
   if (pool::connections_to_begin(demand) == 0) return wait_or_overtake(seeker, now);
   // A stale idle connection is cheaper to prove alive than a new one is to open.
   if (auto* const stale = stale_for(seeker, now)) return {Check{stale}};
-  if (pool_.open() >= most) return coming != 0 ? full_or_overtake(seeker, now) : when_full();
+  if (is_full(path)) return coming != 0 ? full_or_overtake(seeker, now) : when_full(path);
   if (auto const wait = may_open(*target, seeker.source, now); !wait.is_over())
     return {Stay{wait, Verdict::Keep, target}};
   return {Open{target}};
@@ -191,13 +234,27 @@ SmtpConnection* Site::stale_for(Seeker const& seeker, TimePoint now) const {
   return nullptr;
 }
 
-Decision Site::when_full() const {
-  auto const& idle = pool_.in(ConnectionState::Idle);
-  // Nothing idle is left for the others either.
-  if (idle.empty()) return stay(Limit::MaxConnections, Verdict::Stop);
+Decision Site::when_full(Path const& path) const {
   // The oldest idle connection serves none of those who were asked before; it would age out next
   // anyway.
-  return {MakeRoom{&static_cast<SmtpConnection&>(*idle.back())}};
+  if (auto* const leaving = idle_in_the_way_of(path)) return {MakeRoom{leaving}};
+  // Nothing idle is left for the others either.
+  bool const is_for_all = paths_.is_one() || path.has_room();
+  return {Stay{{never, Limit::MaxConnections, &full_scope(path)},
+               is_for_all ? Verdict::Stop : Verdict::SkipGroup}};
+}
+
+site::Scope const& Site::full_scope(Path const& path) const {
+  return path.has_room() ? *all_paths_.scope() : path.scope;
+}
+
+SmtpConnection* Site::idle_in_the_way_of(Path const& path) const {
+  auto const& idle = pool_.in(ConnectionState::Idle);
+  for (auto it = idle.rbegin(); it != idle.rend(); ++it) {
+    auto& connection = static_cast<SmtpConnection&>(**it);
+    if (path.has_room() || &path_of(connection) == &path) return &connection;
+  }
+  return nullptr;
 }
 
 route::Target const* Site::next_target(Seeker const& seeker, std::size_t coming,
@@ -209,7 +266,8 @@ route::Target const* Site::next_target(Seeker const& seeker, std::size_t coming,
   auto is_fit = [&](route::Target const& t) {
     auto const endpoint = endpoint_of(t);
     bool const has_enough =
-        is_overtaken(endpoint) || (health_.is_on_probation(endpoint) && is_being_tried(endpoint));
+        is_overtaken(seeker.path, endpoint) ||
+        (seeker.path.health.is_on_probation(endpoint) && is_being_tried(seeker.path, endpoint));
     return may_be_tried(t, seeker, now) && (coming == 0 || !has_enough);
   };
   if (transaction.preferred)
@@ -248,10 +306,12 @@ bool Site::host_is_full(route::Target const& target) const {
   return most != 0 && context_.scopes.open_to(target.address, target.port) >= most;
 }
 
-site::Wait Site::may_open(route::Target const& target, site::Source const* source,
-                          TimePoint now) const {
+site::Wait Site::may_open(route::Target const& target, site::Source* source, TimePoint now) const {
   site::Wait wait;
-  if (auto const t = connect_rate_.earliest(now); t > now) wait = {t, Limit::ConnectRate};
+  for (auto const* scope :
+       std::initializer_list<site::Scope const*>{&paths_.of(source).scope, all_paths_.scope()})
+    if (auto const t = scope == nullptr ? now : scope->connect_rate.earliest(now); t > now)
+      wait = later_of(wait, {t, Limit::ConnectRate, scope});
   wait = later_of(wait, context_.scopes.total().may_open(now));
   if (source != nullptr) wait = later_of(wait, source->scope.may_open(now));
   if (host_is_full(target)) wait = later_of(wait, {never, Limit::MaxConnectionsPerHost});

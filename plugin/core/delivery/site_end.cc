@@ -55,7 +55,7 @@ void Site::on_finished(SmtpConnection& connection, smtp::TransactionResult&& res
   if (!result.reason.empty())
     last_error_ = connection.endpoint().to_string() + ": " + result.reason;
   if (connection.session().chunking_is_broken())
-    health_.chunking_failed(connection.endpoint(), now);
+    path_of(connection).health.chunking_failed(connection.endpoint(), now);
   auto consequences = react_to_end(connection, transaction, result, now);
   for (std::size_t i = 0; i < result.results.size(); ++i)
     if (!result.results[i].may_retry || result.retry == smtp::Retry::Nothing)
@@ -71,7 +71,7 @@ void Site::on_finished(SmtpConnection& connection, smtp::TransactionResult&& res
                  now);
     finish(transaction);
   }
-  carry_out(std::move(consequences), &connection, now);
+  carry_out(std::move(consequences), path_of(connection), &connection, now);
   if (connection.state() == ConnectionState::Idle) {
     if (auto const reason = reason_to_close(connection, now); !reason.empty())
       close(connection, reason, now);
@@ -240,8 +240,9 @@ Why Site::why_unreachable(Transaction const& transaction, TimePoint now) const {
   auto const& login = transaction.login.name;
   if (!login.empty() && context_.logins.is_unusable(login, now)) return Why::BackingOff;
   auto const& targets = transaction.route->targets;
+  auto const& health = paths_.of(transaction.source).health;
   bool const is_host_failing = std::any_of(targets.begin(), targets.end(), [&](auto const& t) {
-    return health_.is_backing_off({t.host, t.address, t.port}, now);
+    return health.is_backing_off({t.host, t.address, t.port}, now);
   });
   return is_host_failing ? Why::BackingOff : Why::Other;
 }
@@ -253,13 +254,14 @@ Outcome Site::unreachable(Transaction const& transaction, TimePoint now) const {
   if (auto bounce = bounce_for_tls(transaction, now)) return std::move(*bounce);
   // What the last host in the order said is what RFC 5321 would have reported after trying them
   // all.
+  auto const& health = paths_.of(transaction.source).health;
   Outcome const* last = nullptr;
   auto next = never;
   for (auto const& target : transaction.route->targets) {
     site::EndpointName const endpoint{target.host, target.address, target.port};
     auto const& policy = transaction.tls->of(target.host).policy;
     auto const* record = tls_.failure_of(policy, endpoint);
-    if (!is_reason_to_wait(record)) record = health_.find(endpoint);
+    if (!is_reason_to_wait(record)) record = health.find(endpoint);
     if (!is_reason_to_wait(record)) continue;
     last = &*record->last_failure;
     next = std::min(next, record->not_before);

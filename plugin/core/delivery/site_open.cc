@@ -61,7 +61,6 @@ SmtpConnection& Site::open(route::Target const& target, Purpose const& purpose, 
   auto const& terms = purpose.tls->of(target.host);
   auto* const source = purpose.source;
   auto& scopes = context_.scopes;
-  connect_rate_.take(now);
   ++counters_.opened;
   ++context_.totals.opened;
   ++context_.connections_open;
@@ -81,6 +80,8 @@ SmtpConnection& Site::open(route::Target const& target, Purpose const& purpose, 
   start.target = target;
   start.source = source;
   start.scopes = &scopes;
+  start.permits.path = paths_.of(source).scope.open(now);
+  start.permits.all_paths = all_paths_.open(now);
   start.permits.total = scopes.total().open(now);
   context_.note_use(scopes.total());
   if (source != nullptr) {
@@ -119,9 +120,9 @@ pool::ReuseKey Site::key_for(route::Target const& target, tls::Terms const& term
 }
 
 smtp::SessionSettings Site::session_settings(route::Target const& target, tls::Terms const& terms,
-                                             site::Source const* source, TimePoint now) const {
+                                             site::Source* source, TimePoint now) const {
   auto const endpoint = endpoint_of(target);
-  auto const* record = health_.find(endpoint);
+  auto const* record = paths_.of(source).health.find(endpoint);
   auto s = session_options(settings_);
   s.relay = endpoint.to_string();
   s.ehlo_name = ehlo_name(source);
@@ -137,9 +138,9 @@ void Site::keep_min_idle(TimePoint now) {
   if (settings_.min_idle == 0 || !last_route_ || suspension_ || context_.is_draining) return;
   auto const& login = last_purpose_->login;
   if (!login.is_none() && context_.logins.ask(login.name, now) != Logins::Readiness::Ready) return;
-  auto const wanted = std::min(settings_.min_idle, reactions_.max_connections());
-  while (pool_.open() < wanted) {
+  while (pool_.open() < settings_.min_idle) {
     auto* const source = least_used_source();
+    if (is_full(paths_.of(source))) return;
     auto const& targets = last_route_->targets;
     auto const target = std::find_if(targets.begin(), targets.end(), [&](auto const& t) {
       return may_be_kept_open(t, source, now);
@@ -169,11 +170,13 @@ site::Source* Site::least_used_source() const {
   return least;
 }
 
-bool Site::may_be_kept_open(route::Target const& target, site::Source const* source,
+bool Site::may_be_kept_open(route::Target const& target, site::Source* source,
                             TimePoint now) const {
   auto const endpoint = endpoint_of(target);
-  bool const is_probed = health_.is_on_probation(endpoint) && is_being_tried(endpoint);
-  return !health_.is_backing_off(endpoint, now) && !is_probed && !is_overtaken(endpoint) &&
+  auto const& path = paths_.of(source);
+  bool const is_probed = path.health.is_on_probation(endpoint) && is_being_tried(path, endpoint);
+  return !path.health.is_backing_off(endpoint, now) && !is_probed &&
+         !is_overtaken(path, endpoint) &&
          tls_.may_try(last_purpose_->tls->of(target.host).policy, endpoint, now) &&
          (source == nullptr || source->reaches(target.address.family()));
 }

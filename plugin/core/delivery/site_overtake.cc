@@ -28,24 +28,28 @@ SmtpConnection& connection_of(std::unique_ptr<pool::Connection> const& c) {
 
 }  // namespace
 
-bool Site::is_being_tried(site::EndpointName const& endpoint) const {
-  auto const& coming = pool_.in(ConnectionState::Connecting);
-  return std::any_of(coming.begin(), coming.end(),
-                     [&](auto const& c) { return connection_of(c).endpoint() == endpoint; });
-}
-
-bool Site::is_overtaken(site::EndpointName const& endpoint) const {
+bool Site::is_being_tried(Path const& path, site::EndpointName const& endpoint) const {
   auto const& coming = pool_.in(ConnectionState::Connecting);
   return std::any_of(coming.begin(), coming.end(), [&](auto const& c) {
     auto const& connection = connection_of(c);
-    return connection.is_overtaken() && connection.endpoint() == endpoint;
+    return connection.endpoint() == endpoint && &path_of(connection) == &path;
+  });
+}
+
+bool Site::is_overtaken(Path const& path, site::EndpointName const& endpoint) const {
+  auto const& coming = pool_.in(ConnectionState::Connecting);
+  return std::any_of(coming.begin(), coming.end(), [&](auto const& c) {
+    auto const& connection = connection_of(c);
+    return connection.is_overtaken() && connection.endpoint() == endpoint &&
+           &path_of(connection) == &path;
   });
 }
 
 Decision Site::wait_or_overtake(Seeker const& seeker, TimePoint now) const {
   auto look_again = never;
   for (auto const& next : seeker.transaction.route->targets) {
-    if (!may_be_tried(next, seeker, now) || is_being_tried(endpoint_of(next))) continue;
+    if (!may_be_tried(next, seeker, now) || is_being_tried(seeker.path, endpoint_of(next)))
+      continue;
     auto const from = overtaken_from(next, seeker, now);
     if (from <= now) return overtake_with(next, seeker, now);
     look_again = std::min(look_again, from);
@@ -64,7 +68,8 @@ TimePoint Site::overtaken_from(route::Target const& next, Seeker const& seeker,
     if (!can_serve(coming, seeker, now)) continue;
     auto const* const named = still_named(coming.target(), *seeker.transaction.route);
     auto patience = settings_.connect_timeout;
-    if (health_.is_on_probation(coming.endpoint())) patience = std::min(patience, probe_head_start);
+    if (seeker.path.health.is_on_probation(coming.endpoint()))
+      patience = std::min(patience, probe_head_start);
     if (!coming.is_connected() && named->preference == next.preference)
       patience = std::min(patience, address_head_start);
     from = std::max(from, after(coming.opened_at(), patience));
@@ -73,10 +78,9 @@ TimePoint Site::overtaken_from(route::Target const& next, Seeker const& seeker,
 }
 
 Decision Site::overtake_with(route::Target const& next, Seeker const& seeker, TimePoint now) const {
-  if (pool_.open() >= reactions_.max_connections()) {
-    auto const& idle = pool_.in(ConnectionState::Idle);
-    if (!idle.empty()) return {MakeRoom{&connection_of(idle.back())}};
-    if (auto* const late = one_to_give_up(now)) return {GiveUp{late}};
+  if (is_full(seeker.path)) {
+    if (auto* const leaving = idle_in_the_way_of(seeker.path)) return {MakeRoom{leaving}};
+    if (auto* const late = one_to_give_up(seeker.path, now)) return {GiveUp{late}};
     return {Stay{{never, Limit::Connecting}, Verdict::Keep}};
   }
   // It is late that they are, and not a limit, that keeps the transaction.
@@ -90,21 +94,23 @@ Decision Site::overtake_with(route::Target const& next, Seeker const& seeker, Ti
 Decision Site::full_or_overtake(Seeker const& seeker, TimePoint now) const {
   auto decision = wait_or_overtake(seeker, now);
   if (auto* const stays = std::get_if<Stay>(&decision.what)) {
-    if (!pool_.in(ConnectionState::Idle).empty()) return when_full();
-    if (pool_.count(ConnectionState::Busy) != 0) stays->verdict = Verdict::Stop;
+    if (idle_in_the_way_of(seeker.path) != nullptr) return when_full(seeker.path);
+    if (paths_.is_one() && pool_.count(ConnectionState::Busy) != 0) stays->verdict = Verdict::Stop;
   }
   return decision;
 }
 
 // The latest of several that are tried at one address; else one that was connected to and has been
 // silent for as long as connecting may take.
-SmtpConnection* Site::one_to_give_up(TimePoint now) const {
+SmtpConnection* Site::one_to_give_up(Path const& path, TimePoint now) const {
   auto const& coming = pool_.in(ConnectionState::Connecting);
   SmtpConnection* silent = nullptr;
   for (auto const& c : coming) {
     auto& late = connection_of(c);
+    if (!path.has_room() && &path_of(late) != &path) continue;
     bool const has_company = std::any_of(coming.begin(), coming.end(), [&](auto const& other) {
-      return &connection_of(other) != &late && connection_of(other).endpoint() == late.endpoint();
+      return &connection_of(other) != &late && connection_of(other).endpoint() == late.endpoint() &&
+             connection_of(other).source() == late.source();
     });
     if (has_company) return &late;
     if (after(late.opened_at(), settings_.connect_timeout) <= now) silent = &late;
@@ -114,7 +120,7 @@ SmtpConnection* Site::one_to_give_up(TimePoint now) const {
 
 void Site::give_up(SmtpConnection& late, TimePoint now) {
   if (after(late.opened_at(), settings_.connect_timeout) <= now)
-    health_.failed(
+    path_of(late).health.failed(
         late.endpoint(),
         Outcome::local(451, {4, 4, 1},
                        fmt::format("{}: {} for {} (connect_timeout)", late.endpoint().to_string(),
@@ -135,13 +141,14 @@ void Site::on_connected(SmtpConnection& connection, TimePoint now) {
   for (auto* loser : losers) {
     auto const took = now - loser->opened_at();
     if (took >= address_head_start)
-      health_.failed(loser->endpoint(),
-                     Outcome::local(451, {4, 4, 1},
-                                    fmt::format("connect to {}: no answer within {}, where {} has "
-                                                "answered",
-                                                loser->endpoint().to_string(), to_text(took),
-                                                connection.endpoint().to_string())),
-                     now);
+      path_of(*loser).health.failed(
+          loser->endpoint(),
+          Outcome::local(451, {4, 4, 1},
+                         fmt::format("connect to {}: no answer within {}, where {} has "
+                                     "answered",
+                                     loser->endpoint().to_string(), to_text(took),
+                                     connection.endpoint().to_string())),
+          now);
     close(*loser, "overtaken", now);
   }
   be_pumped_at(now);

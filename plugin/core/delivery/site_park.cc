@@ -86,57 +86,89 @@ parking::LineName Site::line_of(Transaction const& transaction, TimePoint now) c
                          name_or_empty(levels.sender_domain),
                          name_or_empty(levels.domain),
                          {}};
-  // What a rule holds back stands in a line of its own, so that it holds up nobody else.
-  if (held(transaction, now) != nullptr) {
+  // What is held back stands in a line of its own, so that it holds up nobody else.
+  if (holds_.of_sender_domain(transaction.sender_domain, now) != nullptr)
     line.sender_domain = transaction.sender_domain;
-    if (transaction.source != nullptr) line.source = transaction.source->name();
-  }
+  if (source_held(transaction, now) != nullptr)
+    line.source = (transaction.source != nullptr ? transaction.source
+                                                 : transaction.sources->members().front().source)
+                      ->name();
   return line;
 }
 
-// How many transactions can find a connection within a time.
-std::size_t Site::hands(Duration within, TimePoint now) const {
-  auto const most = reactions_.max_connections();
-  std::size_t free = pool_.count(ConnectionState::Idle) + pool_.count(ConnectionState::Connecting) +
-                     pool_.count(ConnectionState::Checking);
+// How many transactions can find a connection of the path within a time.
+std::size_t Site::hands(Path const& path, Duration within, TimePoint now) const {
+  std::size_t free = 0;
+  for (auto state : {ConnectionState::Idle, ConnectionState::Connecting, ConnectionState::Checking})
+    for (auto const& c : pool_.in(state))
+      free += &path_of(static_cast<SmtpConnection const&>(*c)) == &path ? 1U : 0U;
+  auto const& connections = path.scope.connections;
+  std::size_t const most = connections.most().value_or(0);
   bool const may_grow =
-      pool_.open() < most && (!last_route_ || last_route_->targets.empty() ||
-                              may_open(last_route_->targets.front(), nullptr, now).is_over());
-  if (may_grow) free += most - pool_.open();
-  auto const speed = turnout_ ? turnout_->pace.per_second(now) : 0;
+      !is_full(path) && (!last_route_ || last_route_->targets.empty() ||
+                         may_open(last_route_->targets.front(), path.source(), now).is_over());
+  if (may_grow) free += most - connections.in_use();
+  auto const speed =
+      turnout_ ? turnout_->pace.per_second(now) / static_cast<double>(paths_.used()) : 0;
   // Nothing is known of its speed: each connection is good for one more.
   free += speed < 0.1 ? most : static_cast<std::size_t>(std::ceil(speed * seconds(within)));
   return std::max<std::size_t>(free, 1);
 }
 
-// What the one behind `n` others has to wait for here, beyond `within`; its own levels aside.
+// What the one behind `n` others has to wait for here, beyond `within`; its own levels aside. Where
+// there are several paths, those before it take all of them.
 site::Wait Site::room_behind(std::size_t n, Duration within, TimePoint now) const {
   if (suspension_) return {suspension_->until, Limit::Suspended};
   auto const until = after(now, within);
   site::Wait wait;
-  if (auto const t = rate_.turn_of(now, n + 1); t > until) wait = {t, Limit::Rate};
-  if (auto const t = recipient_rate_.turn_of(now, n + 1); t > until)
-    wait = site::later_of(wait, {t, Limit::RecipientRate});
-  if (auto const total = turn_at(&context_.scopes.total(), n, now); total.not_before > until)
-    wait = site::later_of(wait, total);
+  for (auto const* scope :
+       std::initializer_list<site::Scope const*>{&context_.scopes.total(), all_paths_.scope()})
+    if (auto const turn = turn_at(scope, n, now); turn.not_before > until)
+      wait = site::later_of(wait, turn);
+  auto const before = n / paths_.used();
+  bool is_first = true;
+  site::Wait best;
+  paths_.visit_used([&](Path const& path) {
+    auto const here = room_on(path, before, within, now);
+    if (is_first || here.is_over() || (!best.is_over() && here.not_before < best.not_before))
+      best = here;
+    is_first = false;
+  });
+  return site::later_of(wait, best);
+}
+
+site::Wait Site::room_on(Path const& path, std::size_t n, Duration within, TimePoint now) const {
+  auto const* const scope = &path.scope;
+  if (path.source() != nullptr)
+    if (auto const* const hold = held_from(*path.source(), now))
+      return {hold->until, Limit::Suspended, scope};
+  auto const until = after(now, within);
+  site::Wait wait;
+  if (auto const t = scope->rate.turn_of(now, n + 1); t > until) wait = {t, Limit::Rate, scope};
+  if (auto const t = scope->recipient_rate.turn_of(now, n + 1); t > until)
+    wait = site::later_of(wait, {t, Limit::RecipientRate, scope});
   if (!wait.is_over()) return wait;
   // Nobody comes early to a host that backs off: it would be told so, and wait anew.
-  if (auto const t = hosts_rest_until(n, now); t > now) return {t, Limit::BackingOff};
-  if (n >= hands(within, now)) return {never, Limit::MaxConnections};
+  if (auto const t = hosts_rest_until(path, n, now); t > now) return {t, Limit::BackingOff};
+  if (n >= hands(path, within, now)) return {never, Limit::MaxConnections, scope};
   return {};
 }
 
 // While every host backs off, nothing goes; then one tries whether that is over.
-TimePoint Site::hosts_rest_until(std::size_t n, TimePoint now) const {
+TimePoint Site::hosts_rest_until(Path const& path, std::size_t n, TimePoint now) const {
   if (!last_route_ || last_route_->targets.empty()) return now;
   auto next = never;
   for (auto const& target : last_route_->targets) {
-    auto const* record = health_.find({target.host, target.address, target.port});
+    auto const* record = path.health.find({target.host, target.address, target.port});
     if (record == nullptr || record->failures == 0) return now;
     next = std::min(next, record->not_before);
   }
   if (next > now) return next;
-  return n == 0 || pool_.count(ConnectionState::Busy) != 0 ? now : never;
+  auto const& busy = pool_.in(ConnectionState::Busy);
+  bool const serves = std::any_of(busy.begin(), busy.end(), [&](auto const& c) {
+    return &path_of(static_cast<SmtpConnection const&>(*c)) == &path;
+  });
+  return n == 0 || serves ? now : never;
 }
 
 // What it has to wait for at its own levels, `n` of them standing before it.
@@ -231,9 +263,18 @@ void Site::park(Transaction const& transaction, parking::Why why, TimePoint now)
 TimePoint Site::empty_at(std::size_t n, TimePoint now) const {
   if (suspension_ && suspension_->until == never) return never;
   if (n == 0) return now;
-  auto at = std::max(rate_.turn_of(now, n), recipient_rate_.turn_of(now, n));
-  at = std::max(at, turn_at(&context_.scopes.total(), n - 1, now).not_before);
-  bool const is_told_by_rates = rate_.rate().is_limited() || recipient_rate_.rate().is_limited();
+  auto at = turn_at(&context_.scopes.total(), n - 1, now).not_before;
+  at = std::max(at, turn_at(all_paths_.scope(), n - 1, now).not_before);
+  bool is_told_by_rates = true;
+  auto const on_each = (n + paths_.used() - 1) / paths_.used();
+  paths_.visit_used([&](Path const& path) {
+    auto const& rate = path.scope.rate;
+    auto const& recipients = path.scope.recipient_rate;
+    at = std::max({at, rate.turn_of(now, on_each), recipients.turn_of(now, on_each)});
+    is_told_by_rates =
+        is_told_by_rates && (rate.rate().is_limited() || recipients.rate().is_limited());
+  });
+  at = std::max(at, now);
   auto const speed = turnout_ ? turnout_->pace.per_second(now) : 0;
   if (!is_told_by_rates && speed < 0.01) return never;
   if (!is_told_by_rates)
@@ -260,8 +301,10 @@ void Site::forget_patterns() {
 TimePoint Site::line_may_go_at(parking::LineName const& line, std::size_t coming, Duration ahead,
                                TimePoint now) const {
   auto const later = after(now, look_again_every);
-  if (!line.source.empty() || !line.sender_domain.empty())
-    if (reactions_.held(line.sender_domain, line.source, now) != nullptr) return later;
+  if (holds_.of_sender_domain(line.sender_domain, now) != nullptr) return later;
+  auto const* const source =
+      line.source.empty() ? nullptr : context_.scopes.find_source(line.source);
+  if (source != nullptr && held_from(*source, now) != nullptr) return later;
   auto const pattern = turnout_->patterns.find(line);
   if (pattern == turnout_->patterns.end()) return now;
   auto const& levels = pattern->second.levels;

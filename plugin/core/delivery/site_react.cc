@@ -14,17 +14,11 @@ using pool::ConnectionState;
 
 namespace {
 
-// "" while it has none, or has not been given one of its pool's yet.
-std::string_view source_of(Transaction const& transaction) {
-  return transaction.source == nullptr ? std::string_view() : transaction.source->name();
-}
-
 Consequences joined(Consequences a, Consequences b) {
   if (b.suspend) a.suspend = std::move(b.suspend);
   if (b.back_off) a.back_off = std::move(b.back_off);
   a.is_changed = a.is_changed || b.is_changed;
   a.is_lowered = a.is_lowered || b.is_lowered;
-  a.is_holding = a.is_holding || b.is_holding;
   return a;
 }
 
@@ -40,17 +34,17 @@ Consequences Site::react_to_end(SmtpConnection const& connection, Transaction co
   occasion.is_soon = transaction.timing.started - connection.idle_since() < site::LearnedCap::soon;
   occasion.domain = transaction.domain;
   occasion.sender_domain = transaction.sender_domain;
-  occasion.source = source_of(transaction);
   occasion.recipients = transaction.wire.recipients;
-  auto consequences = reactions_.heard(result.remarks, occasion, now);
+  auto& reactions = path_of(connection).reactions;
+  auto consequences = reactions.heard(result.remarks, occasion, now);
   if (result.lost_at == Step::Mail)
-    consequences = joined(std::move(consequences), reactions_.ended(occasion, now));
+    consequences = joined(std::move(consequences), reactions.ended(occasion, now));
   bool const is_delivered =
       std::any_of(result.results.begin(), result.results.end(),
                   [](auto const& r) { return r.outcome.kind == OutcomeKind::Delivered; });
   if (is_delivered)
     consequences = joined(std::move(consequences),
-                          reactions_.delivered(occasion.began, connection.uses(), now));
+                          reactions.delivered(occasion.began, connection.uses(), now));
   return consequences;
 }
 
@@ -60,32 +54,68 @@ Consequences Site::react_to_close(SmtpConnection const& connection, smtp::Closed
   occasion.began = occasion.opened = connection.opened_at();
   occasion.carried = connection.uses();
   occasion.is_soon = now - connection.last_heard() < site::LearnedCap::soon;
-  if (closed.remark) return reactions_.heard({&*closed.remark, 1}, occasion, now);
-  return closed.is_lost ? reactions_.ended(occasion, now) : Consequences{};
+  auto& reactions = path_of(connection).reactions;
+  if (closed.remark) return reactions.heard({&*closed.remark, 1}, occasion, now);
+  return closed.is_lost ? reactions.ended(occasion, now) : Consequences{};
 }
 
-void Site::carry_out(Consequences consequences, SmtpConnection const* connection, TimePoint now) {
+void Site::carry_out(Consequences consequences, Path& path, SmtpConnection const* connection,
+                     TimePoint now) {
   if (consequences.is_changed) {
-    rate_.reconfigure(reactions_.rate(), now);
-    if (consequences.is_lowered) rate_.pause(now);
+    path.follow(now);
+    if (consequences.is_lowered) path.scope.rate.pause(now);
+    be_pumped_at(now);
+  }
+  if (consequences.set_for_all) {
+    all_paths_.set(std::move(*consequences.set_for_all), now);
     be_pumped_at(now);
   }
   if (consequences.back_off && connection != nullptr) {
-    auto const words = fmt::format("{}: backing_off: {}", connection->endpoint().to_string(),
-                                   consequences.back_off->reason);
-    health_.leave_alone(connection->endpoint(), Outcome::local(451, {4, 7, 1}, words),
-                        consequences.back_off->until, now);
+    auto const leave = [&](Path& each) {
+      leave_alone(each, connection->endpoint(), *consequences.back_off, now);
+    };
+    consequences.is_for_all_paths ? paths_.visit(leave) : leave(path);
     be_pumped_at(now);
   }
-  if (consequences.is_holding) defer_held(now);
+  if (auto& part = consequences.hold) hold(part->scope, std::move(part->why), now);
+  if (consequences.suspend_source && connection != nullptr && connection->source() != nullptr)
+    context_.sources_to_suspend.emplace_back(connection->source(),
+                                             std::move(*consequences.suspend_source));
   // An operator's suspension is not cut short by a rule.
   if (consequences.suspend && (!suspension_ || suspension_->until < consequences.suspend->until))
     suspend(std::move(*consequences.suspend), now);
 }
 
+void Site::leave_alone(Path& path, site::EndpointName const& endpoint, site::Suspension const& why,
+                       TimePoint now) {
+  auto const words = fmt::format("{}: backing_off: {}", endpoint.to_string(), why.reason);
+  path.health.leave_alone(endpoint, Outcome::local(451, {4, 7, 1}, words), why.until, now);
+}
+
+// Why none of it may go: its sender's domain, or every source that it could leave from.
 site::Suspension const* Site::held(Transaction const& transaction, TimePoint now) const {
-  if (reactions_.holds().empty()) return nullptr;
-  return reactions_.held(transaction.sender_domain, source_of(transaction), now);
+  if (auto const* const hold = holds_.of_sender_domain(transaction.sender_domain, now)) return hold;
+  return source_held(transaction, now);
+}
+
+// Of several the one that ends first.
+site::Suspension const* Site::source_held(Transaction const& transaction, TimePoint now) const {
+  auto const* const sources = transaction.sources;
+  if (sources == nullptr) return nullptr;
+  if (!sources->spills() && transaction.source != nullptr)
+    return held_from(*transaction.source, now);
+  site::Suspension const* first = nullptr;
+  for (auto const& member : sources->members()) {
+    auto const* const hold = held_from(*member.source, now);
+    if (hold == nullptr) return nullptr;
+    if (first == nullptr || hold->until < first->until) first = hold;
+  }
+  return first;
+}
+
+site::Suspension const* Site::held_from(site::Source const& source, TimePoint now) const {
+  if (source.scope.is_suspended(now)) return &*source.scope.suspension;
+  return holds_.of_source(source.name(), now);
 }
 
 void Site::defer_held(TimePoint now) {
@@ -104,7 +134,8 @@ void Site::close_left_alone(TimePoint now) {
   std::vector<SmtpConnection*> all;
   for (auto const& c : pool_.in(ConnectionState::Idle)) {
     auto& connection = static_cast<SmtpConnection&>(*c);
-    if (health_.is_left_alone(connection.endpoint(), now)) all.push_back(&connection);
+    if (path_of(connection).health.is_left_alone(connection.endpoint(), now))
+      all.push_back(&connection);
   }
   for (auto* connection : all) close(*connection, "backing_off", now);
 }
@@ -112,9 +143,17 @@ void Site::close_left_alone(TimePoint now) {
 // What is more than is allowed now, or stands at a host that is left alone.
 void Site::close_excess(TimePoint now) {
   close_left_alone(now);
+  while (auto* const connection = one_too_many()) close(*connection, "max_connections", now);
+}
+
+SmtpConnection* Site::one_too_many() const {
   auto const& idle = pool_.in(ConnectionState::Idle);
-  while (!idle.empty() && pool_.open() > reactions_.max_connections())
-    close(static_cast<SmtpConnection&>(*idle.back()), "max_connections", now);
+  for (auto it = idle.rbegin(); it != idle.rend(); ++it) {
+    auto& connection = static_cast<SmtpConnection&>(**it);
+    if (path_of(connection).scope.connections.is_exceeded() || all_paths_.is_exceeded())
+      return &connection;
+  }
+  return nullptr;
 }
 
 // No more idle connections than the recent traffic had a use for. The oldest go first; what was in

@@ -15,9 +15,9 @@ using Verdict = FairQueue::Verdict;
 
 bool Site::start_some(TimePoint now) {
   blocked_ = {};
-  lacking_ = 0;
+  paths_.visit([](Path& path) { path.lacking = 0; });
   if (!waiting_.is_empty()) waiting_.visit([&](Transaction& t) { return try_start(t, now); });
-  backlog_.note_waiting(lacking_, now);
+  paths_.visit([&](Path& path) { path.backlog.note_waiting(path.lacking, now); });
   bool const something_happened = !started_.empty() || !unreachable_.empty();
   settle_started(now);
   fail_unreachable(now);
@@ -26,12 +26,9 @@ bool Site::start_some(TimePoint now) {
 
 Verdict Site::try_start(Transaction& transaction, TimePoint now) {
   auto const decision = decide(transaction, now);
-  // A message has its turn in a pool of sources once.
-  if (transaction.sources != nullptr && transaction.source == nullptr && decision.source != nullptr)
-    static_cast<void>(transaction.sources->next());
-  transaction.source = decision.source;
+  leave_from(decision.source, transaction);
   if (decision.needs_login) context_.logins.ask(transaction.login.name, now);
-  if (decision.lacks_connection) ++lacking_;
+  if (decision.lacks_connection) ++paths_.of(transaction.source).lacking;
   if (!decision.lacks_connection) {
     transaction.seeking_since = never;
   } else if (transaction.seeking_since == never) {
@@ -39,6 +36,14 @@ Verdict Site::try_start(Transaction& transaction, TimePoint now) {
   }
   return std::visit([&](auto const& what) { return carry_out(what, transaction, now); },
                     decision.what);
+}
+
+// A message has its turn in a pool of sources once.
+void Site::leave_from(site::Source* source, Transaction& transaction) {
+  auto* const before = std::exchange(transaction.source, source);
+  auto* const sources = transaction.sources;
+  if (sources == nullptr || source == nullptr || source == before) return;
+  before == nullptr ? sources->take_turn(*source) : sources->move_turn(*before, *source);
 }
 
 Verdict Site::carry_out(Use const& use, Transaction& transaction, TimePoint now) {
@@ -69,7 +74,7 @@ Verdict Site::carry_out(Overtake const& wanted, Transaction& transaction, TimePo
   std::vector<SmtpConnection*> rivals;
   for (auto const& c : pool_.in(ConnectionState::Connecting)) {
     auto& late = static_cast<SmtpConnection&>(*c);
-    if (!can_serve(late, {transaction, transaction.source}, now)) continue;
+    if (!can_serve(late, seeker(transaction, transaction.source), now)) continue;
     late.be_overtaken();
     auto const* const named = still_named(late.target(), *transaction.route);
     if (late.is_connected() || named->preference != wanted.target->preference) continue;
@@ -95,8 +100,9 @@ Verdict Site::carry_out(GiveUp const& wanted, Transaction& transaction, TimePoin
 }
 
 Verdict Site::carry_out(MakeRoom const& room, Transaction& transaction, TimePoint now) {
+  auto const& full = full_scope(paths_.of(transaction.source));
   close(*room.leaving, "max_connections", now);
-  note_wait(transaction, {never, Limit::MaxConnections}, now);
+  note_wait(transaction, {never, Limit::MaxConnections, &full}, now);
   return Verdict::Keep;
 }
 
@@ -133,11 +139,12 @@ void Site::stand_in_lines(Transaction const& transaction) {
 }
 
 void Site::start(Transaction& transaction, SmtpConnection& connection, TimePoint now) {
-  rate_.take(now);
+  auto& path = path_of(connection);
+  static_cast<void>(path.scope.begin(transaction.size(), now));
+  all_paths_.begin(transaction.size(), now);
   turnout().pace.note(now);
-  reactions_.started(now);
+  path.reactions.started(now);
   peak_.note(static_cast<std::uint32_t>(pool_.count(ConnectionState::Busy)) + 1, now);
-  recipient_rate_.take(now, transaction.size());
   auto levels = transaction.levels;
   if (auto* const source = connection.source()) {
     levels.source = &source->scope;
@@ -172,7 +179,7 @@ void Site::probe(route::Target const& target, Transaction const& transaction, Ti
 
 // Until it is ready, or late.
 void Site::wait_for_coming(Transaction& transaction, TimePoint now) {
-  auto const decision = wait_or_overtake({transaction, transaction.source}, now);
+  auto const decision = wait_or_overtake(seeker(transaction, transaction.source), now);
   auto const* const stays = std::get_if<Stay>(&decision.what);
   note_wait(transaction, stays != nullptr ? stays->wait : site::Wait{now, Limit::Connecting}, now);
 }

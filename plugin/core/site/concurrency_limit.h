@@ -76,6 +76,8 @@ class ConcurrencyLimit {
   ConcurrencyLimit& operator=(ConcurrencyLimit const&) = delete;
 
   [[nodiscard]] bool has_room() const { return !most_ || in_use_ < *most_; }
+  /// It was lowered below what is in use.
+  [[nodiscard]] bool is_exceeded() const { return most_ && in_use_ > *most_; }
   /// Only when has_room().
   [[nodiscard]] Permit take() {
     assert(has_room() && "a permit is taken only where there is room");

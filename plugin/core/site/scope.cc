@@ -34,6 +34,12 @@ std::string_view name_of(Level level) {
       return "sender domain";
     case Level::Tenant:
       return "tenant";
+    case Level::Site:
+      return "site";
+    case Level::Path:
+      return "path";
+    case Level::AllPaths:
+      return "all sources to";
   }
   return "";
 }

@@ -1,6 +1,6 @@
 #pragma once
-// What limits are counted for beside a site: all together, a source, a recipient domain, a sender
-// domain, a tenant; and the permits of all of them that one transaction or connection holds.
+// What limits are counted for: all together, a site and its paths, a source, a recipient domain, a
+// sender domain, a tenant; and the permits of all of them that one transaction or connection holds.
 
 #include <array>
 #include <cstdint>
@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/base/rare.h"
 #include "core/config/level_settings.h"
 #include "core/site/concurrency_limit.h"
 #include "core/site/rate_limit.h"
@@ -23,13 +24,18 @@ enum class Level : std::uint8_t {
   Domain,        ///< [domain."x"]
   SenderDomain,  ///< [sender_domain."x"]
   Tenant,        ///< [tenant.NAME]
+  Site,          ///< of mail without a source, or where limits are counted per site
+  Path,          ///< a site as seen from one source
+  AllPaths,      ///< of a site, together: site_rate and its like
 };
-/// As operators read it: "total", "source", "domain", "sender domain", "tenant".
+/// As operators read it: "total", "source", "domain", "sender domain", "tenant", "site", "path",
+/// "all sources to".
 [[nodiscard]] std::string_view name_of(Level level);
 /// Whether max_connections counts open connections, idle ones too; else those that a transaction of
 /// the scope uses.
 [[nodiscard]] constexpr bool counts_open_connections(Level level) {
-  return level == Level::Total || level == Level::Source;
+  return level == Level::Total || level == Level::Source || level == Level::Site ||
+         level == Level::Path || level == Level::AllPaths;
 }
 
 /// One scope's limits and what is used of them. Must outlive what is taken from it.
@@ -70,7 +76,7 @@ class Scope {
   RateLimit recipient_rate;
   RateLimit connect_rate;
   std::optional<std::uint32_t> max_recipients;
-  std::optional<Suspension> suspension;  ///< by the operator, of this scope alone
+  Rare<Suspension> suspension;  ///< by the operator, of this scope alone
 
  private:
   Level level_;

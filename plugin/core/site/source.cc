@@ -32,11 +32,15 @@ std::string Source::words_for(Limit limit, Today const& today) const {
   return fmt::format("warm_up reached ({} messages today)", warm_up.most(today.day).value_or(0));
 }
 
-void SourceGroup::reconfigure(std::vector<Member> members) {
-  for (auto& member : members)
+void SourceGroup::reconfigure(std::vector<Member> members, bool spills) {
+  sum_ = 0;
+  for (auto& member : members) {
+    sum_ += member.weight;
     for (auto const& before : members_)
       if (before.source == member.source) member.credit = before.credit;
+  }
   members_ = std::move(members);
+  spills_ = spills;
 }
 
 Source* SourceGroup::whose_turn() const {
@@ -47,17 +51,22 @@ Source* SourceGroup::whose_turn() const {
   return chosen == nullptr ? nullptr : chosen->source;
 }
 
-Source* SourceGroup::next() {
-  Member* chosen = nullptr;
-  std::int64_t sum = 0;
-  for (auto& member : members_) {
-    member.credit += member.weight;
-    sum += member.weight;
-    if (chosen == nullptr || member.credit > chosen->credit) chosen = &member;
-  }
-  if (chosen == nullptr) return nullptr;
-  chosen->credit -= sum;
-  return chosen->source;
+void SourceGroup::take_turn(Source const& source) {
+  if (members_.size() < 2) return;
+  for (auto& member : members_)
+    member.credit = std::min(member.credit + member.weight, most_rounds * sum_);
+  pay(source, sum_);
+}
+
+void SourceGroup::move_turn(Source const& before, Source const& now) {
+  pay(before, -sum_);
+  pay(now, sum_);
+}
+
+void SourceGroup::pay(Source const& source, std::int64_t amount) {
+  for (auto& member : members_)
+    if (member.source == &source)
+      member.credit = std::clamp(member.credit - amount, -most_rounds * sum_, most_rounds * sum_);
 }
 
 }  // namespace mailpool::site

@@ -46,7 +46,9 @@ class Source {
 };
 
 /// What an option `source` names: one source, or a pool. Which one a message gets goes by weight in
-/// turn, evenly mixed.
+/// turn, evenly mixed: each has a credit of messages, which grows by its weight with every message
+/// of the group and is paid by who sends. What a source could not send for long is not made up for
+/// later: credits are bounded.
 class SourceGroup {
  public:
   struct Member {
@@ -54,15 +56,25 @@ class SourceGroup {
     std::uint32_t weight;
     std::int64_t credit = 0;
   };
-  void reconfigure(std::vector<Member> members);
-  /// The next in turn; null for an empty group.
-  [[nodiscard]] Source* next();
-  /// Whom next() will answer.
+  /// So many rounds, at most, are made up for.
+  static constexpr std::int64_t most_rounds = 10;
+
+  void reconfigure(std::vector<Member> members, bool spills = true);
+  /// Whose turn it is; null for an empty group.
   [[nodiscard]] Source* whose_turn() const;
+  /// This one sends the next message, whosever turn it was.
+  void take_turn(Source const& source);
+  /// Another than `before`, who has taken his turn, sends it.
+  void move_turn(Source const& before, Source const& now);
+  /// Whether others take over what a source may not send now.
+  [[nodiscard]] bool spills() const { return spills_; }
   [[nodiscard]] std::vector<Member> const& members() const { return members_; }
 
  private:
+  void pay(Source const& source, std::int64_t amount);
   std::vector<Member> members_;
+  std::int64_t sum_ = 0;  ///< of the weights
+  bool spills_ = true;
 };
 
 }  // namespace mailpool::site

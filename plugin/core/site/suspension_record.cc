@@ -9,7 +9,7 @@
 namespace mailpool::site {
 namespace {
 
-constexpr std::array<std::string_view, 4> whats{"site", "domain", "tenant", "all"};
+constexpr std::array<std::string_view, 5> whats{"site", "domain", "tenant", "source", "all"};
 constexpr std::array<std::string_view, 2> scopes{"sender_domain ", "source "};
 
 bool is_scope(std::string_view text) {

@@ -13,7 +13,7 @@ namespace mailpool::site {
 
 /// Whose mail is held.
 struct Suspended {
-  std::string what;   ///< "site", "domain", "tenant" or "all"; "" for nothing
+  std::string what;   ///< "site", "domain", "tenant", "source" or "all"; "" for nothing
   std::string name;   ///< its name; "all" of all mail
   std::string scope;  ///< of a site's mail only that of "sender_domain NAME" or "source NAME"
 };

@@ -377,7 +377,7 @@ BOOST_AUTO_TEST_CASE(unread_answers_are_bounded_together) {
   ControlLimits limits;
   limits.output = 3U << 20U;
   Room room(limits);
-  room.actions.manager.sites.resize(2000);
+  room.actions.manager.sites.resize(1900);
   Client first(room.path);
   first.say(status);
   Client second(room.path);

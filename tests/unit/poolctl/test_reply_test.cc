@@ -38,10 +38,9 @@ BOOST_AUTO_TEST_SUITE(test_reply)
 BOOST_AUTO_TEST_CASE(the_rule_is_named_with_what_it_would_do) {
   auto const asked = ask({"421 4.7.28 unusual", "--site", "google"});
   BOOST_TEST(asked.exit == 0);
-  BOOST_TEST(
-      asked.out.find("mailpool.toml:3: 4\\.7\\.28\n  suspends the site for 1h after 3/h\n") !=
-          std::string::npos,
-      asked.out);
+  BOOST_TEST(asked.out.find("mailpool.toml:3: 4\\.7\\.28\n  suspends the path (this site, from the "
+                            "source that hears it) for 1h after 3/h\n") != std::string::npos,
+             asked.out);
   BOOST_TEST(asked.out.find("adaptive: a throttling reply") != std::string::npos);
 }
 

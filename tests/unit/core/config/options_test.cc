@@ -117,6 +117,12 @@ std::vector<Edges> all_edges() {
       {Section::Smtp, "recipient_rate", good_rates, bad_rates},
       {Section::Smtp, "connect_rate", good_rates, bad_rates},
       {Section::Smtp, "accept_rate", good_rates, bad_rates},
+      {Section::Smtp, "per", {"'path'", "'site'"}, {"'source'", "''"}},
+      number(Section::Smtp, "site_max_connections", "0", "-1", "10000", "10001"),
+      {Section::Smtp, "site_rate", good_rates, bad_rates},
+      {Section::Smtp, "site_recipient_rate", good_rates, bad_rates},
+      {Section::Smtp, "site_connect_rate", good_rates, bad_rates},
+      {Section::Pool, "spill", {"true", "false"}, {"'yes'", "1"}},
       number(Section::Smtp, "max_waiting", "0", "-1", "100000", "100001"),
       number(Section::Smtp, "max_recipients", "1", "0", "10000", "10001"),
       {Section::Smtp,
@@ -227,7 +233,10 @@ std::vector<Edges> all_edges() {
        {"{ rate = '1/d' }", "{ max_connections = 1, max_messages = 1000000 }"},
        {"{}", "{ rate = 'x' }", "{ max_connections = 0 }", "{ max_messages = 0 }",
         "{ max_waiting = 1 }", "'10/min'"}},
-      {Section::Rule, "scope", {"'site'", "'sender_domain'", "'source'"}, {"''", "'tenant'"}},
+      {Section::Rule,
+       "scope",
+       {"'path'", "'site'", "'sender_domain'", "'source'"},
+       {"''", "'tenant'"}},
       {Section::Rule,
        "reason",
        {"''", "'" + std::string(200, 'x') + "'"},
@@ -480,7 +489,9 @@ std::string file_with(Section section, std::string const& key, std::string const
     return imap_file_with(section, key, line);
   if (section == Section::Rule) return rule_with(key, line);
   if (section == Section::Login) return login_file_with(key, line);
-  if (section == Section::Pool) return "[source.known]\n[pool.one]\n" + line;
+  if (section == Section::Pool)
+    return "[source.known]\n[pool.one]\n" + line +
+           (key == "sources" ? "" : "sources = { known = 1 }\n");
   if (name_in_title(section) == "\"NAME\"")
     return "[" + std::string(name_of(section)) + ".'example.org']\n" + line;
   if (section != Section::Site && !name_in_title(section).empty())

@@ -59,7 +59,7 @@ do = "suspend"
   BOOST_TEST((other.after == Threshold{1, 1h}));
   BOOST_TEST((other.how_long == 1h));
   BOOST_TEST(!other.at.has_value());
-  BOOST_TEST((other.scope == RuleScope::Site));
+  BOOST_TEST((other.scope == RuleScope::Path));
 }
 
 BOOST_AUTO_TEST_CASE(what_a_rule_lacks_is_named_in_its_line) {
@@ -85,7 +85,7 @@ BOOST_AUTO_TEST_CASE(what_contradicts_itself_is_named_in_its_line) {
       "site instead of domain, or do = \"suspend\"");
   one("site = 'google'\nreply = 'x'\ndo = 'back_off'\nscope = 'source'\n",
       "f:7: [[rule]] scope: a source can be suspended, not back_off; right would be do = "
-      "\"suspend\", or scope = \"site\"");
+      "\"suspend\", or scope = \"path\" or \"site\"");
   one("domain = 'a.example'\nreply = 'x'\ndo = 'suspend'\nscope = 'sender_domain'\n",
       "f:7: [[rule]] scope: a rule of a domain concerns the domain; right would be site instead of "
       "domain, or no scope");

@@ -152,7 +152,7 @@ BOOST_AUTO_TEST_CASE(who_is_slow_at_all_addresses_loses_no_race_to_itself) {
   for (int i = 0; i < 40; ++i) send({"u" + std::to_string(i) + "@pair.test"});
   pass(10s);
   for (auto const& a : answers) BOOST_TEST(a.is_delivered(), a.line());
-  for (auto const& [endpoint, record] : site_of("pair.test").health().records())
+  for (auto const& [endpoint, record] : site_of("pair.test").paths().own().health.records())
     BOOST_TEST(record.failures == 0U, endpoint.to_string());
 }
 

@@ -260,6 +260,7 @@ BOOST_AUTO_TEST_CASE(where_one_source_of_a_pool_is_at_its_limit_the_other_takes_
 BOOST_AUTO_TEST_CASE(a_full_site_uses_the_connections_that_it_has_whosever_turn_it_is) {
   add_source("w", "192.0.2.101");
   add_source("x", "192.0.2.102");
+  settings.smtp.per = CountedPer::Site;
   settings.pools["both"].sources = {{"w", 1}, {"x", 1}};
   settings.smtp.source = "both";
   settings.smtp.max_connections = 1;

@@ -56,7 +56,7 @@ struct ReactionLab : DeliveryLab {
   }
   std::size_t in_force = 0;  ///< suspensions, after the restart
   delivery::Reactions const& reactions(std::string const& domain = "one.test") {
-    return site_of(domain).reactions();
+    return site_of(domain).paths().own().reactions;
   }
 };
 
@@ -131,8 +131,9 @@ BOOST_AUTO_TEST_CASE(a_rule_of_sender_domains_holds_one_back_and_lets_the_others
   deliver("u@one.test");
   BOOST_TEST(!site_of("one.test").suspension().has_value());
   BOOST_TEST(contains(deliver("u@one.test").line(), "suspended until"));
-  BOOST_TEST((reactions().held("other.example", "", clock.now_) == nullptr));
-  BOOST_TEST((reactions().held("mail.test", "", clock.now_) != nullptr));
+  BOOST_TEST(
+      (site_of("one.test").holds().of_sender_domain("other.example", clock.now_) == nullptr));
+  BOOST_TEST((site_of("one.test").holds().of_sender_domain("mail.test", clock.now_) != nullptr));
   say_to("MAIL", "");
   pass(1h);
   BOOST_TEST(deliver("u@one.test").is_delivered());
@@ -149,7 +150,7 @@ BOOST_AUTO_TEST_CASE(what_a_rule_holds_back_is_held_back_after_a_restart_until_i
   sender = "sender@mail.test";
   BOOST_TEST(contains(deliver("u@one.test").line(), "suspended until"));
   pass(1ms);
-  BOOST_TEST(reactions().holds().empty());
+  BOOST_TEST(site_of("one.test").holds().is_empty());
   BOOST_TEST(deliver("u@one.test").is_delivered());
 }
 
@@ -221,10 +222,10 @@ BOOST_AUTO_TEST_CASE(a_rule_sets_tighter_limits_for_its_time_and_never_looser_on
   BOOST_TEST(reactions().rate().to_string() == "6/min");
   BOOST_TEST(reactions().max_connections() == 1U);
   BOOST_TEST(reactions().max_messages() == 2U);
-  BOOST_TEST(site_of("one.test").rate().rate().to_string() == "6/min");
+  BOOST_TEST(site_of("one.test").paths().own().scope.rate.rate().to_string() == "6/min");
   BOOST_TEST(contains(reactions().why_lowered(), "rule f:1: 451 4.3.0 slower"));
   pass(30min);
-  BOOST_TEST(site_of("one.test").rate().rate().to_string() == "10/s, burst 1");
+  BOOST_TEST(site_of("one.test").paths().own().scope.rate.rate().to_string() == "10/s, burst 1");
 }
 
 BOOST_AUTO_TEST_CASE(a_rule_does_not_cut_an_operators_longer_suspension_short) {
@@ -252,7 +253,7 @@ BOOST_AUTO_TEST_CASE(a_throttling_reply_lowers_what_the_site_may_do) {
   deliver("u@one.test");
   BOOST_TEST(reactions().adaptive().level() == 0.5);
   BOOST_TEST(reactions().max_connections() == 4U);
-  BOOST_TEST(site_of("one.test").rate().rate().to_string() == "300/min, burst 1");
+  BOOST_TEST(site_of("one.test").paths().own().scope.rate.rate().to_string() == "300/min, burst 1");
   BOOST_TEST(log.has("adaptive site="));
 }
 
@@ -300,7 +301,7 @@ BOOST_AUTO_TEST_CASE(an_operators_resume_gives_everything_back) {
   deliver("u@one.test");
   dispatcher->resume_site(site_of("one.test").name(), clock.now_);
   BOOST_TEST(!reactions().adaptive().is_lowered());
-  BOOST_TEST(site_of("one.test").rate().rate().to_string() == "10/s, burst 1");
+  BOOST_TEST(site_of("one.test").paths().own().scope.rate.rate().to_string() == "10/s, burst 1");
   BOOST_TEST(store.size(state::Kind::Adaptive) == 0U);
 }
 
@@ -327,7 +328,7 @@ BOOST_AUTO_TEST_CASE(level_limits_by_rule_and_cap_survive_a_restart) {
   BOOST_TEST(reactions().max_connections() == 2U);
   BOOST_TEST(reactions().max_messages() == 2U);
   pass(20min);
-  BOOST_TEST(reactions().overrides().empty());
+  BOOST_TEST(reactions().overrides().is_empty());
 }
 
 // Learned caps

@@ -34,7 +34,7 @@ BOOST_AUTO_TEST_CASE(no_host_is_to_blame_and_the_message_goes_a_second_later) {
   auto& a = deliver("u@one.test");
   BOOST_TEST(!a.is_over());
   auto const& site = site_of("one.test");
-  BOOST_TEST(site.health().records().empty());
+  BOOST_TEST(site.paths().own().health.records().empty());
   BOOST_TEST(site.last_error().empty());
   BOOST_TEST((site.state(clock.now_) == site::SiteState::Limited));
   BOOST_TEST((site.blocked().limit == site::Limit::Descriptors));
@@ -63,8 +63,8 @@ BOOST_AUTO_TEST_CASE(all_sites_wait_and_one_line_says_so) {
   recover();
   pass(1s);
   for (auto const& a : answers) BOOST_TEST(a.is_delivered(), a.line());
-  BOOST_TEST(site_of("one.test").health().records().empty());
-  BOOST_TEST(site_of("two.test").health().records().empty());
+  BOOST_TEST(site_of("one.test").paths().own().health.records().empty());
+  BOOST_TEST(site_of("two.test").paths().own().health.records().empty());
 }
 
 BOOST_AUTO_TEST_CASE(a_shortage_that_outlasts_max_wait_defers_and_names_the_limit) {

@@ -137,11 +137,35 @@ BOOST_AUTO_TEST_CASE(a_pool_divides_by_weight_evenly_mixed) {
   Source west("west");
   Source east("east");
   SourceGroup group;
-  BOOST_TEST(group.next() == nullptr);
+  auto const next = [&] {
+    auto* const source = group.whose_turn();
+    group.take_turn(*source);
+    return source->name()[0];
+  };
+  BOOST_TEST(group.whose_turn() == nullptr);
   group.reconfigure({{&west, 3}, {&east, 1}});
   std::string order;
-  for (int i = 0; i < 8; ++i) order += group.next()->name()[0];
+  for (int i = 0; i < 8; ++i) order += next();
   BOOST_TEST(order == "wwewwwew");
+}
+
+BOOST_AUTO_TEST_CASE(a_source_that_others_have_stood_in_for_gets_its_turns_back_up_to_a_bound) {
+  Source west("west");
+  Source east("east");
+  SourceGroup group;
+  group.reconfigure({{&west, 1}, {&east, 1}});
+  auto const turns_of_west = [&] {
+    int n = 0;
+    for (; group.whose_turn() == &west; ++n) group.take_turn(west);
+    return n;
+  };
+  for (int i = 0; i < 3; ++i) {
+    group.take_turn(west);
+    group.move_turn(west, east);
+  }
+  BOOST_TEST(turns_of_west() == 4);  // three and its own
+  for (int i = 0; i < 1000; ++i) group.take_turn(east);
+  BOOST_TEST(turns_of_west() <= 4 * SourceGroup::most_rounds);
 }
 
 BOOST_AUTO_TEST_CASE(a_source_reaches_the_families_it_has_addresses_of) {

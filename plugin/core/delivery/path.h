@@ -1,0 +1,112 @@
+#pragma once
+// A path: a site as seen from one source. Providers count by the address that connects, so what is
+// allowed, what was learned and what is held against us is kept here. (KumoMTA: egress path.)
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "core/config/settings.h"
+#include "core/delivery/context.h"
+#include "core/delivery/path_name.h"
+#include "core/delivery/reactions.h"
+#include "core/pool/growth.h"
+#include "core/site/endpoint_health.h"
+#include "core/site/scope.h"
+
+namespace mailpool::delivery {
+
+class Path {
+ public:
+  /// `settings` and `context` must outlive it.
+  Path(PathName name, site::Source* source, SiteSettings const& settings, rules::Windows& windows,
+       Context& context);
+  Path(Path const&) = delete;
+  Path& operator=(Path const&) = delete;
+
+  [[nodiscard]] PathName const& name() const { return name_; }
+  /// Null: the site's own path.
+  [[nodiscard]] site::Source* source() const { return source_; }
+  /// What is allowed has changed: by the settings, by a reply, by a time that is over.
+  void follow(TimePoint now);
+  /// Whether one more connection may be open.
+  [[nodiscard]] bool has_room() const { return scope.connections.has_room(); }
+  /// "rate reached (5/s) (adaptive: 421 slow down)"
+  [[nodiscard]] std::string words_for(site::Limit limit) const;
+  /// As if it had no past.
+  void start_anew(TimePoint now);
+  [[nodiscard]] bool is_forgettable() const { return reactions.is_forgettable(); }
+
+ private:
+  [[nodiscard]] LevelSettings allowed() const;
+
+  PathName name_;
+  site::Source* source_;
+  SiteSettings const& settings_;
+
+ public:
+  Reactions reactions;
+  site::Scope scope;            ///< the limits as they are now, and what is used of them
+  site::EndpointHealth health;  ///< of the site's hosts, as this source meets them
+  pool::Backlog backlog;        ///< of those that lack a connection, over the looks at the queue
+  std::size_t lacking = 0;      ///< of these, in this look
+};
+
+/// The paths of one site: its own one, of mail that has no source or where limits are counted over
+/// all sources (per = "site"); and one for each source that has been looked at.
+class Paths {
+ public:
+  /// All of these must outlive it.
+  Paths(std::string const& site, SiteSettings const& settings, Context& context)
+      : site_(site),
+        settings_(settings),
+        context_(context),
+        own_({site, {}}, nullptr, settings, windows_, context) {}
+
+  /// One that has no past is made when it is asked for: it is as if it had always been there.
+  [[nodiscard]] Path& of(site::Source* source) const;
+  [[nodiscard]] Path& own() const { return own_; }
+  /// Null: the scope is none of a path.
+  [[nodiscard]] Path const* find(site::Scope const* scope) const;
+  /// How many of them mail takes.
+  [[nodiscard]] std::size_t used() const {
+    return others_ ? others_->size() + (own_is_used_ ? 1U : 0U) : 1;
+  }
+  /// All mail takes the same one.
+  [[nodiscard]] bool is_one() const { return used() == 1; }
+  /// All of them, the own one first.
+  template <class Visitor>
+  void visit(Visitor&& visitor) const {
+    visitor(own_);
+    visit_others(visitor);
+  }
+  /// Those that mail takes: without the own one where every message has a source.
+  template <class Visitor>
+  void visit_used(Visitor&& visitor) const {
+    if (!others_ || own_is_used_) visitor(own_);
+    visit_others(visitor);
+  }
+  [[nodiscard]] bool is_forgettable() const;
+  /// The settings have changed.
+  void reconfigure(TimePoint now);
+  void start_anew(TimePoint now);
+
+ private:
+  template <class Visitor>
+  void visit_others(Visitor&& visitor) const {
+    if (!others_) return;
+    for (auto const& [source, path] : *others_) visitor(*path);
+  }
+
+  std::string const& site_;
+  SiteSettings const& settings_;
+  Context& context_;
+  mutable rules::Windows windows_;
+  mutable Path own_;
+  mutable bool own_is_used_ = false;
+  using BySource = std::unordered_map<site::Source*, std::unique_ptr<Path>>;
+  mutable std::unique_ptr<BySource> others_;  ///< null: none
+};
+
+}  // namespace mailpool::delivery
