@@ -95,6 +95,9 @@ void RateLimit::take(TimePoint now, std::uint64_t units) {
   if (!rate_.is_limited()) return;
   if (is_exact()) return take_in_window(now, units);
   paid_until_ = after(std::max(paid_until_, now), intervals(units));
+  if (before_ == Duration::zero()) return;
+  forget_old(now);
+  add(now, units);
 }
 
 // More than a window holds are paid for in the windows that follow.
@@ -111,8 +114,9 @@ void RateLimit::take_in_window(TimePoint at, std::uint64_t units) {
 
 void RateLimit::add(TimePoint at, std::uint64_t units) {
   all_taken_ += units;
-  auto const grain =
-      rate_.count <= moments ? Duration::zero() : window() / static_cast<Duration::rep>(moments);
+  auto const grain = is_exact() && rate_.count <= moments
+                         ? Duration::zero()
+                         : kept_for() / static_cast<Duration::rep>(moments);
   if (first_ < taken_.size() && at <= after(taken_.back().since, grain)) {
     taken_.back().at = std::max(taken_.back().at, at);
     taken_.back().units += units;
@@ -122,7 +126,7 @@ void RateLimit::add(TimePoint at, std::uint64_t units) {
 }
 
 void RateLimit::forget_old(TimePoint now) {
-  for (; first_ < taken_.size() && after(taken_[first_].at, window()) <= now; ++first_)
+  for (; first_ < taken_.size() && after(taken_[first_].at, kept_for()) <= now; ++first_)
     all_taken_ -= taken_[first_].units;
   if (first_ == taken_.size()) {
     taken_.clear();
@@ -137,6 +141,7 @@ void RateLimit::reconfigure(Rate rate, TimePoint now) {
   if (rate == rate_) return;
   bool const was_exact = is_exact();
   bool const was_limited = rate_.is_limited();
+  auto const window_before = window();
   rate_ = rate;
   // Without a limit nothing is counted, and what was used is kept for the next one.
   if (!rate_.is_limited()) {
@@ -145,7 +150,7 @@ void RateLimit::reconfigure(Rate rate, TimePoint now) {
   }
   if (was_limited || !taken_.empty() || paid_until_ > now) {
     if (is_exact() && !was_exact) become_exact(now);
-    if (!is_exact() && was_exact) become_bucket(now);
+    if (!is_exact() && was_exact) become_bucket(window_before, now);
   }
   if (!is_exact()) {
     auto const owed = std::max(paid_until_ - now, Duration::zero());
@@ -156,23 +161,27 @@ void RateLimit::reconfigure(Rate rate, TimePoint now) {
   }
 }
 
-// What a bucket is owed was taken just now, for all that is known.
+// What a bucket is owed was taken just now, for all that is known; where it was exact before, what
+// was taken meanwhile is known.
 void RateLimit::become_exact(TimePoint now) {
+  if (std::exchange(before_, Duration::zero()) != Duration::zero()) {
+    paid_until_ = {};
+    return forget_old(now);
+  }
   auto const owed = std::max(paid_until_ - now, Duration::zero());
   auto const units = static_cast<std::uint64_t>((owed + scale_ - Duration(1)) / scale_);
   paid_until_ = {};
   if (units != 0) take_in_window(now, units);
 }
 
-// As if the bucket had been there when they were taken.
-void RateLimit::become_bucket(TimePoint now) {
+// As if the bucket had been there when they were taken. They are remembered: an allowance that was
+// lowered is given back, and then counts in the window again.
+void RateLimit::become_bucket(Duration window_before, TimePoint now) {
+  before_ = window_before;
   scale_ = interval();
   paid_until_ = {};
   for (auto i = first_; i < taken_.size(); ++i)
     paid_until_ = after(std::max(paid_until_, taken_[i].at), intervals(taken_[i].units));
-  taken_ = {};
-  first_ = 0;
-  all_taken_ = 0;
   if (std::exchange(paused_at_, TimePoint{}) > now - interval()) pause(now);
 }
 

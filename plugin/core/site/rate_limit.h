@@ -62,6 +62,8 @@ class RateLimit {
 
   [[nodiscard]] bool is_exact() const { return rate_.burst == 0; }
   [[nodiscard]] Duration window() const;
+  /// How long what was taken is remembered.
+  [[nodiscard]] Duration kept_for() const { return is_exact() ? window() : before_; }
   [[nodiscard]] Duration interval() const;
   [[nodiscard]] Duration tolerance(std::uint64_t units = 1) const;
   [[nodiscard]] Duration intervals(std::uint64_t n) const;
@@ -71,13 +73,14 @@ class RateLimit {
   void add(TimePoint at, std::uint64_t units);
   void forget_old(TimePoint now);
   void become_exact(TimePoint now);
-  void become_bucket(TimePoint now);
+  void become_bucket(Duration window_before, TimePoint now);
 
   Rate rate_;
   TimePoint paid_until_{};    ///< of a bucket: GCRA's theoretical arrival time
   Duration scale_{1};         ///< the interval that is reckoned with in it
+  Duration before_{};         ///< of a bucket that was exact before: its window then; else zero
   TimePoint paused_at_{};     ///< of a window; none in the beginning of time
-  std::vector<Taken> taken_;  ///< of a window, in order; those before first_ are over
+  std::vector<Taken> taken_;  ///< within kept_for(), in order; those before first_ are over
   std::size_t first_ = 0;
   std::uint64_t all_taken_ = 0;  ///< the sum of what stands in taken_ from first_ on
 };

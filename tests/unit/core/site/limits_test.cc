@@ -56,6 +56,38 @@ BOOST_AUTO_TEST_CASE(over_any_hour_the_rate_is_never_exceeded) {
   BOOST_TEST(passed >= 7 * 3600 - 1);
 }
 
+// As an adaptive site does it: an exact rate, a lower one with a burst for a while, and the first
+// one again.
+BOOST_AUTO_TEST_CASE(
+    what_was_taken_under_a_lowered_rate_counts_in_the_window_of_the_one_given_back) {
+  for (auto const exact : {Rate{50, 1s, 0}, Rate{300, 1min, 0}, Rate{5000, 1h, 0}}) {
+    Rate const lowered{exact.count * 9 / 10, exact.per, 1};
+    RateLimit limit(exact);
+    std::vector<TimePoint> passed;
+    auto now = start;
+    auto const pass_until = [&](TimePoint end) {
+      while (true) {
+        auto const next = limit.earliest(now);
+        if (next >= end) break;
+        now = next;
+        limit.take(now);
+        passed.push_back(now);
+      }
+      now = end;
+    };
+    for (int i = 1; i <= 3; ++i) {
+      pass_until(now + exact.per * 5 / 2);
+      limit.reconfigure(lowered, now);
+      pass_until(now + exact.per * 7 / 3);
+      limit.reconfigure(exact, now);
+    }
+    pass_until(now + 2 * exact.per);
+    for (std::size_t i = exact.count; i < passed.size(); ++i)
+      BOOST_REQUIRE((passed[i] - passed[i - exact.count] >= exact.per));
+    BOOST_TEST(passed.size() > 12 * exact.count);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(what_was_taken_too_early_is_waited_for_later) {
   RateLimit limit(per_second(1, 1));
   limit.take(start);
