@@ -34,10 +34,9 @@ struct Place {
 
 // A numeric address and a port: a name would have to be looked up on the loop.
 Result<Place> place_of(std::string_view listen) {
-  auto const colon = listen.rfind(':');
-  auto const port =
-      colon == std::string_view::npos ? std::nullopt : to_number(listen.substr(colon + 1));
-  auto host = listen.substr(0, colon == std::string_view::npos ? 0 : colon);
+  auto const colon = std::min(listen.rfind(':'), listen.size());
+  auto const port = to_number(listen.substr(std::min(colon + 1, listen.size())));
+  auto host = listen.substr(0, colon);
   if (host.size() >= 2 && host.front() == '[' && host.back() == ']')
     host = host.substr(1, host.size() - 2);
   auto const ip = IpAddress::parse(host);
