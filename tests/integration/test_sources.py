@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from lab.fakemx import Fakemx
 from lab.mailpool import Mailpoold
 from lab.messages import message
 from lab.process import Lab, wait_until
@@ -124,12 +125,26 @@ def test_a_rate_is_each_source_s_own_and_status_explain_and_the_answer_name_the_
     for row in rows:
         assert (row["connections"], row["max_connections"], row["rate"], row["max_messages"]) == (1, 10, "2/h", 100)
         assert row["blocked_by"] == "rate" and row["not_before"] and "rate reached (2/h)" in row["reason"]
-        assert row["why_less"] == ""
+        assert row["why_less"] == "" and row["not_before_in"] > 0
     told = manager.poolctl.json("explain", "u@example.org")
     scopes = {limit["scope"] for limit in told["limits"] if limit["option"] == "rate"}
     assert scopes == {f"path {site} from west", f"path {site} from east"}
     assert "one of west, east; now" in told["source"]
     assert "WAITS FOR" in manager.poolctl("status", site).stdout
+
+
+def test_status_says_which_path_is_given_less_and_why(lab: Lab):
+    server = Fakemx(lab, "mail from=throttled@* -> 451 4.7.28 Too fast, slow down")
+    manager = Mailpoold(lab, {"route": {"*": [server.address]}, **{**TWO, "smtp": {"source": "both", "tls": "none"}}}).start()
+    assert send(manager).code == 250
+    assert send(manager).code == 250
+    assert send(manager, "throttled@acme.example").code == 451
+    site = manager.status()["sites"][0]["site"]
+    rows = manager.poolctl.json("status", site)["sites"][0]["paths"]
+    lowered = [row for row in rows if row["why_less"]]
+    assert lowered and all("adaptive: 451 4.7.28" in row["why_less"] and row["max_connections"] < 10 for row in lowered), rows
+    allowed = manager.poolctl.json("status", site)["sites"][0]["allowed_now"]
+    assert allowed["why"].startswith("from ") and "adaptive: 451" in allowed["why"]
 
 
 def test_a_source_is_suspended_at_a_site_or_everywhere_and_another_sends_its_part(lab: Lab, witness: Witness):

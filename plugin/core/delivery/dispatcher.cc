@@ -206,7 +206,8 @@ void Dispatcher::run(TimePoint now) {
   for (auto& [domain, suspension] : std::exchange(context_.domains_to_suspend, {}))
     suspend_domain(domain, std::move(suspension), now);
   for (auto& [source, suspension] : std::exchange(context_.sources_to_suspend, {}))
-    suspend_source(source->name(), std::move(suspension), now);
+    if (auto const& before = source->scope.suspension; !before || before->until < suspension.until)
+      suspend_source(source->name(), std::move(suspension), now);
   if (now >= next_forgetting_) forget_unused(now);
 }
 

@@ -37,7 +37,8 @@ bool Dispatcher::resume_site(std::string const& name, TimePoint now) {
 bool Dispatcher::suspend_scope(std::string const& site, std::string const& scope,
                                site::Suspension suspension, TimePoint now) {
   auto* found = find(site);
-  if (found == nullptr && settings_.sites.contains(site)) found = &site_by_name(site);
+  if (found == nullptr && (settings_.sites.contains(site) || is_host_name(site)))
+    found = &site_by_name(site);
   if (found == nullptr) return false;
   found->hold(scope, std::move(suspension), now);
   note_busy(*found);
@@ -107,9 +108,9 @@ bool Dispatcher::suspend_source(std::string const& name, site::Suspension suspen
 bool Dispatcher::resume_source(std::string const& name, TimePoint now) {
   auto* const source = context_.scopes.find_source(name);
   if (source == nullptr) return false;
-  bool const was_used = source->scope.forget_use(context_.store, now);
+  (void)source->scope.forget_use(context_.store, now);
   look_again_at_all(now);
-  if (!source->scope.suspension) return was_used;
+  if (!source->scope.suspension) return true;
   source->scope.suspension.reset();
   context_.store.erase(state::Kind::Suspension, site::suspension_key("source", name));
   try_parked(now);

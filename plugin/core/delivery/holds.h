@@ -33,6 +33,11 @@ class Holds {
   [[nodiscard]] site::Suspension const* of_sender_domain(std::string_view domain,
                                                          TimePoint now) const;
   [[nodiscard]] site::Suspension const* of_source(std::string_view source, TimePoint now) const;
+  /// Until then at least it is held back.
+  [[nodiscard]] bool lasts(std::string const& scope, TimePoint until) const {
+    auto const it = holds_.find(scope);
+    return it != holds_.end() && it->second.until >= until;
+  }
   /// By whom hold() was given; some may be over.
   [[nodiscard]] std::map<std::string, site::Suspension, std::less<>> const& all() const {
     return holds_;

@@ -49,16 +49,18 @@ std::string Path::words_for(Limit limit) const {
 }
 
 Path& Paths::of(site::Source* source) const {
-  if (source == nullptr || settings_.per == CountedPer::Site) {
-    own_is_used_ = true;
-    return own_;
-  }
+  if (source == nullptr || settings_.per == CountedPer::Site) return own_;
   if (!others_) others_ = std::make_unique<BySource>();
   auto& path = (*others_)[source];
   if (!path)
     path = std::make_unique<Path>(PathName{site_, source->name()}, source, settings_, windows_,
                                   context_);
   return *path;
+}
+
+void Paths::use(site::Source* source) {
+  auto& path = of(source);
+  if (!std::exchange(path.is_used, true)) ++used_;
 }
 
 Path const* Paths::find(site::Scope const* scope) const {
@@ -70,7 +72,9 @@ Path const* Paths::find(site::Scope const* scope) const {
 }
 
 void Paths::reconfigure(TimePoint now) {
+  used_ = 0;
   visit([&](Path& path) {
+    path.is_used = false;
     path.reactions.reconfigure();
     path.follow(now);
   });
@@ -82,7 +86,7 @@ void Paths::start_anew(TimePoint now) {
 
 bool Paths::is_forgettable() const {
   bool is_forgettable = true;
-  visit([&](Path const& path) { is_forgettable = is_forgettable && path.is_forgettable(); });
+  visit_used([&](Path const& path) { is_forgettable = is_forgettable && path.is_forgettable(); });
   return is_forgettable;
 }
 

@@ -2,10 +2,11 @@
 // A path: a site as seen from one source. Providers count by the address that connects, so what is
 // allowed, what was learned and what is held against us is kept here. (KumoMTA: egress path.)
 
+#include <algorithm>
 #include <cstddef>
+#include <map>
 #include <memory>
 #include <string>
-#include <unordered_map>
 
 #include "core/config/settings.h"
 #include "core/delivery/context.h"
@@ -51,6 +52,7 @@ class Path {
   site::EndpointHealth health;  ///< of the site's hosts, as this source meets them
   pool::Backlog backlog;        ///< of those that lack a connection, over the looks at the queue
   std::size_t lacking = 0;      ///< of these, in this look
+  bool is_used = false;         ///< kept by Paths
 };
 
 /// The paths of one site: its own one, of mail that has no source or where limits are counted over
@@ -64,49 +66,47 @@ class Paths {
         context_(context),
         own_({site, {}}, nullptr, settings, windows_, context) {}
 
-  /// One that has no past is made when it is asked for: it is as if it had always been there.
+  /// One that has no past is made when it is asked for: it is as if it had always been there. A
+  /// look makes no use of it.
   [[nodiscard]] Path& of(site::Source* source) const;
   [[nodiscard]] Path& own() const { return own_; }
   /// Null: the scope is none of a path.
   [[nodiscard]] Path const* find(site::Scope const* scope) const;
-  /// How many of them mail takes.
-  [[nodiscard]] std::size_t used() const {
-    return others_ ? others_->size() + (own_is_used_ ? 1U : 0U) : 1;
-  }
+  /// Mail has come that can leave by it.
+  void use(site::Source* source);
+  /// How many of them mail uses; one at least.
+  [[nodiscard]] std::size_t used() const { return std::max<std::size_t>(used_, 1); }
   /// All mail takes the same one.
   [[nodiscard]] bool is_one() const { return used() == 1; }
   /// All of them, the own one first.
   template <class Visitor>
   void visit(Visitor&& visitor) const {
     visitor(own_);
-    visit_others(visitor);
+    if (!others_) return;
+    for (auto const& [source, path] : *others_) visitor(*path);
   }
-  /// Those that mail takes: without the own one where every message has a source.
+  /// Those that mail uses; the own one while none has come.
   template <class Visitor>
   void visit_used(Visitor&& visitor) const {
-    if (!others_ || own_is_used_) visitor(own_);
-    visit_others(visitor);
+    if (used_ == 0) return visitor(own_);
+    visit([&](Path& path) {
+      if (path.is_used) visitor(path);
+    });
   }
   [[nodiscard]] bool is_forgettable() const;
-  /// The settings have changed.
+  /// The settings have changed; what is used shows anew.
   void reconfigure(TimePoint now);
   void start_anew(TimePoint now);
 
  private:
-  template <class Visitor>
-  void visit_others(Visitor&& visitor) const {
-    if (!others_) return;
-    for (auto const& [source, path] : *others_) visitor(*path);
-  }
-
   std::string const& site_;
   SiteSettings const& settings_;
   Context& context_;
   mutable rules::Windows windows_;
   mutable Path own_;
-  mutable bool own_is_used_ = false;
-  using BySource = std::unordered_map<site::Source*, std::unique_ptr<Path>>;
+  using BySource = std::map<site::Source*, std::unique_ptr<Path>>;
   mutable std::unique_ptr<BySource> others_;  ///< null: none
+  std::size_t used_ = 0;
 };
 
 }  // namespace mailpool::delivery

@@ -132,7 +132,9 @@ void Reactions::follow_rule(std::size_t number, Remark const& remark, Occasion c
     scope = "domain " + rule.domain;
   else if (rule.scope == RuleScope::SenderDomain && !occasion.sender_domain.empty())
     scope = fmt::format("sender_domain {}", occasion.sender_domain);
-  else if (rule.scope != RuleScope::Site && !path_.source.empty())
+  else if (rule.scope == RuleScope::Source && !occasion.source.empty())
+    scope = fmt::format("source {}", occasion.source);
+  else if (rule.scope == RuleScope::Path && !path_.source.empty())
     scope = fmt::format("source {}", path_.source);
   if (windows_.met(number, scope, rule.after, now))
     act(rule, remark, scope, occasion, now, consequences);

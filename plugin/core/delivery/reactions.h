@@ -30,6 +30,7 @@ struct Occasion {
   bool is_soon = true;        ///< soon after the server's last reply; matters between transactions
   std::string_view domain;
   std::string_view sender_domain;
+  std::string_view source;                       ///< "" without a [source.NAME]
   std::span<std::string_view const> recipients;  ///< of the transaction
 };
 

@@ -41,6 +41,7 @@ void Site::enqueue(Transaction& transaction, TimePoint now) {
   last_used_ = now;
   last_route_ = transaction.route;
   if (why_ != last_route_->why_this_site) why_ = last_route_->why_this_site;
+  use_paths_of(transaction);
   note_arrival(transaction, now);
   settle_tls(transaction);
   // What one sender asks of one message is no reason to keep connections for it.
@@ -74,6 +75,11 @@ void Site::expire(TimePoint now) {
   holds_.expire(now);
   all_paths_.expire(now);
   paths_.visit([&](Path& path) { carry_out(path.reactions.expire(now), path, nullptr, now); });
+}
+
+void Site::use_paths_of(Transaction const& transaction) {
+  if (transaction.sources == nullptr) return paths_.use(nullptr);
+  for (auto const& member : transaction.sources->members()) paths_.use(member.source);
 }
 
 void Site::settle_tls(Transaction& transaction) {
@@ -213,16 +219,21 @@ void Site::flush(std::string_view reason, TimePoint now) {
 }
 
 void Site::reconfigure(SiteSettings const& before, TimePoint now) {
-  bool const is_wire_change =
-      before.tls != settings_.tls || before.tls_settings != settings_.tls_settings ||
-      before.source != settings_.source || before.max_lifetime != settings_.max_lifetime ||
-      session_options(before) != session_options(settings_);
+  bool const is_wire_change = before.tls != settings_.tls ||
+                              before.tls_settings != settings_.tls_settings ||
+                              before.source != settings_.source || before.per != settings_.per ||
+                              before.max_lifetime != settings_.max_lifetime ||
+                              session_options(before) != session_options(settings_);
   paths_.reconfigure(now);
   all_paths_.follow(now);
   peak_.reconfigure(settings_.idle_timeout / 2);
   tls_.forget_policies();
   tls_.forget_failures();
-  waiting_.for_each([&](Transaction& t) { settle_tls(t); });
+  count_all_paths();
+  waiting_.for_each([&](Transaction& t) {
+    use_paths_of(t);
+    settle_tls(t);
+  });
   if (last_route_)
     last_purpose_->tls = tls_.policies_for(last_purpose_->domain, *last_route_, settings_,
                                            context_.tls, tls::SenderTls::Usual);
@@ -312,9 +323,11 @@ std::string Site::words_for(site::Wait const& wait, TimePoint now) const {
         context_.scopes.find_source(wait.scope->name())->words_for(wait.limit, context_.today(now)),
         next);
   if (wait.limit == Limit::Suspended && wait.scope == nullptr) return suspended_outcome().text;
-  if (auto const* path = paths_.find(wait.scope); path != nullptr && wait.limit == Limit::Suspended)
-    if (auto const* why = held_from(*path->source(), now))
-      return suspended(path->name().title(), *why, context_.clock).text;
+  if (wait.limit == Limit::Suspended && wait.scope->level() == site::Level::Source) {
+    auto const* const source = context_.scopes.find_source(wait.scope->name());
+    if (auto const* const why = source == nullptr ? nullptr : held_from(*source, now))
+      return suspended(PathName{name_, source->name()}.title(), *why, context_.clock).text;
+  }
   if (auto const* path = paths_.find(wait.scope); path != nullptr)
     return fmt::format("{}: {}, next {}", path->name().title(), path->words_for(wait.limit), next);
   if (wait.scope != nullptr)

@@ -181,6 +181,9 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   void on_room(site::ConcurrencyLimit& limit) override;
 
   void settle_tls(Transaction& transaction);
+  void use_paths_of(Transaction const& transaction);
+  /// Counts open connections under limits over all paths that came after them.
+  void count_all_paths();
   [[nodiscard]] Path& path_of(SmtpConnection const& connection) const {
     return paths_.of(connection.source());
   }
@@ -225,7 +228,9 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   [[nodiscard]] bool needs_check(SmtpConnection const& connection, TimePoint now) const;
   [[nodiscard]] Decision provide_connection(Seeker const& seeker, TimePoint now) const;
   [[nodiscard]] Decision seek(Seeker const& seeker, TimePoint now) const;
-  [[nodiscard]] Decision when_full(Path const& path) const;
+  [[nodiscard]] Decision when_full(Seeker const& seeker) const;
+  /// Who stays with a transaction whose source may not send.
+  [[nodiscard]] FairQueue::Verdict others_wait(Transaction const& transaction) const;
   /// Of a full path: whose max_connections are open.
   [[nodiscard]] site::Scope const& full_scope(Path const& path) const;
   /// The idle one whose end makes room for that path; the oldest. Null: there is none.
@@ -325,7 +330,7 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
                                        site::Source const* source, LoginUse const& login) const;
   [[nodiscard]] std::string const& ehlo_name(site::Source const* source) const;
   void keep_min_idle(TimePoint now);
-  [[nodiscard]] site::Source* least_used_source() const;
+  [[nodiscard]] site::Source* least_used_source(TimePoint now) const;
   [[nodiscard]] bool may_be_kept_open(route::Target const& target, site::Source* source,
                                       TimePoint now) const;
 

@@ -157,6 +157,15 @@ pool::Aging Site::aging_of(SmtpConnection const* connection) const {
   return {settings_.idle_timeout, most, settings_.min_idle};
 }
 
+void Site::count_all_paths() {
+  auto* const scope = all_paths_.scope();
+  if (scope == nullptr) return;
+  for (auto state : {ConnectionState::Connecting, ConnectionState::Idle, ConnectionState::Busy,
+                     ConnectionState::Checking, ConnectionState::Closing})
+    for (auto const& c : pool_.in(state))
+      static_cast<SmtpConnection&>(*c).be_counted_by_all_paths(scope->connections);
+}
+
 void Site::count_close(std::string_view reason) {
   std::string const word(is_own_reason(reason) ? reason : std::string_view("remote"));
   ++counters_.closed[word];

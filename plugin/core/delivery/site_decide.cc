@@ -38,7 +38,7 @@ Decision Site::decide(Transaction const& transaction, TimePoint now) const {
   auto const held = limits_of(transaction, now);
   if (!held.wait.is_over()) return {Stay{held.wait, verdict_of(held.reach)}, transaction.source};
   auto const from = choose_source(transaction, now);
-  if (!from.wait.is_over()) return {Stay{from.wait, Verdict::SkipGroup}, from.source};
+  if (!from.wait.is_over()) return {Stay{from.wait, others_wait(transaction)}, from.source};
   auto const seeker = this->seeker(transaction, from.source);
   auto* const connection = idle_for(seeker, now);
   auto decision = connection != nullptr
@@ -94,7 +94,7 @@ std::pair<Site::Prospect, site::Wait> Site::prospect_of(Transaction const& trans
                                                         site::Source* source, TimePoint now) const {
   auto const who = seeker(transaction, source);
   if (auto const* const why = held_from(*source, now))
-    return {Prospect::Suspended, {why->until, Limit::Suspended, &who.path.scope}};
+    return {Prospect::Suspended, {why->until, Limit::Suspended, &source->scope}};
   if (auto const wait = source_limits(*source, transaction, now); !wait.is_over())
     return {Prospect::Later, wait};
   // A full path uses the warm connections that it has, whosever turn it is.
@@ -115,19 +115,22 @@ site::Wait Site::source_limits(site::Source& source, Transaction const& transact
 site::Wait Site::blocked_on(Path const& path, TimePoint now) const {
   if (path.source() != nullptr)
     if (auto const* const why = held_from(*path.source(), now))
-      return {why->until, Limit::Suspended, &path.scope};
+      return {why->until, Limit::Suspended, &path.source()->scope};
   if (auto const wait = path.scope.may_begin(1, now); !wait.is_over()) return wait;
   if (!last_route_ || !all_hosts_fail(path, *last_route_, now)) return {};
   auto next = never;
   for (auto const& target : last_route_->targets)
-    next = std::min(next, path.health.find(endpoint_of(target))->not_before);
+    if (auto const* record = path.health.find(endpoint_of(target)))
+      next = std::min(next, record->not_before);
   return {next, Limit::BackingOff};
 }
 
 bool Site::all_hosts_fail(Path const& path, route::Route const& route, TimePoint now) const {
   return !route.targets.empty() &&
          std::all_of(route.targets.begin(), route.targets.end(), [&](auto const& target) {
-           return path.health.is_backing_off(endpoint_of(target), now);
+           auto const* const source = path.source();
+           return path.health.is_backing_off(endpoint_of(target), now) ||
+                  (source != nullptr && !source->reaches(target.address.family()));
          });
 }
 
@@ -220,7 +223,7 @@ Decision Site::seek(Seeker const& seeker, TimePoint now) const {
   if (pool::connections_to_begin(demand) == 0) return wait_or_overtake(seeker, now);
   // A stale idle connection is cheaper to prove alive than a new one is to open.
   if (auto* const stale = stale_for(seeker, now)) return {Check{stale}};
-  if (is_full(path)) return coming != 0 ? full_or_overtake(seeker, now) : when_full(path);
+  if (is_full(path)) return coming != 0 ? full_or_overtake(seeker, now) : when_full(seeker);
   if (auto const wait = may_open(*target, seeker.source, now); !wait.is_over())
     return {Stay{wait, Verdict::Keep, target}};
   return {Open{target}};
@@ -234,14 +237,24 @@ SmtpConnection* Site::stale_for(Seeker const& seeker, TimePoint now) const {
   return nullptr;
 }
 
-Decision Site::when_full(Path const& path) const {
+Decision Site::when_full(Seeker const& seeker) const {
+  auto const& path = seeker.path;
   // The oldest idle connection serves none of those who were asked before; it would age out next
   // anyway.
   if (auto* const leaving = idle_in_the_way_of(path)) return {MakeRoom{leaving}};
   // Nothing idle is left for the others either.
   bool const is_for_all = paths_.is_one() || path.has_room();
-  return {Stay{{never, Limit::MaxConnections, &full_scope(path)},
-               is_for_all ? Verdict::Stop : Verdict::SkipGroup}};
+  bool const is_any_idle = !pool_.in(ConnectionState::Idle).empty();
+  auto const verdict = is_for_all    ? Verdict::Stop
+                       : is_any_idle ? Verdict::Keep
+                                     : others_wait(seeker.transaction);
+  return {Stay{{never, Limit::MaxConnections, &full_scope(path)}, verdict}};
+}
+
+// Where sources do not stand in for each other, the next message may be another's.
+Verdict Site::others_wait(Transaction const& transaction) const {
+  bool const is_shared = transaction.sources == nullptr || transaction.sources->spills();
+  return is_shared ? Verdict::SkipGroup : Verdict::Keep;
 }
 
 site::Scope const& Site::full_scope(Path const& path) const {

@@ -61,6 +61,7 @@ SmtpConnection& Site::open(route::Target const& target, Purpose const& purpose, 
   auto const& terms = purpose.tls->of(target.host);
   auto* const source = purpose.source;
   auto& scopes = context_.scopes;
+  paths_.use(source);
   ++counters_.opened;
   ++context_.totals.opened;
   ++context_.connections_open;
@@ -139,8 +140,10 @@ void Site::keep_min_idle(TimePoint now) {
   auto const& login = last_purpose_->login;
   if (!login.is_none() && context_.logins.ask(login.name, now) != Logins::Readiness::Ready) return;
   while (pool_.open() < settings_.min_idle) {
-    auto* const source = least_used_source();
-    if (is_full(paths_.of(source))) return;
+    auto* const source = least_used_source(now);
+    bool const has_none =
+        source == nullptr && context_.scopes.find_group(settings_.source) != nullptr;
+    if (has_none || is_full(paths_.of(source))) return;
     auto const& targets = last_route_->targets;
     auto const target = std::find_if(targets.begin(), targets.end(), [&](auto const& t) {
       return may_be_kept_open(t, source, now);
@@ -153,12 +156,16 @@ void Site::keep_min_idle(TimePoint now) {
 }
 
 // Whose turn it is is a matter of messages: these are shared out by what is open.
-site::Source* Site::least_used_source() const {
+site::Source* Site::least_used_source(TimePoint now) const {
   auto const* const sources = context_.scopes.find_group(settings_.source);
   if (sources == nullptr) return nullptr;
   site::Source* least = nullptr;
   double lowest = 0;
   for (auto const& member : sources->members()) {
+    auto const& path = paths_.of(member.source);
+    if (is_full(path) || held_from(*member.source, now) != nullptr ||
+        all_hosts_fail(path, *last_route_, now))
+      continue;
     double open = 0;
     pool_.for_each([&](pool::Connection const& c) {
       if (static_cast<SmtpConnection const&>(c).source() == member.source) ++open;

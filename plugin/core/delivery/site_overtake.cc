@@ -94,7 +94,7 @@ Decision Site::overtake_with(route::Target const& next, Seeker const& seeker, Ti
 Decision Site::full_or_overtake(Seeker const& seeker, TimePoint now) const {
   auto decision = wait_or_overtake(seeker, now);
   if (auto* const stays = std::get_if<Stay>(&decision.what)) {
-    if (idle_in_the_way_of(seeker.path) != nullptr) return when_full(seeker.path);
+    if (idle_in_the_way_of(seeker.path) != nullptr) return when_full(seeker);
     if (paths_.is_one() && pool_.count(ConnectionState::Busy) != 0) stays->verdict = Verdict::Stop;
   }
   return decision;

@@ -103,11 +103,13 @@ std::size_t Site::hands(Path const& path, Duration within, TimePoint now) const 
     for (auto const& c : pool_.in(state))
       free += &path_of(static_cast<SmtpConnection const&>(*c)) == &path ? 1U : 0U;
   auto const& connections = path.scope.connections;
-  std::size_t const most = connections.most().value_or(0);
+  std::size_t most = connections.most().value_or(0);
+  if (auto const* const all = all_paths_.scope(); all != nullptr && all->connections.most())
+    most = std::min<std::size_t>(most, *all->connections.most());
   bool const may_grow =
       !is_full(path) && (!last_route_ || last_route_->targets.empty() ||
                          may_open(last_route_->targets.front(), path.source(), now).is_over());
-  if (may_grow) free += most - connections.in_use();
+  if (may_grow) free += most - std::min<std::size_t>(connections.in_use(), most);
   auto const speed =
       turnout_ ? turnout_->pace.per_second(now) / static_cast<double>(paths_.used()) : 0;
   // Nothing is known of its speed: each connection is good for one more.

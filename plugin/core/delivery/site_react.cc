@@ -34,6 +34,7 @@ Consequences Site::react_to_end(SmtpConnection const& connection, Transaction co
   occasion.is_soon = transaction.timing.started - connection.idle_since() < site::LearnedCap::soon;
   occasion.domain = transaction.domain;
   occasion.sender_domain = transaction.sender_domain;
+  if (connection.source() != nullptr) occasion.source = connection.source()->name();
   occasion.recipients = transaction.wire.recipients;
   auto& reactions = path_of(connection).reactions;
   auto consequences = reactions.heard(result.remarks, occasion, now);
@@ -53,6 +54,7 @@ Consequences Site::react_to_close(SmtpConnection const& connection, smtp::Closed
   Occasion occasion;
   occasion.began = occasion.opened = connection.opened_at();
   occasion.carried = connection.uses();
+  if (connection.source() != nullptr) occasion.source = connection.source()->name();
   occasion.is_soon = now - connection.last_heard() < site::LearnedCap::soon;
   auto& reactions = path_of(connection).reactions;
   if (closed.remark) return reactions.heard({&*closed.remark, 1}, occasion, now);
@@ -68,6 +70,7 @@ void Site::carry_out(Consequences consequences, Path& path, SmtpConnection const
   }
   if (consequences.set_for_all) {
     all_paths_.set(std::move(*consequences.set_for_all), now);
+    count_all_paths();
     be_pumped_at(now);
   }
   if (consequences.back_off && connection != nullptr) {
@@ -77,11 +80,12 @@ void Site::carry_out(Consequences consequences, Path& path, SmtpConnection const
     consequences.is_for_all_paths ? paths_.visit(leave) : leave(path);
     be_pumped_at(now);
   }
-  if (auto& part = consequences.hold) hold(part->scope, std::move(part->why), now);
+  // What an operator has suspended is not given back sooner by a rule.
+  if (auto& part = consequences.hold; part && !holds_.lasts(part->scope, part->why.until))
+    hold(part->scope, std::move(part->why), now);
   if (consequences.suspend_source && connection != nullptr && connection->source() != nullptr)
     context_.sources_to_suspend.emplace_back(connection->source(),
                                              std::move(*consequences.suspend_source));
-  // An operator's suspension is not cut short by a rule.
   if (consequences.suspend && (!suspension_ || suspension_->until < consequences.suspend->until))
     suspend(std::move(*consequences.suspend), now);
 }

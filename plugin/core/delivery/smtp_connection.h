@@ -115,6 +115,10 @@ class SmtpConnection final : public pool::Connection, private TransportEvents {
   void leave(std::string_view reason, TimePoint now) {
     owner_.on_asked_to_leave(*this, reason, now);
   }
+  /// Under limits over all paths of its site that came after it was opened.
+  void be_counted_by_all_paths(site::ConcurrencyLimit& limit) {
+    if (!permits_.all_paths) permits_.all_paths = limit.count_one();
+  }
   /// It is closed on the wire.
   void give_back_permits();
   [[nodiscard]] bool is_connected() const { return is_connected_; }

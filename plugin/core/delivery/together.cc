@@ -14,17 +14,14 @@ bool Together::are_wanted() const {
 }
 
 // Once made they stay: connections hold permits of them.
-Together::Limits& Together::limits(TimePoint now) {
-  if (!limits_) {
-    limits_ = std::make_unique<Limits>(site_, context_);
-    context_.remembered.restore_use(limits_->scope, context_.clock.wall(now), now);
-  }
+Together::Limits& Together::limits() {
+  if (!limits_) limits_ = std::make_unique<Limits>(site_, context_);
   return *limits_;
 }
 
 void Together::follow(TimePoint now) {
   if (!limits_ && !are_wanted()) return;
-  auto const& overrides = limits(now).overrides;
+  auto const& overrides = limits().overrides;
   LevelSettings allowed;
   auto const most = settings_.site_max_connections;
   allowed.max_connections =
@@ -33,10 +30,12 @@ void Together::follow(TimePoint now) {
   allowed.recipient_rate = settings_.site_recipient_rate;
   allowed.connect_rate = settings_.site_connect_rate;
   limits_->scope.reconfigure(allowed, now);
+  // What was used before a restart means something once there is a limit.
+  context_.remembered.restore_use(limits_->scope, context_.clock.wall(now), now);
 }
 
 void Together::set(Override override, TimePoint now) {
-  limits(now).overrides.set(std::move(override));
+  limits().overrides.set(std::move(override));
   follow(now);
 }
 

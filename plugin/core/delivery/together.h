@@ -62,7 +62,7 @@ class Together {
     Limits(std::string const& site, Context& context)
         : name{site, "*"}, overrides(name, context), scope(site::Level::AllPaths, site) {}
   };
-  Limits& limits(TimePoint now);
+  Limits& limits();
   [[nodiscard]] bool are_wanted() const;
 
   std::string const& site_;

@@ -84,6 +84,11 @@ class ConcurrencyLimit {
     ++in_use_;
     return Permit(*this);
   }
+  /// Of one that is in use already, whatever room there is.
+  [[nodiscard]] Permit count_one() {
+    ++in_use_;
+    return Permit(*this);
+  }
   /// Lowering it takes nothing away; the excess drains.
   void reconfigure(std::optional<std::uint32_t> most) { most_ = most; }
   [[nodiscard]] std::uint32_t in_use() const { return in_use_; }

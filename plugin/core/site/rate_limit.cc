@@ -182,7 +182,8 @@ void RateLimit::become_bucket(Duration window_before, TimePoint now) {
   paid_until_ = {};
   for (auto i = first_; i < taken_.size(); ++i)
     paid_until_ = after(std::max(paid_until_, taken_[i].at), intervals(taken_[i].units));
-  if (std::exchange(paused_at_, TimePoint{}) > now - interval()) pause(now);
+  auto const paused = std::exchange(paused_at_, TimePoint{});
+  if (paused != TimePoint{} && paused > now - interval()) pause(now);
 }
 
 void RateLimit::pause(TimePoint now) {

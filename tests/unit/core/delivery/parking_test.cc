@@ -363,4 +363,20 @@ BOOST_AUTO_TEST_CASE(messages_that_are_gone_hold_up_no_others_of_their_domain) {
   BOOST_TEST(delivered() == 7);
 }
 
+BOOST_AUTO_TEST_CASE(with_every_path_at_its_rate_mail_waits_in_the_queue_and_both_rates_are_used) {
+  settings.sources["west"].address = {*IpAddress::parse("192.0.2.101")};
+  settings.sources["east"].address = {*IpAddress::parse("192.0.2.102")};
+  settings.pools["both"].sources = {{"west", 1}, {"east", 1}};
+  settings.smtp.source = "both";
+  settings.smtp.rate = {6, 1min, 0};
+  configure();
+  hand_over(40, "one.test");
+  BOOST_TEST(site_of("one.test").paths().used() == 2U);
+  BOOST_TEST(delivered() == 12);
+  BOOST_TEST(in_slots() == 0);
+  run(2min + 10s);
+  BOOST_TEST(delivered() >= 34);
+  BOOST_TEST(tries <= 40 * 3);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

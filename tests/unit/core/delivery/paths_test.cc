@@ -331,17 +331,27 @@ BOOST_AUTO_TEST_CASE(one_source_of_a_site_is_suspended_by_hand_and_the_other_sen
   BOOST_TEST(mails_from(west_address) > before);
 }
 
-BOOST_AUTO_TEST_CASE(without_spilling_what_a_suspended_source_would_send_waits) {
-  settings.pools["both"].spill = false;
-  deliver("u@one.test");
-  auto const name = site_of("one.test").name();
-  dispatcher->suspend_scope(name, "source west", {clock.now_ + 1min, "x", "root", {}}, clock.now_);
-  send_many(8);
-  pass(1s);
-  auto const delivered =
-      std::count_if(answers.begin(), answers.end(), [](auto const& a) { return a.is_delivered(); });
-  BOOST_TEST(delivered < 9);
-  BOOST_TEST(mails_from(east_address) <= 5U);
+BOOST_AUTO_TEST_CASE(without_spilling_one_sources_part_waits_and_the_others_goes) {
+  for (auto const per : {CountedPer::Path, CountedPer::Site}) {
+    PathsLab lab;
+    lab.settings.smtp.per = per;
+    lab.settings.pools["both"].spill = false;
+    lab.deliver("u@one.test");
+    auto const name = lab.site_of("one.test").name();
+    auto const until = lab.clock.now_ + 1min;
+    lab.dispatcher->suspend_scope(name, "source west", {until, "x", "root", {}}, lab.clock.now_);
+    auto const before = lab.mails_from(west_address);
+    lab.send_many(20);
+    lab.pass(1s);
+    BOOST_TEST(lab.mails_from(west_address) == before);
+    BOOST_TEST(lab.mails_from(east_address) >= 10U);
+    auto const& site = lab.site_of("one.test");
+    BOOST_TEST(contains(site.words_for(site.blocked(), lab.clock.now_), ": x"));
+    lab.pass(29s);
+    std::string lines;
+    for (auto const& answer : lab.answers) lines += answer.is_delivered() ? "" : answer.line();
+    BOOST_TEST(contains(lines, "from west: suspended until"), lines);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(with_every_source_suspended_mail_is_put_off_at_once_with_the_first_end) {
@@ -370,18 +380,84 @@ BOOST_AUTO_TEST_CASE(weights_hold_over_time_though_one_path_pauses_for_a_while) 
   BOOST_TEST(mails_from(east_address) == 50U);
 }
 
-BOOST_AUTO_TEST_CASE(a_reload_counts_otherwise_from_then_on) {
+BOOST_AUTO_TEST_CASE(a_reload_that_counts_per_site_closes_what_was_counted_otherwise) {
   settings.smtp.max_connections = 2;
-  never_answer();
-  send_many(30);
-  pass(5s);
-  BOOST_TEST(open_from(west_address) + open_from(east_address) == 4U);
+  for (int i = 0; i < 6; ++i) deliver("u@one.test");
+  BOOST_TEST(open_from(west_address) + open_from(east_address) >= 2U);
   settings.smtp.per = CountedPer::Site;
   settings.smtp.max_connections = 1;
   dispatcher->reconfigure(settings, clock.now_);
   settle();
+  never_answer();
   send_many(5);
-  BOOST_TEST(open_from(west_address) + open_from(east_address) <= 5U);
+  pass(5s);
+  BOOST_TEST(open_from(west_address) + open_from(east_address) == 1U);
+  BOOST_TEST(site_of("one.test").paths().is_one());
+}
+
+BOOST_AUTO_TEST_CASE(a_limit_over_all_sources_counts_what_was_open_before_it) {
+  settings.smtp.max_connections = 3;
+  never_answer();
+  send_many(30);
+  pass(5s);
+  BOOST_TEST(open_from(west_address) + open_from(east_address) == 6U);
+  settings.smtp.site_max_connections = 7;
+  dispatcher->reconfigure(settings, clock.now_);
+  auto const* together = site_of("one.test").all_paths().scope();
+  BOOST_REQUIRE(together != nullptr);
+  BOOST_TEST(together->connections.in_use() == 6U);
+}
+
+BOOST_AUTO_TEST_CASE(what_was_used_over_all_sources_outlives_a_restart) {
+  settings.smtp.site_rate = {2, 1h, 0};
+  send_many(3);
+  dispatcher->keep_counts(100);
+  restart_after(10s);
+  send_many(4);
+  BOOST_TEST(mails_from(west_address) + mails_from(east_address) == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(looking_at_a_path_makes_no_use_of_it) {
+  deliver("u@one.test");
+  auto const& paths = site_of("one.test").paths();
+  static_cast<void>(paths.of(nullptr));
+  BOOST_TEST(paths.used() == 2U);
+  std::size_t n = 0;
+  paths.visit_used(
+      [&](delivery::Path const& each) { n += each.name().source.empty() ? 100U : 1U; });
+  BOOST_TEST(n == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(a_source_that_is_suspended_everywhere_by_a_rule_is_that_one_per_site_too) {
+  rule("site = '*'\nreply = 'listed'\nscope = 'source'\ndo = 'suspend'\nfor = '1h'\n");
+  settings.smtp.per = CountedPer::Site;
+  say_to(west_address, "550 5.7.1 listed at a block list\r\n");
+  for (int i = 0; i < 2; ++i) deliver("u@one.test");
+  BOOST_TEST(!site_of("one.test").suspension().has_value());
+  BOOST_TEST(dispatcher->scopes().find_source("west")->scope.is_suspended(clock.now_));
+}
+
+BOOST_AUTO_TEST_CASE(a_rule_does_not_cut_an_operators_suspension_short) {
+  rule("site = '*'\nreply = 'blocked'\ndo = 'suspend'\nfor = '1h'\n");
+  network.latency = 1s;
+  say_to(west_address, "550 5.7.1 blocked\r\n");
+  send_many(2);
+  auto const name = site_of("one.test").name();
+  dispatcher->suspend_scope(name, "source west", {clock.now_ + 24h, "x", "root", {}}, clock.now_);
+  pass(20s);
+  auto const* held = site_of("one.test").holds().of_source("west", clock.now_);
+  BOOST_REQUIRE(held != nullptr);
+  BOOST_TEST(held->by == "root");
+}
+
+BOOST_AUTO_TEST_CASE(nothing_is_kept_open_from_a_suspended_source) {
+  settings.smtp.min_idle = 2;
+  deliver("u@one.test");
+  auto const name = site_of("one.test").name();
+  dispatcher->suspend_scope(name, "source west", {clock.now_ + 1h, "x", "root", {}}, clock.now_);
+  pass(10min);
+  BOOST_TEST(open_from(west_address) == 0U);
+  BOOST_TEST(open_from(east_address) == 2U);
 }
 
 // A server that judges by client address: 5 connections, 20 messages on each, 50 a second.
