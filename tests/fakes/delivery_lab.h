@@ -123,6 +123,18 @@ struct DeliveryLab {
     return a;
   }
 
+  /// Servers take messages and say nothing, so that transactions stay under way.
+  void never_answer() {
+    network.behaviour.answer = [](auto&, std::string const& line) {
+      return line == "<body>" ? "" : "?";
+    };
+  }
+  /// Connections from an address.
+  [[nodiscard]] std::size_t open_from(std::string_view client) const {
+    return static_cast<std::size_t>(
+        std::count_if(network.servers.begin(), network.servers.end(),
+                      [&](auto const& s) { return s->events != nullptr && s->client == client; }));
+  }
   /// Until nothing more happens at this moment.
   void settle() {
     if (!dispatcher) begin();

@@ -26,23 +26,12 @@ struct LevelsLab : DeliveryLab {
     return static_cast<std::size_t>(std::count_if(answers.begin(), answers.end(),
                                                   [](auto const& a) { return a.is_delivered(); }));
   }
-  /// Servers take messages and say nothing, so that transactions stay under way.
-  void never_answer() {
-    network.behaviour.answer = [](auto&, std::string const& line) {
-      return line == "<body>" ? "" : "?";
-    };
-  }
   void finish_all() {
     for (auto& server : network.servers)
       if (server->events != nullptr && !server->commands.empty() &&
           server->commands.back() == "<body>")
         network.say(*server, "250 2.0.0 OK\r\n");
     settle();
-  }
-  [[nodiscard]] std::size_t open_from(std::string_view client) const {
-    return static_cast<std::size_t>(
-        std::count_if(network.servers.begin(), network.servers.end(),
-                      [&](auto const& s) { return s->events != nullptr && s->client == client; }));
   }
   [[nodiscard]] std::size_t mails_from(std::string_view client) const {
     std::size_t n = 0;

@@ -42,16 +42,6 @@ struct PathsLab : DeliveryLab {
       return is_meant ? reply : std::string("?");
     };
   }
-  void never_answer() {
-    network.behaviour.answer = [](auto&, std::string const& line) {
-      return line == "<body>" ? "" : "?";
-    };
-  }
-  [[nodiscard]] std::size_t open_from(std::string_view client) const {
-    return static_cast<std::size_t>(
-        std::count_if(network.servers.begin(), network.servers.end(),
-                      [&](auto const& s) { return s->events != nullptr && s->client == client; }));
-  }
   [[nodiscard]] std::size_t mails_from(std::string_view client) const {
     std::size_t n = 0;
     for (auto const& s : network.servers)
