@@ -21,8 +21,8 @@ void add_connections(control::EndpointStatus& status, delivery::Site const& site
 /// With endpoints only if `in_full`.
 [[nodiscard]] control::SiteStatus status_of(delivery::Site const& site,
                                             delivery::Clock const& clock, bool in_full);
-/// Without its connections; `record` is null for an endpoint without a past.
 [[nodiscard]] control::ParkingStatus status_of(parking::Parking const& parking);
+/// Without its connections; `record` is null for an endpoint without a past.
 [[nodiscard]] control::EndpointStatus status_of(site::EndpointName const& endpoint,
                                                 site::EndpointHealth::Record const* record,
                                                 delivery::Clock const& clock);

@@ -96,12 +96,12 @@ class Context {
   TimePoint no_socket_before{};    ///< until then nothing is opened: no socket can be made
   std::string why_no_socket;       ///< in words
   TimePoint shortage_logged_at{};  ///< when that was last said in the log
-  /// No connection is kept: each says QUIT when its transaction is over.
   std::optional<site::Suspension> all_suspended;  ///< by an operator; perhaps in the past
   /// What holds all mail, or null.
   [[nodiscard]] site::Suspension const* holds_all(TimePoint now) const {
     return all_suspended && now < all_suspended->until ? &*all_suspended : nullptr;
   }
+  /// No connection is kept: each says QUIT when its transaction is over.
   bool is_draining = false;
 };
 

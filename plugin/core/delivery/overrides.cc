@@ -29,12 +29,6 @@ std::optional<std::uint32_t> kept_limit(std::string const& text) {
   return static_cast<std::uint32_t>(*n);
 }
 
-Rate slower_of(Rate const& a, Rate const& b) {
-  if (!a.is_limited()) return b;
-  if (!b.is_limited()) return a;
-  return per_second(b) < per_second(a) ? b : a;
-}
-
 bool is_slower(Rate const& a, Rate const& than) {
   if (!a.is_limited()) return false;
   return !than.is_limited() || per_second(a) < per_second(than);
@@ -67,7 +61,8 @@ void Overrides::clear() {
 }
 
 Rate Overrides::tightened(Rate rate) const {
-  for (auto const& override : all_) rate = slower_of(rate, override.limits.rate);
+  for (auto const& override : all_)
+    if (is_slower(override.limits.rate, rate)) rate = override.limits.rate;
   return rate;
 }
 

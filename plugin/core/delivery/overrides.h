@@ -14,8 +14,7 @@
 
 namespace mailpool::delivery {
 
-/// The tighter of two rates; one that is no limit is the loosest.
-[[nodiscard]] Rate slower_of(Rate const& a, Rate const& b);
+/// One that is no limit is the fastest.
 [[nodiscard]] bool is_slower(Rate const& a, Rate const& than);
 
 /// A number of a record of state.db; nothing where it is no limit.
@@ -31,8 +30,7 @@ class Overrides {
  public:
   static constexpr std::size_t most = 8;
 
-  /// Takes over what was kept of the path, and keeps what is set.
-  /// Both must outlive it.
+  /// Takes over what was kept of the path, and keeps what is set. Both must outlive it.
   Overrides(PathName const& of, Context& context);
 
   /// Instead of what the same rule has set before; where there are too many the eldest goes.
