@@ -66,12 +66,6 @@ std::vector<Site const*> most_urgent(delivery::Dispatcher const& dispatcher, std
   return sites;
 }
 
-// "source west" -> "source", "west".
-std::pair<std::string, std::string> split_scope(std::string const& scope) {
-  auto const blank = std::min(scope.find(' '), scope.size());
-  return {scope.substr(0, blank), scope.substr(std::min(blank + 1, scope.size()))};
-}
-
 TimePoint until_of(TimePoint now, Duration how_long) {
   return how_long <= Duration::zero() ? never : after(now, how_long);
 }
@@ -311,7 +305,7 @@ Result<std::string> ControlDesk::suspend_subject(control::Subject const& subject
 Result<std::string> ControlDesk::suspend_part(control::Subject const& subject,
                                               site::Suspension const& suspension) {
   auto const now = clock_.now();
-  auto const [kind, name] = split_scope(subject.scope);
+  auto const [kind, name] = delivery::parts_of(subject.scope);
   bool const is_source = kind == "source";
   if (is_source && dispatcher_.scopes().find_source(name) == nullptr)
     return failed(fmt::format("there is no [source.{}]", printable(name, 100)));

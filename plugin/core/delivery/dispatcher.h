@@ -168,7 +168,8 @@ class Dispatcher final : private TransactionSink {
   void restore_periods(Site& site);
   void restore_use(TimePoint now);
   [[nodiscard]] site::Scope* find_scope(site::RateKey const& key);
-  /// `what` is suspended: "domain" or "tenant".
+  bool resume(std::string_view what, site::Scope& scope, TimePoint now);
+  /// `what` is suspended: "domain", "tenant", "source" or "all".
   void keep_suspension(std::string_view what, std::string const& name, site::Suspension& suspension,
                        TimePoint now);
   void look_again_at_all(TimePoint now);

@@ -61,17 +61,22 @@ void Dispatcher::suspend_domain(std::string const& domain, site::Suspension susp
   site->defer_domain(domain, suspended(domain, *limits.suspension, context_.clock), now);
 }
 
+// What was used of its rates is forgotten, and its suspension ends. False: there was neither.
+bool Dispatcher::resume(std::string_view what, site::Scope& scope, TimePoint now) {
+  bool const was_used = scope.forget_use(context_.store, now);
+  look_again_at_all(now);
+  if (!scope.suspension) return was_used;
+  scope.suspension.reset();
+  context_.store.erase(state::Kind::Suspension, site::suspension_key(what, scope.name()));
+  try_parked(now);
+  return true;
+}
+
 bool Dispatcher::resume_domain(std::string const& domain, TimePoint now) {
   auto const it = limits_.find(domain);
   if (it == limits_.end()) return false;
-  bool const was_used = it->second.forget_use(context_.store, now);
-  look_again_at_all(now);
-  if (!it->second.suspension) return was_used;
-  it->second.suspension.reset();
   suspended_domains_.erase(domain);
-  context_.store.erase(state::Kind::Suspension, site::suspension_key("domain", domain));
-  try_parked(now);
-  return true;
+  return resume("domain", it->second, now);
 }
 
 void Dispatcher::suspend_tenant(std::string const& name, site::Suspension suspension,
@@ -85,14 +90,7 @@ void Dispatcher::suspend_tenant(std::string const& name, site::Suspension suspen
 
 bool Dispatcher::resume_tenant(std::string const& name, TimePoint now) {
   auto* const tenant = context_.scopes.find_tenant(name);
-  if (tenant == nullptr) return false;
-  bool const was_used = tenant->scope.forget_use(context_.store, now);
-  look_again_at_all(now);
-  if (!tenant->scope.suspension) return was_used;
-  tenant->scope.suspension.reset();
-  context_.store.erase(state::Kind::Suspension, site::suspension_key("tenant", name));
-  try_parked(now);
-  return true;
+  return tenant != nullptr && resume("tenant", tenant->scope, now);
 }
 
 bool Dispatcher::suspend_source(std::string const& name, site::Suspension suspension,
@@ -107,20 +105,12 @@ bool Dispatcher::suspend_source(std::string const& name, site::Suspension suspen
 
 bool Dispatcher::resume_source(std::string const& name, TimePoint now) {
   auto* const source = context_.scopes.find_source(name);
-  if (source == nullptr) return false;
-  (void)source->scope.forget_use(context_.store, now);
-  look_again_at_all(now);
-  if (!source->scope.suspension) return true;
-  source->scope.suspension.reset();
-  context_.store.erase(state::Kind::Suspension, site::suspension_key("source", name));
-  try_parked(now);
-  return true;
+  if (source != nullptr) static_cast<void>(resume("source", source->scope, now));
+  return source != nullptr;
 }
 
 bool Dispatcher::resume_level(std::string const& scope, TimePoint now) {
-  auto const blank = std::min(scope.find(' '), scope.size());
-  auto const kind = scope.substr(0, blank);
-  auto const name = scope.substr(std::min(blank + 1, scope.size()));
+  auto const [kind, name] = parts_of(scope);
   if (kind == "source") return resume_source(name, now);
   site::Scope* found = nullptr;
   if (kind == "total") found = &context_.scopes.total();

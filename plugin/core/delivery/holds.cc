@@ -8,6 +8,11 @@
 
 namespace mailpool::delivery {
 
+std::pair<std::string, std::string> parts_of(std::string const& scope) {
+  auto const blank = std::min(scope.find(' '), scope.size());
+  return {scope.substr(0, blank), scope.substr(std::min(blank + 1, scope.size()))};
+}
+
 bool Holds::hold(std::string const& scope, site::Suspension why, TimePoint now) {
   if (holds_.size() >= most && !holds_.contains(scope)) return false;
   keep(scope, holds_[scope] = std::move(why), now);

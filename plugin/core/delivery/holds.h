@@ -5,11 +5,15 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/delivery/context.h"
 #include "core/site/wait.h"
 
 namespace mailpool::delivery {
+
+/// "source west": "source", "west".
+[[nodiscard]] std::pair<std::string, std::string> parts_of(std::string const& scope);
 
 class Holds {
  public:

@@ -7,7 +7,6 @@
 
 #include "core/delivery/reuse.h"
 #include "core/delivery/session_options.h"
-#include "core/site/rate_record.h"
 #include "core/site/suspension_record.h"
 
 namespace mailpool::delivery {

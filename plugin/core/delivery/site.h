@@ -1,7 +1,6 @@
 #pragma once
 // One site at work: its connections, its limits, and the transactions that wait for them.
 
-#include <array>
 #include <cstdint>
 #include <list>
 #include <map>
@@ -202,8 +201,8 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
     site::Source* source;
     site::Wait wait;  ///< no source may send now
   };
-  /// What holds a transaction back; its path's limits only where it has but one.
   [[nodiscard]] Path* only_path_of(Transaction const& transaction) const;
+  /// What holds a transaction back; its path's limits only where it has but one.
   [[nodiscard]] site::Hold limits_of(Transaction const& transaction, TimePoint now) const;
   [[nodiscard]] Departure choose_source(Transaction const& transaction, TimePoint now) const;
   [[nodiscard]] site::Wait source_limits(site::Source& source, Transaction const& transaction,
@@ -302,6 +301,8 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   [[nodiscard]] TimePoint line_may_go_at(parking::LineName const& line, std::size_t coming,
                                          Duration ahead, TimePoint now) const;
   [[nodiscard]] Duration wake_ahead() const;
+  /// Connections of a path.
+  [[nodiscard]] std::size_t count_on(Path const& path, pool::ConnectionState state) const;
   [[nodiscard]] std::size_t hands(Path const& path, Duration within, TimePoint now) const;
   [[nodiscard]] site::Wait room_on(Path const& path, std::size_t n, Duration within,
                                    TimePoint now) const;
@@ -348,6 +349,8 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   [[nodiscard]] site::Suspension const* source_held(Transaction const& transaction,
                                                     TimePoint now) const;
   [[nodiscard]] site::Suspension const* held_from(site::Source const& source, TimePoint now) const;
+  /// The end of that, for what leaves from it; over for none and for one that is not held back.
+  [[nodiscard]] site::Wait suspended_from(site::Source const* source, TimePoint now) const;
   void keep_suspension(TimePoint now);
   /// The suspension is over, and so is the past of its servers.
   void start_anew(TimePoint now);

@@ -93,8 +93,8 @@ Site::Departure Site::choose_source(Transaction const& transaction, TimePoint no
 std::pair<Site::Prospect, site::Wait> Site::prospect_of(Transaction const& transaction,
                                                         site::Source* source, TimePoint now) const {
   auto const who = seeker(transaction, source);
-  if (auto const* const why = held_from(*source, now))
-    return {Prospect::Suspended, {why->until, Limit::Suspended, &source->scope}};
+  if (auto const wait = suspended_from(source, now); !wait.is_over())
+    return {Prospect::Suspended, wait};
   if (auto const wait = source_limits(*source, transaction, now); !wait.is_over())
     return {Prospect::Later, wait};
   // A full path uses the warm connections that it has, whosever turn it is.
@@ -113,9 +113,7 @@ site::Wait Site::source_limits(site::Source& source, Transaction const& transact
 }
 
 site::Wait Site::blocked_on(Path const& path, TimePoint now) const {
-  if (path.source() != nullptr)
-    if (auto const* const why = held_from(*path.source(), now))
-      return {why->until, Limit::Suspended, &path.source()->scope};
+  if (auto const wait = suspended_from(path.source(), now); !wait.is_over()) return wait;
   if (auto const wait = path.scope.may_begin(1, now); !wait.is_over()) return wait;
   if (!last_route_ || !all_hosts_fail(path, *last_route_, now)) return {};
   auto next = never;

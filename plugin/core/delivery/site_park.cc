@@ -96,12 +96,19 @@ parking::LineName Site::line_of(Transaction const& transaction, TimePoint now) c
   return line;
 }
 
+// Those of the only path are all that there are.
+std::size_t Site::count_on(Path const& path, ConnectionState state) const {
+  if (paths_.is_one()) return pool_.count(state);
+  auto const& all = pool_.in(state);
+  return static_cast<std::size_t>(std::count_if(all.begin(), all.end(), [&](auto const& c) {
+    return &path_of(static_cast<SmtpConnection const&>(*c)) == &path;
+  }));
+}
+
 // How many transactions can find a connection of the path within a time.
 std::size_t Site::hands(Path const& path, Duration within, TimePoint now) const {
-  std::size_t free = 0;
-  for (auto state : {ConnectionState::Idle, ConnectionState::Connecting, ConnectionState::Checking})
-    for (auto const& c : pool_.in(state))
-      free += &path_of(static_cast<SmtpConnection const&>(*c)) == &path ? 1U : 0U;
+  auto free = count_on(path, ConnectionState::Idle) + count_on(path, ConnectionState::Connecting) +
+              count_on(path, ConnectionState::Checking);
   auto const& connections = path.scope.connections;
   std::size_t most = connections.most().value_or(0);
   if (auto const* const all = all_paths_.scope(); all != nullptr && all->connections.most())
@@ -141,9 +148,7 @@ site::Wait Site::room_behind(std::size_t n, Duration within, TimePoint now) cons
 
 site::Wait Site::room_on(Path const& path, std::size_t n, Duration within, TimePoint now) const {
   auto const* const scope = &path.scope;
-  if (path.source() != nullptr)
-    if (auto const* const hold = held_from(*path.source(), now))
-      return {hold->until, Limit::Suspended, scope};
+  if (auto const held = suspended_from(path.source(), now); !held.is_over()) return held;
   auto const until = after(now, within);
   site::Wait wait;
   if (auto const t = scope->rate.turn_of(now, n + 1); t > until) wait = {t, Limit::Rate, scope};
@@ -166,11 +171,7 @@ TimePoint Site::hosts_rest_until(Path const& path, std::size_t n, TimePoint now)
     next = std::min(next, record->not_before);
   }
   if (next > now) return next;
-  auto const& busy = pool_.in(ConnectionState::Busy);
-  bool const serves = std::any_of(busy.begin(), busy.end(), [&](auto const& c) {
-    return &path_of(static_cast<SmtpConnection const&>(*c)) == &path;
-  });
-  return n == 0 || serves ? now : never;
+  return n == 0 || count_on(path, ConnectionState::Busy) != 0 ? now : never;
 }
 
 // What it has to wait for at its own levels, `n` of them standing before it.
@@ -306,7 +307,7 @@ TimePoint Site::line_may_go_at(parking::LineName const& line, std::size_t coming
   if (holds_.of_sender_domain(line.sender_domain, now) != nullptr) return later;
   auto const* const source =
       line.source.empty() ? nullptr : context_.scopes.find_source(line.source);
-  if (source != nullptr && held_from(*source, now) != nullptr) return later;
+  if (!suspended_from(source, now).is_over()) return later;
   auto const pattern = turnout_->patterns.find(line);
   if (pattern == turnout_->patterns.end()) return now;
   auto const& levels = pattern->second.levels;

@@ -122,6 +122,12 @@ site::Suspension const* Site::held_from(site::Source const& source, TimePoint no
   return holds_.of_source(source.name(), now);
 }
 
+site::Wait Site::suspended_from(site::Source const* source, TimePoint now) const {
+  auto const* const why = source == nullptr ? nullptr : held_from(*source, now);
+  if (why == nullptr) return {};
+  return {why->until, site::Limit::Suspended, &source->scope};
+}
+
 void Site::defer_held(TimePoint now) {
   std::vector<Transaction*> all;
   waiting_.for_each([&](Transaction& t) {
