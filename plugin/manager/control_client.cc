@@ -150,7 +150,8 @@ void ControlClient::obey(std::string_view line) {
   asked_ = request->command;
   if (asked_ == control::Command::Explain)
     return wait_for_answer([&] {
-      return server_.actions_.explain({request->name, request->sender, request->tenant}, *this);
+      return server_.actions_.explain(
+          {request->name, request->sender, request->tenant, request->campaign}, *this);
     });
   if (asked_ == control::Command::Reload)
     return wait_for_answer([&] { return server_.actions_.reload(who_, *this); });

@@ -97,6 +97,8 @@ control::ManagerStatus ControlDesk::status(std::size_t most) {
   std::tie(s.suspensions, s.suspensions_known) = suspensions_of(dispatcher_, clock_, most);
   if (imap_ != nullptr) s.imap = imap_->imap_status(most, "");
   s.tenants = tenants_of(dispatcher_, clock_);
+  s.campaigns = campaigns_of(dispatcher_, clock_, most);
+  s.campaigns_known = dispatcher_.context().campaigns.all().size();
   s.sources = sources_of(dispatcher_, clock_);
   s.logins = logins_of(dispatcher_, clock_);
   s.queues = sources_.waking();
@@ -301,7 +303,8 @@ Result<std::string> ControlDesk::suspend_subject(control::Subject const& subject
   return suspend_site(subject.name, suspension);
 }
 
-// What leaves from one source, to a site or to all of them; or a sender domain's mail to a site.
+// What leaves from one source or belongs to a campaign, to a site or to all of them; or a sender
+// domain's mail to a site.
 Result<std::string> ControlDesk::suspend_part(control::Subject const& subject,
                                               site::Suspension const& suspension) {
   auto const now = clock_.now();
@@ -309,14 +312,21 @@ Result<std::string> ControlDesk::suspend_part(control::Subject const& subject,
   bool const is_source = kind == "source";
   if (is_source && dispatcher_.scopes().find_source(name) == nullptr)
     return failed(fmt::format("there is no [source.{}]", printable(name, 100)));
+  bool const is_campaign = kind == "campaign";
+  if (is_campaign && !is_campaign_name(name))
+    return failed(fmt::format("\"{}\" is not a campaign's name", printable(name, 100)));
   if (subject.name.empty()) {
-    if (!is_source) return failed("a sender domain is suspended at a site: name the SITE");
-    dispatcher_.suspend_source(name, suspension, now);
+    if (!is_source && !is_campaign)
+      return failed("a sender domain is suspended at a site: name the SITE");
+    if (is_source)
+      dispatcher_.suspend_source(name, suspension, now);
+    else if (!dispatcher_.suspend_campaign(name, suspension, now))
+      return failed("too many campaigns are suspended");
     return suspended(subject.scope, suspension, clock_).text;
   }
-  if (!is_source && kind != "sender_domain")
+  if (!is_source && !is_campaign && kind != "sender_domain")
     return failed(fmt::format("\"{}\" is no part of a site's mail", printable(subject.scope, 100)));
-  auto const of = is_source ? Result<std::string>(name) : canonical_domain(name);
+  auto const of = is_source || is_campaign ? Result<std::string>(name) : canonical_domain(name);
   if (!of) return failed(of.error().reason);
   auto const scope = fmt::format("{} {}", kind, *of);
   if (!dispatcher_.suspend_scope(subject.name, scope, suspension, now))
@@ -344,6 +354,11 @@ Result<std::string> ControlDesk::suspend_site(std::string const& name,
 }
 
 Result<std::string> ControlDesk::resume_level(std::string const& scope) {
+  if (auto const [kind, name] = delivery::parts_of(scope); kind == "campaign") {
+    if (!dispatcher_.resume_campaign(name, clock_.now()))
+      return failed(fmt::format("{} is not suspended", printable(scope, 320)));
+    return fmt::format("{}: resumed", scope);
+  }
   if (!dispatcher_.resume_level(scope, clock_.now()))
     return failed(fmt::format("no {} has limits of its own", printable(scope, 320)));
   return fmt::format("{}: what was used of its rates is forgotten", scope);

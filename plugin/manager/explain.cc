@@ -95,6 +95,7 @@ void Explainer::begin(control::Question const& question, std::string const& doma
   if (envelope.tenant.empty())
     if (auto const* tenant = dispatcher_.scopes().tenant_of(envelope.sender_domain))
       envelope.tenant = tenant->scope.name();
+  envelope.campaign = ascii_lower(question.campaign);
   probe_ = dispatcher_.probe(domain, route_, envelope);
   site_ = probe_.site;
   probe_.source = site_->decide(probe_, clock_.now()).source;
@@ -104,6 +105,7 @@ void Explainer::begin(control::Question const& question, std::string const& doma
   e.door = map::door_of_site(route_->site, route_->is_named_site);
   e.site_state = name_of(site_->state(clock_.now()));
   e.tenant = envelope.tenant;
+  e.campaign = envelope.campaign;
   e.source = source_text();
 }
 

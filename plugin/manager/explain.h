@@ -54,6 +54,7 @@ class Explainer {
   delivery::Clock const& clock_;
   std::shared_ptr<route::Route const> route_;
   delivery::Site const* site_ = nullptr;
+  /// Without a source, as a message comes: which one it takes is decided when it goes.
   delivery::Transaction probe_;
 };
 

@@ -27,6 +27,7 @@ struct IntakeSettings {
   std::uint32_t max_connections = 500;
   std::uint64_t max_message_size = 0;
   DsnOffer dsn = DsnOffer::Auto;
+  std::string campaign_header;
 };
 
 class Intake {

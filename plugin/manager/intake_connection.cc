@@ -19,6 +19,7 @@ lmtp::ServerSettings server_settings(IntakeSettings const& intake, lmtp::DsnMemo
   lmtp::ServerSettings settings;
   settings.hostname = intake.hostname;
   settings.max_message_size = intake.max_message_size;
+  settings.campaign_header = intake.campaign_header;
   settings.idle_timeout = client_timeout;
   settings.client = std::move(client);
   settings.success_is_promised = intake.dsn == DsnOffer::Auto && dsn.all_offer_it(now);

@@ -1,5 +1,7 @@
 #include "manager/level_snapshots.h"
 
+#include <string_view>
+#include <type_traits>
 #include <unordered_map>
 
 #include "manager/snapshots.h"
@@ -15,18 +17,33 @@ struct Transactions {
   std::uint64_t in_flight = 0;
 };
 
-std::unordered_map<site::Scope const*, Transactions> count_by_tenant(Dispatcher const& dispatcher) {
-  std::unordered_map<site::Scope const*, Transactions> counts;
+// `of` says what a transaction counts for, or nothing ({}).
+template <class Of>
+auto count_by(Dispatcher const& dispatcher, Of of) {
+  using Key = std::invoke_result_t<Of, delivery::Transaction const&>;
+  std::unordered_map<Key, Transactions> counts;
   for (auto const* site : dispatcher.busy_sites()) {
     site->waiting().for_each([&](delivery::Transaction const& t) {
-      if (t.levels.tenant != nullptr) ++counts[t.levels.tenant].waiting;
+      if (auto const key = of(t); key != Key{}) ++counts[key].waiting;
     });
     for (auto const& c : site->connections().in(pool::ConnectionState::Busy)) {
       auto const* t = static_cast<SmtpConnection const&>(*c).transaction();
-      if (t != nullptr && t->levels.tenant != nullptr) ++counts[t->levels.tenant].in_flight;
+      if (t == nullptr) continue;
+      if (auto const key = of(*t); key != Key{}) ++counts[key].in_flight;
     }
   }
   return counts;
+}
+
+auto count_by_tenant(Dispatcher const& dispatcher) {
+  return count_by(dispatcher, [](delivery::Transaction const& t) -> site::Scope const* {
+    return t.levels.tenant;
+  });
+}
+
+auto count_by_campaign(Dispatcher const& dispatcher) {
+  return count_by(dispatcher,
+                  [](delivery::Transaction const& t) -> std::string_view { return t.campaign; });
 }
 
 std::unordered_map<std::string_view, std::uint64_t> count_by_login(Dispatcher const& dispatcher) {
@@ -79,6 +96,38 @@ std::vector<control::TenantStatus> tenants_of(Dispatcher const& dispatcher,
     }
     rows.push_back(std::move(s));
   }
+  return rows;
+}
+
+std::vector<control::CampaignStatus> campaigns_of(Dispatcher const& dispatcher,
+                                                  delivery::Clock const& clock, std::size_t most) {
+  auto const now = clock.now();
+  auto const counts = count_by_campaign(dispatcher);
+  auto const& context = dispatcher.context();
+  std::vector<control::CampaignStatus> rows;
+  auto const add = [&](delivery::Campaign const& campaign, bool is_suspended) {
+    control::CampaignStatus s;
+    s.campaign = campaign.name;
+    if (auto const it = counts.find(campaign.name); it != counts.end()) {
+      s.waiting = it->second.waiting;
+      s.in_flight = it->second.in_flight;
+    }
+    s.parked = context.parking.entries.of_campaign(campaign.name);
+    s.delivered = campaign.delivered;
+    s.deferred = campaign.deferred;
+    s.refused = campaign.refused;
+    if (is_suspended) {
+      s.state = name_of(site::SiteState::Suspended);
+      s.not_before = moment_to_come(campaign.suspension->until, clock);
+      s.reason = campaign.suspension->reason;
+    }
+    rows.push_back(std::move(s));
+  };
+  for (bool const suspended : {true, false})
+    for (auto const& campaign : context.campaigns.all())
+      if (bool const is = campaign.suspension && campaign.suspension->until > now;
+          is == suspended && rows.size() < most)
+        add(campaign, is);
   return rows;
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// Rows of status for what is counted beside sites: tenants, sources and logins.
+// Rows of status for what is counted beside sites: tenants, campaigns, sources and logins.
 
 #include <vector>
 
@@ -11,6 +11,9 @@ namespace mailpool::manager {
 /// Those of the configuration, and those that are suspended.
 [[nodiscard]] std::vector<control::TenantStatus> tenants_of(delivery::Dispatcher const& dispatcher,
                                                             delivery::Clock const& clock);
+/// Suspended ones first, then those whose mail was seen last.
+[[nodiscard]] std::vector<control::CampaignStatus> campaigns_of(
+    delivery::Dispatcher const& dispatcher, delivery::Clock const& clock, std::size_t most);
 [[nodiscard]] std::vector<control::SourceStatus> sources_of(delivery::Dispatcher const& dispatcher,
                                                             delivery::Clock const& clock);
 

@@ -27,8 +27,12 @@ constexpr auto patience_of_stop = std::chrono::seconds(2);
 constexpr auto good_byes = std::chrono::seconds(2);
 
 IntakeSettings intake_settings(Configuration const& c) {
-  return {c.settings.hostname, c.lmtp_users.uids, c.settings.lmtp.max_connections,
-          c.settings.lmtp.max_message_size, c.settings.lmtp.dsn};
+  return {c.settings.hostname,
+          c.lmtp_users.uids,
+          c.settings.lmtp.max_connections,
+          c.settings.lmtp.max_message_size,
+          c.settings.lmtp.dsn,
+          c.settings.lmtp.campaign_header};
 }
 
 }  // namespace

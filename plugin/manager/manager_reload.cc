@@ -104,7 +104,7 @@ void Manager::apply(Configuration configuration) {
     log_.error(listening.error().reason);
   intake_->reconfigure({settings.hostname, configuration_.lmtp_users.uids,
                         settings.lmtp.max_connections, settings.lmtp.max_message_size,
-                        settings.lmtp.dsn});
+                        settings.lmtp.dsn, settings.lmtp.campaign_header});
   allow_control();
   places_->reconfigure(settings);
   admission_->reconfigure(settings);

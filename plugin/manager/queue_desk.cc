@@ -84,8 +84,8 @@ control::QueueStatus ControlDesk::queued(std::uint64_t from, std::size_t most) {
       from, [&](parking::Register::Shown const& one) {
         if (status.messages.size() >= most) return false;
         status.messages.push_back({std::string(one.queue_id), std::string(one.lane),
-                                   std::string(one.tenant), std::string(name_of(one.why)),
-                                   clock_.wall(one.since)});
+                                   std::string(one.tenant), std::string(one.campaign),
+                                   std::string(name_of(one.why)), clock_.wall(one.since)});
         return true;
       });
   return status;

@@ -63,8 +63,10 @@ void Session::header(std::string_view raw_name, std::string_view value) {
   auto const name = trimmed(raw_name);
   auto const is_this = [name](std::string_view ours) { return ascii_iequal(name, ours); };
   auto const& headers = shared_.tenants.headers();
-  bool const names_tenant = std::any_of(headers.begin(), headers.end(), is_this);
-  if (!names_tenant && !is_this(tenant_header) && !is_this(seal_header)) return;
+  bool const is_ours = std::any_of(headers.begin(), headers.end(), is_this) ||
+                       is_this(shared_.tenants.campaign_header()) || is_this(tenant_header) ||
+                       is_this(campaign_header) || is_this(seal_header);
+  if (!is_ours) return;
   auto seen = std::find_if(seen_.begin(), seen_.end(),
                            [&](auto const& known) { return is_this(known.name); });
   if (seen == seen_.end()) {
@@ -75,25 +77,32 @@ void Session::header(std::string_view raw_name, std::string_view value) {
   ++seen->copies;
 }
 
+// The first copy of a header, if it is a name.
+std::string Session::said_in(std::string_view header) const {
+  auto const seen = std::find_if(seen_.begin(), seen_.end(), [&](auto const& known) {
+    return ascii_iequal(known.name, header);
+  });
+  return seen == seen_.end() ? std::string() : seen->value;
+}
+
 Ending Session::end_of_message(WallTime now, std::string_view nonce) {
   Ending ending;
   std::vector<std::string> named;
-  for (auto const& header : shared_.tenants.headers()) {
-    auto const seen = std::find_if(seen_.begin(), seen_.end(), [&](auto const& known) {
-      return ascii_iequal(known.name, header);
-    });
-    named.push_back(seen == seen_.end() ? std::string() : seen->value);
-  }
+  for (auto const& header : shared_.tenants.headers()) named.push_back(said_in(header));
+  Sealed what;
+  if (shared_.tenants.believes_headers_of(client_))
+    what.campaign = said_in(shared_.tenants.campaign_header());
   for (auto const& seen : seen_) {
     ending.deletions.push_back({seen.name, seen.copies});
     if (seen.copies > most_copies)
       ending.reply = {Reply::Kind::Reject, "too many copies of " + printable(seen.name, 64)};
   }
-  auto const tenant = shared_.tenants.with_headers(client_, named);
-  if (ending.reply.kind == Reply::Kind::Continue && uncounted_ > 0 && !tenant.empty())
-    ending.reply = ask({}, tenant, uncounted_);
-  if (ending.reply.kind == Reply::Kind::Continue && !tenant.empty() && shared_.keys)
-    ending.seal = seal_tenant(tenant, sender_, now, nonce, *shared_.keys);
+  what.tenant = shared_.tenants.with_headers(client_, named);
+  if (ending.reply.kind == Reply::Kind::Continue && uncounted_ > 0 && !what.tenant.empty())
+    ending.reply = ask({}, what.tenant, uncounted_);
+  bool const says_something = !what.tenant.empty() || !what.campaign.empty();
+  if (ending.reply.kind == Reply::Kind::Continue && says_something && shared_.keys)
+    ending.seal = make_seal(what, sender_, now, nonce, *shared_.keys);
   abort();
   return ending;
 }

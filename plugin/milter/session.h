@@ -1,6 +1,6 @@
 #pragma once
 // What the milter does with one SMTP connection, message after message, without libmilter: the
-// recipients' room, the message's tenant, and its headers.
+// recipients' room, the message's tenant and campaign, and its headers.
 
 #include <cstdint>
 #include <optional>
@@ -67,8 +67,9 @@ class Session {
   struct Seen {
     std::string name;
     std::size_t copies = 0;
-    std::string value;  ///< of the first copy, if it is a tenant's name
+    std::string value;  ///< of the first copy, if it is a name
   };
+  [[nodiscard]] std::string said_in(std::string_view header) const;
   Reply ask(std::string const& domain, std::string const& tenant, std::uint16_t recipients);
 
   Shared const& shared_;

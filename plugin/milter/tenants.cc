@@ -6,7 +6,9 @@
 
 namespace mailpool::milter {
 
-Tenants::Tenants(Settings const& settings) : header_clients_(settings.milter.header_clients) {
+Tenants::Tenants(Settings const& settings)
+    : campaign_header_(settings.milter.campaign_header),
+      header_clients_(settings.milter.header_clients) {
   constexpr std::string_view header = "header:";
   for (auto const& source : settings.milter.tenant_from) {
     if (source == "login") {

@@ -1,6 +1,6 @@
 #pragma once
-// Whose message it is: by a header that is believed from some clients only, by the SMTP login, or
-// by the client's address.
+// Whose message it is, and which header names its campaign. Whose: by a header that is believed
+// from some clients only, by the SMTP login, or by the client's address.
 
 #include <optional>
 #include <string>
@@ -29,6 +29,8 @@ class Tenants {
 
   /// The headers that may name a tenant, in the order of tenant_from.
   [[nodiscard]] std::vector<std::string> const& headers() const { return headers_; }
+  /// The header that names a campaign.
+  [[nodiscard]] std::string const& campaign_header() const { return campaign_header_; }
   [[nodiscard]] bool believes_headers_of(Client const& client) const;
 
   /// The tenant by what is known at RCPT; nothing while a header that has not come yet could still
@@ -46,6 +48,7 @@ class Tenants {
 
   std::vector<Source> order_;
   std::vector<std::string> headers_;
+  std::string campaign_header_;
   std::vector<IpNetwork> header_clients_;
   std::unordered_map<std::string, std::string> tenant_of_login_;  ///< logins in lower case
   std::vector<std::pair<IpNetwork, std::string>> tenant_of_client_;

@@ -138,6 +138,17 @@ def test_a_tenant_by_header_is_sealed_and_its_rate_defers_whole_messages(front: 
     assert all(b"too-much" not in each.content for each in front.server.transactions)
 
 
+def test_a_campaign_is_sealed_beside_the_tenant_and_from_outside_it_is_deleted(front: Front):
+    with front.talk() as talk:
+        assert talk.send(["u@free.example"], marked("of-spring", "X-Mailpool-Tenant: shop", "X-Mailpool-Campaign: Spring-26"))[-1].startswith("250")
+    assert tenant_sealed(front.arrived(b"of-spring"), "a@shop.example") == "shop/spring-26"
+    with front.talk(address=OUTSIDE, login="shop@shop.example") as talk:
+        assert talk.send(["u@free.example"], marked("from-outside", "X-Mailpool-Campaign: spring-26"))[-1].startswith("250")
+    message = front.arrived(b"from-outside")
+    assert tenant_sealed(message, "a@shop.example") == "shop"
+    assert b"spring" not in message and b"X-Mailpool-Campaign" not in message
+
+
 def test_forged_headers_from_outside_are_deleted_and_name_nobody(front: Front):
     forged = marked("forged", "X-Mailpool-Tenant: shop", "X-Mailpool-Seal: v=1; tenant=bank;\r\n\ttime=1; nonce=00; mac=00",
                     "x-mailpool-tenant : bank", "X-MAILPOOL-SEAL: again")
@@ -252,10 +263,11 @@ def test_the_manager_believes_the_seal_and_keeps_no_trace_of_it(lab: Lab):
     Milter(lab, manager, sender).start()
     sender.start()
     with SmtpTalk(sender.port) as talk:
-        assert talk.send(["u@free.example"], marked("through", "X-Mailpool-Tenant: news"))[-1].startswith("250")
+        assert talk.send(["u@free.example"], marked("through", "X-Mailpool-Tenant: news", "X-Mailpool-Campaign: spring"))[-1].startswith("250")
     assert sender.wait_for_delivery("u@free.example").status == "sent"
     content = server.transactions[-1].content
     assert b"through" in content and b"mailpool-" not in content.lower()
+    assert "tenant=news, campaign=spring" in manager.log()
     with SmtpTalk(sender.port) as talk:
         assert talk.send(["v@free.example"], marked("beyond", "X-Mailpool-Tenant: news"))[-1].startswith("250")
     second = sender.wait_for_delivery("v@free.example")

@@ -272,6 +272,32 @@ def test_poolctl_queue_counts_lists_holds_releases_and_deletes(queue: Callable[.
     assert folders() == {}
 
 
+def test_a_suspended_campaign_waits_in_the_queue_is_counted_there_and_comes_when_resumed(queue: Callable[..., QueueWorld]):
+    quick = Slow("quick", "100/s", 100, 10)
+    world = queue(quick, lmtp={"trust_unsigned_tenant": True})
+    poolctl, instance = world.pool.poolctl, ("--config-directory", str(world.postfix.config))
+    assert poolctl("suspend", "--campaign", "spring", "--for", "1h", "--reason", "a wrong link").returncode == 0
+    for number in range(6):
+        header = b"X-Mailpool-Campaign: spring\r\n" if number % 2 else b"X-Mailpool-Campaign: autumn\r\n"
+        world.postfix.submit("person@example.com", [f"u{number}@quick.example"], header + message(b"hello\r\n", f"m{number}"))
+    wait_until(lambda: [entry["queue_name"] for entry in world.postfix.queued()] == ["deferred"] * 3, 30, "three wait")
+    assert accepted(world, quick) == 3
+    (row,) = (row for row in world.pool.status()["campaigns"] if row["campaign"] == "spring")
+    assert (row["parked"], row["deferred"], row["state"]) == (3, 3, "suspended")
+    shown = poolctl.json("queue", *instance)
+    (row,) = shown["campaigns"]
+    assert (row["campaign"], row["messages"], row["suspended"]) == ("spring", 3, 3)
+    assert re.search(r"^spring +3 +", poolctl("queue", *instance).stdout, re.MULTILINE)
+    listed = poolctl("--json", "queue", "--list", "--campaign", "spring", *instance).stdout.splitlines()
+    assert len(listed) == 3 and all('"campaign":"spring"' in line for line in listed)
+    assert poolctl("queue", "--list", "--campaign", "autumn", *instance).stdout == ""
+    done = poolctl("queue", "delete", "--campaign", "autumn", "--yes", *instance)
+    assert done.returncode == 0 and len(world.postfix.queued()) == 3
+    assert poolctl("resume", "--campaign", "spring").returncode == 0
+    wait_until(lambda: accepted(world, quick) == 6, 10, "they come within seconds, not by Postfix's clock")
+    assert world.postfix.queued() == []
+
+
 def test_sendmails_queue_is_counted_too(lab: Lab):
     server = Fakemx(lab)
     manager = Mailpoold(lab, {"route": {"*": [server.address]}, "lmtp": {"max_wait": "200ms"},

@@ -45,6 +45,7 @@ DRIVEN_ELSEWHERE = {
        for key in ("sites[].paths", "suspensions[].is_source", *(f"paths[].{key}" for key in (
            "source", "connections", "max_connections", "rate", "max_messages", "blocked_by", "not_before", "not_before_in", "not_before_at",
            "reason", "why_less")))},
+    "campaigns[].parked": ("tests/integration/test_queue.py", "test_a_suspended_campaign_waits_in_the_queue_is_counted_there_and_comes_when_resumed"),
     "status.state_file.dropped": ("tests/unit/manager/state_database_test.cc", "what_waits_for_a_broken_disk_is_bounded"),
     "status.state_file.problem": ("tests/integration/test_state.py", "test_mail_flows_whatever_became_of_the_database"),
     **{f"{where}.forgotten.{key}": ("tests/unit/core/imap/totals_test.cc", "sums_add_up_by_reason") for where in ("status.imap", "imap")
@@ -99,19 +100,22 @@ def ask_for_room(manager: Mailpoold, domain: str, tenant: str = "") -> None:
         assert control.recv(64)[:4] == b"\0m\x01\x02"
 
 
-def hand_in(stack: ExitStack, manager: Mailpoold, recipient: str, sender: str = SENDER, body: bytes = b"x\r\n") -> Lmtp:
+SPRING = b"X-Mailpool-Campaign: spring\r\n"
+
+
+def hand_in(stack: ExitStack, manager: Mailpoold, recipient: str, sender: str = SENDER, body: bytes = b"x\r\n", header: bytes = b"") -> Lmtp:
     """A message whose answer nobody waits for."""
     client = stack.enter_context(manager.lmtp(timeout=60))
     replies = client.envelope(sender, [recipient])
     assert all(reply.code == 250 for reply in replies), replies
     assert client.command("DATA").code == 354
-    client.send(stuffed(message(body)) + b".\r\n")
+    client.send(stuffed(header + message(body)) + b".\r\n")
     return client
 
 
-def deliver(manager: Mailpoold, recipient: str, sender: str = SENDER) -> int:
+def deliver(manager: Mailpoold, recipient: str, sender: str = SENDER, header: bytes = b"") -> int:
     with manager.lmtp(timeout=60) as client:
-        return client.deliver(sender, [recipient], message(b"x\r\n"))[0].code
+        return client.deliver(sender, [recipient], header + message(b"x\r\n"))[0].code
 
 
 class World:
@@ -157,7 +161,8 @@ class World:
                       "dead.example": [f"127.0.0.1:{free_port()}"],
                       **{f"{name}.example": [self.good.address] for name in ("named", "limited", "held", "scoped", "lowered", "good", "full")}},
             "login": {"relay": {"user": "relay", "password_file": str(self.secrets / "relay"), "allow_plaintext": True}},
-            "lmtp": {"max_wait": "20s", "spill_above": "64KiB", "allow_users": ["root", "ghost"]},
+            "lmtp": {"max_wait": "20s", "spill_above": "64KiB", "allow_users": ["root", "ghost"],
+                     "trust_unsigned_tenant": True},
             "control": {"read_users": ["root"], "write_users": ["root"]},
             "milter": {"allow_users": ["root"], "on_suspended": "tempfail"},
             "dns": {"servers": dns.servers, "trust_anchor": "", "timeout": "2s"},
@@ -210,7 +215,7 @@ def look_at_all(world: World, seen: Seen) -> None:
             seen.look("name", json.loads(done.stdout))
     hosts = ("named", "full", "held", "dead", "slow", "silent", "stale", "rude", "lowered", "limited")
     for address in ("u@by-mx.example.com", "u@nowhere.example.com", *(f"u@{host}.example" for host in hosts)):
-        seen.look("explanation", ask("explain", address, "--from", "s@shop.example.com"))
+        seen.look("explanation", ask("explain", address, "--from", "s@shop.example.com", "--campaign", "spring"))
     seen.look("findings", json.loads(world.manager.poolctl("--json", "check").stdout)["findings"])
     seen.look("imap", ask("imap"))
     seen.look("imap_connections", ask("imap", "connections")["connections"])
@@ -248,10 +253,10 @@ def send_all(world: World) -> None:
             assert deliver(manager, recipient) == 250
     for recipient in ("u@named.example", "u@login.example", "u@full.example", "u@limited.example"):
         assert deliver(manager, recipient) == 250
-    assert deliver(manager, "u@good.example", SHOP) == 250
-    assert deliver(manager, "u@good.example", "refused@shop.example.com") == 550
+    assert deliver(manager, "u@good.example", SHOP, SPRING) == 250
+    assert deliver(manager, "u@good.example", "refused@shop.example.com", SPRING) == 550
     assert deliver(manager, "u@by-mx.example.com", "refused@sender.example.com") == 550
-    assert deliver(manager, "u@good.example", "ambiguous@sender.example.com") == 451
+    assert deliver(manager, "u@good.example", "ambiguous@sender.example.com", SPRING) == 451
     for site in ("scoped", "lowered"):
         assert deliver(manager, f"u@{site}.example", "throttled@sender.example.com") == 451
     assert deliver(manager, "u@nowhere.example.com") != 250
@@ -266,7 +271,7 @@ def under_way(world: World, stack: ExitStack) -> None:
         assert deliver(manager, f"u@{name}.example") == 250
     hand_in(stack, manager, "u@silent.example")
     hand_in(stack, manager, "u@silent.example").close()
-    hand_in(stack, manager, "u@slow.example", SHOP)
+    hand_in(stack, manager, "u@slow.example", SHOP, header=SPRING)
     hand_in(stack, manager, "u@slow.example", body=b"a line of a large message\r\n" * 5000)
     rude = manager.poolctl.json("status", "rude.example")["sites"][0]["site"]
     assert manager.poolctl("flush", rude).returncode == 0
@@ -274,7 +279,7 @@ def under_way(world: World, stack: ExitStack) -> None:
     time.sleep(1.1)  # check_after
     hand_in(stack, manager, "u@stale.example")
     for recipient, sender in (("u@limited.example", SENDER), ("u@good.example", SHOP)):
-        hand_in(stack, manager, recipient, sender)
+        hand_in(stack, manager, recipient, sender, header=SPRING)
 
 
 def put_off(world: World) -> None:
@@ -283,7 +288,7 @@ def put_off(world: World) -> None:
     for socket_file in (manager.lmtp_socket, world.sockets / "plain.sock"):
         subprocess.run([sys.executable, "-c", f"import socket; socket.socket(socket.AF_UNIX).connect({str(socket_file)!r})"],
                        check=True, user="mailpool", group="mailpool", extra_groups=[])
-    for arguments in (("held",), ("--domain", "held.example"), ("--tenant", "shop")):
+    for arguments in (("held",), ("--domain", "held.example"), ("--tenant", "shop"), ("--campaign", "spring")):
         assert manager.poolctl("suspend", *arguments, "--for", "1h", "--reason", "a test").returncode == 0
     for domain in ("full.example", "full.example", "held.example"):
         ask_for_room(manager, domain)

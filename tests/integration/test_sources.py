@@ -268,6 +268,51 @@ def test_a_tenant_is_suspended_and_resumed_by_hand(lab: Lab, witness: Witness):
     assert manager.poolctl("resume", "--tenant", "acme").returncode == REFUSED
 
 
+def test_a_campaign_is_counted_suspended_and_resumed_by_hand(lab: Lab, witness: Witness):
+    manager = start(lab, witness, lmtp={"trust_unsigned_tenant": True})
+    spring = b"X-Mailpool-Campaign: Spring\r\n"
+    assert send(manager, header=spring).code == 250
+    assert b"campaign" not in witness.seen[0].content.lower()
+    assert "campaign=spring" in manager.log()
+    assert manager.poolctl("suspend", "--campaign", "Spring", "--for", "1h", "--reason", "wrong link").returncode == DONE
+    reply = send(manager, header=spring)
+    assert reply.code == 451 and re.search("campaign spring: suspended until .*: wrong link", reply.text)
+    assert send(manager, header=b"X-Mailpool-Campaign: summer\r\n").code == 250
+    assert send(manager).code == 250
+    shown = manager.status()
+    assert shown["suspensions"][0]["is_campaign"] and shown["suspensions"][0]["name"] == "spring"
+    rows = {row["campaign"]: row for row in shown["campaigns"]}
+    assert (rows["spring"]["state"], rows["spring"]["delivered"], rows["spring"]["deferred"]) == ("suspended", 1, 1)
+    assert rows["spring"]["reason"] == "wrong link" and rows["spring"]["not_before"] is not None
+    assert (rows["summer"]["state"], rows["summer"]["delivered"], rows["summer"]["not_before"]) == ("open", 1, None)
+    assert (shown["campaigns_known"], shown["campaigns"][0]["campaign"]) == (2, "spring")
+    assert "campaign spring is suspended" in manager.poolctl("status").stdout
+    explained = manager.poolctl.json("explain", "u@example.org", "--campaign", "spring")
+    assert (explained["campaign"], explained["blocked_by"]) == ("spring", "suspended")
+    assert manager.poolctl.json("explain", "u@example.org", "--campaign", "summer")["blocked_by"] is None
+    manager.process.stop(timeout=8)
+    manager.start()
+    assert send(manager, header=spring).code == 451, "it survives a restart"
+    assert manager.poolctl("resume", "--campaign", "spring").returncode == DONE
+    assert send(manager, header=spring).code == 250
+    assert manager.poolctl("resume", "--campaign", "spring").returncode == REFUSED
+    assert manager.poolctl("suspend", "--campaign", "no name", "--for", "1h", "--reason", "x").returncode == REFUSED
+
+
+def test_at_one_site_a_campaign_is_held_as_a_part_of_its_mail(lab: Lab, witness: Witness):
+    manager = start(lab, witness, lmtp={"trust_unsigned_tenant": True},
+                    site={"one": {"domains": ["one.example"]}, "two": {"domains": ["two.example"]}})
+    spring = b"X-Mailpool-Campaign: spring\r\n"
+    assert send(manager, to="u@one.example", header=spring).code == 250
+    assert manager.poolctl("suspend", "one", "--campaign", "spring", "--for", "1h", "--reason", "asked to").returncode == DONE
+    assert send(manager, to="u@one.example", header=spring).code == 451
+    assert send(manager, to="u@two.example", header=spring).code == 250
+    assert send(manager, to="u@one.example").code == 250
+    assert manager.status()["suspensions"][0]["scope"] == "campaign spring"
+    assert manager.poolctl("resume", "one", "--campaign", "spring").returncode == DONE
+    assert send(manager, to="u@one.example", header=spring).code == 250
+
+
 def test_the_total_of_connections_is_kept(lab: Lab, witness: Witness):
     manager = start(lab, witness, total={"max_connections": 1},
                     site={"one": {"domains": ["one.example"]}, "two": {"domains": ["two.example"]}})

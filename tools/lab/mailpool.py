@@ -18,7 +18,7 @@ from .process import Lab, LabError, Program, wait_until
 
 # A line that mailpoold writes for each recipient.
 OUTCOME = re.compile(
-    r"(?P<id>\S+): to=<(?P<recipient>[^>]*)>, site=(?P<site>[^,]*), (?:tenant=[^,]*, )?(?:source=[^,]*, )?(?:class=\w+, )?relay=(?P<relay>[^,]*), (?:conn_use=(?P<use>\d+), )?"
+    r"(?P<id>\S+): to=<(?P<recipient>[^>]*)>, site=(?P<site>[^,]*), (?:tenant=[^,]*, )?(?:campaign=[^,]*, )?(?:source=[^,]*, )?(?:class=\w+, )?relay=(?P<relay>[^,]*), (?:conn_use=(?P<use>\d+), )?"
     r"delay=(?P<delay>[\d.]+), delays=(?P<waiting>[\d.]+)/(?P<connecting>[\d.]+)/(?P<transaction>[\d.]+), "
     r"dsn=(?P<dsn>\d\.\d+\.\d+), status=(?P<status>sent|deferred|bounced) \((?P<text>.*)\)$")
 

@@ -14,7 +14,7 @@ from .postfix import Postfix
 from .process import Lab, LabError, Program, wait_until
 
 KEY = "0123456789abcdef0123456789abcdef-lab"
-SEAL = re.compile(rb"^X-Mailpool-Seal:\s*v=1;\s*tenant=(?P<tenant>[^;]+);\s*time=(?P<time>\d+);\s*"
+SEAL = re.compile(rb"^X-Mailpool-Seal:\s*v=[12];\s*tenant=(?P<tenant>[^;]*);\s*(?:campaign=(?P<campaign>[^;]+);\s*)?time=(?P<time>\d+);\s*"
                   rb"nonce=(?P<nonce>[0-9a-f]+);\s*mac=(?P<mac>[0-9a-f]{64})\s*$", re.MULTILINE | re.IGNORECASE)
 
 
@@ -127,7 +127,8 @@ class SmtpTalk:
 
 
 def tenant_sealed(message: bytes, sender: str, key: str = KEY) -> str | None:
-    """The tenant that the message's only seal names; None without one. A seal that does not fit is an error."""
+    """The tenant that the message's only seal names (and behind a slash the campaign); None without one. A seal that does not fit is an
+    error."""
     seals = list(SEAL.finditer(message))
     if not seals:
         return None
@@ -135,7 +136,9 @@ def tenant_sealed(message: bytes, sender: str, key: str = KEY) -> str | None:
         raise LabError(f"{len(seals)} seals in one message")
     tenant, time, nonce, mac = (seals[0][name].decode() for name in ("tenant", "time", "nonce", "mac"))
     local, at, domain = sender.rpartition("@")
-    text = "\n".join(["mailpool-seal", "1", tenant, time, nonce, local + at + domain.lower()])
+    campaign = seals[0]["campaign"]
+    names = ["1", tenant] if campaign is None else ["2", tenant, campaign.decode()]
+    text = "\n".join(["mailpool-seal", *names, time, nonce, local + at + domain.lower()])
     if hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest() != mac:
         raise LabError(f"the seal for {tenant} is not one for {sender}")
-    return tenant
+    return tenant if campaign is None else f"{tenant}/{campaign.decode()}"

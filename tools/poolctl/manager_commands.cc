@@ -176,6 +176,7 @@ Handler declare_explain(CLI::App& app) {
       ->type_name("SENDER");
   app.add_option("--tenant", request->tenant, "as if the message were this tenant's")
       ->type_name("T");
+  app.add_option("--campaign", request->campaign, "as if it were of this campaign")->type_name("C");
   return
       [request](Context& context) { return ask_and_show<control::Explanation>(context, *request); };
 }
@@ -205,7 +206,7 @@ void add_subject(CLI::App& app, std::shared_ptr<Request> const& request) {
       ->excludes(tenant);
   app.final_callback([request] {
     if (request->name.empty() && request->scope.empty() && !request->is_all)
-      throw CLI::RequiredError("SITE, --domain D, --tenant T or --all");
+      throw CLI::RequiredError("SITE, --domain D, --tenant T, --campaign C or --all");
   });
 }
 
@@ -240,9 +241,13 @@ Handler declare_suspend(CLI::App& app) {
   auto* sender = add_scope(app, request, "--sender-domain", "sender_domain",
                            "only what SITE gets from that sender domain");
   sender->type_name("D");
-  add_scope(app, request, "--source", "source", "only what leaves from that source, to SITE or all")
-      ->type_name("NAME")
-      ->excludes(sender);
+  auto* source = add_scope(app, request, "--source", "source",
+                           "only what leaves from that source, to SITE or all");
+  source->type_name("NAME")->excludes(sender);
+  add_scope(app, request, "--campaign", "campaign", "only mail of that campaign, to SITE or all")
+      ->type_name("C")
+      ->excludes(sender)
+      ->excludes(source);
   app.add_option_function<std::string>(
          "--for", [request](std::string const& text) { request->how_long = *parse_duration(text); },
          "how long: 30s, 5m, 2h, 3d")
@@ -265,9 +270,12 @@ Handler declare_resume(CLI::App& app) {
   auto* source = add_scope(app, request, "--source", "source",
                            "only what SITE gets from it; without SITE: that [source.NAME]");
   source->type_name("NAME")->excludes(sender);
+  auto* campaign = add_scope(app, request, "--campaign", "campaign",
+                             "only that campaign's mail, to SITE or all");
+  campaign->type_name("C")->excludes(sender)->excludes(source);
   auto* total = app.add_flag_callback(
       "--total", [request] { request->scope = "total"; }, "what all sites together have used");
-  total->excludes(sender)->excludes(source)->excludes("SITE");
+  total->excludes(sender)->excludes(source)->excludes(campaign)->excludes("SITE");
   return [request](Context& context) { return ask_for_change(context, *request); };
 }
 
@@ -344,30 +352,33 @@ CommandRow row(Command command, std::vector<std::string> options,
 }  // namespace
 
 std::vector<CommandRow> manager_commands() {
-  return {row(Command::Status, {"--watch", "--rows"}, declare_status),
-          row(Command::Connections, {"--rows"}, declare_connections),
-          row(Command::Explain, {"--from", "--tenant"}, declare_explain),
-          row(Command::Suspend, {"--domain", "--tenant", "--all", "--for", "--reason"},
-              declare_suspend),
-          row(Command::Resume,
-              {"--domain", "--tenant", "--all", "--sender-domain", "--source", "--total"},
-              declare_resume),
-          row(Command::Flush, {}, declare_flush),
-          row(Command::Drain, {}, declare_plain(Command::Drain)),
-          row(Command::Undrain, {}, declare_plain(Command::Undrain)),
-          row(Command::Reload, {}, [](CLI::App&) -> Handler { return reload; }),
-          row(Command::Imap, {"--rows"}, declare_imap),
-          row(Command::ImapConnections, {"--rows"}, declare_imap_connections),
-          row(Command::ImapFlush, {},
-              declare_named(Command::ImapFlush, "USER", "as it logs in to the IMAP server")),
-          row(Command::ImapKill, {},
-              declare_named(Command::ImapKill, "ID", "a connection, as imap connections shows it")),
-          row(Command::ImapPause, {},
-              declare_named(Command::ImapPause, "NAME", "a profile, [imap.NAME]")),
-          row(Command::ImapResume, {},
-              declare_named(Command::ImapResume, "NAME", "a profile, [imap.NAME]")),
-          row(Command::Check, {"--nagios"}, declare_check),
-          row(Command::TlsReport, {"--day"}, declare_tls_report)};
+  return {
+      row(Command::Status, {"--watch", "--rows"}, declare_status),
+      row(Command::Connections, {"--rows"}, declare_connections),
+      row(Command::Explain, {"--from", "--tenant", "--campaign"}, declare_explain),
+      row(Command::Suspend,
+          {"--domain", "--tenant", "--all", "--sender-domain", "--source", "--campaign", "--for",
+           "--reason"},
+          declare_suspend),
+      row(Command::Resume,
+          {"--domain", "--tenant", "--all", "--sender-domain", "--source", "--campaign", "--total"},
+          declare_resume),
+      row(Command::Flush, {}, declare_flush),
+      row(Command::Drain, {}, declare_plain(Command::Drain)),
+      row(Command::Undrain, {}, declare_plain(Command::Undrain)),
+      row(Command::Reload, {}, [](CLI::App&) -> Handler { return reload; }),
+      row(Command::Imap, {"--rows"}, declare_imap),
+      row(Command::ImapConnections, {"--rows"}, declare_imap_connections),
+      row(Command::ImapFlush, {},
+          declare_named(Command::ImapFlush, "USER", "as it logs in to the IMAP server")),
+      row(Command::ImapKill, {},
+          declare_named(Command::ImapKill, "ID", "a connection, as imap connections shows it")),
+      row(Command::ImapPause, {},
+          declare_named(Command::ImapPause, "NAME", "a profile, [imap.NAME]")),
+      row(Command::ImapResume, {},
+          declare_named(Command::ImapResume, "NAME", "a profile, [imap.NAME]")),
+      row(Command::Check, {"--nagios"}, declare_check),
+      row(Command::TlsReport, {"--day"}, declare_tls_report)};
 }
 
 }  // namespace mailpool::poolctl

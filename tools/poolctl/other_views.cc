@@ -133,6 +133,7 @@ std::string view(control::Explanation const& way, Screen const& screen) {
                                 way.why_this_site.empty() ? "" : ": " + way.why_this_site),
               screen);
   out += line("tenant", way.tenant, screen);
+  out += line("campaign", way.campaign, screen);
   out += line("source", way.source, screen);
   out += line("door", way.door, screen);
   std::string hosts;

@@ -27,9 +27,9 @@ _poolctl() {
     'sendmail') words="--help snippet check" ;;
     'status') words="--help --json --watch --rows" ;;
     'connections') words="--help --json --rows" ;;
-    'explain') words="--help --json --from --tenant" ;;
-    'suspend') words="--help --json --domain --tenant --all --for --reason" ;;
-    'resume') words="--help --json --domain --tenant --all --sender-domain --source --total" ;;
+    'explain') words="--help --json --from --tenant --campaign" ;;
+    'suspend') words="--help --json --domain --tenant --all --sender-domain --source --campaign --for --reason" ;;
+    'resume') words="--help --json --domain --tenant --all --sender-domain --source --campaign --total" ;;
     'flush') words="--help --json" ;;
     'drain') words="--help --json" ;;
     'undrain') words="--help --json" ;;
@@ -43,10 +43,10 @@ _poolctl() {
     'check') words="--help --json --nagios" ;;
     'tls-report') words="--help --json --day" ;;
     'test-reply') words="--help --json --site --domain --at --config --file --replies" ;;
-    'queue') words="--help --json --site --tenant --sender --domain --reason --config-directory --list --sendmail" ;;
-    'queue hold') words="--help --json --site --tenant --sender --domain --reason --config-directory --all --dry-run --yes" ;;
-    'queue release') words="--help --json --site --tenant --sender --domain --reason --config-directory --all --dry-run --yes" ;;
-    'queue delete') words="--help --json --site --tenant --sender --domain --reason --config-directory --all --dry-run --yes" ;;
+    'queue') words="--help --json --site --tenant --campaign --sender --domain --reason --config-directory --list --sendmail" ;;
+    'queue hold') words="--help --json --site --tenant --campaign --sender --domain --reason --config-directory --all --dry-run --yes" ;;
+    'queue release') words="--help --json --site --tenant --campaign --sender --domain --reason --config-directory --all --dry-run --yes" ;;
+    'queue delete') words="--help --json --site --tenant --campaign --sender --domain --reason --config-directory --all --dry-run --yes" ;;
     'postfix enable') words="--help --json --simple --dry-run --config-directory" ;;
     'postfix disable') words="--help --json --force --dry-run --config-directory" ;;
     'postfix status') words="--help --json --log --config-directory" ;;

@@ -90,8 +90,9 @@ int act_on_queue(Context& context, QueueOptions const& options, QueueAction cons
                  CommandRunner& runner, RememberedMessages const& remembered,
                  Confirm const& confirm) {
   if (options.selection.is_everything() && !options.is_everything_meant)
-    return complain(context, fmt::format("which messages? name a --site, --tenant, --sender, "
-                                         "--domain or --reason, or say --all"));
+    return complain(context,
+                    fmt::format("which messages? name a --site, --tenant, "
+                                "--campaign, --sender, --domain or --reason, or say --all"));
   auto const chosen = choose(options, action, runner, remembered);
   if (!chosen) return complain(context, chosen.error().reason);
   auto const words = words_of(options, action);

@@ -58,7 +58,7 @@ std::uint32_t RememberedMessages::number_of(std::string const& name) {
 
 void RememberedMessages::add(control::ParkedMessage const& message) {
   by_id_[message.queue_id] = {number_of(message.site), number_of(message.tenant),
-                              why_of_word(message.why)};
+                              number_of(message.campaign), why_of_word(message.why)};
 }
 
 RememberedMessages::Message const* RememberedMessages::find(std::string const& id) const {
@@ -83,7 +83,8 @@ std::string site_told(std::string_view reason) {
 std::vector<Waiter> waiters_of(QueueEntry const& entry, RememberedMessages const& remembered) {
   std::vector<Waiter> all;
   if (auto const* known = remembered.find(entry.id)) {
-    all.push_back({remembered.name(known->site), remembered.name(known->tenant), known->why, &entry,
+    all.push_back({remembered.name(known->site), remembered.name(known->tenant),
+                   remembered.name(known->campaign), known->why, &entry,
                    entry.recipients.empty() ? nullptr : &entry.recipients.front()});
     return all;
   }
@@ -93,9 +94,9 @@ std::vector<Waiter> waiters_of(QueueEntry const& entry, RememberedMessages const
     if (site.empty()) site = "@" + std::string(domain_in(recipient.address));
     bool const is_known = std::any_of(all.begin(), all.end(),
                                       [&](Waiter const& known) { return known.site == site; });
-    if (!is_known) all.push_back({std::move(site), {}, why, &entry, &recipient});
+    if (!is_known) all.push_back({std::move(site), {}, {}, why, &entry, &recipient});
   }
-  if (all.empty()) all.push_back({{}, {}, parking::Why::Other, &entry, nullptr});
+  if (all.empty()) all.push_back({{}, {}, {}, parking::Why::Other, &entry, nullptr});
   return all;
 }
 
@@ -103,6 +104,7 @@ bool QueueSelection::takes(Waiter const& waiter) const {
   auto const& entry = *waiter.entry;
   if (!site.empty() && ascii_lower(waiter.site) != ascii_lower(site)) return false;
   if (!tenant.empty() && waiter.tenant != tenant) return false;
+  if (!campaign.empty() && waiter.campaign != ascii_lower(campaign)) return false;
   if (!reason.empty() && parking::name_of(waiter.why) != reason) return false;
   if (!sender.empty()) {
     auto const from = ascii_lower(entry.sender);
@@ -132,6 +134,7 @@ void QueueReport::add(Waiter const& waiter) {
   all.add(waiter);
   by_site[waiter.site].add(waiter);
   if (!waiter.tenant.empty()) by_tenant[waiter.tenant].add(waiter);
+  if (!waiter.campaign.empty()) by_campaign[waiter.campaign].add(waiter);
 }
 
 }  // namespace mailpool::poolctl

@@ -23,6 +23,7 @@ class RememberedMessages {
   struct Message {
     std::uint32_t site = 0;
     std::uint32_t tenant = 0;
+    std::uint32_t campaign = 0;
     parking::Why why = parking::Why::Other;
   };
   void add(control::ParkedMessage const& message);
@@ -39,8 +40,9 @@ class RememberedMessages {
 
 /// One message at one site.
 struct Waiter {
-  std::string site;    ///< "" where nobody knows
-  std::string tenant;  ///< likewise
+  std::string site;      ///< "" where nobody knows
+  std::string tenant;    ///< likewise
+  std::string campaign;  ///< likewise
   parking::Why why = parking::Why::Other;
   QueueEntry const* entry = nullptr;
   QueuedRecipient const* recipient = nullptr;  ///< the first there
@@ -57,11 +59,13 @@ struct Waiter {
 struct QueueSelection {
   std::string site;
   std::string tenant;
+  std::string campaign;
   std::string sender;  ///< an address, or "@domain"
   std::string domain;  ///< of a recipient
   std::string reason;  ///< a word of parking::name_of
   [[nodiscard]] bool is_everything() const {
-    return site.empty() && tenant.empty() && sender.empty() && domain.empty() && reason.empty();
+    return site.empty() && tenant.empty() && campaign.empty() && sender.empty() && domain.empty() &&
+           reason.empty();
   }
   [[nodiscard]] bool takes(Waiter const& waiter) const;
 };
@@ -78,7 +82,8 @@ struct QueueCounts {
 struct QueueReport {
   QueueCounts all;
   std::map<std::string, QueueCounts> by_site;
-  std::map<std::string, QueueCounts> by_tenant;  ///< of those whose tenant is known
+  std::map<std::string, QueueCounts> by_tenant;    ///< of those whose tenant is known
+  std::map<std::string, QueueCounts> by_campaign;  ///< likewise
   void add(Waiter const& waiter);
 };
 

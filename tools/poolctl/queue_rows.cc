@@ -60,6 +60,7 @@ void declare_selection(CLI::App& app, QueueOptions& options) {
   auto& s = options.selection;
   app.add_option("--site", s.site, "only what waits for this site")->type_name("SITE");
   app.add_option("--tenant", s.tenant, "only mail of this tenant")->type_name("TENANT");
+  app.add_option("--campaign", s.campaign, "only mail of this campaign")->type_name("CAMPAIGN");
   app.add_option("--sender", s.sender, "only mail from ADDRESS, or from all of @DOMAIN")
       ->type_name("ADDRESS");
   app.add_option("--domain", s.domain, "only mail to this domain")->type_name("DOMAIN");
@@ -80,8 +81,8 @@ CommandRow show_row() {
   return {"queue",
           "",
           "what waits in the MTA's queue, for what, till when",
-          {"--site", "--tenant", "--sender", "--domain", "--reason", "--config-directory", "--list",
-           "--sendmail"},
+          {"--site", "--tenant", "--campaign", "--sender", "--domain", "--reason",
+           "--config-directory", "--list", "--sendmail"},
           [](CLI::App& app) {
             auto options = std::make_shared<QueueOptions>();
             declare_selection(app, *options);
@@ -117,8 +118,8 @@ CommandRow act_row(QueueAction action, std::string help) {
   return {std::move(words),
           "",
           std::move(help),
-          {"--site", "--tenant", "--sender", "--domain", "--reason", "--config-directory", "--all",
-           "--dry-run", "--yes"},
+          {"--site", "--tenant", "--campaign", "--sender", "--domain", "--reason",
+           "--config-directory", "--all", "--dry-run", "--yes"},
           [action = std::move(action)](CLI::App& app) {
             auto options = std::make_shared<QueueOptions>();
             declare_selection(app, *options);
@@ -130,7 +131,8 @@ CommandRow act_row(QueueAction action, std::string help) {
               RememberedMessages remembered;
               std::string trouble;
               auto const status = ask_for_all(context, remembered, trouble);
-              if (!status && !options->selection.tenant.empty()) {
+              auto const& s = options->selection;
+              if (!status && !(s.tenant.empty() && s.campaign.empty())) {
                 context.err << "poolctl: whose mail it is only mailpoold knows: " << trouble
                             << "\n";
                 return static_cast<int>(Exit::Away);

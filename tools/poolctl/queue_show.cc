@@ -106,7 +106,8 @@ std::vector<std::pair<std::string, QueueCounts>> ordered(
 
 void say_what_wakes(Context& context, control::QueueStatus const* manager) {
   if (manager == nullptr) {
-    context.err << "poolctl: mailpoold does not answer: tenants and times are not known\n";
+    context.err
+        << "poolctl: mailpoold does not answer: tenants, campaigns and times are not known\n";
     return;
   }
   for (auto const& queue : manager->queues)
@@ -126,12 +127,15 @@ void show_tables(Context& context, QueueReport const& report, control::QueueStat
   for (auto const& [name, counts] : ordered(report.by_site))
     sites.add(queue_row(printable(name, 320), counts, parked_at(manager, name)));
   context.out << sites.text(context.screen);
-  if (!report.by_tenant.empty()) {
-    Table tenants(columns_for("TENANT"));
-    for (auto const& [name, counts] : ordered(report.by_tenant))
-      tenants.add(queue_row(printable(name, 320), counts, nullptr));
-    context.out << "\n" << tenants.text(context.screen);
-  }
+  auto const show = [&](char const* title, std::map<std::string, QueueCounts> const& all) {
+    if (all.empty()) return;
+    Table table(columns_for(title));
+    for (auto const& [name, counts] : ordered(all))
+      table.add(queue_row(printable(name, 320), counts, nullptr));
+    context.out << "\n" << table.text(context.screen);
+  };
+  show("TENANT", report.by_tenant);
+  show("CAMPAIGN", report.by_campaign);
   say_what_wakes(context, manager);
 }
 
@@ -142,17 +146,13 @@ void list_one(Context& context, Waiter const& waiter) {
   auto const recipient = to == nullptr ? std::string() : printable(to->address, 320);
   auto const reason = to == nullptr ? std::string() : printable(to->reason, 1000);
   if (context.json) {
-    Json const line{{"queue_id", printable(entry.id, 64)},
-                    {"queue", printable(entry.queue, 20)},
-                    {"site", printable(waiter.site, 320)},
-                    {"tenant", printable(waiter.tenant, 320)},
-                    {"why", parking::name_of(waiter.why)},
-                    {"arrived", time_text(entry.arrived)},
-                    {"size", entry.size},
-                    {"sender", printable(entry.sender, 320)},
-                    {"recipient", recipient},
-                    {"recipients", entry.recipients.size()},
-                    {"reason", reason}};
+    Json const line{
+        {"queue_id", printable(entry.id, 64)},         {"queue", printable(entry.queue, 20)},
+        {"site", printable(waiter.site, 320)},         {"tenant", printable(waiter.tenant, 320)},
+        {"campaign", printable(waiter.campaign, 320)}, {"why", parking::name_of(waiter.why)},
+        {"arrived", time_text(entry.arrived)},         {"size", entry.size},
+        {"sender", printable(entry.sender, 320)},      {"recipient", recipient},
+        {"recipients", entry.recipients.size()},       {"reason", reason}};
     context.out << line.dump() << "\n";
     return;
   }
@@ -195,7 +195,8 @@ int show_queue(Context& context, QueueOptions const& options, CommandRunner& run
   }
   Json answer{{"all", counts_as_json(report.all)},
               {"sites", rows_as_json("site", report.by_site, manager)},
-              {"tenants", rows_as_json("tenant", report.by_tenant, manager)}};
+              {"tenants", rows_as_json("tenant", report.by_tenant, manager)},
+              {"campaigns", rows_as_json("campaign", report.by_campaign, manager)}};
   answer["manager"] = manager == nullptr ? Json(nullptr) : Json::parse(control::to_json(*manager));
   context.out << answer.dump(2) << "\n";
   return Exit::Done;

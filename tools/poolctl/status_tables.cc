@@ -106,6 +106,29 @@ Table tenant_table(std::vector<control::TenantStatus> const& tenants) {
   return table;
 }
 
+Table campaign_table(std::vector<control::CampaignStatus> const& campaigns) {
+  Table table({{"CAMPAIGN", 0, false, 12, 34},
+               {"STATE", 0},
+               {"BUSY", 0, true},
+               {"WAIT", 0, true},
+               {"PARKED", 2, true},
+               {"DELIVERED", 1, true},
+               {"DEFERRED", 3, true},
+               {"REFUSED", 3, true},
+               {"WAITS FOR", 0, false, 24, 60}});
+  for (auto const& c : campaigns)
+    table.add({{c.campaign},
+               {state_text(c.state), style_of_state(c.state)},
+               number(c.in_flight),
+               number(c.waiting, Style::Bold),
+               number(c.parked, Style::Bold),
+               number(c.delivered),
+               number(c.deferred, Style::Warning),
+               number(c.refused, Style::Warning),
+               {c.reason}});
+  return table;
+}
+
 Table source_table(std::vector<control::SourceStatus> const& sources) {
   Table table({{"SOURCE", 0, false, 12, 34},
                {"ADDRESS", 1, false, 12, 60},

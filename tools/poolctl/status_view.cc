@@ -143,10 +143,11 @@ std::string notices(ManagerStatus const& status, Screen const& screen) {
   for (auto const& s : status.suspensions)
     if (!s.is_all)  // the headline says that
       add(fmt::format("{}{} {} is suspended until {} by {}: {}", held_text(s),
-                      s.is_domain   ? "domain"
-                      : s.is_tenant ? "tenant"
-                      : s.is_source ? "source"
-                                    : "site",
+                      s.is_domain     ? "domain"
+                      : s.is_tenant   ? "tenant"
+                      : s.is_source   ? "source"
+                      : s.is_campaign ? "campaign"
+                                      : "site",
                       s.name, clock_text(s.until), s.by, s.reason));
   for (auto const& queue : status.queues)
     if (!queue.trouble.empty())
@@ -245,6 +246,11 @@ std::string rows(ManagerStatus const& status, Screen const& screen) {
                                counted(status.sites_known - status.sites.size(), "site", "sites")),
                    screen.width);
   if (!status.tenants.empty()) out += "\n" + tenant_table(status.tenants).text(screen);
+  if (!status.campaigns.empty()) out += "\n" + campaign_table(status.campaigns).text(screen);
+  if (status.campaigns_known > status.campaigns.size())
+    out += fmt::format("and {} (--rows N shows more)\n",
+                       counted(status.campaigns_known - status.campaigns.size(), "more campaign",
+                               "more campaigns"));
   if (!status.sources.empty()) out += "\n" + source_table(status.sources).text(screen);
   if (!status.logins.empty()) out += "\n" + login_table(status.logins).text(screen);
   return out;

@@ -56,9 +56,11 @@ std::string deed_of(RuleSettings const& rule) {
   auto const whom = !rule.domain.empty() ? "the domain " + rule.domain
                     : rule.scope == RuleScope::Path
                         ? std::string("the path (this site, from the source that hears it)")
-                    : rule.scope == RuleScope::Site ? std::string("the site, for all sources,")
-                    : rule.scope == RuleScope::Source
-                        ? std::string("the source, at all sites,")
+                    : rule.scope == RuleScope::Site   ? std::string("the site, for all sources,")
+                    : rule.scope == RuleScope::Source ? std::string("the source, at all sites,")
+                    : rule.scope == RuleScope::Tenant ? std::string("the tenant, at this site,")
+                    : rule.scope == RuleScope::Campaign
+                        ? std::string("the campaign, at this site,")
                         : std::string("the sender domain, at this site,");
   switch (*rule.action) {
     case RuleAction::Suspend:

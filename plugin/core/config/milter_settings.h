@@ -26,6 +26,7 @@ struct MilterSettings {
   std::string key_file = "/etc/mailpool/seal.key";
   std::vector<std::string> allow_users{"root", "mailpool-milter"};
   std::vector<std::string> tenant_from{"header:X-Mailpool-Tenant", "login", "client"};
+  std::string campaign_header = "X-Mailpool-Campaign";
   std::vector<IpNetwork> header_clients = networks_of_this_machine();
   std::vector<std::string> mailers{"mailpool"};
   MilterReply on_suspended = MilterReply::Accept;

@@ -114,7 +114,13 @@ void add_lmtp(Table& table) {
       .says("Believe a header X-Mailpool-Tenant that no key vouches for.")
       .note(
           "Only where nobody outside can put that header into mail that passes here. It is removed "
-          "before sending in any case.");
+          "before sending in any case. The same goes for the campaign.");
+  table.add("campaign_header", &S::campaign_header, value::header_name())
+      .says("The header that names a message's campaign where no seal does.")
+      .note(
+          "Believed as trust_unsigned_tenant says, and removed before sending in any case; "
+          "X-Mailpool-Campaign is removed beside it. A campaign is 1 to 64 letters, digits, dots, "
+          "hyphens and underscores, the first a letter or digit, without case.");
 }
 
 void add_control(Table& table) {

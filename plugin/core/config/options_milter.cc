@@ -18,7 +18,8 @@ void add_milter(Table& table) {
           "directory) where there is one, else /run/mailpool-milter/milter.sock. Options of this "
           "section that mailpool-milter reads take effect when it is restarted.");
   table.add("key_file", &S::key_file, value::path_or_empty())
-      .says("The key that seals a message's tenant, for mailpoold and mailpool-milter.")
+      .says(
+          "The key that seals a message's tenant and campaign, for mailpoold and mailpool-milter.")
       .note(
           "A key a line: the first one seals, each of them is believed. The file belongs to root "
           "or "
@@ -36,8 +37,13 @@ void add_milter(Table& table) {
           "programs on this machine only, and deleted in any case; \"login\" looks for the SMTP "
           "login in [tenant.NAME] logins, \"client\" for the client's address in [tenant.NAME] "
           "clients.");
+  table.add("campaign_header", &S::campaign_header, value::header_name())
+      .says("The header that names a message's campaign, to be sealed.")
+      .note(
+          "Believed from header_clients and from programs on this machine only, and deleted in any "
+          "case. Programs write it beside the tenant's; poolctl counts and suspends by it.");
   table.add("header_clients", &S::header_clients, ListOf{value::network(), 0, 1000})
-      .says("Networks whose clients may name the tenant by a header.");
+      .says("Networks whose clients may name tenant and campaign by a header.");
   table.add("mailers", &S::mailers, ListOf{value::mailer(), 0, 100})
       .says("The MTA's transports or mailers that lead to mailpool: others are accepted unasked.")
       .note(

@@ -28,6 +28,10 @@ std::string_view name_of(RuleScope scope) {
       return "sender_domain";
     case RuleScope::Source:
       return "source";
+    case RuleScope::Tenant:
+      return "tenant";
+    case RuleScope::Campaign:
+      return "campaign";
   }
   return "";
 }

@@ -21,12 +21,15 @@ enum class RuleAction : std::uint8_t {
 };
 [[nodiscard]] std::string_view name_of(RuleAction action);
 
-/// Whose mail a rule of a site concerns when it acts.
+/// Whose mail a rule of a site concerns when it acts. A message that has no such sender domain,
+/// tenant or campaign: the path.
 enum class RuleScope : std::uint8_t {
   Path,          ///< what leaves from the same source to the site; all of it without sources
   Site,          ///< all mail to the site, whatever its source
   Source,        ///< what leaves from the same source, to all sites
   SenderDomain,  ///< the mail of the envelope sender's domain to the site
+  Tenant,        ///< the tenant's mail to the site
+  Campaign,      ///< the campaign's mail to the site
 };
 [[nodiscard]] std::string_view name_of(RuleScope scope);
 

@@ -119,6 +119,7 @@ struct LmtpSettings {
   std::uint32_t slots = 500;
   std::uint32_t max_parked = 200'000;
   bool trust_unsigned_tenant = false;
+  std::string campaign_header = "X-Mailpool-Campaign";
   DsnOffer dsn = DsnOffer::Auto;
   bool operator==(LmtpSettings const&) const = default;
 };

@@ -112,6 +112,11 @@ bool is_field_name(std::string_view text) {
   });
 }
 
+Result<std::string> parse_header_name(std::string_view text) {
+  if (is_field_name(text)) return std::string(text);
+  return failed(in_quotes(text) + " cannot be the name of a header");
+}
+
 Result<std::string> parse_tenant_source(std::string_view text) {
   constexpr std::string_view header = "header:";
   if (text == "login" || text == "client" ||
@@ -255,6 +260,10 @@ Parsed<std::string> socket_path_or_empty() {
 Parsed<std::string> tenant_source() {
   return {R"("header:NAME" such as "header:X-Mailpool-Tenant", "login" or "client")",
           parse_tenant_source};
+}
+
+Parsed<std::string> header_name() {
+  return {R"(the name of a header such as "X-Mailpool-Campaign")", parse_header_name};
 }
 
 Parsed<std::string> mailer() {

@@ -30,17 +30,18 @@ struct Subject {
   std::string name;  ///< lower case; a domain that is not ASCII is as the operator typed it
   bool is_domain = false;
   bool is_tenant = false;
-  /// Of the site's mail only that of "sender_domain example.org" or "source west"; without a name
-  /// that level itself, or "total" (which only resume takes).
+  /// Of the site's mail only that of "sender_domain example.org", "source west" or "campaign
+  /// spring"; without a name that level itself, or "total" (which only resume takes).
   std::string scope = {};
   bool is_all = false;  ///< it has no name then
 };
 
 /// Whose way is to be explained.
 struct Question {
-  std::string address;  ///< the recipient
-  std::string sender;   ///< the envelope's sender, "" if it does not matter
-  std::string tenant;   ///< as a header would say it; "": the sender's
+  std::string address;        ///< the recipient
+  std::string sender;         ///< the envelope's sender, "" if it does not matter
+  std::string tenant;         ///< as a header would say it; "": the sender's
+  std::string campaign = {};  ///< likewise; "": none
 };
 
 /// How a reload went.

@@ -168,6 +168,18 @@ void fields(V& v, S& s) {
   wait_fields(v, s);
 }
 
+template <class V, Of<CampaignStatus> S>
+void fields(V& v, S& s) {
+  v.field("campaign", s.campaign);
+  v.field("state", s.state);
+  v.field("in_flight", s.in_flight);
+  v.field("waiting", s.waiting);
+  v.field("parked", s.parked);
+  outcome_fields(v, s);
+  v.field("not_before", s.not_before);
+  v.field("reason", s.reason);
+}
+
 template <class V, Of<SourceStatus> S>
 void fields(V& v, S& s) {
   v.field("source", s.source);
@@ -203,6 +215,7 @@ void fields(V& v, S& s) {
   v.field("scope", s.scope);
   v.field("is_all", s.is_all);
   v.field("is_source", s.is_source);
+  v.field("is_campaign", s.is_campaign);
 }
 
 template <class V, Of<StateFileStatus> S>
@@ -259,6 +272,7 @@ void fields(V& v, S& s) {
   v.field("queue_id", s.queue_id);
   v.field("site", s.site);
   v.field("tenant", s.tenant);
+  v.field("campaign", s.campaign);
   v.field("why", s.why);
   v.field("since", s.since);
 }
@@ -311,6 +325,8 @@ void fields(V& v, S& s) {
   v.field("suspensions", s.suspensions);
   v.field("suspensions_known", s.suspensions_known);
   v.field("tenants", s.tenants);
+  v.field("campaigns", s.campaigns);
+  v.field("campaigns_known", s.campaigns_known);
   v.field("sources", s.sources);
   v.field("logins", s.logins);
   v.field("recent", s.recent);
@@ -395,6 +411,7 @@ void fields(V& v, S& s) {
   v.field("site_state", s.site_state);
   v.field("why_this_site", s.why_this_site);
   v.field("tenant", s.tenant);
+  v.field("campaign", s.campaign);
   v.field("source", s.source);
   v.field("hosts", s.hosts);
   v.field("targets", s.targets);

@@ -27,9 +27,9 @@ constexpr std::array table{
     CommandRow{Command::Explain, "explain", "ADDRESS",
                "the way a recipient would take now, and its limits", Naming::Address, false},
     CommandRow{Command::Suspend, "suspend", "SITE --for D --reason TEXT",
-               "hold mail of a site, --domain D, --tenant T, --all", Naming::SiteOrDomain, true},
-    CommandRow{Command::Resume, "resume", "SITE",
-               "end a suspension of a site, domain, tenant, --all", Naming::SiteOrDomain, true},
+               "hold mail of a site, domain, tenant, campaign, all", Naming::SiteOrDomain, true},
+    CommandRow{Command::Resume, "resume", "SITE", "end a suspension of these, or --all of them",
+               Naming::SiteOrDomain, true},
     CommandRow{Command::Flush, "flush", "SITE", "close the idle connections of a site",
                Naming::Site, true},
     CommandRow{Command::Drain, "drain", "", "take no new mail, finish what is under way",
@@ -142,6 +142,7 @@ void read_arguments(Keys& keys, CommandRow const& row, Request& request) {
   if (row.command == Command::Explain) {
     request.sender = keys.text("sender", longest_name);
     request.tenant = keys.text("tenant", longest_name);
+    request.campaign = keys.text("campaign", longest_name);
   }
   bool const needs_no_name = request.is_all || !request.scope.empty();
   if (row.naming != Naming::None && row.naming != Naming::Optional && request.name.empty() &&
@@ -215,6 +216,7 @@ std::string to_line(Request const& request) {
   if (row.naming == Naming::SiteOrDomain && request.is_all) object["all"] = true;
   if (!request.sender.empty()) object["sender"] = printable(request.sender, longest_name);
   if (!request.tenant.empty()) object["tenant"] = printable(request.tenant, longest_name);
+  if (!request.campaign.empty()) object["campaign"] = printable(request.campaign, longest_name);
   if (request.command == Command::Suspend) {
     object["for"] = std::chrono::duration_cast<std::chrono::seconds>(request.how_long).count();
     object["reason"] = printable(request.reason, longest_reason);

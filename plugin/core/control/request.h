@@ -89,8 +89,9 @@ struct Request {
   std::size_t most = usual_rows;
   std::string day = {};  ///< of a TLS report: "2026-11-21"; "" is today, in UTC
   bool is_tenant = false;
-  std::string sender = {};  ///< of explain, perhaps ""
-  std::string tenant = {};  ///< likewise
+  std::string sender = {};    ///< of explain, perhaps ""
+  std::string tenant = {};    ///< likewise
+  std::string campaign = {};  ///< likewise
   /// Of resume: "sender_domain example.org", "source west", perhaps ""; without a name "total" too.
   std::string scope = {};
   bool is_list = false;     ///< of queue: messages, page by page

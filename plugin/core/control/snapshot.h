@@ -167,6 +167,20 @@ struct TenantStatus {
   std::string reason;
 };
 
+/// One campaign: a label of messages.
+struct CampaignStatus {
+  std::string campaign;
+  std::string state = "open";   ///< or "suspended"
+  std::uint64_t in_flight = 0;  ///< transactions
+  std::uint64_t waiting = 0;    ///< in delivery slots of the MTA
+  std::uint64_t parked = 0;     ///< in the MTA's queue, as far as remembered
+  std::uint64_t delivered = 0;  ///< recipients, since it was first seen
+  std::uint64_t deferred = 0;
+  std::uint64_t refused = 0;
+  std::optional<Moment> not_before;
+  std::string reason;
+};
+
 /// One [source.NAME].
 struct SourceStatus {
   std::string source;
@@ -193,6 +207,7 @@ struct SuspensionStatus {
   std::string scope = {};
   bool is_all = false;     ///< of all mail; it has no name then
   bool is_source = false;  ///< of what leaves from this source, to all sites
+  bool is_campaign = false;
 };
 
 /// What survives a restart, and how writing it goes.
@@ -279,6 +294,7 @@ struct ParkedMessage {
   std::string queue_id;
   std::string site;
   std::string tenant;
+  std::string campaign;
   std::string why;  ///< parking::name_of
   WallTime since{};
 };
@@ -349,6 +365,9 @@ struct ManagerStatus {
   std::vector<SuspensionStatus> suspensions;  ///< at most as many as were asked for
   std::uint64_t suspensions_known = 0;        ///< all of them
   std::vector<TenantStatus> tenants;
+  /// Suspended ones first, then those whose mail was seen last; at most as many as were asked for.
+  std::vector<CampaignStatus> campaigns;
+  std::uint64_t campaigns_known = 0;
   std::vector<SourceStatus> sources;
   std::vector<LoginStatus> logins;
   /// Most urgent first (urgency.h), at most as many as were asked for.
@@ -421,6 +440,7 @@ struct Explanation {
   std::string site_state;
   std::string why_this_site;
   std::string tenant;              ///< "" for nobody's
+  std::string campaign;            ///< "" for none
   std::string source;              ///< "west", "pool both: west, east"; "" where the kernel chooses
   std::vector<std::string> hosts;  ///< MX host names, most preferred first
   std::vector<EndpointStatus> targets;  ///< in the order to try

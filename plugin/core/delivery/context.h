@@ -10,6 +10,7 @@
 
 #include "core/base/log.h"
 #include "core/config/settings.h"
+#include "core/delivery/campaigns.h"
 #include "core/delivery/counters.h"
 #include "core/delivery/domain_tally.h"
 #include "core/delivery/logins.h"
@@ -56,6 +57,7 @@ class Context {
   DomainTally domains;
   TlsContext tls;
   Scopes scopes;
+  Campaigns campaigns;
   Logins logins;
   parking::Parking parking;  ///< what waits in the MTA's queue
 

@@ -59,6 +59,7 @@ void Dispatcher::find_tenant(Envelope& envelope, TimePoint now) {
   envelope.sender_domain = domain_of(envelope.sender).value_or("");
   auto found = tenants_.find(envelope, context_.scopes, context_.clock.wall(now));
   envelope.tenant = std::move(found.tenant);
+  envelope.campaign = std::move(found.campaign);
   if (!found.doubt.empty())
     context_.log.info(fmt::format("{}: {} is not believed: {}", printable(envelope.queue_id, 64),
                                   seal_header, printable(found.doubt, 200)));
@@ -91,6 +92,8 @@ void Dispatcher::on_routed(Delivery& delivery, std::string const& domain,
     auto& transaction = delivery.add_transaction();
     transaction.domain = pattern.domain;
     transaction.sender_domain = pattern.sender_domain;
+    transaction.tenant = pattern.tenant;
+    transaction.campaign = pattern.campaign;
     transaction.route = pattern.route;
     transaction.levels = pattern.levels;
     transaction.priority = pattern.priority;
@@ -129,6 +132,9 @@ std::optional<Refusal> Dispatcher::refusal_of(Transaction const& transaction, Ti
       return Refusal{suspended(scope == levels.domain ? scope->name() : scope->title(),
                                *scope->suspension, context_.clock),
                      "suspended", scope->suspension->until};
+  if (auto const* hold = context_.campaigns.held(transaction.campaign, now))
+    return Refusal{suspended("campaign " + transaction.campaign, *hold, context_.clock),
+                   "suspended", hold->until};
   return std::nullopt;
 }
 
@@ -149,6 +155,8 @@ void Dispatcher::assign_levels(Transaction& transaction, Envelope const& envelop
   auto& scopes = context_.scopes;
   auto& levels = transaction.levels;
   transaction.sender_domain = envelope.sender_domain;
+  transaction.tenant = envelope.tenant;
+  transaction.campaign = envelope.campaign;
   levels.total = &scopes.total();
   auto const of_domain = limits_.find(transaction.domain);
   if (of_domain != limits_.end()) levels.domain = &of_domain->second;

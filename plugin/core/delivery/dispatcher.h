@@ -67,6 +67,9 @@ class Dispatcher final : private TransactionSink {
   /// A source, to all sites.
   bool suspend_source(std::string const& name, site::Suspension suspension, TimePoint now);
   bool resume_source(std::string const& name, TimePoint now);
+  /// A campaign's mail, to all sites. False: too many are suspended.
+  bool suspend_campaign(std::string const& name, site::Suspension suspension, TimePoint now);
+  bool resume_campaign(std::string const& name, TimePoint now);
   /// What was used of rates at "source west", "sender_domain example.org" or "total" is forgotten;
   /// false: nobody of that name has limits.
   bool resume_level(std::string const& scope, TimePoint now);

@@ -46,6 +46,8 @@ std::size_t Dispatcher::restore(TimePoint now) {
       suspend_tenant(name, *suspension, now);
     } else if (what == "source") {
       if (!suspend_source(name, *suspension, now)) continue;
+    } else if (what == "campaign") {
+      if (!suspend_campaign(name, *suspension, now)) continue;
     } else if (what == "all") {
       suspend_all(*suspension, now);
     } else {
@@ -138,6 +140,7 @@ void Dispatcher::keep_suspensions(TimePoint now) {
   for (auto const& [name, tenant] : context_.scopes.tenants())
     if (tenant->scope.suspension && tenant->scope.suspension->until > now)
       keep_suspension("tenant", name, *tenant->scope.suspension, now);
+  context_.campaigns.keep(context_.store, context_.clock.wall(now), now);
   for (auto const& [name, source] : context_.scopes.sources())
     if (source->scope.is_suspended(now))
       keep_suspension("source", name, *source->scope.suspension, now);

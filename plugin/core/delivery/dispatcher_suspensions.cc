@@ -109,6 +109,21 @@ bool Dispatcher::resume_source(std::string const& name, TimePoint now) {
   return source != nullptr;
 }
 
+bool Dispatcher::suspend_campaign(std::string const& name, site::Suspension suspension,
+                                  TimePoint now) {
+  if (!context_.campaigns.suspend(name, std::move(suspension), context_.store,
+                                  context_.clock.wall(now), now))
+    return false;
+  for (auto& [unused, site] : sites_) site->defer_held(now);
+  return true;
+}
+
+bool Dispatcher::resume_campaign(std::string const& name, TimePoint now) {
+  if (!context_.campaigns.resume(name, context_.store, now)) return false;
+  try_parked(now);
+  return true;
+}
+
 bool Dispatcher::resume_level(std::string const& scope, TimePoint now) {
   auto const [kind, name] = parts_of(scope);
   if (kind == "source") return resume_source(name, now);

@@ -49,16 +49,8 @@ void Holds::keep(std::string const& scope, site::Suspension& why, TimePoint now)
              context_.clock.wall(now), now);
 }
 
-site::Suspension const* Holds::of_sender_domain(std::string_view domain, TimePoint now) const {
-  return find("sender_domain", domain, now);
-}
-
-site::Suspension const* Holds::of_source(std::string_view source, TimePoint now) const {
-  return find("source", source, now);
-}
-
-site::Suspension const* Holds::find(std::string_view kind, std::string_view name,
-                                    TimePoint now) const {
+site::Suspension const* Holds::of(std::string_view kind, std::string_view name,
+                                  TimePoint now) const {
   if (holds_.empty() || name.empty()) return nullptr;
   auto const it = holds_.find(fmt::format("{} {}", kind, name));
   return it != holds_.end() && it->second.until > now ? &it->second : nullptr;

@@ -1,6 +1,6 @@
 #pragma once
-// Parts of a site's mail that are held back for a time: that of a sender domain, that from a
-// source.
+// Parts of a site's mail that are held back for a time: that of a sender domain, a tenant or a
+// campaign, that from a source.
 
 #include <map>
 #include <string>
@@ -22,8 +22,8 @@ class Holds {
   /// Both must outlive it.
   Holds(std::string const& site, Context& context) : site_(site), context_(context) {}
 
-  /// Holds back the mail of "sender_domain example.org" or "source west". False: there are too many
-  /// such holds.
+  /// Holds back the mail of "sender_domain example.org", "tenant shop", "campaign spring" or
+  /// "source west". False: there are too many such holds.
   bool hold(std::string const& scope, site::Suspension why, TimePoint now);
   /// False where it is not held back.
   bool release(std::string const& scope);
@@ -34,9 +34,8 @@ class Holds {
   void keep(TimePoint now);
 
   /// Null: it is not held back. "" is nobody.
-  [[nodiscard]] site::Suspension const* of_sender_domain(std::string_view domain,
-                                                         TimePoint now) const;
-  [[nodiscard]] site::Suspension const* of_source(std::string_view source, TimePoint now) const;
+  [[nodiscard]] site::Suspension const* of(std::string_view kind, std::string_view name,
+                                           TimePoint now) const;
   /// Until then at least it is held back.
   [[nodiscard]] bool lasts(std::string const& scope, TimePoint until) const {
     auto const it = holds_.find(scope);
@@ -50,8 +49,6 @@ class Holds {
 
  private:
   void keep(std::string const& scope, site::Suspension& why, TimePoint now);
-  [[nodiscard]] site::Suspension const* find(std::string_view kind, std::string_view name,
-                                             TimePoint now) const;
 
   std::string const& site_;
   Context& context_;

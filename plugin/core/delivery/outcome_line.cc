@@ -52,10 +52,10 @@ std::string outcome_line(Message const& message, Recipient const& recipient, Out
   auto const before = timing.started - timing.accepted;
   auto const connecting = std::min(timing.connecting, before);
   return fmt::format(
-      "{}: to=<{}>, site={}{}{}{}, relay={}{}, delay={}, delays={}/{}/{}, dsn={}, status={} ({})",
+      "{}: to=<{}>, site={}{}{}{}{}, relay={}{}, delay={}, delays={}/{}/{}, dsn={}, status={} ({})",
       printable(message.envelope.queue_id, 64), printable(recipient.address, 320), site,
-      named("tenant", message.envelope.tenant), named("source", relay.source),
-      named("class", relay.reply_class),
+      named("tenant", message.envelope.tenant), named("campaign", message.envelope.campaign),
+      named("source", relay.source), named("class", relay.reply_class),
       relay.name.empty() ? std::string_view("none") : std::string_view(relay.name),
       relay.uses > 1 ? fmt::format(", conn_use={}", relay.uses) : std::string(),
       delay(now - timing.accepted), delay(before - connecting), delay(connecting),

@@ -124,18 +124,40 @@ bool Reactions::is_throttle(Remark const& remark, Occasion const& occasion, Time
   return refused_recipients_.size() >= several_recipients;
 }
 
+// Of the site's mail, the part; "": all of it.
+std::string Reactions::scope_of(RuleScope scope, Occasion const& occasion) const {
+  auto const part = [](std::string_view kind, std::string_view name) {
+    return name.empty() ? std::string() : fmt::format("{} {}", kind, name);
+  };
+  std::string found;
+  switch (scope) {
+    case RuleScope::Site:
+      return {};
+    case RuleScope::Source:
+      return part("source", occasion.source);
+    case RuleScope::SenderDomain:
+      found = part("sender_domain", occasion.sender_domain);
+      break;
+    case RuleScope::Tenant:
+      found = part("tenant", occasion.tenant);
+      break;
+    case RuleScope::Campaign:
+      found = part("campaign", occasion.campaign);
+      break;
+    case RuleScope::Path:
+      break;
+  }
+  return found.empty() ? part("source", path_.source) : found;
+}
+
 void Reactions::follow_rule(std::size_t number, Remark const& remark, Occasion const& occasion,
                             TimePoint now, Consequences& consequences) {
   auto const& rule = (*context_.rules)[number];
   std::string scope;
   if (!rule.domain.empty())
     scope = "domain " + rule.domain;
-  else if (rule.scope == RuleScope::SenderDomain && !occasion.sender_domain.empty())
-    scope = fmt::format("sender_domain {}", occasion.sender_domain);
-  else if (rule.scope == RuleScope::Source && !occasion.source.empty())
-    scope = fmt::format("source {}", occasion.source);
-  else if (rule.scope == RuleScope::Path && !path_.source.empty())
-    scope = fmt::format("source {}", path_.source);
+  else
+    scope = scope_of(rule.scope, occasion);
   if (windows_.met(number, scope, rule.after, now))
     act(rule, remark, scope, occasion, now, consequences);
 }

@@ -30,11 +30,13 @@ struct Occasion {
   bool is_soon = true;        ///< soon after the server's last reply; matters between transactions
   std::string_view domain;
   std::string_view sender_domain;
-  std::string_view source;                       ///< "" without a [source.NAME]
+  std::string_view source;  ///< "" without a [source.NAME]
+  std::string_view tenant;
+  std::string_view campaign;
   std::span<std::string_view const> recipients;  ///< of the transaction
 };
 
-/// A suspension of a part: "sender_domain example.org", "source west".
+/// A suspension of a part: "sender_domain example.org", "source west", "campaign spring".
 struct PartHeld {
   std::string scope;
   site::Suspension why;
@@ -94,6 +96,7 @@ class Reactions {
   bool is_throttle(Remark const& remark, Occasion const& occasion, TimePoint now);
   void follow_rule(std::size_t number, Remark const& remark, Occasion const& occasion,
                    TimePoint now, Consequences& consequences);
+  [[nodiscard]] std::string scope_of(RuleScope scope, Occasion const& occasion) const;
   void act(RuleSettings const& rule, Remark const& remark, std::string const& scope,
            Occasion const& occasion, TimePoint now, Consequences& consequences);
   Consequences after_change(Consequences consequences, Rate const& before, TimePoint now);

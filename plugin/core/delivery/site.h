@@ -348,6 +348,10 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   [[nodiscard]] site::Suspension const* held(Transaction const& transaction, TimePoint now) const;
   [[nodiscard]] site::Suspension const* source_held(Transaction const& transaction,
                                                     TimePoint now) const;
+  [[nodiscard]] site::Suspension const* part_held(Transaction const& transaction,
+                                                  TimePoint now) const;
+  [[nodiscard]] site::Suspension const* campaign_held(std::string_view campaign,
+                                                      TimePoint now) const;
   [[nodiscard]] site::Suspension const* held_from(site::Source const& source, TimePoint now) const;
   /// The end of that, for what leaves from it; over for none and for one that is not held back.
   [[nodiscard]] site::Wait suspended_from(site::Source const* source, TimePoint now) const;

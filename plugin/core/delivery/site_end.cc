@@ -151,6 +151,7 @@ void Site::conclude(Transaction& transaction, SmtpConnection const* connection,
   if (auto* const tenant =
           context_.scopes.find_tenant(transaction.delivery->message().envelope.tenant))
     tenant->count(outcome.kind);
+  context_.campaigns.count(transaction.campaign, outcome.kind, now);
   transaction.delivery->complete(recipient, outcome, &transaction, relay, now);
 }
 

@@ -85,10 +85,13 @@ parking::LineName Site::line_of(Transaction const& transaction, TimePoint now) c
   parking::LineName line{name_or_empty(levels.tenant),
                          name_or_empty(levels.sender_domain),
                          name_or_empty(levels.domain),
+                         {},
                          {}};
   // What is held back stands in a line of its own, so that it holds up nobody else.
-  if (holds_.of_sender_domain(transaction.sender_domain, now) != nullptr)
+  if (holds_.of("sender_domain", transaction.sender_domain, now) != nullptr)
     line.sender_domain = transaction.sender_domain;
+  if (holds_.of("tenant", transaction.tenant, now) != nullptr) line.tenant = transaction.tenant;
+  if (campaign_held(transaction.campaign, now) != nullptr) line.campaign = transaction.campaign;
   if (source_held(transaction, now) != nullptr)
     line.source = (transaction.source != nullptr ? transaction.source
                                                  : transaction.sources->members().front().source)
@@ -252,10 +255,10 @@ void Site::park(Transaction const& transaction, parking::Why why, TimePoint now)
       !transaction.delivery->is_wanted())
     return;
   auto line = line_of(transaction, now);
-  bool const is_kept =
-      context_.parking.entries.park({envelope.queue_id, envelope.queue, name_, line,
-                                     transaction.priority, why, transaction.waits_since},
-                                    now);
+  bool const is_kept = context_.parking.entries.park(
+      {envelope.queue_id, envelope.queue, name_, line, transaction.priority, why,
+       transaction.waits_since, transaction.campaign},
+      now);
   if (!is_kept) return;
   turnout().patterns.insert_or_assign(
       std::move(line), Pattern{transaction.levels, transaction.login.name, transaction.priority});
@@ -304,7 +307,10 @@ void Site::forget_patterns() {
 TimePoint Site::line_may_go_at(parking::LineName const& line, std::size_t coming, Duration ahead,
                                TimePoint now) const {
   auto const later = after(now, look_again_every);
-  if (holds_.of_sender_domain(line.sender_domain, now) != nullptr) return later;
+  if (holds_.of("sender_domain", line.sender_domain, now) != nullptr ||
+      holds_.of("tenant", line.tenant, now) != nullptr ||
+      campaign_held(line.campaign, now) != nullptr)
+    return later;
   auto const* const source =
       line.source.empty() ? nullptr : context_.scopes.find_source(line.source);
   if (!suspended_from(source, now).is_over()) return later;

@@ -34,6 +34,8 @@ Consequences Site::react_to_end(SmtpConnection const& connection, Transaction co
   occasion.is_soon = transaction.timing.started - connection.idle_since() < site::LearnedCap::soon;
   occasion.domain = transaction.domain;
   occasion.sender_domain = transaction.sender_domain;
+  occasion.tenant = transaction.tenant;
+  occasion.campaign = transaction.campaign;
   if (connection.source() != nullptr) occasion.source = connection.source()->name();
   occasion.recipients = transaction.wire.recipients;
   auto& reactions = path_of(connection).reactions;
@@ -96,10 +98,24 @@ void Site::leave_alone(Path& path, site::EndpointName const& endpoint, site::Sus
   path.health.leave_alone(endpoint, Outcome::local(451, {4, 7, 1}, words), why.until, now);
 }
 
-// Why none of it may go: its sender's domain, or every source that it could leave from.
+// Why none of it may go: what it belongs to, or every source that it could leave from.
 site::Suspension const* Site::held(Transaction const& transaction, TimePoint now) const {
-  if (auto const* const hold = holds_.of_sender_domain(transaction.sender_domain, now)) return hold;
+  if (auto const* const hold = part_held(transaction, now)) return hold;
   return source_held(transaction, now);
+}
+
+// What it belongs to, whatever its source.
+site::Suspension const* Site::part_held(Transaction const& transaction, TimePoint now) const {
+  if (auto const* const hold = holds_.of("sender_domain", transaction.sender_domain, now))
+    return hold;
+  if (auto const* const hold = holds_.of("tenant", transaction.tenant, now)) return hold;
+  return campaign_held(transaction.campaign, now);
+}
+
+// Here, or at all sites.
+site::Suspension const* Site::campaign_held(std::string_view campaign, TimePoint now) const {
+  if (auto const* const hold = holds_.of("campaign", campaign, now)) return hold;
+  return context_.campaigns.held(campaign, now);
 }
 
 // Of several the one that ends first.
@@ -119,7 +135,7 @@ site::Suspension const* Site::source_held(Transaction const& transaction, TimePo
 
 site::Suspension const* Site::held_from(site::Source const& source, TimePoint now) const {
   if (source.scope.is_suspended(now)) return &*source.scope.suspension;
-  return holds_.of_source(source.name(), now);
+  return holds_.of("source", source.name(), now);
 }
 
 site::Wait Site::suspended_from(site::Source const* source, TimePoint now) const {

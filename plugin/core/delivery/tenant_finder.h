@@ -1,6 +1,6 @@
 #pragma once
-// Whose a message is: the milter's seal says so, or a header where that is trusted, or its sender's
-// domain.
+// Whose a message is, and of which campaign: the milter's seal says so, or a header where that is
+// trusted; the tenant's sender domain does.
 
 #include <optional>
 #include <string>
@@ -20,8 +20,9 @@ class TenantFinder {
   void set_trust_unsigned(bool trust) { trust_unsigned_ = trust; }
 
   struct Found {
-    std::string tenant;  ///< "": nobody's
-    std::string doubt;   ///< why a seal was not believed, for the log; else ""
+    std::string tenant;    ///< "": nobody's
+    std::string campaign;  ///< "": none
+    std::string doubt;     ///< why a seal was not believed, for the log; else ""
   };
   /// `envelope.sender_domain` and `envelope.marks` are known.
   [[nodiscard]] Found find(Envelope const& envelope, Scopes const& scopes, WallTime now) const;

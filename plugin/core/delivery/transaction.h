@@ -37,6 +37,8 @@ struct Transaction {
   Delivery* delivery = nullptr;
   std::string domain;
   std::string sender_domain;            ///< "" for a bounce
+  std::string tenant;                   ///< "" for nobody's
+  std::string campaign;                 ///< "" for none
   std::vector<std::size_t> recipients;  ///< indices in the envelope; no two equal addresses
   std::shared_ptr<route::Route const> route;
   Site* site = nullptr;

@@ -29,11 +29,12 @@ bool has_eight_bit_in(std::string_view s) {
 }  // namespace
 
 BodyWriter::BodyWriter(Envelope& envelope, ServerEvents& events, BodyStore& bodies,
-                       std::uint64_t max_size, std::uint64_t expected)
+                       ServerSettings const& settings, std::uint64_t expected)
     : envelope_(envelope),
       events_(events),
-      max_size_(max_size),
-      header_(envelope.queue_id.empty()) {
+      max_size_(settings.max_message_size),
+      header_(envelope.queue_id.empty()),
+      filter_(settings.campaign_header) {
   body_.storage = bodies.make(expected);
   if (!envelope_.queue_id.empty()) begin();
 }

@@ -1,6 +1,6 @@
 #pragma once
 // A message's content on its way from the wire into storage: our Received field first, limits kept,
-// facts noted, and without the fields that tell its tenant.
+// facts noted, and without the fields that tell its tenant and campaign.
 
 #include <cstddef>
 #include <cstdint>
@@ -18,9 +18,10 @@ namespace mailpool::lmtp {
 /// Lives from DATA to the final dot. What it refuses is read to the end all the same, but not kept.
 class BodyWriter final : private wire::ContentSink, private FilteredSink {
  public:
-  /// References must outlive the writer. `max_size` 0: no limit. `expected`: SIZE=, 0 if unknown.
-  BodyWriter(Envelope& envelope, ServerEvents& events, BodyStore& bodies, std::uint64_t max_size,
-             std::uint64_t expected);
+  /// References must outlive the writer. A max_message_size of 0: no limit. `expected`: SIZE=, 0 if
+  /// unknown.
+  BodyWriter(Envelope& envelope, ServerEvents& events, BodyStore& bodies,
+             ServerSettings const& settings, std::uint64_t expected);
 
   /// The number of octets taken: less than given only where the data ended.
   std::size_t receive(std::string_view octets);

@@ -161,7 +161,7 @@ void Server::Conversation::data(std::string_view argument) {
   if (envelope_.recipients.empty())
     return say(Outcome::local(503, {5, 5, 1}, "no recipient was accepted"));
   state_ = State::Content;
-  writer_.emplace(envelope_, events_, bodies_, settings_.max_message_size, announced_size_);
+  writer_.emplace(envelope_, events_, bodies_, settings_, announced_size_);
   say("354 End data with <CR><LF>.<CR><LF>");
 }
 

@@ -20,6 +20,7 @@ namespace mailpool::lmtp {
 struct ServerSettings {
   std::string hostname;
   std::uint64_t max_message_size = 0;
+  std::string campaign_header;          ///< beside X-Mailpool-Campaign
   std::uint32_t max_recipients = 1000;  ///< per message; beyond it 452 4.5.3
   Duration idle_timeout{};  ///< longest silence of the client between commands, and inside a body
   std::string client;       ///< "postfix[1234]", from the socket's peer credentials

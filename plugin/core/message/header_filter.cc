@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "core/base/text.h"
-#include "core/message/tenant_seal.h"
 
 namespace mailpool {
 namespace {
@@ -24,13 +23,15 @@ void keep(std::vector<std::string>& values, std::string value) {
 
 }  // namespace
 
-HeaderFilter::Line HeaderFilter::judge(std::string_view beginning) {
+HeaderFilter::Line HeaderFilter::judge(std::string_view beginning) const {
   if (beginning.empty()) return Line::Unclear;
   if (is_blank(beginning.front())) return Line::Folded;
   if (beginning.front() == '\r' || beginning.front() == '\n') return Line::Empty;
   auto which = Line::Kept;
   for (auto const& [name, line] :
-       {std::pair(tenant_header, Line::Tenant), std::pair(seal_header, Line::Seal)}) {
+       {std::pair(tenant_header, Line::Tenant), std::pair(campaign_header, Line::Campaign),
+        std::pair(campaign_, Line::Campaign), std::pair(seal_header, Line::Seal)}) {
+    if (name.empty()) continue;
     auto const n = std::min(name.size(), beginning.size());
     if (!ascii_iequal(name.substr(0, n), beginning.substr(0, n))) continue;
     if (beginning.size() < name.size()) return Line::Unclear;
@@ -40,6 +41,10 @@ HeaderFilter::Line HeaderFilter::judge(std::string_view beginning) {
     if (*rest == ':') which = line;
   }
   return which;
+}
+
+bool HeaderFilter::is_ours(Line line) {
+  return line == Line::Tenant || line == Line::Campaign || line == Line::Seal;
 }
 
 void HeaderFilter::feed(std::string_view octets, FilteredSink& sink) {
@@ -84,8 +89,7 @@ bool HeaderFilter::begin_line(std::string_view& octets, FilteredSink& sink) {
   }
   if (line == Line::Unclear) line = judge(held_);
   if (line == Line::Unclear) return false;
-  bool const is_removed =
-      line == Line::Tenant || line == Line::Seal || (line == Line::Folded && field_ != Line::Kept);
+  bool const is_removed = is_ours(line) || (line == Line::Folded && field_ != Line::Kept);
   enter(line);
   auto const held = std::exchange(held_, {});
   if (!is_removed) {
@@ -104,7 +108,7 @@ bool HeaderFilter::begin_line(std::string_view& octets, FilteredSink& sink) {
 void HeaderFilter::enter(Line line) {
   if (line != Line::Folded) {
     end_value();
-    field_ = line == Line::Tenant || line == Line::Seal ? line : Line::Kept;
+    field_ = is_ours(line) ? line : Line::Kept;
   }
   place_ = line == Line::Empty    ? Place::Body
            : field_ == Line::Kept ? Place::KeptLine
@@ -119,7 +123,10 @@ void HeaderFilter::end_value() {
   if (field_ == Line::Kept) return;
   std::erase(value_, '\r');
   std::erase(value_, '\n');
-  keep(field_ == Line::Seal ? marks_.seals : marks_.names, std::string(trimmed(value_)));
+  auto& values = field_ == Line::Seal       ? marks_.seals
+                 : field_ == Line::Campaign ? marks_.campaigns
+                                            : marks_.names;
+  keep(values, std::string(trimmed(value_)));
   value_.clear();
   field_ = Line::Kept;
 }

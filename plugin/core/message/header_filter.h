@@ -1,6 +1,6 @@
 #pragma once
-// Takes the header fields that tell a message's tenant out of a passing message, every copy of
-// them, and keeps what they said.
+// Takes the header fields that tell a message's tenant and campaign out of a passing message, every
+// copy of them, and keeps what they said.
 
 #include <array>
 #include <cstddef>
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/message/message.h"
+#include "core/message/tenant_seal.h"
 
 namespace mailpool {
 
@@ -26,6 +27,10 @@ class FilteredSink {
 /// copy except for the beginning of a line that a piece ends in.
 class HeaderFilter {
  public:
+  /// `campaign`: a header that names campaigns beside X-Mailpool-Campaign, in any case; must
+  /// outlive the filter.
+  explicit HeaderFilter(std::string_view campaign = campaign_header) : campaign_(campaign) {}
+
   void feed(std::string_view octets, FilteredSink& sink);
   /// The content is complete; what was held back of an unfinished line is handed on.
   void finish(FilteredSink& sink);
@@ -34,15 +39,17 @@ class HeaderFilter {
 
  private:
   enum class Place : std::uint8_t { LineStart, KeptLine, RemovedLine, Body };
-  enum class Line : std::uint8_t { Unclear, Kept, Folded, Tenant, Seal, Empty };
+  enum class Line : std::uint8_t { Unclear, Kept, Folded, Tenant, Campaign, Seal, Empty };
 
-  [[nodiscard]] static Line judge(std::string_view beginning);
+  [[nodiscard]] Line judge(std::string_view beginning) const;
+  [[nodiscard]] static bool is_ours(Line line);
   /// True: decided, and what was held back is dealt with.
   bool begin_line(std::string_view& octets, FilteredSink& sink);
   void enter(Line line);
   void end_value();
   void add_to_value(std::string_view octets);
 
+  std::string_view campaign_;
   Place place_ = Place::LineStart;
   std::string held_;   ///< the beginning of a line that may be one of the fields
   std::string value_;  ///< of the field that is being removed

@@ -17,11 +17,12 @@ struct Recipient {
   std::string original = {};  ///< DSN's ORCPT, in xtext: "rfc822;u@example.org"
 };
 
-/// What the header fields said that tell a message's tenant, before they were removed; nothing of
-/// it is believed yet.
+/// What the header fields said that tell a message's tenant and campaign, before they were removed;
+/// nothing of it is believed yet.
 struct TenantMarks {
-  std::vector<std::string> seals;  ///< X-Mailpool-Seal
-  std::vector<std::string> names;  ///< X-Mailpool-Tenant
+  std::vector<std::string> seals;      ///< X-Mailpool-Seal
+  std::vector<std::string> names;      ///< X-Mailpool-Tenant
+  std::vector<std::string> campaigns;  ///< X-Mailpool-Campaign
 };
 
 struct Envelope {
@@ -37,6 +38,7 @@ struct Envelope {
   std::string sender_domain;  ///< of the sender, as `domain` of a recipient; "" for none
   TenantMarks marks;
   std::string tenant;           ///< who sends, or "": found from the marks and the sender
+  std::string campaign;         ///< what it belongs together with, or "": from the marks
   std::string client;           ///< who handed it over, for the log: "postfix[1234]"
   std::string dsn_return = {};  ///< DSN's RET (RFC 3461 4.3): "FULL", "HDRS"
   std::string dsn_id = {};      ///< DSN's ENVID, in xtext

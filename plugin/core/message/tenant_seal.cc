@@ -6,6 +6,7 @@
 #include <array>
 #include <cassert>
 #include <optional>
+#include <span>
 
 #include "core/base/sha256.h"
 #include "core/base/text.h"
@@ -22,6 +23,7 @@ constexpr std::size_t longest_nonce = 64;  // hexadecimal digits
 
 struct Parts {
   std::string_view tenant;
+  std::optional<std::string_view> campaign;  // there since version 2
   std::string_view time;
   std::string_view nonce;
   std::string_view mac;
@@ -44,8 +46,11 @@ std::string sealed_text(Parts const& parts, std::string_view sender) {
   auto const at = sender.rfind('@');
   std::string same_for_all(sender.substr(0, at));
   if (at != std::string_view::npos) same_for_all += ascii_lower(sender.substr(at));
-  return fmt::format("mailpool-seal\n1\n{}\n{}\n{}\n{}", parts.tenant, parts.time, parts.nonce,
-                     same_for_all);
+  if (!parts.campaign)
+    return fmt::format("mailpool-seal\n1\n{}\n{}\n{}\n{}", parts.tenant, parts.time, parts.nonce,
+                       same_for_all);
+  return fmt::format("mailpool-seal\n2\n{}\n{}\n{}\n{}\n{}", parts.tenant, *parts.campaign,
+                     parts.time, parts.nonce, same_for_all);
 }
 
 std::string mac_of(Parts const& parts, std::string_view sender, std::string const& key) {
@@ -65,18 +70,27 @@ Result<Parts> parse(std::string_view value) {
   auto const fields = split(value, ';');
   if (auto const version = part_of(fields.front(), "v"); !version)
     return failed("the seal has no version");
-  else if (*version != "1")
+  else if (*version != "1" && *version != "2")
     return failed("the seal is of another version");
-  if (fields.size() != 5) return failed("the seal is not whole");
+  else if (fields.size() != (*version == "1" ? 5U : 6U))
+    return failed("the seal is not whole");
+  bool const has_campaign = fields.size() == 6;
   auto const tenant = part_of(fields[1], "tenant");
-  auto const time = part_of(fields[2], "time");
-  auto const nonce = part_of(fields[3], "nonce");
-  auto const mac = part_of(fields[4], "mac");
-  if (!tenant || !time || !nonce || !mac) return failed("the seal is not whole");
-  if (!is_tenant_name(*tenant) || time->size() > 11 || !to_number(*time) || !is_hex(*nonce) ||
+  auto const campaign = has_campaign ? part_of(fields[2], "campaign") : std::nullopt;
+  auto const rest = std::span(fields).last(3);
+  auto const time = part_of(rest[0], "time");
+  auto const nonce = part_of(rest[1], "nonce");
+  auto const mac = part_of(rest[2], "mac");
+  if (!tenant || !time || !nonce || !mac || has_campaign != campaign.has_value())
+    return failed("the seal is not whole");
+  // Nobody's mail may be of a campaign.
+  bool const names_somebody =
+      has_campaign ? is_campaign_name(*campaign) && (tenant->empty() || is_tenant_name(*tenant))
+                   : is_tenant_name(*tenant);
+  if (!names_somebody || time->size() > 11 || !to_number(*time) || !is_hex(*nonce) ||
       nonce->size() > longest_nonce || !is_hex(*mac) || mac->size() != 64)
     return failed("the seal's fields are not what they should be");
-  return Parts{*tenant, *time, *nonce, *mac};
+  return Parts{*tenant, campaign, *time, *nonce, *mac};
 }
 
 }  // namespace
@@ -108,20 +122,28 @@ Result<SealKeys> SealKeys::parse(std::string_view file) {
   return SealKeys(std::move(keys));
 }
 
-std::string seal_tenant(std::string_view tenant, std::string_view sender, WallTime now,
-                        std::string_view nonce, SealKeys const& keys) {
-  assert(is_tenant_name(tenant) && "only a tenant can be sealed");
+std::string make_seal(Sealed const& what, std::string_view sender, WallTime now,
+                      std::string_view nonce, SealKeys const& keys) {
+  auto const& [tenant, campaign] = what;
+  assert((tenant.empty() || is_tenant_name(tenant)) &&
+         (campaign.empty() || is_campaign_name(campaign)) &&
+         !(tenant.empty() && campaign.empty()) && "only names can be sealed");
   assert(nonce.size() >= 8 && nonce.size() * 2 <= longest_nonce && "a nonce is random and bounded");
   auto const since_1970 =
       std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
   auto const time = fmt::format("{}", since_1970);
   auto const digits = hex_of(nonce);
-  auto const mac = mac_of({tenant, time, digits, {}}, sender, keys.newest());
-  return fmt::format("v=1; tenant={}; time={}; nonce={}; mac={}", tenant, time, digits, mac);
+  auto const of_campaign =
+      campaign.empty() ? std::nullopt : std::optional<std::string_view>(campaign);
+  auto const mac = mac_of({tenant, of_campaign, time, digits, {}}, sender, keys.newest());
+  if (!of_campaign)
+    return fmt::format("v=1; tenant={}; time={}; nonce={}; mac={}", tenant, time, digits, mac);
+  return fmt::format("v=2; tenant={}; campaign={}; time={}; nonce={}; mac={}", tenant, campaign,
+                     time, digits, mac);
 }
 
-Result<std::string> open_seal(std::string_view value, std::string_view sender, WallTime now,
-                              SealKeys const& keys) {
+Result<Sealed> open_seal(std::string_view value, std::string_view sender, WallTime now,
+                         SealKeys const& keys) {
   auto const parts = parse(value);
   if (!parts) return tl::make_unexpected(parts.error());
   if (sender.size() > longest_sender) return failed("the sender is too long for a seal");
@@ -134,7 +156,7 @@ Result<std::string> open_seal(std::string_view value, std::string_view sender, W
   auto const today = std::chrono::ceil<std::chrono::seconds>(now);
   if (sealed > today + seal_clock_skew) return failed("the seal is from the future");
   if (today - sealed > seal_lifetime) return failed("the seal is too old");
-  return std::string(parts->tenant);
+  return Sealed{std::string(parts->tenant), std::string(parts->campaign.value_or(""))};
 }
 
 }  // namespace mailpool

@@ -1,6 +1,6 @@
 #pragma once
-// The seal that carries a message's tenant from the milter through the MTA's queue to mailpoold:
-// nobody without the key can write one, nor use one for another sender, nor for ever.
+// The seal that carries a message's tenant and campaign from the milter through the MTA's queue to
+// mailpoold: nobody without the key can write one, nor use one for another sender, nor for ever.
 
 #include <chrono>
 #include <string>
@@ -14,6 +14,8 @@ namespace mailpool {
 
 /// What an application may write itself; no copy of it ever leaves the host.
 inline constexpr std::string_view tenant_header = "X-Mailpool-Tenant";
+/// What an application may write itself, of what belongs together in its mail; removed likewise.
+inline constexpr std::string_view campaign_header = "X-Mailpool-Campaign";
 /// What only the milter writes; every copy that comes from outside is deleted.
 inline constexpr std::string_view seal_header = "X-Mailpool-Seal";
 
@@ -24,6 +26,18 @@ inline constexpr std::chrono::minutes seal_clock_skew{5};
 
 /// 1 to 64 lower-case letters, digits, dots, hyphens and underscores, the first a letter or digit.
 [[nodiscard]] bool is_tenant_name(std::string_view name);
+
+/// Likewise: a campaign's name is written in the same places.
+[[nodiscard]] inline bool is_campaign_name(std::string_view name) {
+  return is_tenant_name(name);
+}
+
+/// What a seal says; "" for what it does not say. Not both are empty.
+struct Sealed {
+  std::string tenant;
+  std::string campaign;
+  bool operator==(Sealed const&) const = default;
+};
 
 /// The keys of a key file: the first one seals, each of them opens, so that a key can be changed
 /// while mail is in the queue. Never empty; their text is never shown.
@@ -41,16 +55,18 @@ class SealKeys {
   std::vector<std::string> keys_;
 };
 
-/// The value of the header: "v=1; tenant=shop; time=1763714563; nonce=...; mac=...". The mac is
-/// HMAC-SHA256 over version, tenant, sender, time and nonce; the sender is not told again. `tenant`
-/// must be a tenant's name; `nonce` is 8 octets or more of randomness.
-[[nodiscard]] std::string seal_tenant(std::string_view tenant, std::string_view sender,
-                                      WallTime now, std::string_view nonce, SealKeys const& keys);
+/// The value of the header: "v=1; tenant=shop; time=1763714563; nonce=...; mac=..." where there is
+/// a tenant alone, which an older mailpoold reads too; else "v=2; tenant=shop; campaign=spring;
+/// ...". The mac is HMAC-SHA256 over version, names, sender, time and nonce; the sender is not told
+/// again. At least one must be given, each of them a name; `nonce` is 8 octets or more of
+/// randomness.
+[[nodiscard]] std::string make_seal(Sealed const& what, std::string_view sender, WallTime now,
+                                    std::string_view nonce, SealKeys const& keys);
 
-/// The tenant, if the value is of this version, made with one of the keys for this sender, not
+/// What it says, if the value is of a known version, made with one of the keys for this sender, not
 /// older than seal_lifetime and not from the future. Else why not, in words for a log line; none of
 /// them helps a forger, since the mac is compared before the time. Takes folded values.
-[[nodiscard]] Result<std::string> open_seal(std::string_view value, std::string_view sender,
-                                            WallTime now, SealKeys const& keys);
+[[nodiscard]] Result<Sealed> open_seal(std::string_view value, std::string_view sender,
+                                       WallTime now, SealKeys const& keys);
 
 }  // namespace mailpool

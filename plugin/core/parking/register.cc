@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <functional>
+#include <limits>
 
 namespace mailpool::parking {
 namespace {
@@ -22,6 +23,11 @@ Duration rest_of(Why why, std::uint32_t times) {
   if (why == Why::Limit || times < 2) return Register::settle_time;
   return std::min(why == Why::Route ? longest_rest : short_rest,
                   Register::settle_time * (1 << std::min(times - 1, 6U)));
+}
+
+std::uint16_t one_more(std::uint16_t times) {
+  constexpr auto most = std::numeric_limits<std::uint16_t>::max();
+  return times == most ? most : static_cast<std::uint16_t>(times + 1);
 }
 
 }  // namespace
@@ -202,6 +208,7 @@ void Register::erase(Index i) {
   auto& line = *entry.line;
   leave(i);
   remove_index(i);
+  campaigns_.give_back(entry.campaign);
   entry = {};
   entry.next = std::exchange(free_, i);
   --size_;
@@ -291,15 +298,15 @@ bool Register::park(Ticket const& ticket, TimePoint now) {
     count_why(entry, -1);
     entry.why = ticket.why;
     count_why(entry, 1);
-    ++entry.times;
+    entry.times = one_more(entry.times);
     entry.at = now + settle_time;
     return true;
   }
   auto since = ticket.since;
-  std::uint32_t times = 1;
+  std::uint16_t times = 1;
   if (i != nil) {
     since = std::min(since, entries_[i].since);
-    times += entries_[i].times;
+    times = one_more(entries_[i].times);
     erase(i);
   } else if (size_ >= most_) {
     ++turned_away;
@@ -316,6 +323,7 @@ bool Register::park(Ticket const& ticket, TimePoint now) {
   entry.times = times;
   entry.counted = counts_[ticket.queue];
   entry.at = now + settle_time;
+  entry.campaign = campaigns_.take(ticket.campaign);
   entry.line = &line_for(ticket.lane, ticket.line, ticket.priority);
   ++size_;
   insert_index(i);

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "core/base/time.h"
+#include "core/parking/labels.h"
 
 namespace mailpool::parking {
 
@@ -59,6 +60,7 @@ struct LineName {
   std::string sender_domain;  ///< with options of its own
   std::string domain;         ///< with options of its own
   std::string source;         ///< where the mail of one is held back
+  std::string campaign;       ///< likewise
   auto operator<=>(LineName const&) const = default;
 };
 
@@ -70,7 +72,8 @@ struct Ticket {
   LineName line;
   std::uint32_t priority = 100;
   Why why = Why::Limit;
-  TimePoint since{};  ///< when it was first told to wait, or came
+  TimePoint since{};               ///< when it was first told to wait, or came
+  std::string_view campaign = {};  ///< for who asks what waits
 };
 
 /// A message that comes, if it was told to wait before.
@@ -152,6 +155,10 @@ class Register {
   [[nodiscard]] std::pair<std::size_t, std::size_t> in_line(std::string_view lane,
                                                             LineName const& line) const;
   [[nodiscard]] std::size_t lines(std::string_view lane) const;
+  /// Of a campaign, wherever they wait.
+  [[nodiscard]] std::size_t of_campaign(std::string_view campaign) const {
+    return campaigns_.held(campaign);
+  }
   [[nodiscard]] bool has_line(std::string_view lane, LineName const& line) const;
   /// When a line of the lane is to be looked at again, after all were; the past: there are others.
   [[nodiscard]] TimePoint ready_at(std::string_view lane) const;
@@ -192,11 +199,12 @@ class Register {
   /// Entries from a place on, while the visitor returns true. Where it stopped; nothing at the end.
   template <class Visitor>
   std::optional<std::uint32_t> visit_from(std::uint64_t from, Visitor&& visitor) const {
+    std::string_view campaign;
     for (auto i = from; i < entries_.size(); ++i) {
       auto const& entry = entries_[i];
       if (entry.where == Where::Free || entry.where == Where::Here) continue;
-      if (!visitor(Shown{entry.name(), entry.line->lane->name, entry.line->name.tenant, entry.why,
-                         entry.since}))
+      if (!visitor(Shown{entry.name(), entry.line->lane->name, entry.line->name.tenant,
+                         campaigns_.word_of(entry.campaign), entry.why, entry.since}))
         return static_cast<std::uint32_t>(i);
     }
     return std::nullopt;
@@ -227,7 +235,8 @@ class Register {
     std::uint8_t counted = 0;  ///< in which count of its queue it was seen
     Index prev = nil, next = nil;
     Index next_in_bucket = nil;
-    std::uint32_t times = 0;
+    std::uint16_t times = 0;  ///< and more
+    Labels::Number campaign = Labels::none;
     Line* line = nullptr;
     TimePoint since{};
     TimePoint at{};  ///< in line: ready from; coming: called at; here and resting: since
@@ -295,6 +304,7 @@ class Register {
   std::map<std::string, Lane, std::less<>> lanes_;
   List coming_;   ///< by the time of the call
   List here_;     ///< came lately: their other transactions come too
+  Labels campaigns_;
   List resting_;  ///< did not come; by the time at which they stand in line again
   std::array<std::size_t, whys> by_why_{};
   std::array<std::uint8_t, 256> counts_{};  ///< of each queue so far

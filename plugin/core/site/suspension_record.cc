@@ -9,8 +9,10 @@
 namespace mailpool::site {
 namespace {
 
-constexpr std::array<std::string_view, 5> whats{"site", "domain", "tenant", "source", "all"};
-constexpr std::array<std::string_view, 2> scopes{"sender_domain ", "source "};
+constexpr std::array<std::string_view, 6> whats{"site",   "domain",   "tenant",
+                                                "source", "campaign", "all"};
+constexpr std::array<std::string_view, 4> scopes{"sender_domain ", "source ", "tenant ",
+                                                 "campaign "};
 
 bool is_scope(std::string_view text) {
   return std::any_of(scopes.begin(), scopes.end(), [&](std::string_view kind) {

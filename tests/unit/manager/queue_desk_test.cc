@@ -38,7 +38,7 @@ struct QueueDeskLab : fakes::DeliveryLab {
   void park(std::string const& id, std::string const& lane, Why why = Why::Limit,
             std::string const& tenant = {}) {
     BOOST_REQUIRE(context->parking.entries.park(
-        {id, 0, lane, {tenant, {}, {}, {}}, 100, why, clock.now_}, clock.now_));
+        {id, 0, lane, {tenant, {}, {}, {}, {}}, 100, why, clock.now_}, clock.now_));
   }
   QueueSources sources;
   std::optional<ControlDesk> desk;

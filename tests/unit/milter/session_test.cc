@@ -51,8 +51,9 @@ struct Room {
   [[nodiscard]] std::string opened(Ending const& ending,
                                    std::string const& sender = "a@shop.test") const {
     if (ending.seal.empty()) return {};
-    auto const tenant = open_seal(ending.seal, sender, now, *shared.keys);
-    return tenant ? *tenant : tenant.error().reason;
+    auto const opened = open_seal(ending.seal, sender, now, *shared.keys);
+    if (!opened) return opened.error().reason;
+    return opened->tenant + (opened->campaign.empty() ? "" : "/" + opened->campaign);
   }
 
   Shared shared;
@@ -198,6 +199,40 @@ BOOST_AUTO_TEST_CASE(a_header_of_another_name_is_deleted_too) {
   auto const ending = room.end();
   BOOST_TEST(ending.deletions.at(0).name == "x-campaign");
   BOOST_TEST(room.opened(ending) == "spring");
+}
+
+BOOST_AUTO_TEST_CASE(a_campaign_is_sealed_where_headers_are_believed_and_deleted_everywhere) {
+  Room room;
+  room.from(inside, "shop@example.com");
+  room.session.header("X-Mailpool-Campaign", "Spring");
+  room.session.header("X-Mailpool-Campaign", "summer");
+  auto ending = room.end();
+  BOOST_TEST(room.opened(ending) == "shop/spring");
+  BOOST_TEST(ending.deletions.at(0).copies == 2U);
+  room.from(outside, "shop@example.com");
+  room.session.header("X-Mailpool-Campaign", "spring");
+  ending = room.end();
+  BOOST_TEST(room.opened(ending) == "shop");
+  BOOST_TEST(ending.deletions.at(0).name == "X-Mailpool-Campaign");
+  // Nobody's mail may be of a campaign; what is no name is none.
+  room.from(inside);
+  room.session.header("X-Mailpool-Campaign", "spring");
+  BOOST_TEST(room.sealed() == "/spring");
+  room.from(inside);
+  room.session.header("X-Mailpool-Campaign", "a b");
+  BOOST_TEST(room.end().seal.empty());
+}
+
+BOOST_AUTO_TEST_CASE(another_header_can_name_the_campaign) {
+  auto settings = settings_with_tenants();
+  settings.milter.campaign_header = "Feedback-ID";
+  Room room(settings);
+  room.from(inside, "shop@example.com");
+  room.session.header("X-Mailpool-Campaign", "old");
+  room.session.header("feedback-id", "new");
+  auto const ending = room.end();
+  BOOST_TEST(room.opened(ending) == "shop/new");
+  BOOST_TEST(ending.deletions.size() == 2U);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_no_tenants_name_names_nobody) {

@@ -59,7 +59,7 @@ struct QueueLab {
         line_of("hold", "AAAAAA4", "news@shop.example", "x@gmail.com", "") +
         line_of("deferred", "AAAAAA5", "MAILER-DAEMON", "y@tiny.example",
                 told("h003", "451 4.7.1 192.0.2.9: suspended until further notice: audit"));
-    remembered.add({"AAAAAA1", "google", "acme", "suspended", {}});
+    remembered.add({"AAAAAA1", "google", "acme", "spring", "suspended", {}});
   }
   Context context(bool json = false) {
     return {"/nowhere", json, Screen{200, false, false}, out, err};
@@ -156,6 +156,7 @@ BOOST_AUTO_TEST_CASE(messages_are_counted_by_site_tenant_and_reason) {
   BOOST_TEST(unknown.held == 1U);
   BOOST_TEST(of(report.by_site.at("192.0.2.9"), Why::Suspended) == 1U);
   BOOST_TEST(report.by_tenant.at("acme").messages == 1U);
+  BOOST_TEST(report.by_campaign.at("spring").messages == 1U);
   BOOST_TEST(report.all.messages == 5U);
 }
 
@@ -180,6 +181,7 @@ BOOST_AUTO_TEST_CASE(what_waits_is_shown_with_when_it_will_be_gone) {
   BOOST_TEST(answer["sites"][0]["suspended"] == 1);
   BOOST_TEST(answer["sites"][0]["empty_in"] == 180.0);
   BOOST_TEST(answer["tenants"][0]["tenant"] == "acme");
+  BOOST_TEST(answer["campaigns"][0]["campaign"] == "spring");
 }
 
 BOOST_AUTO_TEST_CASE(a_list_is_a_line_a_message) {

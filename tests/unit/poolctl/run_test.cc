@@ -233,7 +233,7 @@ BOOST_AUTO_TEST_CASE(a_command_that_does_not_exist_is_named_with_the_nearest_one
              "poolctl: there is no command \"postfix stauts\"; did you mean status?");
   BOOST_TEST(said({}) == "A subcommand is required");
   BOOST_TEST(said({"postfix"}) == "A subcommand is required");
-  BOOST_TEST(said({"resume"}) == "SITE, --domain D, --tenant T or --all is required");
+  BOOST_TEST(said({"resume"}) == "SITE, --domain D, --tenant T, --campaign C or --all is required");
 }
 
 BOOST_AUTO_TEST_CASE(every_command_has_help_that_fits_eighty_columns) {

@@ -50,6 +50,8 @@ std::vector<Edges> all_edges() {
                                            "['4294967295']",
                                            "['4294967296']",
                                            "['18446744073709551616']"};
+  std::vector<std::string> const good_headers{"'X-Mailpool-Campaign'", "'feedback-id'"};
+  std::vector<std::string> const bad_headers{"''", "'a b'", "'a:'", "5"};
   std::vector<std::string> const good_users{"[]", "['root']", "['0']", "['4294967294']",
                                             repeated("'u'", 64)};
   std::vector<std::string> const bad_rates{"'100'", "'0/s'", "100", "'1000000001/s'", "'fast'"};
@@ -84,6 +86,7 @@ std::vector<Edges> all_edges() {
       number(Section::Lmtp, "slots", "2", "1", "100000", "100001"),
       number(Section::Lmtp, "max_parked", "0", "-1", "10000000", "10000001"),
       {Section::Lmtp, "trust_unsigned_tenant", {"true", "false"}, {"'yes'", "1"}},
+      {Section::Lmtp, "campaign_header", good_headers, bad_headers},
       {Section::Control, "listen", {"'/a'"}, {"''", "'a'", too_long_path}},
       {Section::Control, "read_users", good_users, bad_users},
       {Section::Control, "write_users", good_users, bad_users},
@@ -235,8 +238,8 @@ std::vector<Edges> all_edges() {
         "{ max_waiting = 1 }", "'10/min'"}},
       {Section::Rule,
        "scope",
-       {"'path'", "'site'", "'sender_domain'", "'source'"},
-       {"''", "'tenant'"}},
+       {"'path'", "'site'", "'sender_domain'", "'source'", "'tenant'", "'campaign'"},
+       {"''", "'domain'"}},
       {Section::Rule,
        "reason",
        {"''", "'" + std::string(200, 'x') + "'"},
@@ -258,6 +261,7 @@ std::vector<Edges> all_edges() {
        {"[]", "['client', 'login', 'header:X']"},
        {"['header:']", "['header:a b']", "['header:a:b']", "['Login']", "'login'",
         repeated("'login'", 17)}},
+      {Section::Milter, "campaign_header", good_headers, bad_headers},
       {Section::Milter, "header_clients", {"[]", "['192.0.2.0/24']"}, {"['x']", "'::1'"}},
       {Section::Milter, "mailers", {"[]", "['mailpool', 'smtp-a']"}, {"['']", "['a:b']", "'a'"}},
       {Section::Milter, "on_suspended", {"'accept'", "'tempfail'"}, {"'reject'", "''", "true"}},

@@ -328,13 +328,13 @@ BOOST_AUTO_TEST_CASE(a_seal_is_believed_with_the_key_alone_and_before_all_else) 
   auto const keys = SealKeys::parse(std::string(32, 'k')).value();
   marks.names = {"second"};
   marks.seals = {"v=1; tenant=forged; time=1; nonce=00; mac=00",
-                 seal_tenant("first", sender, clock.wall(clock.now_), "12345678", keys)};
+                 make_seal({"first", "spring"}, sender, clock.wall(clock.now_), "12345678", keys)};
   deliver("u@one.test");
   BOOST_TEST(log.has("tenant=second"));
   BOOST_TEST(log.has("X-Mailpool-Seal is not believed: there is no key"));
   dispatcher->set_seal_keys(keys);
   deliver("u@one.test");
-  BOOST_TEST(log.has("tenant=first"));
+  BOOST_TEST(log.has("tenant=first, campaign=spring"));
   marks = {};
   deliver("u@one.test");
   BOOST_TEST(log.has("tenant=third"));

@@ -232,8 +232,8 @@ BOOST_AUTO_TEST_CASE(a_rule_suspends_the_path_that_heard_the_reply) {
   for (int i = 0; i < 4; ++i) deliver("u@one.test");
   auto const& site = site_of("one.test");
   BOOST_TEST(!site.suspension().has_value());
-  BOOST_TEST((site.holds().of_source("west", clock.now_) != nullptr));
-  BOOST_TEST((site.holds().of_source("east", clock.now_) == nullptr));
+  BOOST_TEST((site.holds().of("source", "west", clock.now_) != nullptr));
+  BOOST_TEST((site.holds().of("source", "east", clock.now_) == nullptr));
   auto const before = mails_from(east_address);
   for (int i = 0; i < 8; ++i) BOOST_TEST(deliver("u@one.test").is_delivered());
   BOOST_TEST(mails_from(east_address) == before + 8);
@@ -435,7 +435,7 @@ BOOST_AUTO_TEST_CASE(a_rule_does_not_cut_an_operators_suspension_short) {
   auto const name = site_of("one.test").name();
   dispatcher->suspend_scope(name, "source west", {clock.now_ + 24h, "x", "root", {}}, clock.now_);
   pass(20s);
-  auto const* held = site_of("one.test").holds().of_source("west", clock.now_);
+  auto const* held = site_of("one.test").holds().of("source", "west", clock.now_);
   BOOST_REQUIRE(held != nullptr);
   BOOST_TEST(held->by == "root");
 }

@@ -132,11 +132,33 @@ BOOST_AUTO_TEST_CASE(a_rule_of_sender_domains_holds_one_back_and_lets_the_others
   BOOST_TEST(!site_of("one.test").suspension().has_value());
   BOOST_TEST(contains(deliver("u@one.test").line(), "suspended until"));
   BOOST_TEST(
-      (site_of("one.test").holds().of_sender_domain("other.example", clock.now_) == nullptr));
-  BOOST_TEST((site_of("one.test").holds().of_sender_domain("mail.test", clock.now_) != nullptr));
+      (site_of("one.test").holds().of("sender_domain", "other.example", clock.now_) == nullptr));
+  BOOST_TEST((site_of("one.test").holds().of("sender_domain", "mail.test", clock.now_) != nullptr));
   say_to("MAIL", "");
   pass(1h);
   BOOST_TEST(deliver("u@one.test").is_delivered());
+}
+
+BOOST_AUTO_TEST_CASE(rules_of_tenants_and_campaigns_hold_these_back_and_let_the_others_go) {
+  settings.lmtp.trust_unsigned_tenant = true;
+  for (std::string const kind : {"tenant", "campaign"}) {
+    settings.rules.clear();
+    rule("site = '*'\nreply = 'unwanted'\nscope = '" + kind + "'\ndo = 'suspend'\nfor = '1h'\n");
+    if (dispatcher) dispatcher->reconfigure(settings, clock.now_);
+    marks.names = {"shop"};
+    marks.campaigns = {"spring"};
+    say_to("MAIL", "451 4.7.0 unwanted\r\n");
+    deliver("u@one.test");
+    BOOST_TEST(!site_of("one.test").suspension().has_value());
+    say_to("MAIL", "");
+    BOOST_TEST(contains(deliver("u@one.test").line(), "suspended until"), kind);
+    BOOST_TEST(deliver("u@two.test").is_delivered(), kind);
+    (kind == "tenant" ? marks.names : marks.campaigns) = {"other"};
+    BOOST_TEST(deliver("u@one.test").is_delivered(), kind);
+    marks = {};
+    BOOST_TEST(deliver("u@one.test").is_delivered(), kind);
+    pass(1h);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(what_a_rule_holds_back_is_held_back_after_a_restart_until_its_end) {

@@ -1,5 +1,5 @@
-// What is removed of a passing message: every copy of the fields that tell a tenant, and nothing
-// else.
+// What is removed of a passing message: every copy of the fields that tell tenant and campaign, and
+// nothing else.
 
 #include "core/message/header_filter.h"
 
@@ -15,9 +15,10 @@ struct Filtered final : FilteredSink {
   void on_kept(std::string_view octets) override { kept += octets; }
 };
 
-Filtered filtered(std::string_view content, std::size_t piece) {
+Filtered filtered(std::string_view content, std::size_t piece,
+                  std::string_view campaign = campaign_header) {
   Filtered result;
-  HeaderFilter filter;
+  HeaderFilter filter(campaign);
   for (std::size_t at = 0; at < content.size(); at += piece)
     filter.feed(content.substr(at, piece), result);
   filter.finish(result);
@@ -44,6 +45,22 @@ BOOST_AUTO_TEST_CASE(both_fields_go_and_all_others_stay_as_they_are) {
   expect(
       "Subject: x\r\nX-Mailpool-Tenant: acme\r\nX-Mailpool-Seal: v=1; mac=2\r\nTo: y\r\n\r\nhi\r\n",
       "Subject: x\r\nTo: y\r\n\r\nhi\r\n", {"acme"}, {"v=1; mac=2"});
+}
+
+BOOST_AUTO_TEST_CASE(fields_of_a_campaign_go_under_both_names) {
+  std::string_view const text =
+      "X-Mailpool-Campaign: spring\r\nFeedback-ID: b\r\nSubject: x\r\nfeedback-id:\r\n c\r\n\r\n";
+  for (std::size_t piece : {text.size() + 1, std::size_t{1}, std::size_t{5}}) {
+    auto const usual = filtered(text, piece);
+    BOOST_TEST(usual.kept == text.substr(text.find("Feedback")));
+    BOOST_TEST(usual.marks.campaigns == std::vector<std::string>{"spring"},
+               boost::test_tools::per_element());
+    auto const other = filtered(text, piece, "Feedback-ID");
+    BOOST_TEST(other.kept == "Subject: x\r\n\r\n");
+    BOOST_TEST(other.marks.campaigns == (std::vector<std::string>{"spring", "b", "c"}),
+               boost::test_tools::per_element());
+    BOOST_TEST(other.marks.names.empty());
+  }
 }
 
 BOOST_AUTO_TEST_CASE(every_copy_goes_in_any_case_wherever_it_stands) {

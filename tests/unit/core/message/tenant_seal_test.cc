@@ -22,7 +22,7 @@ std::string const old_key(32, 'o');
 std::string const new_key(64, 'n');
 
 std::string sealed(std::string const& tenant = "shop", std::string const& sender = "a@shop.test") {
-  return seal_tenant(tenant, sender, now, nonce, keys(new_key));
+  return make_seal({tenant, {}}, sender, now, nonce, keys(new_key));
 }
 
 std::string why_not(std::string_view value, std::string_view sender = "a@shop.test",
@@ -40,14 +40,30 @@ std::string replaced(std::string text, std::string_view what, std::string_view b
 BOOST_AUTO_TEST_SUITE(tenant_seal)
 
 BOOST_AUTO_TEST_CASE(what_was_sealed_opens_to_the_tenant) {
-  BOOST_TEST(open_seal(sealed(), "a@shop.test", now, keys(new_key)).value() == "shop");
-  BOOST_TEST(open_seal(sealed("shop", ""), "", now, keys(new_key)).value() == "shop");
+  BOOST_TEST(open_seal(sealed(), "a@shop.test", now, keys(new_key)).value().tenant == "shop");
+  BOOST_TEST(open_seal(sealed("shop", ""), "", now, keys(new_key)).value().tenant == "shop");
 }
 
 BOOST_AUTO_TEST_CASE(the_form_is_the_documented_one) {
   BOOST_TEST(sealed() ==
              "v=1; tenant=shop; time=1763714563; nonce=01020304050607ff; "
              "mac=791aefcef9d79611a6087ee7bb59bf294c63d0cd59eca7580bd33af6fc21a88d");
+}
+
+BOOST_AUTO_TEST_CASE(a_campaign_is_sealed_beside_the_tenant_or_alone) {
+  for (Sealed const& what : {Sealed{"shop", "spring.26"}, Sealed{"", "spring.26"}}) {
+    auto const seal = make_seal(what, "a@shop.test", now, nonce, keys(new_key));
+    BOOST_TEST(seal.starts_with("v=2; tenant=" + what.tenant + "; campaign=spring.26; time="));
+    BOOST_TEST((open_seal(seal, "a@shop.test", now, keys(new_key)).value() == what));
+    auto const other = "the seal was made with another key or for another sender";
+    BOOST_TEST(why_not(replaced(seal, "spring", "summer")) == other);
+    BOOST_TEST(why_not(replaced(seal, "tenant=", "tenant=a")) == other);
+    BOOST_TEST(why_not(replaced(seal, "; campaign=spring.26", "")) == "the seal is not whole");
+    BOOST_TEST(why_not(replaced(replaced(seal, "; campaign=spring.26", ""), "v=2", "v=1")) !=
+               "opened");
+    BOOST_TEST(why_not(replaced(seal, "spring.26", "Spring")) ==
+               "the seal's fields are not what they should be");
+  }
 }
 
 BOOST_AUTO_TEST_CASE(an_mta_may_fold_it_and_write_the_senders_domain_in_capitals) {
@@ -99,21 +115,23 @@ BOOST_AUTO_TEST_CASE(clocks_may_differ_by_five_minutes) {
 }
 
 BOOST_AUTO_TEST_CASE(whoever_lacks_the_key_is_not_told_about_the_time) {
-  auto const elsewhere = seal_tenant("shop", "a@shop.test", now - 30 * 24h, nonce, keys(old_key));
+  auto const elsewhere =
+      make_seal({"shop", {}}, "a@shop.test", now - 30 * 24h, nonce, keys(old_key));
   BOOST_TEST(why_not(elsewhere) == "the seal was made with another key or for another sender");
 }
 
 BOOST_AUTO_TEST_CASE(the_first_key_seals_and_every_key_opens) {
-  auto const before = seal_tenant("shop", "", now, nonce, keys(old_key));
-  BOOST_TEST(open_seal(before, "", now, keys(new_key + "\n" + old_key)).value() == "shop");
-  auto const after = seal_tenant("shop", "", now, nonce, keys(new_key + "\n" + old_key));
-  BOOST_TEST(open_seal(after, "", now, keys(new_key)).value() == "shop");
+  auto const before = make_seal({"shop", {}}, "", now, nonce, keys(old_key));
+  BOOST_TEST(open_seal(before, "", now, keys(new_key + "\n" + old_key)).value().tenant == "shop");
+  auto const after = make_seal({"shop", {}}, "", now, nonce, keys(new_key + "\n" + old_key));
+  BOOST_TEST(open_seal(after, "", now, keys(new_key)).value().tenant == "shop");
 }
 
 BOOST_AUTO_TEST_CASE(what_is_no_seal_is_said_to_be_none) {
   BOOST_TEST(why_not("") == "the seal has no version");
   BOOST_TEST(why_not("shop") == "the seal has no version");
-  BOOST_TEST(why_not(replaced(sealed(), "v=1", "v=2")) == "the seal is of another version");
+  BOOST_TEST(why_not(replaced(sealed(), "v=1", "v=3")) == "the seal is of another version");
+  BOOST_TEST(why_not(replaced(sealed(), "v=1", "v=2")) == "the seal is not whole");
   BOOST_TEST(why_not("v=1") == "the seal is not whole");
   BOOST_TEST(why_not(sealed() + "; tenant=bank") == "the seal is not whole");
   BOOST_TEST(why_not(replaced(sealed(), "nonce", "Nonce")) == "the seal is not whole");

@@ -21,7 +21,7 @@ struct Lot {
 
   bool park(std::string const& id, std::string const& tenant = {}, Why why = Why::Limit,
             std::string const& lane = "google", std::uint32_t priority = 100) {
-    return entries.park({id, 0, lane, {tenant, {}, {}, {}}, priority, why, now}, now);
+    return entries.park({id, 0, lane, {tenant, {}, {}, {}, {}}, priority, why, now}, now);
   }
   std::string call(std::string const& lane = "google") {
     std::size_t looks = 1000;
