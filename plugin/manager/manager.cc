@@ -306,6 +306,8 @@ void Manager::beat() {
   if (!map_) return;
   note_learned();
   note_suspended(loop_.now());
+  if (backlogged_.look(dispatcher_->context().parking.entries, loop_.now()))
+    map_->set_backlogged(backlogged_.sites());
   map_->beat(loop_.now());
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/delivery/dispatcher.h"
+#include "core/parking/backlogged_sites.h"
 #include "core/site/recent_peak.h"
 #include "manager/admission_places.h"
 #include "manager/background.h"
@@ -164,6 +165,7 @@ class Manager final : private DeskSources {
     TimePoint say_again{};
   };
   RefusedBodies bodies_refused_;
+  parking::BackloggedSites backlogged_;  ///< as the map has them
   std::uint64_t messages_at_last_beat_ = 0;
   std::uint64_t messages_at_last_trim_ = 0;
   bool is_terminating_ = false;

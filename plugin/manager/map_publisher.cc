@@ -115,6 +115,14 @@ void MapPublisher::set_suspended(Suspended suspended) {
   wake_.notify_one();
 }
 
+void MapPublisher::set_backlogged(std::set<std::string, std::less<>> sites) {
+  {
+    std::lock_guard const lock(mutex_);
+    notes_.backlogged = std::move(sites);
+  }
+  wake_.notify_one();
+}
+
 void MapPublisher::set_draining(bool is_draining) {
   std::lock_guard const lock(mutex_);
   notes_.is_draining = is_draining;
@@ -167,6 +175,10 @@ void MapPublisher::apply(Notes& notes) {
     suspended_ = std::move(*notes.suspended);
     is_urgent_ = true;
   }
+  if (notes.backlogged && *notes.backlogged != backlogged_) {
+    backlogged_ = std::move(*notes.backlogged);
+    is_urgent_ = true;
+  }
 }
 
 void MapPublisher::publish_if_due() {
@@ -199,7 +211,7 @@ map::Content MapPublisher::content() const {
   content.short_absence_s = static_cast<std::uint16_t>(
       std::chrono::duration_cast<std::chrono::seconds>(settings_.short_absence).count());
   for (auto const& domain : settings_.excluded_domains)
-    content.domains.push_back({domain, map::Origin::Excluded, map::Fallback::Smtp, {}});
+    content.domains.push_back({domain, map::Origin::Excluded, map::Fallback::Smtp, {}, false});
   auto const add = [&](std::string const& domain, map::Origin origin, std::string const& site) {
     auto const named = settings_.sites.find(site);
     auto const own = named != settings_.sites.end() ? named->second : settings_.default_fallback;
@@ -207,8 +219,9 @@ map::Content MapPublisher::content() const {
                        suspended_.domains.contains(domain) ||
                        settings_.strict_domains.contains(domain);
     auto const limited = settings_.limited_domains.contains(domain) ? map::Fallback::Wait : own;
-    content.domains.push_back(
-        {domain, origin, waits ? map::Fallback::Defer : stricter(own, limited), site});
+    content.domains.push_back({domain, origin,
+                               waits ? map::Fallback::Defer : stricter(own, limited), site,
+                               backlogged_.contains(site)});
   };
   for (auto const& [name, fallback] : settings_.sites) content.named_sites.push_back(name);
   for (auto const& [domain, site] : settings_.named_domains) add(domain, map::Origin::Named, site);

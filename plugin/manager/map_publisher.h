@@ -76,6 +76,8 @@ class MapPublisher {
   /// All sites and domains that are suspended now: their mail waits at its door while the manager
   /// is away.
   void set_suspended(Suspended suspended);
+  /// All sites with so much mail in the MTA's queue that it takes a service of its own there.
+  void set_backlogged(std::set<std::string, std::less<>> sites);
   /// From the next beat on the table takes the manager for away. (Not for a restart, which keeps
   /// the doors.)
   void set_draining(bool is_draining);
@@ -99,11 +101,14 @@ class MapPublisher {
     std::optional<MapSettings> settings;
     std::vector<Sighting> sightings;
     std::optional<Suspended> suspended;
+    std::optional<std::set<std::string, std::less<>>> backlogged;
     bool is_draining = false;
     std::optional<TimePoint> beat;
     bool stop = false;
 
-    [[nodiscard]] bool is_empty() const { return !settings && !beat && !stop && !suspended; }
+    [[nodiscard]] bool is_empty() const {
+      return !settings && !beat && !stop && !suspended && !backlogged;
+    }
   };
   static constexpr std::size_t most_sightings = LearnedDomains::most;
 
@@ -126,6 +131,7 @@ class MapPublisher {
   MapSettings settings_;
   LearnedDomains learned_;
   Suspended suspended_;
+  std::set<std::string, std::less<>> backlogged_;
   map::State state_ = map::State::Open;
   TimePoint now_{};
   TimePoint published_{};

@@ -15,7 +15,13 @@ namespace {
 
 constexpr std::int64_t say_again_after_ns = 60'000'000'000;
 constexpr std::size_t most_socket_octets = 107;
-char const answer_start[] = "mailpool:unix:";
+char const usual_service[] = "mailpool";
+// For doors whose mail waits in the queue, so that other mail does not stand behind theirs.
+char const backlog_service[] = "mailpool-backlog";
+// What `poolctl postfix enable` sets beside the service, and where Postfix listens for it: a
+// service that is gone from master.cf, or was never there, must not be answered.
+char const backlog_parameter[] = "mailpool-backlog_destination_concurrency_limit";
+char const backlog_socket[] = "private/mailpool-backlog";
 
 bool is_same_folder(char const* a, char const* b) {
   struct stat left {};
@@ -68,6 +74,9 @@ void Table::open(char const* path) {
         path);
     return;
   }
+  if (mail_conf_lookup_eval(backlog_parameter) == nullptr ||
+      !resolve(backlog_socket, backlog_socket_, sizeof backlog_socket_))
+    backlog_socket_[0] = '\0';
   is_usable_ = true;
   say_where_the_manager_is(file_.look());
 }
@@ -94,13 +103,15 @@ bool Table::prepare_answer(char const* path) {
   char const* const slash = std::strrchr(path, '/');
   std::size_t const folder = slash != nullptr ? static_cast<std::size_t>(slash - path) + 1 : 0;
   if (folder + 2 + map::most_door_octets > most_socket_octets) return false;
-  std::size_t at = sizeof answer_start - 1;
-  std::memcpy(answer_, answer_start, at);
-  std::memcpy(answer_ + at, path, folder);
-  at += folder;
-  std::memcpy(answer_ + at, "d/", 2);
-  answer_head_ = at + 2;
+  std::memcpy(doors_, path, folder);
+  std::memcpy(doors_ + folder, "d/", sizeof "d/");
   return true;
+}
+
+bool Table::has_backlog_service() const {
+  struct stat facts {};
+  return backlog_socket_[0] != '\0' && stat(backlog_socket_, &facts) == 0 &&
+         S_ISSOCK(facts.st_mode);
 }
 
 char const* Table::lookup(char const* key) {
@@ -128,7 +139,9 @@ char const* Table::answer_for(std::string_view domain) {
     explain(domain.data(), list);
     return nullptr;
   }
-  std::memcpy(answer_ + answer_head_, decision.door.text, decision.door.length + 1);
+  bool const has_backlog = decision.has_backlog && has_backlog_service();
+  std::snprintf(answer_, sizeof answer_, "%s:unix:%s%s",
+                has_backlog ? backlog_service : usual_service, doors_, decision.door.text);
   explain(domain.data(), map::name_of(decision.reason));
   return answer_;
 }

@@ -4,6 +4,7 @@
 
 #include <limits.h>
 
+#include <climits>
 #include <cstdint>
 #include <string_view>
 
@@ -25,6 +26,7 @@ class Table {
  private:
   [[nodiscard]] bool resolve(char const* path, char* resolved, std::size_t size);
   [[nodiscard]] bool prepare_answer(char const* path);
+  [[nodiscard]] bool has_backlog_service() const;
   [[nodiscard]] char const* answer_for(std::string_view domain);
   void say_where_the_manager_is(MapFile::Trouble trouble);
   void explain(char const* domain, char const* why) const;
@@ -36,8 +38,9 @@ class Table {
   MapFile file_;
   AddressClasses classes_;
   KeySequence keys_;
-  char answer_[sizeof "mailpool:unix:" + 108] = {};  // a socket's path has at most 108 octets
-  std::size_t answer_head_ = 0;                      // "mailpool:unix:mailpool/d/"
+  char doors_[108] = {};  // "mailpool/d/"; with a door's name it is a socket's path
+  char answer_[sizeof "mailpool-backlog:unix:" + 108] = {};
+  char backlog_socket_[PATH_MAX] = {};  // "": Postfix is not set up for the service
 };
 
 }  // namespace mailpool::postfix

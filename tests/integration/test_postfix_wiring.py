@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,12 @@ def test_what_enable_sets(wiring: Callable[..., Wiring]):
     assert it.value("mailpool_destination_concurrency_limit") == "20"
     services = it.host.postfix.command("postconf", "-M", "mailpool/unix", text=True).stdout
     assert services.split()[:8] == ["mailpool", "unix", "-", "-", "y", "-", "500", "lmtp"]
+    assert it.value("mailpool-backlog_destination_concurrency_failed_cohort_limit") == "0"
+    services = it.host.postfix.command("postconf", "-M", "mailpool-backlog/unix", text=True).stdout
+    assert services.split()[:8] == ["mailpool-backlog", "unix", "-", "-", "y", "-", "500", "lmtp"]
+    of_both = [sorted(it.host.postfix.command("postconf", "-P", f"{service}/unix/*", text=True).stdout.replace(f"{service}/unix/", "").splitlines())
+               for service in ("mailpool", "mailpool-backlog")]
+    assert of_both[0] == of_both[1] != []
     options = it.host.postfix.command("postconf", "-P", "mailpool/unix/*", text=True).stdout
     options += (it.config / "master.cf").read_text()
     for option in ("lmtp_send_xforward_command=yes", "lmtp_data_done_timeout=1800s", "lmtp_line_length_limit=0",
@@ -126,6 +133,23 @@ def test_a_service_of_an_earlier_enable_is_told_from_one_of_today(wiring: Callab
         it.host.postfix.command("postconf", *mend.split()[1:])
     warnings = json.loads(it.run("enable", "--json").stdout)["warnings"]
     assert not [warning for warning in warnings if "postconf" in str(warning)], warnings
+
+
+def test_an_installation_of_an_earlier_enable_gets_the_service_for_what_waits(wiring: Callable[..., Wiring]):
+    it = wiring()
+    before = it.files()
+    it.must("enable")
+    postconf = partial(it.host.postfix.command, "postconf")
+    postconf("-MX", "mailpool-backlog/unix")
+    postconf("-X", *(f"mailpool-backlog_{name}" for name in ("destination_concurrency_limit", "initial_destination_concurrency",
+                                                             "destination_recipient_limit", "destination_concurrency_failed_cohort_limit")))
+    postconf("-P", "mailpool/unix/lmtp_generic_maps=inline:{a=b}")
+    assert "something that enable sets is not set" in it.run("status").stdout
+    it.must("enable")
+    assert "lmtp_generic_maps = inline:{a=b}" in postconf("-P", "mailpool-backlog/unix/*", text=True).stdout
+    it.must("disable")
+    assert it.files()["main.cf"] == before["main.cf"]
+    assert "mailpool" not in postconf("-M", text=True).stdout
 
 
 def test_dry_run_says_the_commands_and_changes_nothing(wiring: Callable[..., Wiring]):

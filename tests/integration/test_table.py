@@ -1,6 +1,7 @@
 """The table type mailpool in a real, chrooted Postfix; the map comes from a small stand-in for the manager."""
 
 import os
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.postfix import MAILPOOL_SERVICE
 from lab.process import Lab, wait_until
 from lab.table import TABLE, TableHost, hashed
 
@@ -208,6 +210,38 @@ def test_a_missing_door_defers_its_mail_and_no_other(host: Callable[..., TableHo
     front.publisher = front.publish()
     front.postfix.flush()
     front.postfix.wait_until_empty()
+
+
+BACKLOG_SERVICE = MAILPOOL_SERVICE + MAILPOOL_SERVICE.replace("mailpool  unix", "mailpool-backlog  unix")
+BACKLOG_LIMIT = {"mailpool-backlog_destination_concurrency_limit": "20"}
+
+
+def services_of(front: TableHost) -> dict[str, str]:
+    """By domain: the service that a message took."""
+    found = {}
+    for domain in ("gmail.com", "nobody.example"):
+        front.relay_of(f"a@{domain}")
+        line = [line for line in front.postfix.log().splitlines() if f"@{domain}>" in line and "status=sent" in line][-1]
+        found[domain] = re.search(r"postfix/([\w-]+)/lmtp", line)[1]
+    return found
+
+
+def test_a_door_with_a_backlog_takes_the_service_for_it(host: Callable[..., TableHost]):
+    of_its_own = BACKLOG_SERVICE.replace("mailpool-backlog  unix  -       -       y       -       500     lmtp\n    -o syslog_name=postfix/mailpool",
+                                         "mailpool-backlog  unix  -       -       y       -       500     lmtp\n    -o syslog_name=postfix/backlog")
+    front = host(BACKLOG_LIMIT, (*OPTIONS, "--backlog", "google"), of_its_own).start()
+    assert services_of(front) == {"gmail.com": "backlog", "nobody.example": "mailpool"}
+    front.publisher.stop()
+    front.options = OPTIONS
+    front.publisher = front.publish()
+    wait_until(lambda: services_of(front)["gmail.com"] == "mailpool", 20, "the backlog is over: the usual service again")
+
+
+@pytest.mark.parametrize("lacks", ["the service", "the parameter"])
+def test_without_the_service_for_it_a_backlog_takes_the_usual_one(lacks: str, host: Callable[..., TableHost]):
+    front = host({} if lacks == "the parameter" else BACKLOG_LIMIT, (*OPTIONS, "--backlog", "google"),
+                 MAILPOOL_SERVICE if lacks == "the service" else BACKLOG_SERVICE).start()
+    assert services_of(front) == {"gmail.com": "mailpool", "nobody.example": "mailpool"}
 
 
 def test_the_table_works_by_its_path_from_any_directory(host: Callable[..., TableHost]):

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <set>
 #include <string>
 
 #include "manager/map_publisher.h"
@@ -41,6 +42,7 @@ int main(int count, char** arguments) {
   StandardError log;
   manager::MapSettings settings;
   std::vector<std::pair<std::string, std::string>> learned;
+  std::set<std::string, std::less<>> backlogged;
   for (int i = 2; i < count; ++i) {
     std::string const option = arguments[i];
     if (option == "--default-defer") {
@@ -60,6 +62,8 @@ int main(int count, char** arguments) {
       settings.excluded_domains.push_back(left);
     } else if (option == "--defer") {
       settings.sites[left] = map::Fallback::Defer;
+    } else if (option == "--backlog") {
+      backlogged.insert(left);
     } else if (option == "--ahead") {
       ahead = std::chrono::seconds(std::stoi(left));
     } else {
@@ -72,6 +76,7 @@ int main(int count, char** arguments) {
   manager::MapPublisher publisher(arguments[1], "lmtp.sock", log);
   publisher.beat(now());
   for (auto const& [domain, site] : learned) publisher.learn(domain, site);
+  publisher.set_backlogged(backlogged);
   publisher.reconfigure(settings);
   publisher.settle();
   std::printf("ready\n");

@@ -33,7 +33,7 @@ def run_queue(lab: Lab, slow: list[Slow], seconds: float, limits: tuple[float, f
     cpu = cpu_us(world.pool.process.pid)
     sender.start()
     try:
-        world.fill()
+        world.fill(int(os.environ.get("MAILPOOL_QUEUE_SESSIONS", "1")))
         filled = time.monotonic() - began
         if meanwhile:
             meanwhile(world, began + seconds)

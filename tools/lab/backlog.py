@@ -99,9 +99,9 @@ class QueueWorld(WithHealthy):
             "log": {"level": "info"}, "lmtp": {}, **more}, self.postfix).start()
         self.wire()
 
-    def fill(self) -> None:
-        """All at once, as a mailing comes."""
-        sources = [subprocess.Popen(["smtp-source", "-s", "4", "-m", str(one.messages), "-l", "600", "-f", "news@example.com",
+    def fill(self, sessions: int = 1) -> None:
+        """All at once, as a mailing comes: each over so many SMTP sessions."""
+        sources = [subprocess.Popen(["smtp-source", "-s", str(sessions), "-m", str(one.messages), "-l", "600", "-f", "news@example.com",
                                      "-t", f"u@{one.domain}", f"127.0.0.1:{self.postfix.port}"], stderr=subprocess.DEVNULL)
                    for one in self.slow]
         for source in sources:

@@ -81,6 +81,10 @@ std::vector<std::string> PostfixConfig::overrides(std::string const& parameter) 
   return lines_of(ask("postconf", {"-P", "*/*/" + parameter}).output);
 }
 
+std::vector<std::string> PostfixConfig::all_overrides(std::string const& service) {
+  return lines_of(ask("postconf", {"-P", service + "/*"}).output);
+}
+
 std::string PostfixConfig::directory() {
   return directory_.empty() ? value("config_directory") : directory_;
 }

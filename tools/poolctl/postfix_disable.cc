@@ -102,9 +102,12 @@ Result<void> disable(PostfixConfig& postfix, bool is_forced, Outcome& outcome) {
   if (auto done = postfix.change(putting.changes); !done) return done;
   if (master_is_untouched) {
     if (auto done = put_file_back(postfix, undo, "master.cf", outcome); !done) return done;
-  } else if (!record.service.empty() && postfix.has_service(record.service)) {
-    outcome.is_changed = true;
-    if (auto done = postfix.remove_service(record.service); !done) return done;
+  } else {
+    for (auto const& service : record.services) {
+      if (!postfix.has_service(service)) continue;
+      outcome.is_changed = true;
+      if (auto done = postfix.remove_service(service); !done) return done;
+    }
   }
   if (outcome.is_changed && postfix.is_running())
     if (auto done = postfix.reload(); !done) return done;

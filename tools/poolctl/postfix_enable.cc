@@ -24,7 +24,7 @@ UndoRecord record_of(PostfixConfig& postfix, WiringPlan const& plan, UndoRecord 
     else
       record.parameters.push_back({name, postfix.set_value(name), value.value_or("")});
   }
-  if (plan.adds_service) record.service = mailpool_service;
+  for (auto const& service : plan.services) record.services.push_back(service.name);
   return record;
 }
 
@@ -35,11 +35,10 @@ Result<void> carry_out(PostfixConfig& postfix, PostfixUndo const& undo, WiringPl
     if (postfix.is_dry()) continue;
     if (auto done = undo.add_line_end(file); !done) return done;
   }
-  // The service first: no moment must come in which the table names a transport that does not
+  // The services first: no moment must come in which the table names a transport that does not
   // exist.
-  if (plan.adds_service)
-    if (auto done = postfix.add_service(plan.service_entry, plan.service_overrides); !done)
-      return done;
+  for (auto const& service : plan.services)
+    if (auto done = postfix.add_service(service.entry, service.overrides); !done) return done;
   return postfix.change(plan.parameters);
 }
 

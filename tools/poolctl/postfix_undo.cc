@@ -71,7 +71,11 @@ std::optional<UndoRecord> PostfixUndo::read() const {
     return std::nullopt;
   UndoRecord record;
   record.mode = json.value("mode", "table");
-  record.service = json.value("service", "");
+  // Records of 0.1.0 have one.
+  if (auto const one = json.value("service", ""); !one.empty()) record.services.push_back(one);
+  if (auto const all = json.find("services"); all != json.end() && all->is_array())
+    for (auto const& one : *all)
+      if (one.is_string()) record.services.push_back(one.get<std::string>());
   for (auto const& one : json["parameters"]) {
     TouchedParameter parameter{one.value("name", ""), std::nullopt, one.value("after", "")};
     if (one.contains("before") && one["before"].is_string())
@@ -116,7 +120,7 @@ Result<void> PostfixUndo::keep_after(UndoRecord const& record) const {
     if (auto done = write_file(fmt::format("{}/{}.after", place_, file), *now, ""); !done)
       return done;
   }
-  nlohmann::ordered_json json{{"mode", record.mode}, {"service", record.service}};
+  nlohmann::ordered_json json{{"mode", record.mode}, {"services", record.services}};
   json["parameters"] = nlohmann::ordered_json::array();
   for (auto const& [name, before, after] : record.parameters) {
     nlohmann::ordered_json one{{"name", name}, {"before", nullptr}, {"after", after}};

@@ -26,7 +26,7 @@ struct TouchedParameter {
 struct UndoRecord {
   std::string mode;  // "table" or "simple"
   std::vector<TouchedParameter> parameters;
-  std::string service;  // "mailpool/unix", if enable added it
+  std::vector<std::string> services;  // that enable added: "mailpool/unix"
 };
 
 class PostfixUndo {

@@ -137,17 +137,30 @@ void plan_probes(PostfixConfig& postfix, WiringMode mode, std::string const& tab
     plan.parameters.push_back({"address_verify_transport_maps", tables});
 }
 
-void plan_limits(PostfixConfig& postfix, WiringPlan& plan) {
+// "mailpool/unix": the name in front, which is that of the transport.
+std::string transport_of(std::string const& service) {
+  return service.substr(0, service.find('/'));
+}
+
+// The table answers the service for mail that waits; without the table nobody does.
+std::vector<std::string> services_of(WiringMode mode) {
+  if (mode == WiringMode::Simple) return {mailpool_service};
+  return {mailpool_service, backlog_service};
+}
+
+void plan_limits(PostfixConfig& postfix, WiringMode mode, WiringPlan& plan) {
   std::pair<char const*, char const*> const limits[] = {
-      {"mailpool_destination_concurrency_limit", "20"},
-      {"mailpool_initial_destination_concurrency", "10"},
-      {"mailpool_destination_recipient_limit", "50"},
+      {"destination_concurrency_limit", "20"},
+      {"initial_destination_concurrency", "10"},
+      {"destination_recipient_limit", "50"},
       // The pool's "not now" is meant for one message; it must not suspend a whole door.
-      {"mailpool_destination_concurrency_failed_cohort_limit", "0"},
+      {"destination_concurrency_failed_cohort_limit", "0"},
   };
   auto const known = plan.parameters.size();
-  for (auto const& [name, value] : limits)
-    if (!postfix.set_value(name)) plan.parameters.push_back({name, value});
+  for (auto const& service : services_of(mode))
+    for (auto const& [option, value] : limits)
+      if (auto name = fmt::format("{}_{}", transport_of(service), option); !postfix.set_value(name))
+        plan.parameters.push_back({std::move(name), value});
   if (plan.parameters.size() == known) return;
   plan.reasons.emplace_back(
       "at most 20 deliveries for one door at once, 50 recipients in each: what cannot begin soon "
@@ -155,9 +168,10 @@ void plan_limits(PostfixConfig& postfix, WiringPlan& plan) {
       "one message says nothing of the others of its door, so none suspends it (cohort limit 0)");
 }
 
-// Of the service mailpool. Nothing: it has none, or Postfix does not say.
-std::optional<std::uint64_t> limit_of_processes(PostfixConfig& postfix) {
-  auto limit = postfix.field(std::string(mailpool_service) + "/process_limit");
+// Nothing: there is none, or Postfix does not say.
+std::optional<std::uint64_t> limit_of_processes(PostfixConfig& postfix,
+                                                std::string const& service = mailpool_service) {
+  auto limit = postfix.field(service + "/process_limit");
   if (limit.empty() || limit == "-") limit = postfix.value("default_process_limit");
   auto const number = to_number(limit);
   if (!number || *number == 0) return std::nullopt;
@@ -165,15 +179,14 @@ std::optional<std::uint64_t> limit_of_processes(PostfixConfig& postfix) {
 }
 
 // Of installations that were wired when enable still set 100.
-void check_process_limit(PostfixConfig& postfix, WiringPlan& plan) {
-  auto const number = limit_of_processes(postfix);
+void check_process_limit(PostfixConfig& postfix, std::string const& service, WiringPlan& plan) {
+  auto const number = limit_of_processes(postfix, service);
   if (!number || *number >= process_limit) return;
   plan.warnings.push_back(
-      {fmt::format("the service mailpool has {} processes: a few providers with a backlog can take "
-                   "all of them, and other mail waits behind theirs",
-                   *number),
-       fmt::format("postconf -F {}/process_limit={} && postfix reload", mailpool_service,
-                   process_limit)});
+      {fmt::format("the service {} has {} processes: a few providers with a backlog can take all "
+                   "of them, and other mail waits behind theirs",
+                   transport_of(service), *number),
+       fmt::format("postconf -F {}/process_limit={} && postfix reload", service, process_limit)});
 }
 
 // While a door has a backlog lmtp(8) hands its connection to scache(8) after each message: one
@@ -182,32 +195,71 @@ void check_process_limit(PostfixConfig& postfix, WiringPlan& plan) {
 constexpr auto cache_option = "lmtp_connection_cache_on_demand";
 
 // Of installations that were wired when enable did not set it.
-void check_connection_cache(PostfixConfig& postfix, WiringPlan& plan) {
-  auto const line = fmt::format("{}/{} = no", mailpool_service, cache_option);
+void check_connection_cache(PostfixConfig& postfix, std::string const& service, WiringPlan& plan) {
+  auto const line = fmt::format("{}/{} = no", service, cache_option);
   auto const overrides = postfix.overrides(cache_option);
   if (std::find(overrides.begin(), overrides.end(), line) != overrides.end()) return;
   if (overrides.empty() && postfix.value(cache_option) == "no") return;
   plan.warnings.push_back(
-      {fmt::format("{} of the service mailpool is not \"no\": while mail waits all deliveries pass "
-                   "their connections through one process, scache, and wait for it up to 5 s",
-                   cache_option),
-       fmt::format("postconf -P {}/{}=no && postfix reload", mailpool_service, cache_option)});
+      {fmt::format("{} of the service {} is not \"no\": while mail waits all deliveries pass their "
+                   "connections through one process, scache, and wait for it up to 5 s",
+                   cache_option, transport_of(service)),
+       fmt::format("postconf -P {}/{}=no && postfix reload", service, cache_option)});
 }
 
-void plan_service(PostfixConfig& postfix, WiringPlan& plan) {
-  if (postfix.has_service(mailpool_service)) {
-    check_process_limit(postfix, plan);
-    return check_connection_cache(postfix, plan);
+// What an operator has set for one service counts for the other too.
+std::vector<std::string> overrides_of(PostfixConfig& postfix, std::string const& service) {
+  std::vector<std::string> found;
+  for (auto const& line : postfix.all_overrides(service)) {
+    auto const equals = line.find(" = ");
+    if (equals != std::string::npos && line.starts_with(service + "/"))
+      found.push_back(fmt::format("{}={}",
+                                  line.substr(service.size() + 1, equals - service.size() - 1),
+                                  line.substr(equals + 3)));
   }
-  auto const chroot = postfix.field("lmtp/unix/chroot");
-  plan.adds_service = true;
-  plan.service_entry = fmt::format("{}=mailpool unix - - {} - {} lmtp", mailpool_service,
-                                   chroot.empty() ? "-" : chroot, process_limit);
-  plan.service_overrides = {
+  return found;
+}
+
+std::vector<std::string> usual_overrides() {
+  std::vector<std::string> overrides{
       "syslog_name=postfix/mailpool", "lmtp_send_xforward_command=yes",
       "lmtp_data_done_timeout=1800s", "lmtp_line_length_limit=0",
       "lmtp_tls_security_level=none", fmt::format("{}=no", cache_option),
   };
+  // What smtp(8) would have done to this mail, lmtp(8) does under other names.
+  for (std::string const what : {"generic_maps", "header_checks", "mime_header_checks",
+                                 "nested_header_checks", "body_checks"})
+    overrides.push_back(fmt::format("lmtp_{}=$smtp_{}", what, what));
+  return overrides;
+}
+
+void add_service(PostfixConfig& postfix, std::string const& service, WiringPlan& plan) {
+  bool const is_like_ours = service != mailpool_service && postfix.has_service(mailpool_service);
+  auto const chroot = postfix.field(is_like_ours ? std::string(mailpool_service) + "/chroot"
+                                                 : std::string("lmtp/unix/chroot"));
+  auto const limit = is_like_ours ? limit_of_processes(postfix) : std::nullopt;
+  plan.services.push_back(
+      {service,
+       fmt::format("{}={} unix - - {} - {} lmtp", service, transport_of(service),
+                   chroot.empty() ? "-" : chroot, limit.value_or(process_limit)),
+       is_like_ours ? overrides_of(postfix, mailpool_service) : usual_overrides()});
+}
+
+void plan_services(PostfixConfig& postfix, WiringMode mode, WiringPlan& plan) {
+  for (auto const& service : services_of(mode)) {
+    if (!postfix.has_service(service)) {
+      add_service(postfix, service, plan);
+    } else {
+      check_process_limit(postfix, service, plan);
+      check_connection_cache(postfix, service, plan);
+    }
+  }
+  if (plan.services.empty()) return;
+  if (mode == WiringMode::Table)
+    plan.reasons.push_back(fmt::format(
+        "the service {}: the table sends the mail of doors with a backlog there, since Postfix "
+        "takes the messages of one service in the order in which they came, over all its doors",
+        transport_of(backlog_service)));
   plan.reasons.push_back(fmt::format(
       "{} processes: Postfix gives a free one to the oldest message whose door is below 20, so "
       "mail of another door finds one at once while up to {} doors have a backlog; an idle one "
@@ -217,10 +269,6 @@ void plan_service(PostfixConfig& postfix, WiringPlan& plan) {
       "{}=no: a new connection to the local socket costs less than the cache, which is one process "
       "for all deliveries while mail waits",
       cache_option));
-  // What smtp(8) would have done to this mail, lmtp(8) does under other names.
-  for (std::string const what : {"generic_maps", "header_checks", "mime_header_checks",
-                                 "nested_header_checks", "body_checks"})
-    plan.service_overrides.push_back(fmt::format("lmtp_{}=$smtp_{}", what, what));
 }
 
 }  // namespace
@@ -252,8 +300,8 @@ WiringPlan plan_wiring(PostfixConfig& postfix, WiringMode mode) {
     check_version(postfix, plan);
     check_table(postfix, plan);
     check_wildcard(postfix, plan);
-    plan_limits(postfix, plan);
-    plan_service(postfix, plan);
+    plan_limits(postfix, mode, plan);
+    plan_services(postfix, mode, plan);
     if (!has_table) {
       plan_probes(postfix, mode, tables, plan);
       plan.parameters.push_back(
@@ -263,8 +311,8 @@ WiringPlan plan_wiring(PostfixConfig& postfix, WiringMode mode) {
   }
   if (has_table)
     plan.refusals.push_back({"transport_maps names the table already", "poolctl postfix disable"});
-  plan_limits(postfix, plan);
-  plan_service(postfix, plan);
+  plan_limits(postfix, mode, plan);
+  plan_services(postfix, mode, plan);
   if (postfix.value("default_transport") != simple_transport) {
     plan_probes(postfix, mode, tables, plan);
     plan.parameters.push_back({"default_transport", simple_transport});

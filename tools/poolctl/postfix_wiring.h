@@ -12,6 +12,8 @@ namespace mailpool::poolctl {
 
 inline constexpr char const* mailpool_table = "mailpool:mailpool/map";
 inline constexpr char const* mailpool_service = "mailpool/unix";
+/// For doors whose mail waits in the queue; the table answers it (plugin/postfix/table.cc).
+inline constexpr char const* backlog_service = "mailpool-backlog/unix";
 inline constexpr char const* simple_transport = "mailpool:unix:mailpool/lmtp.sock";
 
 enum class WiringMode {
@@ -25,16 +27,21 @@ struct Obstacle {
   std::string mend;
 };
 
+/// A service that master.cf is to get.
+struct ServiceToAdd {
+  std::string name;  // "mailpool/unix"
+  std::string entry;
+  std::vector<std::string> overrides;
+};
+
 struct WiringPlan {
   std::vector<ParameterChange> parameters;  // only what is not so already
-  bool adds_service = false;
-  std::string service_entry;
-  std::vector<std::string> service_overrides;
-  std::vector<Obstacle> refusals;  // any of these: nothing may be changed
+  std::vector<ServiceToAdd> services;       // likewise
+  std::vector<Obstacle> refusals;           // any of these: nothing may be changed
   std::vector<Obstacle> warnings;
   std::vector<std::string> reasons;  // why the values are what they are, for people
 
-  [[nodiscard]] bool is_done_already() const { return parameters.empty() && !adds_service; }
+  [[nodiscard]] bool is_done_already() const { return parameters.empty() && services.empty(); }
 };
 
 /// Asks Postfix, changes nothing.

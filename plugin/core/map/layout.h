@@ -71,14 +71,18 @@ struct Entry {
   std::uint16_t
       door;  // below bucket_count: that hashed door; else bucket_count + index of a named one
   std::uint8_t name_length;
-  std::uint8_t flags;  // bits 0 and 3: Fallback; bits 1 and 2: Origin
+  std::uint8_t flags;  // bits 0 and 3: Fallback; bits 1 and 2: Origin; bit 4: has a backlog
 };
 static_assert(sizeof(Entry) == 8);
 
-[[nodiscard]] constexpr std::uint8_t flags_of(Fallback fallback, Origin origin) {
+[[nodiscard]] constexpr std::uint8_t flags_of(Fallback fallback, Origin origin,
+                                              bool has_backlog = false) {
   auto const f = static_cast<unsigned>(fallback);
   return static_cast<std::uint8_t>((f & 1U) | static_cast<unsigned>(origin) << 1U |
-                                   (f >> 1U) << 3U);
+                                   (f >> 1U) << 3U | (has_backlog ? 16U : 0U));
+}
+[[nodiscard]] constexpr bool has_backlog(std::uint8_t flags) {
+  return (flags & 16U) != 0;
 }
 [[nodiscard]] constexpr Fallback fallback_of(std::uint8_t flags) {
   if ((flags & 8U) != 0) return Fallback::Wait;

@@ -120,6 +120,7 @@ Reader::Found Reader::find(std::string_view folded) const {
       found.is_listed = true;
       found.fallback = fallback_of(entry.flags);
       found.origin = origin_of(entry.flags);
+      found.has_backlog = has_backlog(entry.flags);
       if (found.origin != Origin::Excluded) found.door = door_at(entry.door);
       return found;
     }
@@ -181,6 +182,7 @@ Decision decide(Reader const& reader, bool manager_is_here, std::string_view fol
     return decision;
   }
   decision.door = found.door;
+  decision.has_backlog = found.has_backlog;
   decision.reason = !found.is_listed                ? Reason::Hashed
                     : found.origin == Origin::Named ? Reason::Named
                                                     : Reason::Learned;

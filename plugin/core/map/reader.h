@@ -48,6 +48,7 @@ class Reader {
     bool is_listed = false;           // else: hashed by its own name
     Origin origin = Origin::Learned;  // of a listed one
     Fallback fallback = Fallback::Smtp;
+    bool has_backlog = false;
     DoorName door;  // empty: excluded, or a damaged entry
   };
 
@@ -86,6 +87,8 @@ enum class Reason : std::uint8_t {
 struct Decision {
   Reason reason = Reason::NoMap;
   DoorName door;  // empty: "not found"
+  /// Much of its mail waits: it takes the service for that, where Postfix has it.
+  bool has_backlog = false;
 
   [[nodiscard]] bool is_found() const { return door.length > 0; }
 };

@@ -94,7 +94,7 @@ std::string write_body(Content const& content) {
   for (auto const& [name, domain] : rows) {
     append(entries, Entry{static_cast<std::uint32_t>(names.size()), door_number(doors, *domain),
                           static_cast<std::uint8_t>(name.size()),
-                          flags_of(domain->fallback, domain->origin)});
+                          flags_of(domain->fallback, domain->origin, domain->has_backlog)});
     names += name;
   }
   for (auto const& door : doors) {

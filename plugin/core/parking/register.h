@@ -184,6 +184,12 @@ class Register {
     return true;
   }
 
+  /// Lanes, and how many stand in line, rest or come in each.
+  template <class Visitor>
+  void visit_sizes(Visitor&& visitor) const {
+    for (auto const& [name, lane] : lanes_)
+      visitor(name, lane.waiting + lane.resting + lane.coming);
+  }
   template <class Visitor>
   void visit_lanes(Visitor&& visitor) const {
     for (auto const& [name, lane] : lanes_) visitor(name, counts(name));
@@ -193,13 +199,13 @@ class Register {
     std::string_view queue_id;
     std::string_view lane;
     std::string_view tenant;
+    std::string_view campaign;
     Why why = Why::Other;
     TimePoint since{};
   };
   /// Entries from a place on, while the visitor returns true. Where it stopped; nothing at the end.
   template <class Visitor>
   std::optional<std::uint32_t> visit_from(std::uint64_t from, Visitor&& visitor) const {
-    std::string_view campaign;
     for (auto i = from; i < entries_.size(); ++i) {
       auto const& entry = entries_[i];
       if (entry.where == Where::Free || entry.where == Where::Here) continue;
@@ -298,13 +304,13 @@ class Register {
 
   std::size_t most_;
   std::size_t size_ = 0;
+  Labels campaigns_;
   std::vector<Entry> entries_;
   Index free_ = nil;
   std::vector<Index> buckets_;
   std::map<std::string, Lane, std::less<>> lanes_;
   List coming_;   ///< by the time of the call
   List here_;     ///< came lately: their other transactions come too
-  Labels campaigns_;
   List resting_;  ///< did not come; by the time at which they stand in line again
   std::array<std::size_t, whys> by_why_{};
   std::array<std::uint8_t, 256> counts_{};  ///< of each queue so far

@@ -49,6 +49,12 @@ bool is_refused(WiringPlan const& plan, std::string_view word) {
   return false;
 }
 
+std::vector<std::string> entries_of(WiringPlan const& plan) {
+  std::vector<std::string> entries;
+  for (auto const& service : plan.services) entries.push_back(service.entry);
+  return entries;
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(postfix)
@@ -111,11 +117,39 @@ BOOST_AUTO_TEST_CASE(the_table_comes_last_and_probes_stay_outside_the_pool) {
 
 BOOST_AUTO_TEST_CASE(the_service_is_chrooted_like_the_other_lmtp) {
   Recorded stock;
-  BOOST_TEST(plan_with(stock).service_entry == "mailpool/unix=mailpool unix - - y - 500 lmtp");
+  BOOST_TEST(entries_of(plan_with(stock)) ==
+                 (std::vector<std::string>{
+                     "mailpool/unix=mailpool unix - - y - 500 lmtp",
+                     "mailpool-backlog/unix=mailpool-backlog unix - - y - 500 lmtp"}),
+             boost::test_tools::per_element());
   stock.answers["postconf -F lmtp/unix/chroot"] = "lmtp/unix/chroot = n\n";
-  BOOST_TEST(plan_with(stock).service_entry == "mailpool/unix=mailpool unix - - n - 500 lmtp");
+  BOOST_TEST(entries_of(plan_with(stock)).front() ==
+             "mailpool/unix=mailpool unix - - n - 500 lmtp");
   stock.answers["postconf -M mailpool/unix"] = "mailpool unix - - n - 100 lmtp\n";
-  BOOST_TEST(!plan_with(stock).adds_service);
+  stock.answers["postconf -M mailpool-backlog/unix"] = "mailpool-backlog unix - - n - 100 lmtp\n";
+  BOOST_TEST(plan_with(stock).services.empty());
+}
+
+BOOST_AUTO_TEST_CASE(an_installation_without_the_service_for_what_waits_gets_it_as_the_other_is) {
+  Recorded wired;
+  wired.answers["postconf -M mailpool/unix"] = "mailpool unix - - n - 200 lmtp\n";
+  wired.answers["postconf -F mailpool/unix/chroot"] = "mailpool/unix/chroot = n\n";
+  wired.answers["postconf -F mailpool/unix/process_limit"] = "mailpool/unix/process_limit = 200\n";
+  wired.answers["postconf -P 'mailpool/unix/*'"] =
+      "mailpool/unix/lmtp_generic_maps = hash:/a b\nmailpool/unix/syslog_name = postfix/mailpool\n";
+  auto const plan = plan_with(wired);
+  BOOST_TEST(
+      entries_of(plan) == (std::vector<std::string>{
+                              "mailpool-backlog/unix=mailpool-backlog unix - - n - 200 lmtp"}),
+      boost::test_tools::per_element());
+  BOOST_TEST(
+      plan.services.front().overrides ==
+          (std::vector<std::string>{"lmtp_generic_maps=hash:/a b", "syslog_name=postfix/mailpool"}),
+      boost::test_tools::per_element());
+  BOOST_TEST(value_of(plan, "mailpool-backlog_destination_concurrency_limit") == "20");
+  BOOST_TEST(value_of(plan, "mailpool-backlog_destination_concurrency_failed_cohort_limit") == "0");
+  PostfixConfig config(wired, "", true, [](std::string const&) {});
+  BOOST_TEST(plan_wiring(config, WiringMode::Simple).services.empty());
 }
 
 BOOST_AUTO_TEST_CASE(a_service_with_too_few_processes_is_found) {

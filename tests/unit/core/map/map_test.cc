@@ -152,9 +152,25 @@ BOOST_AUTO_TEST_CASE(the_default_may_be_to_wait_too_and_every_pair_of_flags_is_r
   BOOST_TEST(!decide(table.reader, false, "nobody.example", 10 * second).is_found());
   for (auto fallback : {Fallback::Smtp, Fallback::Defer, Fallback::Wait})
     for (auto origin : {Origin::Excluded, Origin::Named, Origin::Learned}) {
-      BOOST_CHECK(fallback_of(flags_of(fallback, origin)) == fallback);
-      BOOST_CHECK(origin_of(flags_of(fallback, origin)) == origin);
+      for (bool const waits : {false, true}) {
+        BOOST_CHECK(fallback_of(flags_of(fallback, origin, waits)) == fallback);
+        BOOST_CHECK(origin_of(flags_of(fallback, origin, waits)) == origin);
+        BOOST_TEST(has_backlog(flags_of(fallback, origin, waits)) == waits);
+      }
     }
+}
+
+BOOST_AUTO_TEST_CASE(a_backlog_is_told_of_its_own_domains_while_the_manager_is_here) {
+  auto content = example();
+  content.domains[0].has_backlog = true;
+  auto const file = file_of(content);
+  Table const table(file);
+  BOOST_TEST(table.ask("gmail.com").has_backlog);
+  BOOST_TEST(table.door("gmail.com") == "google");
+  for (auto const* other : {"bank.example", "customer.example", "nobody.example"})
+    BOOST_TEST(!table.ask(other).has_backlog, other);
+  // What waits for the manager then is not the backlog of a limit.
+  BOOST_TEST(!decide(table.reader, false, "gmail.com", second).has_backlog);
 }
 
 BOOST_AUTO_TEST_CASE(while_the_manager_is_away_each_domain_takes_its_fallback) {
