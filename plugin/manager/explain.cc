@@ -98,7 +98,7 @@ void Explainer::begin(control::Question const& question, std::string const& doma
   envelope.campaign = ascii_lower(question.campaign);
   probe_ = dispatcher_.probe(domain, route_, envelope);
   site_ = probe_.site;
-  probe_.source = site_->decide(probe_, clock_.now()).source;
+  source_ = site_->decide(probe_, clock_.now()).source;
   e.address = question.address;
   e.domain = domain;
   e.site = route_->site;
@@ -115,12 +115,11 @@ std::string Explainer::source_text() const {
   auto const& members = probe_.sources->members();
   std::string names;
   for (auto const& member : members) names += (names.empty() ? "" : ", ") + member.source->name();
-  if (members.size() == 1 || probe_.source == nullptr) return names;
+  if (members.size() == 1 || source_ == nullptr) return names;
   auto const* const turn = probe_.sources->whose_turn();
-  auto const why = turn == probe_.source
-                       ? std::string("whose turn it is")
-                       : fmt::format("in place of {}, whose turn it is", turn->name());
-  return fmt::format("one of {}; now {}, {}", names, probe_.source->name(), why);
+  auto const why = turn == source_ ? std::string("whose turn it is")
+                                   : fmt::format("in place of {}, whose turn it is", turn->name());
+  return fmt::format("one of {}; now {}, {}", names, source_->name(), why);
 }
 
 void Explainer::add_targets(Explanation& e) const {
@@ -131,8 +130,7 @@ void Explainer::add_targets(Explanation& e) const {
       delivery::policies_of(e.domain, *route_, settings, context, tls::SenderTls::Required);
   for (auto const& t : route_->targets) {
     site::EndpointName const endpoint{t.host, t.address, t.port};
-    auto target =
-        status_of(endpoint, site_->paths().of(probe_.source).health.find(endpoint), clock_);
+    auto target = status_of(endpoint, site_->paths().of(source_).health.find(endpoint), clock_);
     add_connections(target, *site_);
     target.tls = tls_words(policies.of(t.host).policy);
     target.require_tls = require_tls_words(required.of(t.host).policy, t, *site_, clock_);
@@ -259,11 +257,14 @@ void Explainer::add_warm_up(Explanation& e, site::Source const& source) const {
   e.limits.push_back(std::move(use));
 }
 
-void Explainer::judge(Explanation& e) const {
+// A message is refused before it has a source; what else becomes of it goes by the source that it
+// would leave from.
+void Explainer::judge(Explanation& e) {
   auto const now = clock_.now();
   auto refusal = dispatcher_.refusal_of(probe_, now);
   if (!refusal) refusal = site_->refusal_of(probe_, now);
   if (refusal) return refuse(e, *refusal);
+  probe_.source = source_;
   auto const decision = site_->decide(probe_, now);
   auto const from =
       decision.source == nullptr ? "" : fmt::format(" from {}", decision.source->name());

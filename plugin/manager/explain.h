@@ -38,7 +38,7 @@ class Explainer {
                 site::RateLimit const& limit) const;
   void add_count(control::Explanation& e, std::string const& scope, std::string option,
                  std::optional<std::uint64_t> most, std::uint64_t in_use) const;
-  void judge(control::Explanation& e) const;
+  void judge(control::Explanation& e);
   void refuse(control::Explanation& e, delivery::Refusal const& refusal) const;
   void tell(control::Explanation& e, delivery::Stay const& stay) const;
   void tell_impossible(control::Explanation& e) const;
@@ -54,8 +54,8 @@ class Explainer {
   delivery::Clock const& clock_;
   std::shared_ptr<route::Route const> route_;
   delivery::Site const* site_ = nullptr;
-  /// Without a source, as a message comes: which one it takes is decided when it goes.
   delivery::Transaction probe_;
+  site::Source* source_ = nullptr;
 };
 
 }  // namespace mailpool::manager

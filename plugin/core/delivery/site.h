@@ -129,6 +129,8 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   [[nodiscard]] Decision decide(Transaction const& transaction, TimePoint now) const;
   /// What a transaction is answered that no host can take now.
   [[nodiscard]] Outcome unreachable(Transaction const& transaction, TimePoint now) const;
+  /// What it waits for; of one that was passed over with others, what it would wait for.
+  [[nodiscard]] site::Wait wait_of(Transaction const& transaction, TimePoint now) const;
   /// "tenant acme: rate reached (5/s), next in 3s", for outcomes and status.
   [[nodiscard]] std::string words_for(site::Wait const& wait, TimePoint now) const;
   /// Messages that were told to wait in the MTA's queue.
@@ -346,12 +348,12 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
                    TimePoint now);
   void expire(TimePoint now);
   [[nodiscard]] site::Suspension const* held(Transaction const& transaction, TimePoint now) const;
-  [[nodiscard]] site::Suspension const* source_held(Transaction const& transaction,
-                                                    TimePoint now) const;
   [[nodiscard]] site::Suspension const* part_held(Transaction const& transaction,
                                                   TimePoint now) const;
   [[nodiscard]] site::Suspension const* campaign_held(std::string_view campaign,
                                                       TimePoint now) const;
+  [[nodiscard]] site::Suspension const* source_held(Transaction const& transaction,
+                                                    TimePoint now) const;
   [[nodiscard]] site::Suspension const* held_from(site::Source const& source, TimePoint now) const;
   /// The end of that, for what leaves from it; over for none and for one that is not held back.
   [[nodiscard]] site::Wait suspended_from(site::Source const* source, TimePoint now) const;
@@ -387,14 +389,11 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   template <class Concerned>
   void defer_those(Concerned&& concerned, Outcome const& outcome, parking::Why why, TimePoint now);
   void give_up_overdue(TimePoint now);
-  /// What it waits for; of one that was not looked at, what the site waits for.
-  [[nodiscard]] site::Wait const& wait_of(Transaction const& transaction) const {
-    return transaction.wait.is_over() ? blocked_ : transaction.wait;
-  }
   /// Time to connect is no time of waiting.
   [[nodiscard]] TimePoint overdue_at(Transaction const& transaction) const {
-    return wait_of(transaction).limit == site::Limit::Connecting ? transaction.connect_until
-                                                                 : transaction.wait_until;
+    auto const& wait = transaction.wait.is_over() ? blocked_ : transaction.wait;
+    return wait.limit == site::Limit::Connecting ? transaction.connect_until
+                                                 : transaction.wait_until;
   }
   void judge_tls(SmtpConnection& connection, TimePoint now);
   void report_tls(SmtpConnection const& connection, std::string const& domain,

@@ -203,6 +203,13 @@ void Site::defer_tenant(site::Scope const& tenant, Outcome const& outcome, TimeP
               Why::Suspended, now);
 }
 
+site::Wait Site::wait_of(Transaction const& transaction, TimePoint now) const {
+  if (!transaction.wait.is_over()) return transaction.wait;
+  auto const decision = decide(transaction, now);
+  auto const* const stay = std::get_if<Stay>(&decision.what);
+  return stay == nullptr ? blocked_ : stay->wait;
+}
+
 void Site::give_up_overdue(TimePoint now) {
   std::vector<Transaction*> overdue;
   waiting_.for_each([&](Transaction& t) {
@@ -210,7 +217,7 @@ void Site::give_up_overdue(TimePoint now) {
   });
   for (auto* transaction : overdue) {
     waiting_.remove(*transaction);
-    auto const wait = wait_of(*transaction);
+    auto const wait = wait_of(*transaction, now);
     if (wait.limit == Limit::Connecting && pool_.count(ConnectionState::Connecting) == 0) {
       defer(*transaction, unreachable(*transaction, now), why_unreachable(*transaction, now), now);
       continue;
