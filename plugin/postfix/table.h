@@ -39,7 +39,7 @@ class Table {
   AddressClasses classes_;
   KeySequence keys_;
   char doors_[108] = {};  // "mailpool/d/"; with a door's name it is a socket's path
-  char answer_[sizeof "mailpool-backlog:unix:" + 108] = {};
+  char answer_[sizeof "mailpool-backlog:unix:" + sizeof doors_ + map::most_door_octets] = {};
   char backlog_socket_[PATH_MAX] = {};  // "": Postfix is not set up for the service
 };
 
