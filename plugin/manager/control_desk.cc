@@ -303,35 +303,52 @@ Result<std::string> ControlDesk::suspend_subject(control::Subject const& subject
   return suspend_site(subject.name, suspension);
 }
 
-// What leaves from one source or belongs to a campaign, to a site or to all of them; or a sender
-// domain's mail to a site.
+namespace {
+
+// "campaign spring", checked and spelt as it is kept.
+Result<std::string> part_named(std::string const& scope, delivery::Scopes const& scopes) {
+  auto const [kind, name] = delivery::parts_of(scope);
+  if (kind == "source") {
+    if (scopes.find_source(name) != nullptr) return scope;
+    return failed(fmt::format("there is no [source.{}]", printable(name, 100)));
+  }
+  if (kind == "campaign" || kind == "tenant") {
+    if (is_tenant_name(name)) return scope;
+    return failed(fmt::format("\"{}\" is not a {}'s name", printable(name, 100), kind));
+  }
+  if (kind != "sender_domain")
+    return failed(fmt::format("\"{}\" is no part of a site's mail", printable(scope, 100)));
+  auto const domain = canonical_domain(name);
+  if (!domain) return failed(domain.error().reason);
+  return fmt::format("{} {}", kind, *domain);
+}
+
+}  // namespace
+
+// A part of a site's mail, or, without a site, what belongs to it everywhere.
 Result<std::string> ControlDesk::suspend_part(control::Subject const& subject,
                                               site::Suspension const& suspension) {
   auto const now = clock_.now();
-  auto const [kind, name] = delivery::parts_of(subject.scope);
-  bool const is_source = kind == "source";
-  if (is_source && dispatcher_.scopes().find_source(name) == nullptr)
-    return failed(fmt::format("there is no [source.{}]", printable(name, 100)));
-  bool const is_campaign = kind == "campaign";
-  if (is_campaign && !is_campaign_name(name))
-    return failed(fmt::format("\"{}\" is not a campaign's name", printable(name, 100)));
-  if (subject.name.empty()) {
-    if (!is_source && !is_campaign)
-      return failed("a sender domain is suspended at a site: name the SITE");
-    if (is_source)
-      dispatcher_.suspend_source(name, suspension, now);
-    else if (!dispatcher_.suspend_campaign(name, suspension, now))
-      return failed("too many campaigns are suspended");
-    return suspended(subject.scope, suspension, clock_).text;
+  auto const scope = part_named(subject.scope, dispatcher_.scopes());
+  if (!scope) return scope;
+  auto const [kind, name] = delivery::parts_of(*scope);
+  if (!subject.name.empty()) {
+    if (dispatcher_.suspend_scope(subject.name, *scope, suspension, now))
+      return suspended(fmt::format("{}: {}", subject.name, *scope), suspension, clock_).text;
+    bool const is_site =
+        dispatcher_.find_site(subject.name) != nullptr || settings_.sites.contains(subject.name);
+    return failed(is_site ? fmt::format("{}: {} parts of its mail are held already", subject.name,
+                                        delivery::Holds::most)
+                          : no_such_site(subject.name));
   }
-  if (!is_source && !is_campaign && kind != "sender_domain")
-    return failed(fmt::format("\"{}\" is no part of a site's mail", printable(subject.scope, 100)));
-  auto const of = is_source || is_campaign ? Result<std::string>(name) : canonical_domain(name);
-  if (!of) return failed(of.error().reason);
-  auto const scope = fmt::format("{} {}", kind, *of);
-  if (!dispatcher_.suspend_scope(subject.name, scope, suspension, now))
-    return failed(no_such_site(subject.name));
-  return suspended(fmt::format("{}: {}", subject.name, scope), suspension, clock_).text;
+  if (kind == "source")
+    dispatcher_.suspend_source(name, suspension, now);
+  else if (kind != "campaign")
+    return failed(fmt::format("a {} is suspended at a site: name the SITE",
+                              kind == "sender_domain" ? "sender domain" : kind));
+  else if (!dispatcher_.suspend_campaign(name, suspension, now))
+    return failed(fmt::format("{} campaigns are suspended already", delivery::Campaigns::most));
+  return suspended(*scope, suspension, clock_).text;
 }
 
 Result<std::string> ControlDesk::suspend_site(std::string const& name,
@@ -356,7 +373,10 @@ Result<std::string> ControlDesk::suspend_site(std::string const& name,
 Result<std::string> ControlDesk::resume_level(std::string const& scope) {
   if (auto const [kind, name] = delivery::parts_of(scope); kind == "campaign") {
     if (!dispatcher_.resume_campaign(name, clock_.now()))
-      return failed(fmt::format("{} is not suspended", printable(scope, 320)));
+      return failed(
+          fmt::format("{} is not suspended at all sites (poolctl status shows where a site "
+                      "holds it back)",
+                      printable(scope, 320)));
     return fmt::format("{}: resumed", scope);
   }
   if (!dispatcher_.resume_level(scope, clock_.now()))

@@ -37,6 +37,23 @@ bool has_a_rate_for_all(Settings const& settings) {
          has_a_rate(settings.total) || any(settings.tenants) || any(settings.sender_domains);
 }
 
+// Postfix hands over 20 messages for a door at once, and what cannot begin within two seconds waits
+// in its queue.
+bool is_slow(Rate const& rate, std::size_t paths) {
+  constexpr double quick_enough = 10;  // per second
+  return rate.is_limited() &&
+         static_cast<double>(rate.count * paths) / std::chrono::duration<double>(rate.per).count() <
+             quick_enough;
+}
+
+bool is_slow(SiteSettings const& site, Settings const& settings) {
+  auto const pool = settings.pools.find(site.source);
+  bool const is_divided = pool != settings.pools.end() && site.per == CountedPer::Path;
+  auto const paths = is_divided ? std::max<std::size_t>(pool->second.sources.size(), 1) : 1;
+  return is_slow(site.rate, paths) || is_slow(site.recipient_rate, paths) ||
+         is_slow(site.site_rate, 1) || is_slow(site.site_recipient_rate, 1);
+}
+
 bool promises(TlsLevel level) {
   return level != TlsLevel::None && level != TlsLevel::May && level != TlsLevel::Auto;
 }
@@ -61,12 +78,14 @@ MapSettings map_settings(Settings const& settings) {
   bool const all_wait = settings.postfix.fallback == Fallback::Defer ||
                         has_a_promise(settings.smtp) || may_log_in_anywhere(settings);
   bool const all_limited = has_a_rate_for_all(settings);
+  if (is_slow(settings.smtp, settings)) map.slow_sites.insert("");
   map.default_fallback = fallback_for(all_wait, all_limited);
   for (auto const& [name, site] : settings.sites) {
     bool const inherits = site.settings.fallback == settings.smtp.fallback;
     bool const waits =
         has_a_promise(site.settings) || (inherits && settings.postfix.fallback == Fallback::Defer);
     map.sites.emplace(name, fallback_for(waits, true));
+    if (is_slow(site.settings, settings)) map.slow_sites.insert(name);
     for (auto const& domain : site.domains) map.named_domains.emplace(domain, name);
   }
   for (auto const& [domain, own] : settings.domains)
@@ -177,7 +196,7 @@ void MapPublisher::apply(Notes& notes) {
   }
   if (notes.backlogged && *notes.backlogged != backlogged_) {
     backlogged_ = std::move(*notes.backlogged);
-    is_urgent_ = true;
+    has_news_ = true;
   }
 }
 
@@ -212,6 +231,9 @@ map::Content MapPublisher::content() const {
       std::chrono::duration_cast<std::chrono::seconds>(settings_.short_absence).count());
   for (auto const& domain : settings_.excluded_domains)
     content.domains.push_back({domain, map::Origin::Excluded, map::Fallback::Smtp, {}, false});
+  auto const is_slow = [&](std::string const& site) {
+    return settings_.slow_sites.contains(settings_.sites.contains(site) ? site : std::string());
+  };
   auto const add = [&](std::string const& domain, map::Origin origin, std::string const& site) {
     auto const named = settings_.sites.find(site);
     auto const own = named != settings_.sites.end() ? named->second : settings_.default_fallback;
@@ -221,7 +243,7 @@ map::Content MapPublisher::content() const {
     auto const limited = settings_.limited_domains.contains(domain) ? map::Fallback::Wait : own;
     content.domains.push_back({domain, origin,
                                waits ? map::Fallback::Defer : stricter(own, limited), site,
-                               backlogged_.contains(site)});
+                               backlogged_.contains(site) || is_slow(site)});
   };
   for (auto const& [name, fallback] : settings_.sites) content.named_sites.push_back(name);
   for (auto const& [domain, site] : settings_.named_domains) add(domain, map::Origin::Named, site);

@@ -34,6 +34,9 @@ struct MapSettings {
   std::map<std::string, std::string> named_domains;  // domain -> named site
   std::set<std::string> strict_domains;              // that require TLS, whatever their site does
   std::set<std::string> limited_domains;             // that have a rate of their own
+  /// Whose rates are so low that a mailing to them waits: 10/s at most. "" stands for those without
+  /// a name.
+  std::set<std::string> slow_sites;
   std::vector<std::string> excluded_domains;
   /// How long mail that has limits waits for the manager before it takes its fallback "smtp".
   Duration short_absence = std::chrono::minutes(5);

@@ -39,11 +39,21 @@ void Session::mail(std::string_view sender, std::string_view login) {
   early_tenant_ = shared_.tenants.before_headers(client_);
 }
 
+// By Postfix's table mail that waits takes another service, which leads here too.
+bool Session::is_ours(std::string_view mailer) const {
+  constexpr std::string_view for_backlogs = "-backlog";
+  if (mailer.empty()) return true;
+  if (mailer.ends_with(for_backlogs) && mailer.size() > for_backlogs.size() &&
+      is_ours(mailer.substr(0, mailer.size() - for_backlogs.size())))
+    return true;
+  auto const& ours = shared_.mailers;
+  return std::find(ours.begin(), ours.end(), mailer) != ours.end();
+}
+
 Reply Session::recipient(std::string_view address, std::string_view mailer) {
   // The MTA's own cleanup hands in what sendmail(1) gave it: there is nobody to come back.
   if (client_.is_local_submission) return {};
-  auto const& ours = shared_.mailers;
-  if (!mailer.empty() && std::find(ours.begin(), ours.end(), mailer) == ours.end()) return {};
+  if (!is_ours(mailer)) return {};
   auto const domain = domain_of(without_brackets(address));
   if (!domain) return {};  // the MTA's own matter
   auto reply = ask(*domain, early_tenant_.value_or(""), 1);

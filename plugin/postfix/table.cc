@@ -2,8 +2,12 @@
 
 #include "postfix/table.h"
 
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstring>
 
@@ -19,7 +23,8 @@ char const usual_service[] = "mailpool";
 // For doors whose mail waits in the queue, so that other mail does not stand behind theirs.
 char const backlog_service[] = "mailpool-backlog";
 // What `poolctl postfix enable` sets beside the service, and where Postfix listens for it: a
-// service that is gone from master.cf, or was never there, must not be answered.
+// service that is gone from master.cf, or was never there, must not be answered. Of one that is
+// gone Postfix leaves the socket's file, so once, when the table is opened, it is tried.
 char const backlog_parameter[] = "mailpool-backlog_destination_concurrency_limit";
 char const backlog_socket[] = "private/mailpool-backlog";
 
@@ -44,6 +49,22 @@ char const* below_queue_directory(char const* path) {
   path += length;
   while (*path == '/') ++path;
   return path;
+}
+
+bool somebody_listens_at(char const* path) {
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  std::size_t const length = std::strlen(path);
+  if (length >= sizeof address.sun_path) return false;
+  std::memcpy(address.sun_path, path, length + 1);
+  int const socket = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (socket < 0) return false;
+  // EAGAIN: it listens, and many wait there.
+  bool const is_there =
+      ::connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 ||
+      errno == EAGAIN;
+  ::close(socket);
+  return is_there;
 }
 
 bool is_ascii(std::string_view text) {
@@ -75,7 +96,8 @@ void Table::open(char const* path) {
     return;
   }
   if (mail_conf_lookup_eval(backlog_parameter) == nullptr ||
-      !resolve(backlog_socket, backlog_socket_, sizeof backlog_socket_))
+      !resolve(backlog_socket, backlog_socket_, sizeof backlog_socket_) ||
+      !somebody_listens_at(backlog_socket_))
     backlog_socket_[0] = '\0';
   is_usable_ = true;
   say_where_the_manager_is(file_.look());

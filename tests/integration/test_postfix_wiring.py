@@ -137,18 +137,26 @@ def test_a_service_of_an_earlier_enable_is_told_from_one_of_today(wiring: Callab
 
 def test_an_installation_of_an_earlier_enable_gets_the_service_for_what_waits(wiring: Callable[..., Wiring]):
     it = wiring()
-    before = it.files()
     it.must("enable")
     postconf = partial(it.host.postfix.command, "postconf")
     postconf("-MX", "mailpool-backlog/unix")
     postconf("-X", *(f"mailpool-backlog_{name}" for name in ("destination_concurrency_limit", "initial_destination_concurrency",
                                                              "destination_recipient_limit", "destination_concurrency_failed_cohort_limit")))
+    # The record as 0.1.0 kept it: one service.
+    record = it.config / "mailpool.undo/record.json"
+    kept = json.loads(record.read_text())
+    kept["service"] = kept.pop("services")[0]
+    kept["parameters"] = [one for one in kept["parameters"] if "backlog" not in one["name"]]
+    record.write_text(json.dumps(kept))
     postconf("-P", "mailpool/unix/lmtp_generic_maps=inline:{a=b}")
+    postconf("-e", "mailpool_destination_recipient_limit=7")
     assert "something that enable sets is not set" in it.run("status").stdout
     it.must("enable")
     assert "lmtp_generic_maps = inline:{a=b}" in postconf("-P", "mailpool-backlog/unix/*", text=True).stdout
-    it.must("disable")
-    assert it.files()["main.cf"] == before["main.cf"]
+    assert it.value("mailpool-backlog_destination_recipient_limit") == "7"
+    assert it.run("disable").returncode == 1, "the operator changed what enable set"
+    it.must("disable", "--force")
+    assert "mailpool" not in it.files()["main.cf"].decode()
     assert "mailpool" not in postconf("-M", text=True).stdout
 
 

@@ -311,6 +311,14 @@ def test_at_one_site_a_campaign_is_held_as_a_part_of_its_mail(lab: Lab, witness:
     assert manager.status()["suspensions"][0]["scope"] == "campaign spring"
     assert manager.poolctl("resume", "one", "--campaign", "spring").returncode == DONE
     assert send(manager, to="u@one.example", header=spring).code == 250
+    # A tenant likewise.
+    shop = b"X-Mailpool-Tenant: shop\r\n"
+    assert manager.poolctl("suspend", "one", "--tenant", "shop", "--for", "1h", "--reason", "asked to").returncode == DONE
+    reply = send(manager, to="u@one.example", header=shop)
+    assert reply.code == 451 and "one: tenant shop: suspended until" in reply.text
+    assert send(manager, to="u@two.example", header=shop).code == 250
+    assert manager.poolctl("resume", "one", "--tenant", "shop").returncode == DONE
+    assert send(manager, to="u@one.example", header=shop).code == 250
 
 
 def test_the_total_of_connections_is_kept(lab: Lab, witness: Witness):

@@ -2,7 +2,9 @@
 
 import os
 import re
+import shutil
 import signal
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -237,10 +239,17 @@ def test_a_door_with_a_backlog_takes_the_service_for_it(host: Callable[..., Tabl
     wait_until(lambda: services_of(front)["gmail.com"] == "mailpool", 20, "the backlog is over: the usual service again")
 
 
-@pytest.mark.parametrize("lacks", ["the service", "the parameter"])
+@pytest.mark.parametrize("lacks", ["the service", "the service, but its socket is left", "the parameter"])
 def test_without_the_service_for_it_a_backlog_takes_the_usual_one(lacks: str, host: Callable[..., TableHost]):
     front = host({} if lacks == "the parameter" else BACKLOG_LIMIT, (*OPTIONS, "--backlog", "google"),
-                 MAILPOOL_SERVICE if lacks == "the service" else BACKLOG_SERVICE).start()
+                 BACKLOG_SERVICE if lacks == "the parameter" else MAILPOOL_SERVICE)
+    front.start()
+    if "left" in lacks:
+        path = front.postfix.queue / "private/mailpool-backlog"
+        with socket.socket(socket.AF_UNIX) as gone:
+            gone.bind(str(path))
+            gone.listen()
+        shutil.chown(path, "postfix")
     assert services_of(front) == {"gmail.com": "mailpool", "nobody.example": "mailpool"}
 
 

@@ -58,6 +58,7 @@ class WithHealthy:
         if done.returncode != 0:
             raise LabError(f"poolctl postfix enable: {done.stdout}{done.stderr}")
         self.postfix.start()
+        wait_until(lambda: all(queue["works"] for queue in self.pool.status()["queues"]), 20, "the queue can be woken")
 
     def send_healthy(self) -> None:
         """One message every half second, until the end; when each was sent is kept."""
@@ -82,6 +83,30 @@ class WithHealthy:
         return [max(0.0, came.get(recipient, now) - sent) for recipient, sent in self.sent.items() if recipient in came or now - sent > 2]
 
 
+def send_mailings(slow: list[Slow], postfix: Postfix, sessions: int) -> None:
+    """All at once, as mailings come: each over so many SMTP sessions."""
+    sources = [subprocess.Popen(["smtp-source", "-s", str(sessions), "-m", str(one.messages), "-l", "600", "-f", "news@example.com",
+                                 "-t", f"u@{one.domain}", f"127.0.0.1:{postfix.port}"], stderr=subprocess.DEVNULL) for one in slow]
+    for source in sources:
+        if source.wait(timeout=600) != 0:
+            raise LabError(f"smtp-source: {source.returncode}")
+
+
+class StockWorld(WithHealthy):
+    """A Postfix without mailpool, and servers that take all at once: what its own intake of the same mailings costs other mail."""
+
+    def __init__(self, lab: Lab, slow: list[Slow]):
+        super().__init__()
+        self.slow = slow
+        self.healthy = Fakemx(lab)
+        servers = {one.domain: Fakemx(lab) for one in slow} | {"healthy.example": self.healthy}
+        hops = ", ".join(f"{{ {domain} = smtp:[{server.address.rpartition(':')[0]}]:{server.address.rpartition(':')[2]} }}"
+                         for domain, server in servers.items())
+        self.postfix = Postfix(lab, "stock", {**STOCK, "default_transport": "smtp", "smtpd_client_connection_count_limit": "0",
+                                              "default_process_limit": "100", "transport_maps": f"inline:{{ {hops} }}"})
+        self.postfix.start()
+
+
 class QueueWorld(WithHealthy):
     """Postfix, mailpoold, and a server for each provider."""
 
@@ -100,13 +125,7 @@ class QueueWorld(WithHealthy):
         self.wire()
 
     def fill(self, sessions: int = 1) -> None:
-        """All at once, as a mailing comes: each over so many SMTP sessions."""
-        sources = [subprocess.Popen(["smtp-source", "-s", str(sessions), "-m", str(one.messages), "-l", "600", "-f", "news@example.com",
-                                     "-t", f"u@{one.domain}", f"127.0.0.1:{self.postfix.port}"], stderr=subprocess.DEVNULL)
-                   for one in self.slow]
-        for source in sources:
-            if source.wait(timeout=600) != 0:
-                raise LabError(f"smtp-source: {source.returncode}")
+        send_mailings(self.slow, self.postfix, sessions)
 
     def accepted(self) -> dict[Slow, int]:
         return {one: server.stats()["messages"] for one, server in self.servers.items()}

@@ -181,7 +181,7 @@ Handler declare_explain(CLI::App& app) {
       [request](Context& context) { return ask_and_show<control::Explanation>(context, *request); };
 }
 
-// SITE, --domain D, --tenant T or --all: one of the four.
+// SITE, --domain D, --tenant T or --all; a tenant may also be a part of a SITE's mail.
 void add_subject(CLI::App& app, std::shared_ptr<Request> const& request) {
   auto* site = app.add_option("SITE", request->name, "the site, as status shows it");
   auto* domain = app.add_option_function<std::string>(
@@ -192,19 +192,22 @@ void add_subject(CLI::App& app, std::shared_ptr<Request> const& request) {
       },
       "a domain instead of a site");
   domain->type_name("D")->excludes(site);
-  auto* tenant = app.add_option_function<std::string>(
-      "--tenant",
-      [request](std::string const& name) {
-        request->name = name;
-        request->is_tenant = true;
-      },
-      "a tenant instead of a site");
-  tenant->type_name("T")->excludes(site)->excludes(domain);
+  auto const tenant = std::make_shared<std::string>();
+  auto* of_tenant = app.add_option("--tenant", *tenant, "a tenant, at SITE or all sites");
+  of_tenant->type_name("T")->excludes(domain);
   app.add_flag("--all", request->is_all, "all mail, instead of a site")
       ->excludes(site)
       ->excludes(domain)
-      ->excludes(tenant);
-  app.final_callback([request] {
+      ->excludes(of_tenant);
+  app.final_callback([request, tenant] {
+    bool const is_part = !tenant->empty() && !request->name.empty();
+    if (is_part && !request->scope.empty())
+      throw CLI::ExcludesError("--tenant", "another part of SITE's mail");
+    if (is_part) request->scope = "tenant " + *tenant;
+    if (!tenant->empty() && !is_part) {
+      request->name = *tenant;
+      request->is_tenant = true;
+    }
     if (request->name.empty() && request->scope.empty() && !request->is_all)
       throw CLI::RequiredError("SITE, --domain D, --tenant T, --campaign C or --all");
   });
@@ -244,10 +247,12 @@ Handler declare_suspend(CLI::App& app) {
   auto* source = add_scope(app, request, "--source", "source",
                            "only what leaves from that source, to SITE or all");
   source->type_name("NAME")->excludes(sender);
-  add_scope(app, request, "--campaign", "campaign", "only mail of that campaign, to SITE or all")
+  add_scope(app, request, "--campaign", "campaign",
+            "only that campaign's mail, to SITE or all sites")
       ->type_name("C")
       ->excludes(sender)
-      ->excludes(source);
+      ->excludes(source)
+      ->excludes("--all");
   app.add_option_function<std::string>(
          "--for", [request](std::string const& text) { request->how_long = *parse_duration(text); },
          "how long: 30s, 5m, 2h, 3d")
@@ -271,8 +276,8 @@ Handler declare_resume(CLI::App& app) {
                            "only what SITE gets from it; without SITE: that [source.NAME]");
   source->type_name("NAME")->excludes(sender);
   auto* campaign = add_scope(app, request, "--campaign", "campaign",
-                             "only that campaign's mail, to SITE or all");
-  campaign->type_name("C")->excludes(sender)->excludes(source);
+                             "only that campaign's mail, to SITE or all sites");
+  campaign->type_name("C")->excludes(sender)->excludes(source)->excludes("--all");
   auto* total = app.add_flag_callback(
       "--total", [request] { request->scope = "total"; }, "what all sites together have used");
   total->excludes(sender)->excludes(source)->excludes(campaign)->excludes("SITE");

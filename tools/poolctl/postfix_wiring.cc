@@ -158,9 +158,13 @@ void plan_limits(PostfixConfig& postfix, WiringMode mode, WiringPlan& plan) {
   };
   auto const known = plan.parameters.size();
   for (auto const& service : services_of(mode))
-    for (auto const& [option, value] : limits)
-      if (auto name = fmt::format("{}_{}", transport_of(service), option); !postfix.set_value(name))
-        plan.parameters.push_back({std::move(name), value});
+    for (auto const& [option, value] : limits) {
+      auto name = fmt::format("{}_{}", transport_of(service), option);
+      if (postfix.set_value(name)) continue;
+      // What an operator has set for one service counts for the other too.
+      auto const of_other = postfix.set_value(fmt::format("mailpool_{}", option));
+      plan.parameters.push_back({std::move(name), of_other.value_or(value)});
+    }
   if (plan.parameters.size() == known) return;
   plan.reasons.emplace_back(
       "at most 20 deliveries for one door at once, 50 recipients in each: what cannot begin soon "
@@ -207,7 +211,6 @@ void check_connection_cache(PostfixConfig& postfix, std::string const& service, 
        fmt::format("postconf -P {}/{}=no && postfix reload", service, cache_option)});
 }
 
-// What an operator has set for one service counts for the other too.
 std::vector<std::string> overrides_of(PostfixConfig& postfix, std::string const& service) {
   std::vector<std::string> found;
   for (auto const& line : postfix.all_overrides(service)) {

@@ -233,6 +233,19 @@ std::size_t lines_of(std::string const& text) {
   return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
 }
 
+// The first few: those that are suspended, then those whose mail was seen last.
+std::string campaign_rows(ManagerStatus const& status, Screen const& screen) {
+  constexpr std::size_t most = 8;
+  if (status.campaigns.empty()) return {};
+  auto shown = status.campaigns;
+  if (shown.size() > most) shown.resize(most);
+  auto out = "\n" + campaign_table(shown).text(screen);
+  if (auto const more = status.campaigns_known - shown.size(); more != 0)
+    out += fmt::format("and {} (--json --rows N shows more)\n",
+                       counted(more, "more campaign", "more campaigns"));
+  return out;
+}
+
 std::string rows(ManagerStatus const& status, Screen const& screen) {
   std::string out;
   auto const table = site_table(status);
@@ -246,11 +259,7 @@ std::string rows(ManagerStatus const& status, Screen const& screen) {
                                counted(status.sites_known - status.sites.size(), "site", "sites")),
                    screen.width);
   if (!status.tenants.empty()) out += "\n" + tenant_table(status.tenants).text(screen);
-  if (!status.campaigns.empty()) out += "\n" + campaign_table(status.campaigns).text(screen);
-  if (status.campaigns_known > status.campaigns.size())
-    out += fmt::format("and {} (--rows N shows more)\n",
-                       counted(status.campaigns_known - status.campaigns.size(), "more campaign",
-                               "more campaigns"));
+  out += campaign_rows(status, screen);
   if (!status.sources.empty()) out += "\n" + source_table(status.sources).text(screen);
   if (!status.logins.empty()) out += "\n" + login_table(status.logins).text(screen);
   return out;

@@ -71,7 +71,9 @@ void add_lmtp(Table& table) {
           "that does not exist is only a warning.");
   table.add("max_connections", &S::max_connections, number(1, 20000))
       .says("How many LMTP connections may be open at once; further ones wait, none is refused.")
-      .note("Keep it no smaller than the MTA's process limit for this transport.");
+      .note(
+          "Keep it no smaller than the MTA's process limits for its transports together: `poolctl "
+          "postfix enable` sets 500 for each of two.");
   table.add("max_message_size", &S::max_message_size, value::size(KiB, 2 * GiB))
       .says("The largest message taken, announced as SIZE; larger ones get 552 5.3.4.")
       .note("Keep it no smaller than the MTA's own limit (message_size_limit of Postfix).");
@@ -115,7 +117,7 @@ void add_lmtp(Table& table) {
       .note(
           "Only where nobody outside can put that header into mail that passes here. It is removed "
           "before sending in any case. The same goes for the campaign.");
-  table.add("campaign_header", &S::campaign_header, value::header_name())
+  table.add("campaign_header", &S::campaign_header, value::campaign_header())
       .says("The header that names a message's campaign where no seal does.")
       .note(
           "Believed as trust_unsigned_tenant says, and removed before sending in any case; "

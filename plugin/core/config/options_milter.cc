@@ -37,7 +37,7 @@ void add_milter(Table& table) {
           "programs on this machine only, and deleted in any case; \"login\" looks for the SMTP "
           "login in [tenant.NAME] logins, \"client\" for the client's address in [tenant.NAME] "
           "clients.");
-  table.add("campaign_header", &S::campaign_header, value::header_name())
+  table.add("campaign_header", &S::campaign_header, value::campaign_header())
       .says("The header that names a message's campaign, to be sealed.")
       .note(
           "Believed from header_clients and from programs on this machine only, and deleted in any "
@@ -48,7 +48,8 @@ void add_milter(Table& table) {
       .says("The MTA's transports or mailers that lead to mailpool: others are accepted unasked.")
       .note(
           "The MTA tells it as {rcpt_mailer}; where it does not, mailpoold is asked about every "
-          "domain.");
+          "domain. With a name goes the same with \"-backlog\" behind it, which Postfix's table "
+          "gives to mail that waits.");
   table.add("on_suspended", &S::on_suspended, reply)
       .says("What a recipient gets whose domain or site is suspended.")
       .note("The MTA's queue is the place to wait; \"tempfail\" leaves it to the sender's.");

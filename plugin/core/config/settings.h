@@ -111,7 +111,7 @@ struct LmtpSettings {
   std::uint32_t socket_mode = 0660;
   std::string socket_group = "postfix";
   std::vector<std::string> allow_users{"root", "postfix"};
-  std::uint32_t max_connections = 500;
+  std::uint32_t max_connections = 1000;
   std::uint64_t max_message_size = 50U << 20U;
   std::uint64_t spill_above = 1U << 20U;
   std::uint64_t memory_limit = 512U << 20U;

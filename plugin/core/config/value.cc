@@ -1,10 +1,12 @@
 #include "core/config/value.h"
 
+#include "core/base/text.h"
 #include "core/base/user_id.h"
 #include "core/config/host_port.h"
 #include "core/config/quotes.h"
 #include "core/config/source_values.h"
 #include "core/message/address.h"
+#include "core/message/tenant_seal.h"
 
 namespace mailpool::value {
 namespace {
@@ -112,9 +114,12 @@ bool is_field_name(std::string_view text) {
   });
 }
 
-Result<std::string> parse_header_name(std::string_view text) {
-  if (is_field_name(text)) return std::string(text);
-  return failed(in_quotes(text) + " cannot be the name of a header");
+// It is removed from mail: only what is nobody else's may be named.
+Result<std::string> parse_campaign_header(std::string_view text) {
+  bool const is_private = is_field_name(text) && ascii_lower(text).starts_with("x-");
+  if (is_private && !ascii_iequal(text, tenant_header) && !ascii_iequal(text, seal_header))
+    return std::string(text);
+  return failed(in_quotes(text) + " cannot be the name of a campaign's header");
 }
 
 Result<std::string> parse_tenant_source(std::string_view text) {
@@ -262,8 +267,9 @@ Parsed<std::string> tenant_source() {
           parse_tenant_source};
 }
 
-Parsed<std::string> header_name() {
-  return {R"(the name of a header such as "X-Mailpool-Campaign")", parse_header_name};
+Parsed<std::string> campaign_header() {
+  return {R"(the name of a header that begins with "X-", such as "X-Mailpool-Campaign")",
+          parse_campaign_header};
 }
 
 Parsed<std::string> mailer() {

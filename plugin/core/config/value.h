@@ -227,7 +227,7 @@ ListOf(Item, Sizes...) -> ListOf<Item>;
 [[nodiscard]] Parsed<std::string> source();
 [[nodiscard]] Parsed<std::string> socket_path_or_empty();
 [[nodiscard]] Parsed<std::string> tenant_source();
-[[nodiscard]] Parsed<std::string> header_name();
+[[nodiscard]] Parsed<std::string> campaign_header();
 [[nodiscard]] Parsed<std::string> mailer();
 [[nodiscard]] Parsed<std::string> login();
 [[nodiscard]] Parsed<std::string> login_name();

@@ -52,7 +52,10 @@ std::size_t Dispatcher::restore(TimePoint now) {
       suspend_all(*suspension, now);
     } else {
       auto& site = site_by_name(name);
-      scope.empty() ? site.suspend(*suspension, now) : site.hold(scope, *suspension, now);
+      if (scope.empty())
+        site.suspend(*suspension, now);
+      else
+        site.hold(scope, *suspension, now);
       note_busy(site);
     }
     ++in_force;

@@ -40,9 +40,9 @@ bool Dispatcher::suspend_scope(std::string const& site, std::string const& scope
   if (found == nullptr && (settings_.sites.contains(site) || is_host_name(site)))
     found = &site_by_name(site);
   if (found == nullptr) return false;
-  found->hold(scope, std::move(suspension), now);
+  bool const is_held = found->hold(scope, std::move(suspension), now);
   note_busy(*found);
-  return true;
+  return is_held;
 }
 
 bool Dispatcher::resume_scope(std::string const& site, std::string const& scope, TimePoint now) {

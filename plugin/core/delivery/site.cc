@@ -62,8 +62,8 @@ void Site::enqueue(Transaction& transaction, TimePoint now) {
 
 std::optional<Refusal> Site::refusal_of(Transaction const& transaction, TimePoint now) const {
   if (suspension_) return Refusal{suspended_outcome(), "suspended", suspension_->until};
-  if (auto const* hold = held(transaction, now))
-    return Refusal{suspended(name_, *hold, context_.clock), "suspended", hold->until};
+  if (auto const hold = held(transaction, now))
+    return Refusal{suspended(hold.of, *hold.why, context_.clock), "suspended", hold.why->until};
   if (waiting_.size() < settings_.max_waiting) return std::nullopt;
   auto const words =
       fmt::format("{}: max_waiting reached ({} waiting)", name_, settings_.max_waiting);
@@ -195,9 +195,11 @@ void Site::start_anew(TimePoint now) {
   try_parked(now);
 }
 
-void Site::hold(std::string const& scope, site::Suspension why, TimePoint now) {
-  if (holds_.hold(scope, std::move(why), now)) defer_held(now);
+bool Site::hold(std::string const& scope, site::Suspension why, TimePoint now) {
   be_pumped_at(now);
+  if (!holds_.hold(scope, std::move(why), now)) return false;
+  defer_held(now);
+  return true;
 }
 
 bool Site::release(std::string const& scope, TimePoint now) {

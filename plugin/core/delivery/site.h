@@ -68,7 +68,8 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   /// Of all its mail; what else was lowered or backs off is tried again too.
   void resume(TimePoint now);
   /// Holds back the mail of "sender_domain example.org" or "source west".
-  void hold(std::string const& scope, site::Suspension why, TimePoint now);
+  /// False: there are too many such holds.
+  bool hold(std::string const& scope, site::Suspension why, TimePoint now);
   /// False where it is not held back.
   bool release(std::string const& scope, TimePoint now);
   /// Closes idle connections and those that are being opened; the others when they come back.
@@ -347,11 +348,15 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   void leave_alone(Path& path, site::EndpointName const& endpoint, site::Suspension const& why,
                    TimePoint now);
   void expire(TimePoint now);
-  [[nodiscard]] site::Suspension const* held(Transaction const& transaction, TimePoint now) const;
-  [[nodiscard]] site::Suspension const* part_held(Transaction const& transaction,
-                                                  TimePoint now) const;
-  [[nodiscard]] site::Suspension const* campaign_held(std::string_view campaign,
-                                                      TimePoint now) const;
+  /// What holds a transaction's mail back, and of what that is.
+  struct Held {
+    site::Suspension const* why = nullptr;
+    std::string of = {};  ///< "google: campaign spring", "campaign spring" (everywhere), "google"
+    explicit operator bool() const { return why != nullptr; }
+  };
+  [[nodiscard]] Held held(Transaction const& transaction, TimePoint now) const;
+  [[nodiscard]] Held part_held(std::string_view kind, std::string_view name, TimePoint now) const;
+  [[nodiscard]] Held campaign_held(std::string_view campaign, TimePoint now) const;
   [[nodiscard]] site::Suspension const* source_held(Transaction const& transaction,
                                                     TimePoint now) const;
   [[nodiscard]] site::Suspension const* held_from(site::Source const& source, TimePoint now) const;
@@ -389,9 +394,13 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   template <class Concerned>
   void defer_those(Concerned&& concerned, Outcome const& outcome, parking::Why why, TimePoint now);
   void give_up_overdue(TimePoint now);
+  /// Of one that was passed over with others, what the site waits for.
+  [[nodiscard]] site::Wait const& seen_wait(Transaction const& transaction) const {
+    return transaction.wait.is_over() ? blocked_ : transaction.wait;
+  }
   /// Time to connect is no time of waiting.
   [[nodiscard]] TimePoint overdue_at(Transaction const& transaction) const {
-    auto const& wait = transaction.wait.is_over() ? blocked_ : transaction.wait;
+    auto const& wait = seen_wait(transaction);
     return wait.limit == site::Limit::Connecting ? transaction.connect_until
                                                  : transaction.wait_until;
   }

@@ -81,7 +81,7 @@ void Site::on_finished(SmtpConnection& connection, smtp::TransactionResult&& res
 
 // What is not taken in any more, or was stopped meanwhile, is not tried again either.
 bool Site::may_be_retried(Transaction const& transaction, TimePoint now) const {
-  if (context_.is_draining || suspension_ || held(transaction, now) != nullptr) return false;
+  if (context_.is_draining || suspension_ || held(transaction, now)) return false;
   for (auto const* scope : {transaction.levels.domain, transaction.levels.tenant})
     if (scope != nullptr && scope->is_suspended(now)) return false;
   return true;
@@ -218,7 +218,8 @@ void Site::give_up_overdue(TimePoint now) {
   for (auto* transaction : overdue) {
     waiting_.remove(*transaction);
     auto const wait = wait_of(*transaction, now);
-    if (wait.limit == Limit::Connecting && pool_.count(ConnectionState::Connecting) == 0) {
+    if (seen_wait(*transaction).limit == Limit::Connecting &&
+        pool_.count(ConnectionState::Connecting) == 0) {
       defer(*transaction, unreachable(*transaction, now), why_unreachable(*transaction, now), now);
       continue;
     }

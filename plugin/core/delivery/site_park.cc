@@ -91,7 +91,7 @@ parking::LineName Site::line_of(Transaction const& transaction, TimePoint now) c
   if (holds_.of("sender_domain", transaction.sender_domain, now) != nullptr)
     line.sender_domain = transaction.sender_domain;
   if (holds_.of("tenant", transaction.tenant, now) != nullptr) line.tenant = transaction.tenant;
-  if (campaign_held(transaction.campaign, now) != nullptr) line.campaign = transaction.campaign;
+  if (campaign_held(transaction.campaign, now)) line.campaign = transaction.campaign;
   if (source_held(transaction, now) != nullptr)
     line.source = (transaction.source != nullptr ? transaction.source
                                                  : transaction.sources->members().front().source)
@@ -308,8 +308,7 @@ TimePoint Site::line_may_go_at(parking::LineName const& line, std::size_t coming
                                TimePoint now) const {
   auto const later = after(now, look_again_every);
   if (holds_.of("sender_domain", line.sender_domain, now) != nullptr ||
-      holds_.of("tenant", line.tenant, now) != nullptr ||
-      campaign_held(line.campaign, now) != nullptr)
+      holds_.of("tenant", line.tenant, now) != nullptr || campaign_held(line.campaign, now))
     return later;
   auto const* const source =
       line.source.empty() ? nullptr : context_.scopes.find_source(line.source);

@@ -99,23 +99,26 @@ void Site::leave_alone(Path& path, site::EndpointName const& endpoint, site::Sus
 }
 
 // Why none of it may go: what it belongs to, or every source that it could leave from.
-site::Suspension const* Site::held(Transaction const& transaction, TimePoint now) const {
-  if (auto const* const hold = part_held(transaction, now)) return hold;
-  return source_held(transaction, now);
+Site::Held Site::held(Transaction const& transaction, TimePoint now) const {
+  if (auto hold = part_held("sender_domain", transaction.sender_domain, now)) return hold;
+  if (auto hold = part_held("tenant", transaction.tenant, now)) return hold;
+  if (auto hold = campaign_held(transaction.campaign, now)) return hold;
+  if (auto const* const hold = source_held(transaction, now)) return {hold, name_};
+  return {};
 }
 
-// What it belongs to, whatever its source.
-site::Suspension const* Site::part_held(Transaction const& transaction, TimePoint now) const {
-  if (auto const* const hold = holds_.of("sender_domain", transaction.sender_domain, now))
-    return hold;
-  if (auto const* const hold = holds_.of("tenant", transaction.tenant, now)) return hold;
-  return campaign_held(transaction.campaign, now);
+Site::Held Site::part_held(std::string_view kind, std::string_view name, TimePoint now) const {
+  auto const* const hold = holds_.of(kind, name, now);
+  if (hold == nullptr) return {};
+  return {hold, fmt::format("{}: {} {}", name_, kind, name)};
 }
 
 // Here, or at all sites.
-site::Suspension const* Site::campaign_held(std::string_view campaign, TimePoint now) const {
-  if (auto const* const hold = holds_.of("campaign", campaign, now)) return hold;
-  return context_.campaigns.held(campaign, now);
+Site::Held Site::campaign_held(std::string_view campaign, TimePoint now) const {
+  if (auto hold = part_held("campaign", campaign, now)) return hold;
+  auto const* const hold = context_.campaigns.held(campaign, now);
+  if (hold == nullptr) return {};
+  return {hold, fmt::format("campaign {}", campaign)};
 }
 
 // Of several the one that ends first.
@@ -147,12 +150,13 @@ site::Wait Site::suspended_from(site::Source const* source, TimePoint now) const
 void Site::defer_held(TimePoint now) {
   std::vector<Transaction*> all;
   waiting_.for_each([&](Transaction& t) {
-    if (held(t, now) != nullptr) all.push_back(&t);
+    if (held(t, now)) all.push_back(&t);
   });
   for (auto* transaction : all) {
     waiting_.remove(*transaction);
-    defer(*transaction, suspended(name_, *held(*transaction, now), context_.clock),
-          parking::Why::Suspended, now);
+    auto const hold = held(*transaction, now);
+    defer(*transaction, suspended(hold.of, *hold.why, context_.clock), parking::Why::Suspended,
+          now);
   }
 }
 

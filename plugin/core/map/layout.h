@@ -71,7 +71,8 @@ struct Entry {
   std::uint16_t
       door;  // below bucket_count: that hashed door; else bucket_count + index of a named one
   std::uint8_t name_length;
-  std::uint8_t flags;  // bits 0 and 3: Fallback; bits 1 and 2: Origin; bit 4: has a backlog
+  std::uint8_t
+      flags;  // bits 0 and 3: Fallback; bits 1 and 2: Origin; bit 4: takes the service for backlogs
 };
 static_assert(sizeof(Entry) == 8);
 

@@ -87,7 +87,7 @@ enum class Reason : std::uint8_t {
 struct Decision {
   Reason reason = Reason::NoMap;
   DoorName door;  // empty: "not found"
-  /// Much of its mail waits: it takes the service for that, where Postfix has it.
+  /// Much of its mail waits, or soon will: it takes the service for that, where Postfix has it.
   bool has_backlog = false;
 
   [[nodiscard]] bool is_found() const { return door.length > 0; }

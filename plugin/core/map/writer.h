@@ -17,7 +17,7 @@ struct Domain {
   Fallback fallback = Fallback::Smtp;
   std::string site;  // a named site's door, or an automatic site's name, whose hash is the door;
                      // unused if excluded
-  bool has_backlog = false;  // so much of its mail waits that it takes a service of its own
+  bool has_backlog = false;  // much of its mail waits, or soon will: it takes a service of its own
 };
 
 struct Content {

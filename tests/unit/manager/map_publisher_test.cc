@@ -319,6 +319,25 @@ BOOST_AUTO_TEST_CASE(a_site_with_a_promise_of_its_own_waits_by_itself) {
   BOOST_CHECK(manager::map_settings(configured).sites.at("plain") == map::Fallback::Defer);
 }
 
+BOOST_AUTO_TEST_CASE(sites_that_may_have_less_than_ten_messages_a_second_are_slow) {
+  Settings configured;
+  auto const rate = [](std::uint64_t count, Duration per) { return Rate{count, per, count}; };
+  configured.sites["quick"].settings.rate = rate(10, std::chrono::seconds(1));
+  configured.sites["slow"].settings.rate = rate(9, std::chrono::seconds(1));
+  configured.sites["by-recipients"].settings.recipient_rate = rate(100, std::chrono::minutes(1));
+  configured.sites["together"].settings.site_rate = rate(1, std::chrono::seconds(1));
+  configured.pools["both"].sources = {{"east", 1}, {"west", 1}};
+  configured.sites["by-two"].settings.rate = rate(5, std::chrono::seconds(1));
+  configured.sites["by-two"].settings.source = "both";
+  configured.sites["by-one"].settings = configured.sites["by-two"].settings;
+  configured.sites["by-one"].settings.per = CountedPer::Site;
+  auto const slow = manager::map_settings(configured).slow_sites;
+  BOOST_TEST(slow == (std::set<std::string>{"by-one", "by-recipients", "slow", "together"}),
+             boost::test_tools::per_element());
+  configured.smtp.rate = rate(1, std::chrono::seconds(1));
+  BOOST_TEST(manager::map_settings(configured).slow_sites.contains(""));
+}
+
 BOOST_AUTO_TEST_CASE(what_has_limits_waits_for_a_short_absence) {
   auto const with = [](auto change) {
     Settings configured;

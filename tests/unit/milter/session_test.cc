@@ -201,6 +201,16 @@ BOOST_AUTO_TEST_CASE(a_header_of_another_name_is_deleted_too) {
   BOOST_TEST(room.opened(ending) == "spring");
 }
 
+BOOST_AUTO_TEST_CASE(the_service_for_what_waits_is_asked_about_as_the_usual_one) {
+  Room room;
+  room.from(outside);
+  room.session.recipient("<u@a.test>", "mailpool-backlog");
+  BOOST_TEST(room.gate.asked.size() == 1U);
+  for (auto const* other : {"smtp", "smtp-backlog", "-backlog", "mailpool-backlogs"})
+    room.session.recipient("<u@b.test>", other);
+  BOOST_TEST(room.gate.asked.size() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(a_campaign_is_sealed_where_headers_are_believed_and_deleted_everywhere) {
   Room room;
   room.from(inside, "shop@example.com");
@@ -225,11 +235,11 @@ BOOST_AUTO_TEST_CASE(a_campaign_is_sealed_where_headers_are_believed_and_deleted
 
 BOOST_AUTO_TEST_CASE(another_header_can_name_the_campaign) {
   auto settings = settings_with_tenants();
-  settings.milter.campaign_header = "Feedback-ID";
+  settings.milter.campaign_header = "X-Job";
   Room room(settings);
   room.from(inside, "shop@example.com");
   room.session.header("X-Mailpool-Campaign", "old");
-  room.session.header("feedback-id", "new");
+  room.session.header("x-job", "new");
   auto const ending = room.end();
   BOOST_TEST(room.opened(ending) == "shop/new");
   BOOST_TEST(ending.deletions.size() == 2U);

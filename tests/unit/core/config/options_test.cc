@@ -50,8 +50,9 @@ std::vector<Edges> all_edges() {
                                            "['4294967295']",
                                            "['4294967296']",
                                            "['18446744073709551616']"};
-  std::vector<std::string> const good_headers{"'X-Mailpool-Campaign'", "'feedback-id'"};
-  std::vector<std::string> const bad_headers{"''", "'a b'", "'a:'", "5"};
+  std::vector<std::string> const good_headers{"'X-Mailpool-Campaign'", "'x-job'"};
+  std::vector<std::string> const bad_headers{
+      "''", "'X-a b'", "'X-a:'", "5", "'Subject'", "'X-Mailpool-Tenant'", "'x-mailpool-seal'"};
   std::vector<std::string> const good_users{"[]", "['root']", "['0']", "['4294967294']",
                                             repeated("'u'", 64)};
   std::vector<std::string> const bad_rates{"'100'", "'0/s'", "100", "'1000000001/s'", "'fast'"};

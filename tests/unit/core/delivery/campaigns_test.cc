@@ -53,7 +53,7 @@ BOOST_AUTO_TEST_CASE(one_that_is_suspended_waits_at_all_sites_and_nobody_else_do
   BOOST_TEST(!waiting.is_over());
   suspend("spring");
   settle();
-  BOOST_TEST(contains(waiting.line(), "suspended until"));
+  BOOST_TEST(waiting.line().starts_with("451 4.7.1 campaign spring: suspended until "));
   BOOST_TEST(contains(waiting.line(), "a wrong link"));
   network.behaviour.answer = {};
   auto const& later = deliver_of("spring", "u@two.test");
@@ -84,10 +84,24 @@ BOOST_AUTO_TEST_CASE(at_one_site_it_is_held_as_a_part_of_the_sites_mail) {
   auto const site = site_of("one.test").name();
   dispatcher->suspend_scope(site, "campaign spring", {clock.now_ + 1h, "x", "root", {}},
                             clock.now_);
-  BOOST_TEST(contains(deliver_of("spring").line(), "suspended until"));
+  BOOST_TEST(deliver_of("spring").line().starts_with("451 4.7.1 " + site +
+                                                     ": campaign spring: suspended until "));
   BOOST_TEST(deliver_of("spring", "u@two.test").is_delivered());
   BOOST_TEST(deliver_of("other").is_delivered());
   BOOST_TEST(dispatcher->resume_scope(site, "campaign spring", clock.now_));
+  BOOST_TEST(deliver_of("spring").is_delivered());
+}
+
+BOOST_AUTO_TEST_CASE(where_a_site_holds_too_many_parts_already_that_is_said) {
+  deliver_of("spring");
+  auto const site = site_of("one.test").name();
+  auto const hold = [&](std::string const& scope) {
+    return dispatcher->suspend_scope(site, scope, {clock.now_ + 1h, "x", "root", {}}, clock.now_);
+  };
+  for (std::size_t n = 0; n < delivery::Holds::most; ++n)
+    BOOST_REQUIRE(hold("campaign c" + std::to_string(n)));
+  BOOST_TEST(!hold("campaign spring"));
+  BOOST_TEST(hold("campaign c0"));
   BOOST_TEST(deliver_of("spring").is_delivered());
 }
 
