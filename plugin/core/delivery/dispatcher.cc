@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/base/text.h"
+#include "core/delivery/look_up.h"
 #include "core/message/address.h"
 #include "core/route/static_routes.h"
 #include "core/rules/book.h"

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "core/delivery/dispatcher.h"
+#include "core/delivery/look_up.h"
 #include "core/message/address.h"
 
 namespace mailpool::delivery {
@@ -18,31 +18,22 @@ constexpr Duration go_on_after = std::chrono::milliseconds(20);
 
 }  // namespace
 
-class Dispatcher::LookUp final : public route::RouteListener {
- public:
-  LookUp(Dispatcher& dispatcher, std::string lane, TimePoint now)
-      : dispatcher_(dispatcher), lane_(std::move(lane)) {
-    question_ = dispatcher_.router_.find(lane_.substr(1), *this, now);
-  }
-  void on_route(std::shared_ptr<route::Route const>) override { answered(); }
-  void on_no_route(Outcome outcome) override {
-    is_over_ = true;
-    if (outcome.kind != OutcomeKind::Deferred) answered();
-  }
-  [[nodiscard]] bool is_over() const { return is_over_; }
+Dispatcher::LookUp::LookUp(Dispatcher& dispatcher, std::string lane, TimePoint now)
+    : dispatcher_(dispatcher), lane_(std::move(lane)) {
+  question_ = dispatcher_.router_.find(lane_.substr(1), *this, now);
+}
 
- private:
-  void answered() {
-    is_over_ = true;
-    auto const now = dispatcher_.context_.clock.now();
-    dispatcher_.context_.parking.entries.end_rests(lane_, now);
-    dispatcher_.next_domain_wakes_ = now;
-  }
-  Dispatcher& dispatcher_;
-  std::string lane_;
-  bool is_over_ = false;
-  std::unique_ptr<route::Question> question_;
-};
+void Dispatcher::LookUp::on_no_route(Outcome outcome) {
+  is_over_ = true;
+  if (outcome.kind != OutcomeKind::Deferred) answered();
+}
+
+void Dispatcher::LookUp::answered() {
+  is_over_ = true;
+  auto const now = dispatcher_.context_.clock.now();
+  dispatcher_.context_.parking.entries.end_rests(lane_, now);
+  dispatcher_.next_domain_wakes_ = now;
+}
 
 void Dispatcher::find_parked(Delivery const& delivery, std::string const& domain, Site& site,
                              TimePoint now) {
