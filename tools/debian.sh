@@ -31,7 +31,7 @@ debian_mirror() {
   return 1
 }
 
-# bare_archive CODENAME: makes the archive where there is none; prints its path.
+# bare_archive CODENAME: makes the archive where there is none; prints its path. Exit code 75: this machine's mirror gives none.
 bare_archive() {
   local directory=$lab_cache/$1 mirror scratch
   mkdir -p "$directory"
@@ -46,7 +46,7 @@ bare_archive() {
     if ! debootstrap --variant=minbase "${@:2}" "$1" "$scratch/root" "$mirror" > "$scratch/log" 2>&1; then
       tail "$scratch/log" >&2
       echo "debootstrap of $1 failed: without it nothing can be tried there" >&2
-      exit 1
+      exit 75
     fi
     tar -C "$scratch/root" -cf "$scratch/minbase.tar" . && mv "$scratch/minbase.tar" "$directory/minbase.tar"
   ) 9> "$directory/lock" && echo "$directory/minbase.tar"
@@ -55,7 +55,7 @@ bare_archive() {
 # bare_root CODENAME: unpacks one in a new directory of /var/tmp, which it prints; the caller removes it.
 bare_root() {
   local archive root
-  archive=$(bare_archive "$1") || return 1
+  archive=$(bare_archive "$1") || return
   root=$(mktemp -d "/var/tmp/mailpool-$1-XXXXXX")
   chmod 755 "$root"
   tar -C "$root" -xf "$archive" || return 1
