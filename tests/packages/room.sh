@@ -1,4 +1,4 @@
-# Roots with Postfix and the packages, and systemd in them; sourced by run and autopkgtests, which set $codename.
+# Roots with Postfix and the packages, and systemd in them; sourced by run, autopkgtests and upgrade, which set $codename.
 
 roots=()
 booted= keep=${keep:-no}
