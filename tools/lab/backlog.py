@@ -115,7 +115,7 @@ class QueueWorld(WithHealthy):
         self.lab = lab
         self.slow = slow
         self.make_postfix(lab)
-        self.servers = {one: Fakemx(lab, f"set rate {one.rate}" if one.per_second >= 1 else "") for one in slow}
+        self.servers = {one: Fakemx(lab, f"set rate {one.rate}\nset rate-how window") for one in slow}
         self.healthy = Fakemx(lab)
         routes: dict[str, Value] = {one.domain: [server.address] for one, server in self.servers.items()}
         self.pool = Mailpoold(lab, {

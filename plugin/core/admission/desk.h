@@ -46,7 +46,8 @@ class Desk {
 
   /// Takes over what the store kept: once, before the first question.
   void restore(WallTime wall_now, TimePoint now);
-  /// Tells the store what was used of rates by the hour and the day, of at most `most` of them.
+  /// Tells the store what was used of rates by the minute, the hour and the day, of at most `most`
+  /// of them.
   void keep_use(std::size_t most, WallTime wall_now, TimePoint now);
 
   /// Counts the recipients against every limit if none of them is exceeded, else against none:
@@ -81,7 +82,7 @@ class Desk {
   Limits sites_;
   Limits tenants_;
   state::Store& store_;
-  std::set<Name> used_;                 ///< of rates by the hour and the day: not kept yet
+  std::set<Name> used_;  ///< of rates by the minute, the hour and the day: not kept yet
   std::map<Name, std::string> loaded_;  ///< what was kept of those that nobody has asked for yet
   WallTime::duration wall_offset_{};    ///< between wall and monotonic clock, at the start
   Counts counts_;

@@ -91,7 +91,7 @@ class Context {
   std::vector<Site*> sites_with_work;
   std::vector<std::unique_ptr<pool::Connection>> buried;
   std::vector<Site*> counted;   ///< their counts changed and the store does not know yet
-  std::set<site::Scope*> used;  ///< likewise, of their rates by the hour and the day
+  std::set<site::Scope*> used;  ///< likewise, of their rates by the minute, the hour and the day
   std::vector<Delivery*> over;  ///< every recipient is answered
   std::uint64_t last_connection_id = 0;
   std::size_t connections_open = 0;

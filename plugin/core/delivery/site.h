@@ -100,7 +100,7 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   /// Classes of what servers refused or put off recipients with.
   [[nodiscard]] replies::ClassCounts const& reply_classes() const { return reply_classes_; }
   void restore_periods(site::PeriodCounts const& periods) { periods_ = periods; }
-  /// Tells the store of them, and of what was used of rates by the hour and the day.
+  /// Tells the store of them, and of what was used of rates by the minute, the hour and the day.
   void keep_counts();
   [[nodiscard]] pool::Pool const& connections() const { return pool_; }
   [[nodiscard]] FairQueue const& waiting() const { return waiting_; }

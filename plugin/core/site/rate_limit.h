@@ -45,7 +45,7 @@ class RateLimit {
   // Over a restart.
   /// Whether its unit is so long that a restart must not begin it anew.
   [[nodiscard]] bool is_kept() const {
-    return rate_.is_limited() && rate_.per >= std::chrono::hours(1);
+    return rate_.is_limited() && rate_.per >= std::chrono::minutes(1);
   }
   /// What was used, by the wall clock; "" for nothing.
   [[nodiscard]] std::string to_value(WallTime wall_now, TimePoint now) const;

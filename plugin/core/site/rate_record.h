@@ -1,5 +1,5 @@
 #pragma once
-// What was used of rates by the hour and the day, as records of the state store.
+// What was used of rates by the minute, the hour and the day, as records of the state store.
 
 #include <optional>
 #include <string>

@@ -63,7 +63,7 @@ class Scope {
   /// "rate reached (5/s)": the option and its value; not for what is no limit of this scope.
   [[nodiscard]] std::string words_for(Limit limit) const;
 
-  // Rates by the hour and the day, over a restart.
+  // Rates by the minute, the hour and the day, over a restart.
   [[nodiscard]] bool keeps_use() const;
   void keep_use(state::Store& store, WallTime wall_now, TimePoint now) const;
   void restore_use(std::string_view option, std::string_view value, WallTime wall_now,

@@ -28,7 +28,7 @@ enum class Kind : std::uint8_t {
   TlsReport,         ///< counts for TLS reports (RFC 8460)
   WarmUp,            ///< messages of a source at a site on this day
   ImapCapabilities,  ///< what an IMAP server offered after the last login
-  RateUse,           ///< what was used of a rate by the hour or the day
+  RateUse,           ///< what was used of a rate by the minute, the hour or the day
   AcceptUse,         ///< the same of an accept_rate
 };
 inline constexpr std::array kinds{Kind::Suspension, Kind::Adaptive,  Kind::LearnedCap,

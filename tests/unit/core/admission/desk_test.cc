@@ -183,13 +183,13 @@ BOOST_AUTO_TEST_CASE(what_was_accepted_is_forgotten_at_the_level_that_is_named_a
   BOOST_TEST(!is_full("free.test", "acme"));
 }
 
-// Domain, site and tenant may each take ten of a day; a shorter unit begins anew.
+// Domain, site and tenant may each take ten of a day; a unit of a second begins anew.
 BOOST_AUTO_TEST_CASE(what_was_accepted_of_an_hour_or_a_day_survives_a_restart_until_it_is_resumed) {
   auto const wall = [](Room const& room) {
     return WallTime(std::chrono::duration_cast<WallTime::duration>(room.now.time_since_epoch()));
   };
   for (auto const level : {Desk::Level::Site, Desk::Level::Domain, Desk::Level::Tenant})
-    for (std::string const rate : {"10/d", "10/h", "10/d, burst 10", "10/min"}) {
+    for (std::string const rate : {"10/d", "10/h", "10/d, burst 10", "10/min", "10/s"}) {
       auto const configure = [&](Room& room) {
         auto const parsed = Rate::parse(rate).value();
         if (level == Desk::Level::Domain) room.settings.domains["a.test"].accept_rate = parsed;
@@ -219,7 +219,7 @@ BOOST_AUTO_TEST_CASE(what_was_accepted_of_an_hour_or_a_day_survives_a_restart_un
         return is_full(next);
       };
       Room restarted;
-      BOOST_TEST(after(restarted, false) == (rate != "10/min"), rate);
+      BOOST_TEST(after(restarted, false) == (rate != "10/s"), rate);
       Room resumed;
       BOOST_TEST(!after(resumed, true), rate);
       Room forgetful;

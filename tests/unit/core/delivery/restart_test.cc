@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(the_counts_of_the_day_go_on_after_a_restart) {
 
 // At every level, with and without a burst.
 BOOST_AUTO_TEST_CASE(what_was_used_of_an_hour_or_a_day_survives_a_restart_and_resume_forgets_it) {
-  for (auto const* text : {"10/d", "10/d, burst 10", "10/h"}) {
+  for (auto const* text : {"10/d", "10/d, burst 10", "10/h", "10/min"}) {
     auto const rate = Rate::parse(text).value();
     for (std::string const level :
          {"site", "domain", "sender domain", "tenant", "source", "total"}) {
@@ -112,7 +112,7 @@ BOOST_AUTO_TEST_CASE(what_was_used_of_an_hour_or_a_day_survives_a_restart_and_re
       for (int i = 0; i < 10; ++i) BOOST_TEST(lab.deliver("a@one.test").is_delivered());
       lab.dispatcher->keep_counts(100);
 
-      AfterRestart after(lab, 1min);
+      AfterRestart after(lab, 30s);
       auto& waits = after.lab.deliver("a@one.test");
       BOOST_TEST(!waits.is_over(), level << " " << text);
       auto const now = after.lab.clock.now_;

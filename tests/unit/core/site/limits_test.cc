@@ -202,7 +202,8 @@ BOOST_AUTO_TEST_CASE(what_was_used_of_an_hour_or_a_day_is_written_down_and_read_
   }
   RateLimit rested(Rate{10, 1h, 0});
   BOOST_TEST(rested.to_value(wall, start) == "");
-  BOOST_TEST(!RateLimit(Rate{10, 1min, 0}).is_kept());
+  BOOST_TEST(RateLimit(Rate{10, 1min, 0}).is_kept());
+  BOOST_TEST(!RateLimit(Rate{10, 1s, 0}).is_kept());
 }
 
 BOOST_AUTO_TEST_CASE(a_pause_lets_nothing_pass_for_one_interval) {
