@@ -14,7 +14,6 @@ it is worth another try: the server or the manager is away, or everything is in 
 
 import argparse
 import email
-import email.policy
 import os
 import sys
 import threading
@@ -22,6 +21,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from email.message import Message
 from pathlib import Path
+from typing import Any
 
 import mailpool
 
@@ -50,9 +50,10 @@ def process(pool: mailpool.IMAPPool, user: str, password: str, mailbox: str, uid
         select(conn, mailbox)
         for uid in uids:
             status, parts = conn.uid("FETCH", uid.decode(), "(BODY.PEEK[])")
-            if status != "OK" or not parts or not isinstance(parts[0], tuple):
+            message = literal(parts)
+            if status != "OK" or message is None:
                 continue  # another run took it
-            for line in failures(email.message_from_bytes(parts[0][1], policy=email.policy.default)):
+            for line in failures(email.message_from_bytes(message)):
                 with output:
                     print(line, flush=True)
                 reports += 1
@@ -66,15 +67,21 @@ def select(conn: mailpool.Connection, mailbox: str) -> None:
         raise NoMailbox(f"{mailbox}: {said[0].decode() if said and said[0] else status}")
 
 
+def literal(parts: list[Any]) -> bytes | None:
+    """The message in what imaplib makes of FETCH: [(line, message), b")"]."""
+    return next((bytes(part[1]) for part in parts if part and not isinstance(part, bytes)), None)
+
+
 def failures(report: Message) -> Iterator[str]:
     """One line for each recipient that a delivery report speaks of."""
     for part in report.walk():
-        if part.get_content_type() != "message/delivery-status":
+        if part.get_content_type() != "message/delivery-status" or not part.is_multipart():
             continue
-        for fields in part.get_payload():
-            if isinstance(fields, Message) and (recipient := fields.get("Final-Recipient")):
-                reason = " ".join(str(fields.get("Diagnostic-Code", "")).split())
-                yield "\t".join((str(recipient).partition(";")[2].strip(), str(fields.get("Status", "")), reason))
+        blocks: list[Any] = list(part.get_payload())
+        for fields in blocks:
+            if recipient := fields["Final-Recipient"]:
+                reason = " ".join(str(fields["Diagnostic-Code"] or "").split())
+                yield "\t".join((str(recipient).partition(";")[2].strip(), str(fields["Status"] or ""), reason))
 
 
 def exit_code(trouble: mailpool.PoolError) -> int:

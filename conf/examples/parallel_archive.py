@@ -13,7 +13,7 @@ import multiprocessing
 import os
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import mailpool
 
@@ -49,6 +49,11 @@ def missing(job: Job) -> list[int]:
     return [uid for uid in map(int, numbers.split()) if not (job.directory / f"{validity}.{uid}.eml").exists()]
 
 
+def literal(parts: list[Any]) -> bytes | None:
+    """The message in what imaplib makes of FETCH: [(line, message), b")"]."""
+    return next((bytes(part[1]) for part in parts if part and not isinstance(part, bytes)), None)
+
+
 def fetch(job: Job) -> int:
     """Writes these messages; how many there were."""
     written = 0
@@ -56,10 +61,11 @@ def fetch(job: Job) -> int:
         validity = open_mailbox(conn, job.mailbox)
         for uid in job.uids:
             _, parts = conn.uid("FETCH", str(uid), "(BODY.PEEK[])")
-            if not parts or not isinstance(parts[0], tuple):
+            message = literal(parts)
+            if message is None:
                 continue  # expunged meanwhile
             unfinished = job.directory / f".{validity}.{uid}.new"
-            unfinished.write_bytes(parts[0][1])
+            unfinished.write_bytes(message)
             unfinished.rename(job.directory / f"{validity}.{uid}.eml")
             written += 1
     return written

@@ -15,12 +15,12 @@ class Manager:
 
     path: Path
     greeting: bytes = b"* OK [" + CAPABILITY + b"] ready\r\n"
-    answers: dict[str, bytes | None] = field(default_factory=dict)
-    untagged: dict[str, bytes] = field(default_factory=dict)  # before the tagged answer
-    farewells: dict[str, bytes] = field(default_factory=dict)  # instead of an answer; then the connection ends
-    silent: set[str] = field(default_factory=set)  # no answer ever
-    lines: list[bytes] = field(default_factory=list)
-    ended: list[str] = field(default_factory=list)  # "logout" or "dropped", a word for each connection
+    answers: dict[str, bytes | None] = field(default_factory=dict[str, bytes | None])
+    untagged: dict[str, bytes] = field(default_factory=dict[str, bytes])  # before the tagged answer
+    farewells: dict[str, bytes] = field(default_factory=dict[str, bytes])  # instead of an answer; then the connection ends
+    silent: set[str] = field(default_factory=set[str])  # no answer ever
+    lines: list[bytes] = field(default_factory=list[bytes])
+    ended: list[str] = field(default_factory=list[str])  # "logout" or "dropped", a word for each connection
     most: int = 0
 
     def __post_init__(self) -> None:

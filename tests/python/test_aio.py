@@ -4,6 +4,7 @@ import asyncio
 import base64
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,12 +12,14 @@ import mailpool
 from mailpool import aio
 from manager import Manager
 
+Start = Callable[..., Manager]
+
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Manager]]:
-    started = []
+def start(tmp_path: Path) -> Iterator[Start]:
+    started: list[Manager] = []
 
-    def starter(name: str = "bounces", **more) -> Manager:
+    def starter(name: str = "bounces", **more: Any) -> Manager:
         started.append(Manager(tmp_path / f"{name}.sock", **more))
         return started[-1]
     yield starter
@@ -29,7 +32,7 @@ def pool(tmp_path: Path) -> aio.IMAPPool:
     return aio.IMAPPool("bounces", directory=tmp_path, timeout=10)
 
 
-def test_a_block_borrows_and_gives_back(start, pool):
+def test_a_block_borrows_and_gives_back(start: Start, pool: aio.IMAPPool) -> None:
     manager = start()
 
     async def job() -> None:
@@ -41,7 +44,7 @@ def test_a_block_borrows_and_gives_back(start, pool):
     assert manager.wait_until_ended(1) == ["logout"] and pool.lent == 0
 
 
-def test_login_in_the_block_borrows_and_logout_gives_back(start, pool):
+def test_login_in_the_block_borrows_and_logout_gives_back(start: Start, pool: aio.IMAPPool) -> None:
     manager = start()
 
     async def job() -> None:
@@ -56,7 +59,7 @@ def test_login_in_the_block_borrows_and_logout_gives_back(start, pool):
     assert manager.wait_until_ended(1) == ["logout"]
 
 
-def test_a_token_logs_in(start, pool):
+def test_a_token_logs_in(start: Start, pool: aio.IMAPPool) -> None:
     manager = start()
 
     async def job() -> None:
@@ -66,7 +69,7 @@ def test_a_token_logs_in(start, pool):
     assert base64.b64decode(manager.said("AUTHENTICATE")[0].split()[-1]) == b"user=anna\1auth=Bearer t0ken\1\1"
 
 
-def test_a_hundred_tasks_at_once(start, pool):
+def test_a_hundred_tasks_at_once(start: Start, pool: aio.IMAPPool) -> None:
     manager = start()
 
     async def one(number: int) -> str:
@@ -79,7 +82,7 @@ def test_a_hundred_tasks_at_once(start, pool):
     assert manager.wait_until_ended(100) == ["logout"] * 100
 
 
-def test_responses_have_imaplibs_shapes(start, pool):
+def test_responses_have_imaplibs_shapes(start: Start, pool: aio.IMAPPool) -> None:
     start(untagged={"SELECT": b"* 3 EXISTS\r\n* OK [UIDVALIDITY 7] ok\r\n* FLAGS (\\Seen)\r\n", "SEARCH": b"* SEARCH 1 2 3\r\n",
                     "FETCH": b"* 1 FETCH (UID 5 BODY[] {7}\r\nabc\r\nde FLAGS (\\Seen))\r\n* 2 FETCH (UID 6)\r\n* 4 EXISTS\r\n",
                     "LIST": b'* LIST () "/" INBOX\r\n* LIST () "/" {3}\r\na"b\r\n'})
@@ -97,7 +100,7 @@ def test_responses_have_imaplibs_shapes(start, pool):
     asyncio.run(job())
 
 
-def test_what_the_server_refuses_is_told_and_what_it_does_not_understand_raised(start, pool):
+def test_what_the_server_refuses_is_told_and_what_it_does_not_understand_raised(start: Start, pool: aio.IMAPPool) -> None:
     start(answers={"COPY": b"NO [TRYCREATE] none", "CHECK": b"BAD what"})
 
     async def job() -> None:
@@ -110,7 +113,7 @@ def test_what_the_server_refuses_is_told_and_what_it_does_not_understand_raised(
     asyncio.run(job())
 
 
-def test_a_cancelled_task_drops_its_connection(start, pool):
+def test_a_cancelled_task_drops_its_connection(start: Start, pool: aio.IMAPPool) -> None:
     manager = start(silent={"NOOP"})
 
     async def job() -> None:
@@ -126,7 +129,7 @@ def test_a_cancelled_task_drops_its_connection(start, pool):
     assert manager.wait_until_ended(1) == ["dropped"] and pool.lent == 0
 
 
-def test_an_answer_that_does_not_come_in_time_loses_the_connection(start, pool):
+def test_an_answer_that_does_not_come_in_time_loses_the_connection(start: Start, pool: aio.IMAPPool) -> None:
     start(silent={"NOOP"})
 
     async def job() -> None:
@@ -138,7 +141,7 @@ def test_an_answer_that_does_not_come_in_time_loses_the_connection(start, pool):
     assert caught.value.reason == "timeout" and not caught.value.may_be_retried
 
 
-def test_one_that_is_taken_away_says_why(start, pool):
+def test_one_that_is_taken_away_says_why(start: Start, pool: aio.IMAPPool) -> None:
     start(farewells={"NOOP": b"* BYE The connection to the IMAP server is lost (max_loan_time)\r\n"})
 
     async def job() -> None:
@@ -154,7 +157,7 @@ def test_one_that_is_taken_away_says_why(start, pool):
     ({"answers": {"LOGIN": b"NO [UNAVAILABLE] (pool_size)"}}, mailpool.PoolBusy, "full"),
     ({"answers": {"LOGIN": None}}, mailpool.PoolUnavailable, "unavailable"),
     ({"greeting": b"* BYE allow_users of [imap.bounces] does not list uid 1\r\n"}, mailpool.PoolUnavailable, "not-allowed")])
-def test_refusals_are_those_of_the_other_module(start, pool, more, kind, reason):
+def test_refusals_are_those_of_the_other_module(start: Start, pool: aio.IMAPPool, more: dict[str, Any], kind: type[mailpool.PoolError], reason: str) -> None:
     start(**more)
 
     async def job() -> None:
@@ -165,7 +168,7 @@ def test_refusals_are_those_of_the_other_module(start, pool, more, kind, reason)
     assert caught.value.reason == reason
 
 
-def test_a_manager_that_is_away_or_silent_is_named(start, tmp_path):
+def test_a_manager_that_is_away_or_silent_is_named(start: Start, tmp_path: Path) -> None:
     async def job(pool: aio.IMAPPool) -> None:
         async with pool.connection("anna", "secret"):
             pass
@@ -176,7 +179,7 @@ def test_a_manager_that_is_away_or_silent_is_named(start, tmp_path):
         asyncio.run(job(aio.IMAPPool("bounces", directory=tmp_path, timeout=0.1)))
 
 
-def test_a_host_is_named_before_the_login(start, tmp_path):
+def test_a_host_is_named_before_the_login(start: Start, tmp_path: Path) -> None:
     manager = start("dynamic")
 
     async def job() -> None:
@@ -186,7 +189,7 @@ def test_a_host_is_named_before_the_login(start, tmp_path):
     assert manager.said("XMAILPOOL")[0].endswith(b'XMAILPOOL "imap.example.com" 993 implicit 3')
 
 
-def test_retry_waits_for_what_may_pass():
+def test_retry_waits_for_what_may_pass() -> None:
     calls: list[int] = []
 
     async def job() -> str:
@@ -197,7 +200,7 @@ def test_retry_waits_for_what_may_pass():
     assert asyncio.run(aio.retry(job, first_wait=0.01)) == "done" and len(calls) == 3
 
 
-def test_status_is_the_managers(start, pool):
+def test_status_is_the_managers(start: Start, pool: aio.IMAPPool) -> None:
     start(untagged={"ID": b'* ID ("profile" "bounces" "state" "open" "clients" "2" "pool_size" "8")\r\n'})
     status = asyncio.run(pool.status())
     assert (status.profile, status.clients, status.pool_size, status.lent) == ("bounces", 2, 8, 0)

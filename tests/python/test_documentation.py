@@ -8,6 +8,7 @@ import sys
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -24,7 +25,7 @@ BLOCKS = [(page, block) for page, marks in ((MARKDOWN, FENCED), (MANUAL, DISPLAY
 
 
 @pytest.mark.parametrize("page, block", BLOCKS, ids=[f"{page}-{number}" for number, (page, _) in enumerate(BLOCKS)])
-def test_a_block_of_a_page_runs_as_it_stands(page: str, block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_block_of_a_page_runs_as_it_stands(page: str, block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     managers = [Manager(tmp_path / f"{name}.sock", untagged={"SEARCH": b"* SEARCH 1\r\n", "SELECT": b"* 1 EXISTS\r\n",
                                                           "ID": b'* ID ("name" "mailpool" "profile" "bounces" "state" "open")\r\n'})
                 for name in ("bounces", "dynamic")]
@@ -38,17 +39,17 @@ def test_a_block_of_a_page_runs_as_it_stands(page: str, block: str, tmp_path: Pa
         manager.close()
 
 
-def test_there_are_blocks():
+def test_there_are_blocks() -> None:
     assert {page for page, _ in BLOCKS} == set(PAGES) and len(BLOCKS) >= 5
 
 
-def test_the_table_of_reasons_has_every_reason():
+def test_the_table_of_reasons_has_every_reason() -> None:
     text = (TOP / "tools/python/README.md").read_text()
-    for reason in mailpool.errors.Reason.__args__:
+    for reason in get_args(mailpool.errors.Reason):
         assert f"`{reason}`" in text, reason
 
 
-def test_a_wheel_has_the_typed_package(tmp_path: Path):
+def test_a_wheel_has_the_typed_package(tmp_path: Path) -> None:
     sources = shutil.copytree(TOP / "tools/python", tmp_path / "sources")
     done = subprocess.run([sys.executable, "-m", "pip", "wheel", "--no-build-isolation", "--no-deps", "--no-index", "-q", "-w", tmp_path,
                            sources], capture_output=True, text=True, check=False)
@@ -62,12 +63,12 @@ def test_a_wheel_has_the_typed_package(tmp_path: Path):
     assert {f"mailpool/{path.name}" for path in (TOP / "tools/python/mailpool").glob("*.py")} <= set(names)
 
 
-def test_the_version_is_that_of_the_project():
+def test_the_version_is_that_of_the_project() -> None:
     first = (TOP / "packaging/debian/changelog").read_text().splitlines()[0]
     assert first.startswith(f"mailpool ({mailpool.__version__}"), "packaging/debian/changelog says which version this is"
 
 
-def test_an_sdist_has_what_the_wheel_is_made_of(tmp_path: Path):
+def test_an_sdist_has_what_the_wheel_is_made_of(tmp_path: Path) -> None:
     sources = shutil.copytree(TOP / "tools/python", tmp_path / "sources")
     code = "import sys; from setuptools.build_meta import build_sdist; build_sdist(sys.argv[1])"
     done = subprocess.run([sys.executable, "-c", code, tmp_path], cwd=sources, capture_output=True, text=True, check=False)
@@ -79,7 +80,7 @@ def test_an_sdist_has_what_the_wheel_is_made_of(tmp_path: Path):
     assert {"pyproject.toml", "README.md", "mailpool/py.typed", "mailpool/aio.py"} <= names
 
 
-def test_asyncio_is_not_needed_by_those_who_do_without():
+def test_asyncio_is_not_needed_by_those_who_do_without() -> None:
     code = "import sys, mailpool; assert 'asyncio' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
     assert asyncio

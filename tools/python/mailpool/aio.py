@@ -15,12 +15,12 @@ import asyncio
 import base64
 import os
 import socket as socket_module
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
-from .connection import QUOTABLE, meaning, not_connected, quoted
-from .errors import CommandError, ConnectionLost, PoolError, PoolTimeout, PoolUnavailable
+from .connection import QUOTABLE, not_connected, quoted
+from .errors import CommandError, ConnectionLost, PoolError, PoolTimeout, PoolUnavailable, no_greeting, no_server, refusal
 from .pool import pairs_in
 from .retrying import attempts_of
 from .settings import Login, Settings, checked, checked_timeout
@@ -170,7 +170,7 @@ class Connection:
         return await self.command("DELETE", mailbox_name(mailbox))
 
     @asynccontextmanager
-    async def idle(self) -> AsyncIterator[AsyncIterator[tuple[str, Parts]]]:
+    async def idle(self) -> AsyncGenerator[AsyncIterator[tuple[str, Parts]], None]:
         """IDLE for a block: what the server tells meanwhile, as (name, data). `timeout` does not count there; asyncio.timeout() does."""
         async with self._one_at_a_time:
             tag = self._tag()
@@ -203,7 +203,7 @@ class Connection:
             raise PoolUnavailable(str(trouble)) from trouble
         text = answer.text.decode("utf-8", "replace")
         if answer.status != "OK":
-            raise meaning(text, user)
+            raise refusal(user, text)
         self.state = "AUTH"
         self._note_capabilities(answer)
         return "OK", [answer.text]
@@ -298,7 +298,7 @@ class IMAPPool:
 
     @asynccontextmanager
     async def connection(self, user: str | None = None, password: str | None = None, *, token: str | None = None,
-                         timeout: float | None = -1.0) -> AsyncIterator[Connection]:
+                         timeout: float | None = -1.0) -> AsyncGenerator[Connection, None]:
         """A connection for a block, logged in; without user and password the block calls login() itself (that borrows it), or the
         socket is that of an account. At the block's end it is given back; if the block raises or is cancelled, dropped."""
         login = Login(user, password, token)
@@ -330,7 +330,7 @@ class IMAPPool:
             async with asyncio.timeout(patience):
                 reader, writer = await asyncio.open_unix_connection(sock=await connected(path), limit=MOST_LINE)
                 connection = Connection(path, reader, writer, patience)
-                await greeted(connection, reader)
+                await greeted(path, connection, reader)
         except TimeoutError as trouble:
             raise PoolTimeout(f"{path}: the manager did not greet within {patience or 0:g} s (timed out)") from trouble
         except ConnectionLost as trouble:
@@ -346,10 +346,10 @@ class IMAPPool:
         try:
             status, said = await connection.command("XMAILPOOL", quoted(server.host), str(server.port), server.tls, str(server.pool_size))
         except CommandError as trouble:
-            raise PoolUnavailable(f"{server.host}:{server.port}: {trouble}", "not-allowed") from trouble
+            raise no_server(f"{server.host}:{server.port}", str(trouble)) from trouble
         if status != "OK":
             text = said[-1].decode("utf-8", "replace") if isinstance(said[-1], bytes) else ""
-            raise PoolUnavailable(f"{server.host}:{server.port}: {text}", "not-allowed")
+            raise no_server(f"{server.host}:{server.port}", text)
 
     async def _log_in(self, connection: Connection, login: Login) -> None:
         await self._choose(connection)
@@ -379,7 +379,7 @@ async def connected(path: str) -> socket_module.socket:
         raise
 
 
-async def greeted(connection: Connection, reader: asyncio.StreamReader) -> None:
+async def greeted(path: str, connection: Connection, reader: asyncio.StreamReader) -> None:
     """Reads the manager's greeting."""
     line = await read_line(reader)
     word = line[2:].partition(b" ")[0].upper()
@@ -387,7 +387,7 @@ async def greeted(connection: Connection, reader: asyncio.StreamReader) -> None:
         connection.state = "AUTH"
     elif word != b"OK":
         connection.drop()
-        raise PoolUnavailable(line.decode("utf-8", "replace"))
+        raise no_greeting(path, line.decode("utf-8", "replace"))
 
 
 async def retry(job: Callable[[], Awaitable[T]], *, attempts: int = 5, first_wait: float = 0.5, longest_wait: float = 15.0) -> T:

@@ -8,10 +8,8 @@ import socket
 from collections.abc import Callable
 from typing import Any, Literal, NoReturn
 
-from .errors import CommandError, ConnectionLost, LoginRefused, PoolBusy, PoolError, PoolTimeout, PoolUnavailable, ReadOnly
+from .errors import CommandError, ConnectionLost, PoolError, PoolTimeout, PoolUnavailable, ReadOnly, no_greeting, no_server, refusal
 
-# Response codes (RFC 5530, and Gmail's) that say "not now" rather than "not you".
-NOT_NOW = ("UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "OVERQUOTA", "THROTTLED")
 QUOTABLE = re.compile(r"[\x20-\x7e]*")
 
 
@@ -30,7 +28,7 @@ class Connection(imaplib.IMAP4):
         self._process = os.getpid()
         self._is_over = False
         self._bye = ""
-        self._given_back: Callable[[], object] = lambda: None
+        self.when_returned: Callable[[], object] = lambda: None
         try:
             super().__init__(host="localhost", timeout=timeout)
         except PoolUnavailable:
@@ -38,7 +36,7 @@ class Connection(imaplib.IMAP4):
         except PoolTimeout as trouble:
             raise PoolTimeout(f"{path}: the manager did not greet within {timeout:g} s (timed out)") from trouble
         except (ConnectionLost, CommandError) as trouble:
-            raise PoolUnavailable(f"{path}: {self._farewell() or trouble}") from trouble
+            raise no_greeting(path, self._farewell() or str(trouble)) from trouble
 
     # --- what imaplib calls
 
@@ -127,7 +125,7 @@ class Connection(imaplib.IMAP4):
         def say() -> tuple[str, Any]:
             status, answer = self._simple_command("LOGIN", quoted(user), quoted(password))
             if status != "OK":
-                raise meaning(words_of(answer), user)
+                raise refusal(user, words_of(answer))
             self.state = "AUTH"
             return status, answer
         return "OK", self._enter(say, user)[1]
@@ -151,7 +149,7 @@ class Connection(imaplib.IMAP4):
         try:
             return super().logout()
         finally:
-            self._given_back()
+            self.when_returned()
 
     def leave(self) -> None:
         """logout(), which is nothing where that was done already; a broken one is only closed."""
@@ -170,16 +168,16 @@ class Connection(imaplib.IMAP4):
             self.shutdown()
         except OSError:
             pass
-        self._given_back()
+        self.when_returned()
 
     def choose(self, host: str, port: int, tls: str, pool_size: int) -> None:
         """Names the server, on a socket for servers that no profile names."""
         try:
             status, answer = self.xatom("XMAILPOOL", quoted(host), str(port), tls, str(pool_size))
         except CommandError as trouble:
-            raise PoolUnavailable(f"{host}:{port}: {trouble}", "not-allowed") from trouble
+            raise no_server(f"{host}:{port}", str(trouble)) from trouble
         if status != "OK":
-            raise PoolUnavailable(f"{host}:{port}: {words_of(answer)}", "not-allowed")
+            raise no_server(f"{host}:{port}", words_of(answer))
 
     # --- how it fails
 
@@ -191,7 +189,7 @@ class Connection(imaplib.IMAP4):
         except ConnectionLost as trouble:
             raise PoolUnavailable(str(trouble)) from trouble
         except CommandError as trouble:
-            raise meaning(str(trouble), user) from trouble
+            raise refusal(user, str(trouble)) from trouble
 
     def _fail(self, trouble: OSError) -> NoReturn:
         if isinstance(trouble, TimeoutError) or "timed out object" in str(trouble):
@@ -246,10 +244,3 @@ def words_of(answer: list[Any]) -> str:
     """The text of a tagged response, as imaplib gives it."""
     last = answer[-1] if answer else b""
     return last.decode("utf-8", "replace") if isinstance(last, bytes) else str(last)
-
-
-def meaning(text: str, user: str) -> PoolError:
-    """A tagged NO to a login as an exception of its own kind."""
-    code = re.match(r"\[([A-Z]+)", text)
-    kind = PoolBusy if code and code[1] in NOT_NOW else LoginRefused
-    return kind(f"{user}: {text}")

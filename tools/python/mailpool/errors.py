@@ -1,6 +1,7 @@
 """What can go wrong when a connection is borrowed or used. All are errors of imaplib too, so programs written for it catch them."""
 
 import imaplib
+import re
 from typing import Literal
 
 Reason = Literal["unavailable", "not-allowed", "full", "timeout", "server", "certificate", "refused", "not-offered", "lost", "taken-away",
@@ -10,8 +11,10 @@ Reason = Literal["unavailable", "not-allowed", "full", "timeout", "server", "cer
 NAMED: tuple[tuple[str, Reason], ...] = (
     ("max_loan_time", "taken-away"), ("certificate", "certificate"), ("draining", "draining"), ("drain_timeout", "draining"),
     ("allow_users", "not-allowed"), ("[imap_dynamic]", "not-allowed"), ("(max_waiting)", "full"), ("(pool_size)", "full"),
-    ("(max_connections)", "full"), ("is paused", "full"), ("client_timeout", "taken-away"), ("[CANNOT]", "not-offered"),
-    ("(timed out)", "timeout"))
+    ("(max_connections)", "full"), ("(max_profiles)", "full"), ("is paused", "full"), ("client_timeout", "taken-away"), ("(timed out)", "timeout"))
+# Response codes (RFC 5530, and Gmail's) that say "not now" rather than "not you".
+NOT_NOW = ("UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "OVERQUOTA", "THROTTLED")
+CODE = re.compile(r"(?:\* BYE )?\[([A-Z]+)")
 
 
 class PoolError(imaplib.IMAP4.error):
@@ -86,4 +89,29 @@ class ForgottenConnection(ResourceWarning):
 
 def reason_in(text: str, otherwise: Reason) -> Reason:
     """The word for what the manager or the server said."""
-    return next((reason for words, reason in NAMED if words in text), otherwise)
+    for words, reason in NAMED:
+        if words in text:
+            return reason
+    return otherwise
+
+
+def refusal(about: str, words: str) -> PoolError:
+    """Why somebody who wants to borrow gets nothing. Who wants it, and the server's own words, have no say in the reason."""
+    code = CODE.match(words)
+    text = f"{about}: {words}"
+    if code and code[1] in NOT_NOW:
+        return PoolBusy(text, reason_in(words, "server"))
+    if code and code[1] == "NOPERM":
+        return PoolUnavailable(text, "not-allowed")
+    return LoginRefused(text, "not-offered" if code and code[1] == "CANNOT" else "refused")
+
+
+def no_greeting(about: str, words: str) -> PoolError:
+    """Why the manager sends a program away before it has said anything."""
+    return refusal(about, words) if CODE.match(words) else PoolUnavailable(f"{about}: {words}", reason_in(words, "unavailable"))
+
+
+def no_server(about: str, words: str) -> PoolError:
+    """Why the manager does not go to a server that a program names."""
+    found = refusal(about, words)
+    return found if isinstance(found, PoolBusy) else PoolUnavailable(str(found), "not-allowed")

@@ -33,7 +33,7 @@ class Loans:
         reference, key = weakref.ref(connection), id(connection)
         with self._lock:
             self._lent[key] = (reference, finalizer.detach)
-        connection._given_back = lambda: self._end(key)  # noqa: SLF001 (not the connection itself: that would be a circle)
+        connection.when_returned = lambda: self._end(key)  # not the connection itself: that would be a circle
 
     def remove(self, connection: Connection) -> None:
         """It comes back. An error where it was not lent."""

@@ -2,9 +2,9 @@
 
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from .connection import Connection
 from .errors import PoolError, PoolUnavailable
@@ -63,12 +63,29 @@ class IMAPPool:
         """How long each answer may take where a call does not say otherwise."""
         return self._settings.timeout
 
-    @contextmanager
-    def connection(self, user: str | None = None, password: str | None = None, *, token: str | None = None,
-                   timeout: float | None = -1.0) -> Iterator[Connection]:
+    @overload
+    def connection(self, user: str | None = None, password: str | None = None, *, token: str | None = None, timeout: float | None = -1.0,
+                   client: Literal["imaplib"] = "imaplib") -> AbstractContextManager[Connection]: ...
+
+    @overload
+    def connection(self, user: str | None = None, password: str | None = None, *, token: str | None = None, timeout: float | None = -1.0,
+                   client: Literal["imapclient"]) -> "AbstractContextManager[PooledIMAPClient]": ...
+
+    def connection(self, user: str | None = None, password: str | None = None, *, token: str | None = None, timeout: float | None = -1.0,
+                   client: str = "imaplib") -> "AbstractContextManager[Connection] | AbstractContextManager[PooledIMAPClient]":
         """A connection for a block, logged in; without user and password the block calls login() itself (that borrows it), or the
         socket is that of an account. It is logged out of at the block's end; if the block raises, it is dropped instead, for it
-        may be in the middle of something. `timeout` counts instead of the pool's."""
+        may be in the middle of something. `timeout` counts instead of the pool's. With client="imapclient" it is an
+        imapclient.IMAPClient, where the package imapclient is installed."""
+        if client == "imapclient":
+            return self.imapclient(user, password, token=token, timeout=timeout)
+        if client != "imaplib":
+            raise ValueError(f"client: imaplib or imapclient, not {client!r}")
+        return self._lent(user, password, token, timeout)
+
+    @contextmanager
+    def _lent(self, user: str | None, password: str | None, token: str | None,
+              timeout: float | None) -> Generator[Connection, None, None]:
         lent = self.get_connection(user, password, token=token, timeout=timeout)
         try:
             yield lent
@@ -97,8 +114,8 @@ class IMAPPool:
 
     @contextmanager
     def imapclient(self, user: str | None = None, password: str | None = None, *, token: str | None = None,
-                   timeout: float | None = -1.0) -> "Iterator[PooledIMAPClient]":
-        """The same as an imapclient.IMAPClient, where the package imapclient is installed."""
+                   timeout: float | None = -1.0) -> "Generator[PooledIMAPClient, None, None]":
+        """connection() with client="imapclient", by a name of its own."""
         from .clients import PooledIMAPClient  # it is not needed by those who do without
 
         login = Login(user, password, token)

@@ -22,7 +22,7 @@ class Answer:
 
     status: str = ""
     text: bytes = b""
-    untagged: dict[str, list[Part]] = field(default_factory=dict)
+    untagged: dict[str, list[Part]] = field(default_factory=dict[str, list[Part]])
 
     def take(self, parts: list[Part]) -> None:
         """An untagged response, without its star."""
