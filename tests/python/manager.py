@@ -29,9 +29,13 @@ class Manager:
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(self.path))
         self._listener.listen(64)
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     def close(self) -> None:
+        """The thread ends first: one that still waits at a number that another listener gets would accept for that one."""
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._accepting.join(10)
         self._listener.close()
 
     def wait_until_ended(self, count: int) -> list[str]:

@@ -1,15 +1,19 @@
 """What the IMAP pool costs and gains: against Dovecot itself (TLS 1.3, ARGON2ID) and Debian's imapproxy, in turns on one machine."""
 
+import asyncio
 import imaplib
+import random
 import re
 import selectors
 import socket
 import statistics
+import sys
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from common import Scenarios, percentile, say
@@ -19,14 +23,26 @@ from lab.fakeimap import BlackHole, FakeImap
 from lab.imap import Imap
 from lab.imap_cases import CASES, PROFILE_OF, PROFILES, Front, sentence
 from lab.imap_cases import users as users_of_cases
-from lab.imap_pool import ImapPool
+from lab.imap_pool import PROFILE, ImapPool
 from lab.imapproxy import Imapproxy
 from lab.isolation import over_tcp, over_tls, over_unix
 from lab.mailpool import Value
-from lab.process import Lab, LabError, wait_until
+from lab.process import Lab, LabError, free_port, wait_until
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
+import mailpool  # noqa: E402
+from mailpool import aio  # noqa: E402
 
 USER, PASSWORD = "anna", "anna-secret"
 QUIET: dict[str, Value] = {"log": {"to": "/dev/null", "level": "warning"}}
+GROWING = 3.0  # seconds of load in which a pool has grown
+ROOM_FOR_MANY = """
+default_process_limit = 2000
+default_client_limit = 4000
+service imap {
+  process_limit = 2000
+}
+"""
 Connect = Callable[[], socket.socket]
 
 
@@ -38,11 +54,19 @@ class Field:
     """Dovecot as the world runs it, and both ways before it: `targets` in the order of the tables."""
 
     def __init__(self, lab: Lab, *, scheme: str = "ARGON2ID", users: dict[str, str] | None = None,
-                 profiles: dict[str, dict[str, Value]] | None = None, **options: Value):
+                 profiles: dict[str, dict[str, Value]] | None = None, settings: str = "", **options: Value):
         authority = Authority(lab.directory("authority"))
         self.server = Dovecot(lab, authority.issue("imap.example.com", "127.0.0.1"), scheme=scheme,
-                              users=users or {USER: PASSWORD}).start()
-        self.pool = ImapPool(lab, f"127.0.0.1:{self.server.port}", authority.certificate, settings=QUIET, profiles=profiles, **options)
+                              users=users or {USER: PASSWORD}, settings=settings).start()
+        self.pool = ImapPool(lab, f"127.0.0.1:{self.server.port}", authority.certificate, settings=QUIET, profiles=profiles, start=False,
+                             **options)
+        self.tcp_port = free_port()
+        listen = self.pool.profiles[PROFILE]["listen"]
+        assert isinstance(listen, list)
+        listen.append(f"127.0.0.1:{self.tcp_port}")
+        self.pool.manager.configure({**QUIET, "imap": self.pool.profiles})
+        self.pool.manager.start()
+        wait_until(self.pool.socket().exists, 5, "the profile's socket is there")
         self.proxy = Imapproxy(lab, self.server.plain_port, tls=True, authority=authority.certificate)
         self.targets: dict[str, Connect] = {"mailpoold": over_unix(self.pool.socket()), "imapproxy": over_tcp(self.proxy.port),
                                             "Dovecot": over_tls(self.server.port)}
@@ -82,17 +106,18 @@ def read_until(connection: socket.socket, mark: bytes, quick_ack: bool) -> bytes
 def imap_login(lab: Lab) -> None:
     """From connect to LOGIN OK with a warm pool, one client: p50 / p99 in ms."""
     field = Field(lab)
-    times: dict[str, list[float]] = {"mailpoold": [], "imapproxy": [], "imapproxy, quick acks": [], "Dovecot": []}
-    for connect in field.targets.values():
+    targets = {**field.targets, "mailpoold, TCP": over_tcp(field.tcp_port)}
+    times: dict[str, list[float]] = {name: [] for name in ("mailpoold", "mailpoold, TCP", "imapproxy", "imapproxy, quick acks", "Dovecot")}
+    for connect in targets.values():
         login_time(connect, False)
     time.sleep(0.3)
     for _ in range(15):
-        for name, connect in field.targets.items():
+        for name, connect in targets.items():
             for _ in range(4 if name == "Dovecot" else 20):
                 times[name].append(login_time(connect, False))
         for _ in range(20):
             times["imapproxy, quick acks"].append(login_time(field.targets["imapproxy"], True))
-    ours, floors = percentile(times["mailpoold"], 50), {"mailpoold": "p50 at most 0.5"}
+    ours, floors = percentile(times["mailpoold"], 50), {"mailpoold": "p50 at most 0.5", "mailpoold, TCP": "p99 at most 5"}
     for name, values in times.items():
         say(f"{name}: connect to LOGIN OK, p50 / p99 of {len(values)}", milliseconds(values), floors.get(name, ""))
     say("Dovecot's p50, of mailpoold's", f"{percentile(times['Dovecot'], 50) / ours:.0f}", "at least 50")
@@ -158,22 +183,111 @@ def jobs_per_second(connect: Connect, clients: int, seconds: float) -> float:
 
 
 def imap_job(lab: Lab) -> None:
-    """A whole bounce job with Python's imaplib (login, SELECT, SEARCH, FETCH one, STORE, LOGOUT): jobs per second."""
-    field = Field(lab, checkout_timeout="60s", pool_size=8)
+    """A whole bounce job with Python's imaplib (login, SELECT, SEARCH, FETCH one, STORE, LOGOUT): jobs per second, in turns."""
+    field = Field(lab, checkout_timeout="60s", pool_size=8, profiles={"opened": {"checkout_timeout": "60s", "pool_size": 8}})
     for number in range(20):
         field.server.put(USER, b"Subject: bounce %d\r\n\r\n" % number + b"it did not work\r\n" * 100)
-    targets = {**field.targets, "imapproxy, quick acks": QuickAcks.over(field.targets["imapproxy"])}
+    opened = [field.pool.login(USER, PASSWORD, "opened") for _ in range(8)]
+    for session in opened:
+        session.logout()
+    targets = {**field.targets, "opened beforehand": over_unix(field.pool.socket("opened")),
+               "imapproxy, quick acks": QuickAcks.over(field.targets["imapproxy"])}
     for clients in (1, 8, 32):
         rates: dict[str, list[float]] = {name: [] for name in targets}
-        for _ in range(3):
+        field.pool.manager.poolctl("imap", "flush", USER)
+        for session in [field.pool.login(USER, PASSWORD, "opened") for _ in range(8)]:
+            session.logout()
+        job(field.targets["mailpoold"])  # this one begins with a single connection, and grows by its own judgement
+        jobs_per_second(field.targets["mailpoold"], clients, GROWING)
+        for _ in range(5):
             for name, connect in targets.items():
-                rates[name].append(jobs_per_second(connect, clients, 1.5))
+                rates[name].append(jobs_per_second(connect, clients, 0.4 if name == "Dovecot" else 1.5))
         median = {name: statistics.median(values) for name, values in rates.items()}
         for name, rate in median.items():
             say(f"{clients} clients: {name}, jobs per second", f"{rate:.1f}", "")
         say(f"{clients} clients: mailpoold, of Dovecot", f"{median['mailpoold'] / median['Dovecot']:.1f}", "more than 1")
+        say(f"{clients} clients: mailpoold, of a pool that was opened beforehand",
+            f"{median['mailpoold'] / median['opened beforehand']:.2f}", "at least 0.95")
         better = max(median["imapproxy"], median["imapproxy, quick acks"])
-        say(f"{clients} clients: mailpoold, of imapproxy's better one", f"{median['mailpoold'] / better:.2f}", "")
+        say(f"{clients} clients: mailpoold, of imapproxy's better one", f"{median['mailpoold'] / better:.2f}", "at least 1.10")
+
+
+# --- growth
+
+def imap_growth(lab: Lab) -> None:
+    """8 clients with jobs all the time, pool_size 8, one connection open: when the others are (with ARGON2ID, all parties share the processors)."""
+    for scheme in ("PLAIN", "ARGON2ID"):
+        field = Field(lab, scheme=scheme, checkout_timeout="60s", pool_size=8)
+        field.server.put(USER, b"Subject: bounce\r\n\r\nit did not work\r\n")
+        runs = [growth(field) for _ in range(4)]
+        for connections in (2, 4, 8):
+            times = [run[connections - 2] for run in runs if len(run) >= connections - 1]
+            say(f"{scheme}: {connections} connections open after, median of {len(times)} of {len(runs)} runs, s",
+                f"{statistics.median(times):.2f}" if times else "never", "")
+
+
+def growth(field: Field) -> list[float]:
+    """When the second connection was open, the third, ...: seconds from the first of the load, 6 at most."""
+    wait_until(lambda: field.pool.row(USER)["login"] == 0, 20, "nothing of the run before is on its way")
+    field.pool.manager.poolctl("imap", "flush", USER)
+    job(field.targets["mailpoold"])
+    reached: list[float] = []
+    began = time.monotonic()
+    with ThreadPoolExecutor(1) as aside:
+        load = aside.submit(jobs_per_second, field.targets["mailpoold"], 8, 6.0)
+        while not load.done() and len(reached) < 7:
+            row = field.pool.row(USER)
+            count = row["active"] + row["idle"] + row["resetting"] + row["checking"]
+            reached += [time.monotonic() - began] * (count - 1 - len(reached))
+            time.sleep(0.02)
+        load.result()
+    return reached
+
+
+# --- many users
+
+def imap_crowd(lab: Lab) -> None:
+    """1,000 clients (asyncio) of 100 users: logins as they come for 20 s, then all at one moment; memory of the manager."""
+    users = {f"user{number}": f"secret{number}" for number in range(100)}
+    field = Field(lab, scheme="PLAIN", users=users, settings=ROOM_FOR_MANY, pool_size=4, max_connections=400, checkout_timeout="60s")
+    for user, password in users.items():
+        field.pool.login(user, password).logout()
+    rest = field.pool.manager.resident_kib()
+    peak = Peak(field.pool)
+    pool = aio.IMAPPool(socket=field.pool.socket())
+    times, failures = asyncio.run(crowd(pool, users, begin_within=4.0, lasts=20.0))
+    say(f"{len(times)} logins of 1,000 clients of 100 users, {len(times) / 20:.0f} a second: p50 / p99, ms", milliseconds(times), "p99 at most 20")
+    say("the same: refused", str(failures), "0")
+    at_once, failures = asyncio.run(crowd(pool, users, begin_within=0.0, lasts=0.0))
+    say("all 1,000 at one moment: the last is logged in after, s; refused", f"{max(at_once):.2f}; {failures}", "")
+    row = field.pool.manager.poolctl.ask("imap")
+    say("connections at the server in the end, of 400 that were allowed", str(sum(user["idle"] for user in row["users"])), "")
+    say("memory of the manager: with 100 idle connections; the most meanwhile, MiB", f"{rest / 1024:.1f}; {peak.stop() / 1024:.1f}", "64")
+
+
+async def crowd(pool: aio.IMAPPool, users: dict[str, str], begin_within: float, lasts: float) -> tuple[list[float], int]:
+    """How long each login took, and how many failed. A client logs in, says NOOP, leaves, and comes again 2 to 6 s later."""
+    times: list[float] = []
+    failures = 0
+    end = time.monotonic() + lasts
+
+    async def client(user: str, password: str) -> None:
+        nonlocal failures
+        await asyncio.sleep(random.uniform(0, begin_within))
+        while True:
+            began = time.perf_counter()
+            try:
+                async with pool.connection(user, password) as conn:
+                    times.append(time.perf_counter() - began)
+                    await conn.noop()
+            except mailpool.PoolError:
+                failures += 1
+            wait = random.uniform(2, 6)
+            if time.monotonic() + wait >= end:
+                return
+            await asyncio.sleep(wait)
+    await asyncio.gather(*(client(user, password) for user, password in users.items() for _ in range(10)))
+    return times, failures
 
 
 # --- a hundred at once
@@ -400,4 +514,4 @@ def imap_cases(lab: Lab) -> None:
 
 SCENARIOS: Scenarios = {
     scenario.__name__: scenario
-    for scenario in (imap_login, imap_job, imap_parallel, imap_bulk, imap_spike, imap_hole, imap_cases)}
+    for scenario in (imap_login, imap_job, imap_growth, imap_crowd, imap_parallel, imap_bulk, imap_spike, imap_hole, imap_cases)}

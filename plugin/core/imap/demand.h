@@ -24,10 +24,12 @@ struct Demand {
 /// Tells a shortage that lasts from a spike. Programs that come back as soon as they are served
 /// keep a queue in which nobody waits for long, but somebody always does: so the time in which
 /// anybody waits is what counts. It adds up, a break takes a little of it away, and once it is
-/// twice what a login takes, another connection would have paid for itself.
+/// twice what a login takes, another connection would have paid for itself. A server that is slow
+/// to log in, perhaps since many do, makes nobody wait for that longer than `at_most`.
 class Shortage {
  public:
   static constexpr Duration at_least = std::chrono::milliseconds(100);
+  static constexpr Duration at_most = std::chrono::seconds(1);
 
   void begin_wait(TimePoint now) {
     count(now);
@@ -40,7 +42,7 @@ class Shortage {
   /// `login`: how long a new connection takes as a rule.
   [[nodiscard]] bool is_lasting(Duration login, TimePoint now) {
     count(now);
-    return waited_ >= std::max(2 * login, at_least);
+    return waited_ >= std::clamp(2 * login, at_least, at_most);
   }
   /// Connections were begun for it.
   void forget() { waited_ = {}; }

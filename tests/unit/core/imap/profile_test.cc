@@ -349,6 +349,9 @@ BOOST_AUTO_TEST_CASE(a_shortage_is_the_time_in_which_anybody_waits) {
   BOOST_TEST(shortage.is_lasting(0ms, start + 10s + 100ms));
   shortage.forget();
   BOOST_TEST(!shortage.is_lasting(0ms, start + 10s + 199ms));
+  // However long a login takes, nobody waits for that longer than a second.
+  BOOST_TEST(!shortage.is_lasting(5s, start + 11s + 99ms));
+  BOOST_TEST(shortage.is_lasting(5s, start + 11s + 100ms));
 }
 
 BOOST_AUTO_TEST_CASE(connections_in_reset_count_among_those_that_come_back) {
