@@ -4,6 +4,7 @@ import base64
 import pwd
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,21 @@ def test_a_mode_that_keeps_users_of_allow_users_out_is_told(lab: Lab, fake: Fake
     assert checked.returncode == 0 and wanted in checked.stdout, checked
 
 
+@pytest.mark.parametrize("section", ["[imap.bounces]", "[imap.bounces.account]", "[imap_dynamic]"])
+def test_every_kind_of_socket_that_keeps_its_users_out_is_told(lab: Lab, fake: FakeImap, section: str):
+    secrets, closed = lab.directory("secrets"), {"socket_mode": "0600", "allow_users": ["root"]}
+    (secrets / "password").write_text("x\n")
+    own = {"[imap.bounces]": {"allow_users": ["guest"]}, "[imap.bounces.account]": {
+        "account": {"user": USER, "password_file": str(secrets / "password"), "listen": [str(secrets / "a.sock")], "allow_users": ["guest"]}}}
+    dynamic = {**closed, "listen": [str(secrets / "d.sock")], "servers": [fake.address], **({"allow_users": ["guest"]} if "dynamic" in section else {})}
+    pool = ImapPool(lab, fake.address, tls="none", start=False)
+    pool.manager.configure({"imap": {PROFILE: {**pool.profiles[PROFILE], **closed, **own.get(section, {})}}, "imap_dynamic": dynamic})
+    checked = subprocess.run([program("mailpoold"), "--check", "--config", pool.manager.config_file], capture_output=True, text=True,
+                             check=False)
+    told = [line for line in checked.stdout.splitlines() if "cannot open the socket" in line]
+    assert len(told) == 1 and f"{section} allow_users: guest" in told[0], checked
+
+
 # --- accounts
 
 def account(lab: Lab, **secret: object) -> tuple[dict[str, object], Path]:
@@ -93,6 +109,23 @@ def test_an_account_logs_in_with_the_token_of_a_file_and_reads_it_again_when_it_
     wait_until(lambda: greets_with_preauth(socket), 10, "the new token is read")
     assert tokens.heard[0] == "first" and tokens.heard[-1] == "second"
     assert "first" not in pool.manager.log() and "second" not in pool.manager.log()
+
+
+def test_a_token_is_read_again_before_anybody_refuses_it(lab: Lab, fake: FakeImap):
+    tokens = Tokens(fake)
+    file = lab.directory("secrets", owner="mailpool", group="mailpool") / "token"
+    file.write_text("first\n")
+    file.chmod(0o600)
+    subprocess.run(["chown", "mailpool", file], check=True)
+    settings, socket = account(lab, token_file=str(file), refresh="1s")
+    pool = ImapPool(lab, fake.address, tls="none", account=settings)
+    wait_until(lambda: greets_with_preauth(socket), 10, "the token was read")
+    file.write_text("second\n")
+    time.sleep(2.5)
+    tokens.good = "second"
+    pool.manager.poolctl("imap", "flush", USER)
+    wait_until(lambda: greets_with_preauth(socket), 10, "it logs in again")
+    assert tokens.heard == ["first", "second"]
 
 
 def greets_with_preauth(socket: Path) -> bool:

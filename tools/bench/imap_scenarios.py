@@ -134,7 +134,7 @@ class QuickAcks(socket.socket):
     def over(cls, connect: Connect) -> Connect:
         def connect_quickly() -> socket.socket:
             quick = cls(fileno=connect().detach())
-            quick.settimeout(30)
+            quick.settimeout(10)
             return quick
         return connect_quickly
 
@@ -166,13 +166,19 @@ def job(connect: Connect) -> None:
     conn.logout()
 
 
-def jobs_per_second(connect: Connect, clients: int, seconds: float) -> float:
+def jobs_per_second(connect: Connect, clients: int, seconds: float, may_hang: bool = False) -> float:
+    """`may_hang`: a client that gets no answer any more goes home (imapproxy, with 32 at once)."""
     end = time.monotonic() + seconds
 
     def client() -> int:
         done = 0
         while time.monotonic() < end:
-            job(connect)
+            try:
+                job(connect)
+            except TimeoutError:
+                if not may_hang:
+                    raise
+                break
             done += 1
         return done
     began = time.monotonic()
@@ -187,9 +193,7 @@ def imap_job(lab: Lab) -> None:
     field = Field(lab, checkout_timeout="60s", pool_size=8, profiles={"opened": {"checkout_timeout": "60s", "pool_size": 8}})
     for number in range(20):
         field.server.put(USER, b"Subject: bounce %d\r\n\r\n" % number + b"it did not work\r\n" * 100)
-    opened = [field.pool.login(USER, PASSWORD, "opened") for _ in range(8)]
-    for session in opened:
-        session.logout()
+    job(field.targets["Dovecot"])  # it makes the index, which leaves its process slower than others for good
     targets = {**field.targets, "opened beforehand": over_unix(field.pool.socket("opened")),
                "imapproxy, quick acks": QuickAcks.over(field.targets["imapproxy"])}
     for clients in (1, 8, 32):
@@ -201,7 +205,7 @@ def imap_job(lab: Lab) -> None:
         jobs_per_second(field.targets["mailpoold"], clients, GROWING)
         for _ in range(5):
             for name, connect in targets.items():
-                rates[name].append(jobs_per_second(connect, clients, 0.4 if name == "Dovecot" else 1.5))
+                rates[name].append(jobs_per_second(connect, clients, 0.4 if name == "Dovecot" else 1.5, "imapproxy" in name))
         median = {name: statistics.median(values) for name, values in rates.items()}
         for name, rate in median.items():
             say(f"{clients} clients: {name}, jobs per second", f"{rate:.1f}", "")
@@ -260,8 +264,6 @@ def imap_crowd(lab: Lab) -> None:
     say("the same: refused", str(failures), "0")
     at_once, failures = asyncio.run(crowd(pool, users, begin_within=0.0, lasts=0.0))
     say("all 1,000 at one moment: the last is logged in after, s; refused", f"{max(at_once):.2f}; {failures}", "")
-    row = field.pool.manager.poolctl.ask("imap")
-    say("connections at the server in the end, of 400 that were allowed", str(sum(user["idle"] for user in row["users"])), "")
     say("memory of the manager: with 100 idle connections; the most meanwhile, MiB", f"{rest / 1024:.1f}; {peak.stop() / 1024:.1f}", "64")
 
 

@@ -86,7 +86,7 @@ std::string view(std::vector<control::ImapConnectionStatus> const& rows, Screen 
                {"USES", 0, true},
                {"PID", 0, true},
                {"DOING", 4, false, 16, 50},
-               {"ID", 8, true}});
+               {"ID", 0, true}});  // what `imap kill` wants
   for (auto const& c : rows)
     table.add({{c.profile},
                {c.user},

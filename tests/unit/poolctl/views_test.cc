@@ -327,4 +327,26 @@ BOOST_AUTO_TEST_CASE(imap_keeps_state_wait_and_error_at_eighty_columns_with_long
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_connection_of_imap_has_the_id_that_kill_wants_at_eighty_columns) {
+  control::ImapConnectionStatus connection;
+  connection.profile = "a-profile-with-a-long-name";
+  connection.user = "somebody-with-quite-a-long-name@subsidiary.example.com";
+  connection.server = "imap.example.com:993";
+  connection.address = "2001:db8::1234:5678";
+  connection.state = "active";
+  connection.in_state = 1h;
+  connection.age = 2h;
+  connection.uses = 123456;
+  connection.pid = 4194304;
+  connection.doing = "waiting for the answers to a client that left";
+  connection.id = 98765432;
+  for (std::size_t width : {80U, 120U, 200U}) {
+    auto const shown = view(std::vector{connection}, wide(width));
+    check_fits(shown, width);
+    BOOST_TEST(shown.find("98765432") != std::string::npos, shown);
+    BOOST_TEST(shown.find("4194304") != std::string::npos, shown);
+    BOOST_TEST(shown.find("somebody") != std::string::npos, shown);
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
