@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import pickle
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -141,6 +142,18 @@ def test_an_answer_that_does_not_come_in_time_loses_the_connection(start: Start,
     assert caught.value.reason == "timeout" and not caught.value.may_be_retried
 
 
+@pytest.mark.parametrize("untagged", [b"+ go on\r\n", b"* 1 FETCH (BODY[] {1000000}\r\nabc"], ids=["while it sends", "while it reads"])
+def test_a_connection_that_breaks_in_the_middle_of_a_message_is_lost(start: Start, pool: aio.IMAPPool, untagged: bytes) -> None:
+    start(untagged={"APPEND": untagged}, answers={"APPEND": None})
+
+    async def job() -> None:
+        async with pool.connection("anna", "secret") as conn:
+            await conn.append("INBOX", None, None, b"x" * 5_000_000)
+    with pytest.raises(mailpool.ConnectionLost) as caught:
+        asyncio.run(job())
+    assert caught.value.reason == "lost" and pool.lent == 0
+
+
 def test_one_that_is_taken_away_says_why(start: Start, pool: aio.IMAPPool) -> None:
     start(farewells={"NOOP": b"* BYE The connection to the IMAP server is lost (max_loan_time)\r\n"})
 
@@ -149,6 +162,21 @@ def test_one_that_is_taken_away_says_why(start: Start, pool: aio.IMAPPool) -> No
             await conn.noop()
     with pytest.raises(mailpool.ConnectionLost) as caught:
         asyncio.run(job())
+    assert caught.value.reason == "taken-away"
+
+
+def test_idle_tells_what_comes_and_why_it_ends(start: Start, pool: aio.IMAPPool) -> None:
+    start(untagged={"IDLE": b"+ idling\r\n* 4 EXISTS\r\n"}, farewells={
+        "IDLE": b"* BYE The connection to the IMAP server is lost (max_loan_time)\r\n"})
+    told: list[tuple[str, object]] = []
+
+    async def job() -> None:
+        async with pool.connection("anna", "secret") as conn, conn.idle() as news:
+            async for name, data in news:
+                told.append((name, data))
+    with pytest.raises(mailpool.ConnectionLost) as caught:
+        asyncio.run(job())
+    assert told[0] == ("EXISTS", [b"4"]) and told[1][0] == "BYE"
     assert caught.value.reason == "taken-away"
 
 
@@ -187,6 +215,18 @@ def test_a_host_is_named_before_the_login(start: Start, tmp_path: Path) -> None:
             pass
     asyncio.run(job())
     assert manager.said("XMAILPOOL")[0].endswith(b'XMAILPOOL "imap.example.com" 993 implicit 3')
+
+
+def test_a_pool_pickles_as_its_settings(start: Start, pool: aio.IMAPPool) -> None:
+    start()
+
+    async def job() -> str:
+        async with pool.connection("anna", "secret"):
+            other: aio.IMAPPool = pickle.loads(pickle.dumps(pool))
+            assert (pool.lent, other.lent) == (1, 0)
+            async with other.connection("anna", "secret") as conn:
+                return (await conn.noop())[0]
+    assert asyncio.run(job()) == "OK"
 
 
 def test_retry_waits_for_what_may_pass() -> None:

@@ -347,6 +347,15 @@ def test_a_connection_that_is_taken_away_says_why(start: Start, pool: mailpool.I
     conn.drop()
 
 
+@pytest.mark.parametrize("untagged", [b"+ go on\r\n", b"* 1 FETCH (BODY[] {1000000}\r\nabc"], ids=["while it sends", "while it reads"])
+def test_a_connection_that_breaks_in_the_middle_of_a_message_is_lost(start: Start, pool: mailpool.IMAPPool, untagged: bytes) -> None:
+    start(untagged={"APPEND": untagged}, answers={"APPEND": None})
+    with pytest.raises(mailpool.ConnectionLost) as caught:
+        with pool.connection("anna", "secret") as conn:
+            conn.append("INBOX", "", "", b"x" * 5_000_000)
+    assert caught.value.reason == "lost" and pool.lent == 0
+
+
 def test_what_the_server_does_not_understand_is_a_pool_error_too(start: Start, pool: mailpool.IMAPPool) -> None:
     start(answers={"NOOP": b"BAD what"})
     with pool.connection("anna", "secret") as conn:

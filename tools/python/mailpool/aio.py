@@ -192,7 +192,11 @@ class Connection:
     async def _told(self) -> AsyncIterator[tuple[str, Parts]]:
         while True:
             answer = Answer()
-            answer.take(without_star(await read_response(self._reader)))
+            try:
+                answer.take(without_star(await read_response(self._reader)))
+            except ConnectionLost as trouble:
+                raise self._lost(trouble) from trouble
+            self.untagged = answer.untagged
             for name, data in answer.untagged.items():
                 yield name, data
 
@@ -222,14 +226,18 @@ class Connection:
             kind = ConnectionLost if self.is_logged_in else PoolTimeout
             self.drop()
             raise kind(f"{self._path}: no answer within {self.timeout or 0:g} s (timed out)") from trouble
-        except ConnectionLost as trouble:
+        except (ConnectionLost, OSError) as trouble:
             self.drop()
-            bye = self.untagged.get("BYE")
-            said = bye[-1].decode("utf-8", "replace") if bye and isinstance(bye[-1], bytes) else str(trouble)
-            raise ConnectionLost(f"{self._path}: {said}") from trouble
+            raise self._lost(trouble) from trouble
         except asyncio.CancelledError:
             self.drop()
             raise
+
+    def _lost(self, trouble: Exception) -> ConnectionLost:
+        """In the manager's last words, where it had any."""
+        bye = self.untagged.get("BYE")
+        said = bye[-1].decode("utf-8", "replace") if bye and isinstance(bye[-1], bytes) else str(trouble)
+        return ConnectionLost(f"{self._path}: {said}")
 
     async def _say(self, name: str, arguments: tuple[str, ...], literal: bytes | None) -> Answer:
         async with self._one_at_a_time:
@@ -286,6 +294,13 @@ class IMAPPool:
                  port: int | None = None, ssl: bool | None = None, pool_size: int | None = None, timeout: float | None = 90.0,
                  directory: str | os.PathLike[str] | None = None) -> None:
         self._settings: Settings = checked(profile, socket, host, port, ssl, pool_size, timeout, directory)
+        self._lent = 0
+
+    def __getstate__(self) -> Settings:
+        return self._settings
+
+    def __setstate__(self, settings: Settings) -> None:
+        self._settings = settings
         self._lent = 0
 
     def __repr__(self) -> str:

@@ -55,6 +55,8 @@ async def read_response(reader: asyncio.StreamReader) -> list[Part]:
             parts.append((line, await reader.readexactly(size)))
         except asyncio.IncompleteReadError as trouble:
             raise ConnectionLost("the manager has closed the connection in the middle of a literal") from trouble
+        except OSError as trouble:
+            raise ConnectionLost(f"the connection to the manager is broken ({trouble})") from trouble
 
 
 async def read_line(reader: asyncio.StreamReader) -> bytes:
