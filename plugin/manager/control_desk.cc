@@ -66,6 +66,24 @@ std::vector<Site const*> most_urgent(delivery::Dispatcher const& dispatcher, std
   return sites;
 }
 
+// "campaign spring", checked and spelt as it is kept.
+Result<std::string> part_named(std::string const& scope, delivery::Scopes const& scopes) {
+  auto const [kind, name] = delivery::parts_of(scope);
+  if (kind == "source") {
+    if (scopes.find_source(name) != nullptr) return scope;
+    return failed(fmt::format("there is no [source.{}]", printable(name, 100)));
+  }
+  if (kind == "campaign" || kind == "tenant") {
+    if (is_tenant_name(name)) return scope;
+    return failed(fmt::format("\"{}\" is not a {}'s name", printable(name, 100), kind));
+  }
+  if (kind != "sender_domain")
+    return failed(fmt::format("\"{}\" is no part of a site's mail", printable(scope, 100)));
+  auto const domain = canonical_domain(name);
+  if (!domain) return failed(domain.error().reason);
+  return fmt::format("{} {}", kind, *domain);
+}
+
 TimePoint until_of(TimePoint now, Duration how_long) {
   return how_long <= Duration::zero() ? never : after(now, how_long);
 }
@@ -302,28 +320,6 @@ Result<std::string> ControlDesk::suspend_subject(control::Subject const& subject
   if (!subject.scope.empty()) return suspend_part(subject, suspension);
   return suspend_site(subject.name, suspension);
 }
-
-namespace {
-
-// "campaign spring", checked and spelt as it is kept.
-Result<std::string> part_named(std::string const& scope, delivery::Scopes const& scopes) {
-  auto const [kind, name] = delivery::parts_of(scope);
-  if (kind == "source") {
-    if (scopes.find_source(name) != nullptr) return scope;
-    return failed(fmt::format("there is no [source.{}]", printable(name, 100)));
-  }
-  if (kind == "campaign" || kind == "tenant") {
-    if (is_tenant_name(name)) return scope;
-    return failed(fmt::format("\"{}\" is not a {}'s name", printable(name, 100), kind));
-  }
-  if (kind != "sender_domain")
-    return failed(fmt::format("\"{}\" is no part of a site's mail", printable(scope, 100)));
-  auto const domain = canonical_domain(name);
-  if (!domain) return failed(domain.error().reason);
-  return fmt::format("{} {}", kind, *domain);
-}
-
-}  // namespace
 
 // A part of a site's mail, or, without a site, what belongs to it everywhere.
 Result<std::string> ControlDesk::suspend_part(control::Subject const& subject,

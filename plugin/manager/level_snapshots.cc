@@ -55,6 +55,19 @@ std::unordered_map<std::string_view, std::uint64_t> count_by_login(Dispatcher co
   return counts;
 }
 
+// What became of somebody's mail, and what of it is here now.
+template <class Status, class Counts, class Key>
+void add_counts(Status& s, delivery::OutcomeCounts const& outcomes, Counts const& counts,
+                Key const& key) {
+  if (auto const it = counts.find(key); it != counts.end()) {
+    s.waiting = it->second.waiting;
+    s.in_flight = it->second.in_flight;
+  }
+  s.delivered = outcomes.delivered;
+  s.deferred = outcomes.deferred;
+  s.refused = outcomes.refused;
+}
+
 template <class Status>
 void add_wait(Status& s, site::Wait const& wait, delivery::Clock const& clock) {
   if (wait.is_over()) return;
@@ -71,18 +84,12 @@ std::vector<control::TenantStatus> tenants_of(Dispatcher const& dispatcher,
   std::vector<control::TenantStatus> rows;
   for (auto const& [name, tenant] : dispatcher.scopes().tenants()) {
     auto const& scope = tenant->scope;
-    bool const is_suspended = scope.suspension && scope.suspension->until > now;
+    bool const is_suspended = scope.is_suspended(now);
     if (!tenant->is_configured && !is_suspended) continue;
     control::TenantStatus s;
     s.tenant = name;
     s.priority = tenant->priority;
-    if (auto const it = counts.find(&scope); it != counts.end()) {
-      s.waiting = it->second.waiting;
-      s.in_flight = it->second.in_flight;
-    }
-    s.delivered = tenant->delivered;
-    s.deferred = tenant->deferred;
-    s.refused = tenant->refused;
+    add_counts(s, *tenant, counts, &scope);
     s.max_connections = scope.connections.most();
     s.rate = scope.rate.rate().to_string();
     if (is_suspended) {
@@ -105,18 +112,12 @@ std::vector<control::CampaignStatus> campaigns_of(Dispatcher const& dispatcher,
   auto const counts = count_by_campaign(dispatcher);
   auto const& context = dispatcher.context();
   std::vector<control::CampaignStatus> rows;
-  auto const add = [&](delivery::Campaign const& campaign, bool is_suspended) {
+  auto const add = [&](delivery::Campaign const& campaign) {
     control::CampaignStatus s;
     s.campaign = campaign.name;
-    if (auto const it = counts.find(campaign.name); it != counts.end()) {
-      s.waiting = it->second.waiting;
-      s.in_flight = it->second.in_flight;
-    }
+    add_counts(s, campaign, counts, campaign.name);
     s.parked = context.parking.entries.of_campaign(campaign.name);
-    s.delivered = campaign.delivered;
-    s.deferred = campaign.deferred;
-    s.refused = campaign.refused;
-    if (is_suspended) {
+    if (campaign.is_suspended(now)) {
       s.state = name_of(site::SiteState::Suspended);
       s.not_before = moment_to_come(campaign.suspension->until, clock);
       s.reason = campaign.suspension->reason;
@@ -125,9 +126,7 @@ std::vector<control::CampaignStatus> campaigns_of(Dispatcher const& dispatcher,
   };
   for (bool const suspended : {true, false})
     for (auto const& campaign : context.campaigns.all())
-      if (bool const is = campaign.suspension && campaign.suspension->until > now;
-          is == suspended && rows.size() < most)
-        add(campaign, is);
+      if (campaign.is_suspended(now) == suspended && rows.size() < most) add(campaign);
   return rows;
 }
 

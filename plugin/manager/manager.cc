@@ -26,6 +26,8 @@ constexpr auto patience_of_stop = std::chrono::seconds(2);
 // After drain_timeout: so that IMAP servers hear LOGOUT of what was still lent.
 constexpr auto good_byes = std::chrono::seconds(2);
 
+}  // namespace
+
 IntakeSettings intake_settings(Configuration const& c) {
   return {c.settings.hostname,
           c.lmtp_users.uids,
@@ -34,8 +36,6 @@ IntakeSettings intake_settings(Configuration const& c) {
           c.settings.lmtp.dsn,
           c.settings.lmtp.campaign_header};
 }
-
-}  // namespace
 
 SpillingBodyStore::Limits body_limits(Settings const& settings) {
   return {settings.lmtp.spill_above, settings.lmtp.memory_limit};

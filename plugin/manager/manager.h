@@ -45,6 +45,7 @@ class MachineRandom final : public route::Random {
 enum class ManagerState : std::uint8_t { Starting, Running, Draining };
 [[nodiscard]] std::string_view name_of(ManagerState state);
 
+[[nodiscard]] IntakeSettings intake_settings(Configuration const& configuration);
 [[nodiscard]] SpillingBodyStore::Limits body_limits(Settings const& settings);
 
 /// What only tests change; no configuration can.

@@ -102,9 +102,7 @@ void Manager::apply(Configuration configuration) {
   bodies_->set_limits(body_limits(settings));
   if (auto listening = imap_->reconfigure(configuration_); !listening)
     log_.error(listening.error().reason);
-  intake_->reconfigure({settings.hostname, configuration_.lmtp_users.uids,
-                        settings.lmtp.max_connections, settings.lmtp.max_message_size,
-                        settings.lmtp.dsn, settings.lmtp.campaign_header});
+  intake_->reconfigure(intake_settings(configuration_));
   allow_control();
   places_->reconfigure(settings);
   admission_->reconfigure(settings);

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/delivery/overrides.h"
+
 namespace mailpool::manager {
 
 namespace {
@@ -40,10 +42,7 @@ bool has_a_rate_for_all(Settings const& settings) {
 // Postfix hands over 20 messages for a door at once, and what cannot begin within two seconds waits
 // in its queue.
 bool is_slow(Rate const& rate, std::size_t paths) {
-  constexpr double quick_enough = 10;  // per second
-  return rate.is_limited() &&
-         static_cast<double>(rate.count * paths) / std::chrono::duration<double>(rate.per).count() <
-             quick_enough;
+  return delivery::is_slower({rate.count * paths, rate.per}, {10, std::chrono::seconds(1)});
 }
 
 bool is_slow(SiteSettings const& site, Settings const& settings) {
@@ -231,7 +230,7 @@ map::Content MapPublisher::content() const {
       std::chrono::duration_cast<std::chrono::seconds>(settings_.short_absence).count());
   for (auto const& domain : settings_.excluded_domains)
     content.domains.push_back({domain, map::Origin::Excluded, map::Fallback::Smtp, {}, false});
-  auto const is_slow = [&](std::string const& site) {
+  auto const is_of_slow = [&](std::string const& site) {
     return settings_.slow_sites.contains(settings_.sites.contains(site) ? site : std::string());
   };
   auto const add = [&](std::string const& domain, map::Origin origin, std::string const& site) {
@@ -243,7 +242,7 @@ map::Content MapPublisher::content() const {
     auto const limited = settings_.limited_domains.contains(domain) ? map::Fallback::Wait : own;
     content.domains.push_back({domain, origin,
                                waits ? map::Fallback::Defer : stricter(own, limited), site,
-                               backlogged_.contains(site) || is_slow(site)});
+                               backlogged_.contains(site) || is_of_slow(site)});
   };
   for (auto const& [name, fallback] : settings_.sites) content.named_sites.push_back(name);
   for (auto const& [domain, site] : settings_.named_domains) add(domain, map::Origin::Named, site);

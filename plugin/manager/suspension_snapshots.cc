@@ -36,10 +36,6 @@ class Collected {
     for (auto const& [scope, hold] : site.holds().all())
       if (hold.until > now_) all_.push_back({Kind::Site, site.name(), scope, &hold});
   }
-  void add(delivery::Campaign const& campaign) {
-    if (campaign.suspension && campaign.suspension->until > now_)
-      all_.push_back({Kind::Campaign, campaign.name, {}, &*campaign.suspension});
-  }
   [[nodiscard]] std::size_t size() const { return all_.size(); }
   [[nodiscard]] std::vector<control::SuspensionStatus> first(std::size_t most) {
     auto const end = all_.begin() + static_cast<std::ptrdiff_t>(std::min(most, all_.size()));
@@ -85,7 +81,8 @@ std::pair<std::vector<control::SuspensionStatus>, std::uint64_t> suspensions_of(
     gathered.add(Kind::Domain, domain, dispatcher.limits_of(domain)->suspension);
   for (auto const& [name, tenant] : dispatcher.scopes().tenants())
     gathered.add(Kind::Tenant, name, tenant->scope.suspension);
-  for (auto const& campaign : dispatcher.context().campaigns.all()) gathered.add(campaign);
+  for (auto const& campaign : dispatcher.context().campaigns.all())
+    gathered.add(Kind::Campaign, campaign.name, campaign.suspension);
   return {gathered.first(most), gathered.size()};
 }
 
@@ -100,7 +97,8 @@ std::vector<control::SuspensionStatus> suspensions_named(std::string const& name
   auto const& tenants = dispatcher.scopes().tenants();
   if (auto const tenant = tenants.find(name); tenant != tenants.end())
     gathered.add(Kind::Tenant, name, tenant->second->scope.suspension);
-  if (auto const* campaign = dispatcher.context().campaigns.find(name)) gathered.add(*campaign);
+  if (auto const* campaign = dispatcher.context().campaigns.find(name))
+    gathered.add(Kind::Campaign, name, campaign->suspension);
   return gathered.first(gathered.size());
 }
 

@@ -40,20 +40,20 @@ void Session::mail(std::string_view sender, std::string_view login) {
 }
 
 // By Postfix's table mail that waits takes another service, which leads here too.
-bool Session::is_ours(std::string_view mailer) const {
+bool Session::leads_to_mailpool(std::string_view mailer) const {
   constexpr std::string_view for_backlogs = "-backlog";
-  if (mailer.empty()) return true;
-  if (mailer.ends_with(for_backlogs) && mailer.size() > for_backlogs.size() &&
-      is_ours(mailer.substr(0, mailer.size() - for_backlogs.size())))
-    return true;
+  auto const usual =
+      mailer.substr(0, mailer.size() - (mailer.ends_with(for_backlogs) ? for_backlogs.size() : 0));
   auto const& ours = shared_.mailers;
-  return std::find(ours.begin(), ours.end(), mailer) != ours.end();
+  return mailer.empty() || std::any_of(ours.begin(), ours.end(), [&](auto const& one) {
+           return one == mailer || one == usual;
+         });
 }
 
 Reply Session::recipient(std::string_view address, std::string_view mailer) {
   // The MTA's own cleanup hands in what sendmail(1) gave it: there is nobody to come back.
   if (client_.is_local_submission) return {};
-  if (!is_ours(mailer)) return {};
+  if (!leads_to_mailpool(mailer)) return {};
   auto const domain = domain_of(without_brackets(address));
   if (!domain) return {};  // the MTA's own matter
   auto reply = ask(*domain, early_tenant_.value_or(""), 1);

@@ -69,7 +69,7 @@ class Session {
     std::size_t copies = 0;
     std::string value;  ///< of the first copy, if it is a name
   };
-  [[nodiscard]] bool is_ours(std::string_view mailer) const;
+  [[nodiscard]] bool leads_to_mailpool(std::string_view mailer) const;
   [[nodiscard]] std::string said_in(std::string_view header) const;
   Reply ask(std::string const& domain, std::string const& tenant, std::uint16_t recipients);
 

@@ -4,7 +4,6 @@
 
 #include <limits.h>
 
-#include <climits>
 #include <cstdint>
 #include <string_view>
 

@@ -50,15 +50,10 @@ def queue(lab: Lab) -> Callable[..., QueueWorld]:
 def test_providers_with_a_backlog_hold_up_nobody_and_use_what_they_may(queue: Callable[..., QueueWorld]):
     slow = [Slow(f"slow{n}", "20/min", 20 / 60, 60) for n in range(3)] + [Slow(f"two{n}", "2/s", 2, 150) for n in range(3)]
     world = queue(*slow)
-    sender = threading.Thread(target=world.send_healthy)
     began = time.monotonic()
-    sender.start()
-    try:
+    with world.sending_healthy():
         world.fill()
         time.sleep(max(0.0, 50 - (time.monotonic() - began)))
-    finally:
-        world.is_over.set()
-        sender.join()
     lasted = time.monotonic() - began
     counts = world.accepted()
     waits = sorted(world.healthy_waits())

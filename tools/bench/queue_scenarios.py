@@ -2,7 +2,6 @@
 allow less than what waits for them, and one that is healthy."""
 
 import os
-import threading
 import time
 from collections.abc import Callable
 
@@ -30,19 +29,14 @@ def run_queue(lab: Lab, slow: list[Slow], seconds: float, limits: tuple[float, f
               meanwhile: Callable[[QueueWorld, float], None] | None = None) -> QueueWorld:
     """`meanwhile` may disturb the world until a time of time.monotonic()."""
     world = QueueWorld(lab, slow)
-    sender = threading.Thread(target=world.send_healthy)
     began = time.monotonic()
     cpu = cpu_us(world.pool.process.pid)
-    sender.start()
-    try:
+    with world.sending_healthy():
         world.fill(SESSIONS)
         filled = time.monotonic() - began
         if meanwhile:
             meanwhile(world, began + seconds)
         time.sleep(max(0.0, began + seconds - time.monotonic()))
-    finally:
-        world.is_over.set()
-        sender.join()
     lasted = time.monotonic() - began
     counts = world.accepted()
     cpu = cpu_us(world.pool.process.pid) - cpu
@@ -65,16 +59,11 @@ def run_queue(lab: Lab, slow: list[Slow], seconds: float, limits: tuple[float, f
 def queue_stock(lab: Lab) -> None:
     """The mailings of `queue` through Postfix alone, to servers that take all at once: what its own intake costs other mail."""
     world = StockWorld(lab, TWELVE)
-    sender = threading.Thread(target=world.send_healthy)
     began = time.monotonic()
-    sender.start()
-    try:
+    with world.sending_healthy():
         send_mailings(TWELVE, world.postfix, SESSIONS)
         filled = time.monotonic() - began
         time.sleep(5)
-    finally:
-        world.is_over.set()
-        sender.join()
     waits = world.healthy_waits()
     say(f"healthy mail while Postfix alone takes the mailings ({filled:.0f} s): {len(waits)} messages, p50", f"{percentile(waits, 50):.3f} s", "")
     say("the same, p99; longest", f"{percentile(waits, 99):.3f}; {max(waits):.3f} s", "")
@@ -151,19 +140,14 @@ def queue_providers(lab: Lab) -> None:
     number = int(os.environ.get("MAILPOOL_QUEUE_MESSAGES", "100000"))
     world = ProviderQueue(lab, limits=True)
     before, began = world.cpu(), time.monotonic()
-    sender = threading.Thread(target=world.send_healthy)
     world.fill(number)
     world.wait_until_all_were_tried()
     parked = number - world.accepted()
     say(f"{number} messages were in the queue and tried once after", f"{time.monotonic() - began:.0f} s", "")
     filling = [after - at for after, at in zip(world.cpu(), before)]
-    sender.start()
     before = world.cpu()
-    try:
+    with world.sending_healthy():
         uses = world.town.uses(seconds_of(180))
-    finally:
-        world.is_over.set()
-        sender.join()
     draining = [after - at for after, at in zip(world.cpu(), before)]
     left = {site["site"]: site["parked"] for site in world.pool.status()["sites"]}
     for use in uses:

@@ -8,6 +8,8 @@ import smtplib
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,9 +50,9 @@ class WithHealthy:
         self.sent: dict[str, float] = {}
         self.is_over = threading.Event()
 
-    def make_postfix(self, lab: Lab) -> None:
+    def make_postfix(self, lab: Lab, **more: str) -> None:
         self.postfix = Postfix(lab, "front", {**STOCK, "default_transport": "smtp", "smtpd_client_connection_count_limit": "0",
-                                              "default_process_limit": "100"})
+                                              "default_process_limit": "100", **more})
         declare_table(self.postfix)
 
     def wire(self) -> None:
@@ -72,6 +74,17 @@ class WithHealthy:
                 # Postfix has it now: what it took to say so is no matter of the queue.
                 self.sent[recipient] = time.time()
                 number += 1
+
+    @contextmanager
+    def sending_healthy(self) -> Iterator[None]:
+        """Meanwhile: one message every half second."""
+        sender = threading.Thread(target=self.send_healthy)
+        sender.start()
+        try:
+            yield
+        finally:
+            self.is_over.set()
+            sender.join()
 
     def healthy_waits(self) -> list[float]:
         """How long each healthy message took from the moment that Postfix had it; those not delivered count as long as they wait."""
@@ -102,8 +115,7 @@ class StockWorld(WithHealthy):
         servers = {one.domain: Fakemx(lab) for one in slow} | {"healthy.example": self.healthy}
         hops = ", ".join(f"{{ {domain} = smtp:[{server.address.rpartition(':')[0]}]:{server.address.rpartition(':')[2]} }}"
                          for domain, server in servers.items())
-        self.postfix = Postfix(lab, "stock", {**STOCK, "default_transport": "smtp", "smtpd_client_connection_count_limit": "0",
-                                              "default_process_limit": "100", "transport_maps": f"inline:{{ {hops} }}"})
+        self.make_postfix(lab, transport_maps=f"inline:{{ {hops} }}")
         self.postfix.start()
 
 

@@ -77,12 +77,9 @@ std::string PostfixConfig::field(std::string const& service_field) {
              : std::string(trimmed(std::string_view(answer).substr(equals + 1)));
 }
 
-std::vector<std::string> PostfixConfig::overrides(std::string const& parameter) {
-  return lines_of(ask("postconf", {"-P", "*/*/" + parameter}).output);
-}
-
-std::vector<std::string> PostfixConfig::all_overrides(std::string const& service) {
-  return lines_of(ask("postconf", {"-P", service + "/*"}).output);
+std::vector<std::string> PostfixConfig::overrides(std::string const& parameter,
+                                                  std::string const& service) {
+  return lines_of(ask("postconf", {"-P", service + "/" + parameter}).output);
 }
 
 std::string PostfixConfig::directory() {

@@ -36,10 +36,9 @@ class PostfixConfig {
   [[nodiscard]] std::vector<std::string> table_types();
   [[nodiscard]] bool has_service(std::string const& service);         // "mailpool/unix"
   [[nodiscard]] std::string field(std::string const& service_field);  // "rewrite/unix/chroot"
-  /// All that master.cf sets for one service: "mailpool/unix/NAME = VALUE".
-  [[nodiscard]] std::vector<std::string> all_overrides(std::string const& service);
-  [[nodiscard]] std::vector<std::string> overrides(
-      std::string const& parameter);  // services with -o PARAMETER=...
+  /// What master.cf sets by -o PARAMETER=...: "mailpool/unix/PARAMETER = VALUE"; "*" is any.
+  [[nodiscard]] std::vector<std::string> overrides(std::string const& parameter,
+                                                   std::string const& service = "*/*");
   [[nodiscard]] std::string directory();
   [[nodiscard]] bool is_running();
 

@@ -213,7 +213,7 @@ void check_connection_cache(PostfixConfig& postfix, std::string const& service, 
 
 std::vector<std::string> overrides_of(PostfixConfig& postfix, std::string const& service) {
   std::vector<std::string> found;
-  for (auto const& line : postfix.all_overrides(service)) {
+  for (auto const& line : postfix.overrides("*", service)) {
     auto const equals = line.find(" = ");
     if (equals != std::string::npos && line.starts_with(service + "/"))
       found.push_back(fmt::format("{}={}",

@@ -18,26 +18,21 @@ Campaign* Campaigns::use(std::string_view name, TimePoint now) {
     return &by_use_.front();
   }
   if (by_use_.size() >= most) {
-    auto const oldest = std::find_if(by_use_.rbegin(), by_use_.rend(), [&](Campaign const& c) {
-      return !c.suspension || c.suspension->until <= now;
-    });
+    auto const oldest = std::find_if(by_use_.rbegin(), by_use_.rend(),
+                                     [now](Campaign const& c) { return !c.is_suspended(now); });
     if (oldest == by_use_.rend()) return nullptr;
     if (oldest->suspension) --suspended_;
     by_name_.erase(by_name_.find(oldest->name));
     by_use_.erase(std::next(oldest).base());
   }
-  by_use_.push_front(Campaign{std::string(name), 0, 0, 0, {}});
+  by_use_.emplace_front(name);
   by_name_.emplace(name, by_use_.begin());
   return &by_use_.front();
 }
 
 void Campaigns::count(std::string_view name, OutcomeKind kind, TimePoint now) {
   if (name.empty()) return;
-  auto* const campaign = use(name, now);
-  if (campaign == nullptr) return;
-  ++(kind == OutcomeKind::Delivered  ? campaign->delivered
-     : kind == OutcomeKind::Deferred ? campaign->deferred
-                                     : campaign->refused);
+  if (auto* const campaign = use(name, now)) campaign->count(kind);
 }
 
 bool Campaigns::suspend(std::string const& name, site::Suspension why, state::Store& store,
@@ -53,7 +48,7 @@ bool Campaigns::suspend(std::string const& name, site::Suspension why, state::St
 bool Campaigns::resume(std::string_view name, state::Store& store, TimePoint now) {
   auto const known = by_name_.find(name);
   if (known == by_name_.end() || !known->second->suspension) return false;
-  bool const was_held = known->second->suspension->until > now;
+  bool const was_held = known->second->is_suspended(now);
   known->second->suspension.reset();
   --suspended_;
   store.erase(state::Kind::Suspension, site::suspension_key("campaign", std::string(name)));
@@ -62,7 +57,7 @@ bool Campaigns::resume(std::string_view name, state::Store& store, TimePoint now
 
 void Campaigns::keep(state::Store& store, WallTime wall_now, TimePoint now) {
   for (auto& campaign : by_use_)
-    if (campaign.suspension && campaign.suspension->until > now)
+    if (campaign.is_suspended(now))
       site::keep(*campaign.suspension, site::suspension_key("campaign", campaign.name), store,
                  wall_now, now);
 }
@@ -70,9 +65,7 @@ void Campaigns::keep(state::Store& store, WallTime wall_now, TimePoint now) {
 site::Suspension const* Campaigns::held(std::string_view name, TimePoint now) const {
   if (suspended_ == 0 || name.empty()) return nullptr;
   auto const* const campaign = find(name);
-  bool const is_held =
-      campaign != nullptr && campaign->suspension && campaign->suspension->until > now;
-  return is_held ? &*campaign->suspension : nullptr;
+  return campaign != nullptr && campaign->is_suspended(now) ? &*campaign->suspension : nullptr;
 }
 
 }  // namespace mailpool::delivery

@@ -3,27 +3,26 @@
 // of each one's mail, and which of them an operator holds back at all sites.
 
 #include <cstddef>
-#include <cstdint>
 #include <list>
 #include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 
+#include "core/base/rare.h"
 #include "core/base/time.h"
-#include "core/message/outcome.h"
+#include "core/delivery/counters.h"
 #include "core/site/wait.h"
 #include "core/state/store.h"
 
 namespace mailpool::delivery {
 
-struct Campaign {
+struct Campaign : OutcomeCounts {
+  explicit Campaign(std::string_view its_name) : name(its_name) {}
   std::string name;
-  // Recipients by outcome.
-  std::uint64_t delivered = 0;
-  std::uint64_t deferred = 0;
-  std::uint64_t refused = 0;
-  std::optional<site::Suspension> suspension;  ///< perhaps in the past
+  Rare<site::Suspension> suspension;  ///< perhaps in the past
+  [[nodiscard]] bool is_suspended(TimePoint now) const {
+    return suspension && suspension->until > now;
+  }
 };
 
 /// Names come from headers: at most so many are known. The one whose mail was seen longest ago

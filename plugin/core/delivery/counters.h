@@ -10,6 +10,18 @@
 
 namespace mailpool::delivery {
 
+/// Recipients by outcome.
+struct OutcomeCounts {
+  std::uint64_t delivered = 0;
+  std::uint64_t deferred = 0;
+  std::uint64_t refused = 0;
+  void count(OutcomeKind kind) {
+    ++(kind == OutcomeKind::Delivered  ? delivered
+       : kind == OutcomeKind::Deferred ? deferred
+                                       : refused);
+  }
+};
+
 /// Recipients for delivered, deferred, refused; transactions for reused; connections for opened.
 struct Counters {
   std::uint64_t messages = 0;  ///< handed over by the MTA; not counted per site

@@ -138,10 +138,9 @@ void Dispatcher::keep_suspensions(TimePoint now) {
   if (all_suspended(now) != nullptr) keep_suspension("all", "all", *context_.all_suspended, now);
   for (auto& [name, site] : sites_) site->keep_suspensions(now);
   for (auto& [domain, limits] : limits_)
-    if (limits.suspension && limits.suspension->until > now)
-      keep_suspension("domain", domain, *limits.suspension, now);
+    if (limits.is_suspended(now)) keep_suspension("domain", domain, *limits.suspension, now);
   for (auto const& [name, tenant] : context_.scopes.tenants())
-    if (tenant->scope.suspension && tenant->scope.suspension->until > now)
+    if (tenant->scope.is_suspended(now))
       keep_suspension("tenant", name, *tenant->scope.suspension, now);
   context_.campaigns.keep(context_.store, context_.clock.wall(now), now);
   for (auto const& [name, source] : context_.scopes.sources())

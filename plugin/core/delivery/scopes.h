@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "core/config/settings.h"
-#include "core/message/outcome.h"
+#include "core/delivery/counters.h"
 #include "core/site/scope.h"
 #include "core/site/source.h"
 
@@ -22,21 +22,12 @@ namespace mailpool::delivery {
 class SmtpConnection;
 
 /// One [tenant.NAME], or one that an operator suspended.
-struct Tenant {
+struct Tenant : OutcomeCounts {
   explicit Tenant(std::string name) : scope(site::Level::Tenant, std::move(name)) {}
   site::Scope scope;
   std::uint32_t priority = usual_priority;
   site::SourceGroup* sources = nullptr;
   bool is_configured = false;
-  // Recipients by outcome.
-  std::uint64_t delivered = 0;
-  std::uint64_t deferred = 0;
-  std::uint64_t refused = 0;
-  void count(OutcomeKind kind) {
-    ++(kind == OutcomeKind::Delivered  ? delivered
-       : kind == OutcomeKind::Deferred ? deferred
-                                       : refused);
-  }
 };
 
 /// One [sender_domain."x"].

@@ -217,12 +217,12 @@ void Site::give_up_overdue(TimePoint now) {
   });
   for (auto* transaction : overdue) {
     waiting_.remove(*transaction);
-    auto const wait = wait_of(*transaction, now);
     if (seen_wait(*transaction).limit == Limit::Connecting &&
         pool_.count(ConnectionState::Connecting) == 0) {
       defer(*transaction, unreachable(*transaction, now), why_unreachable(*transaction, now), now);
       continue;
     }
+    auto const wait = wait_of(*transaction, now);
     defer(*transaction, Outcome::local(451, code_of(wait.limit), words_for(wait, now)), Why::Limit,
           now);
   }

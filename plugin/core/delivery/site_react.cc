@@ -148,13 +148,12 @@ site::Wait Site::suspended_from(site::Source const* source, TimePoint now) const
 }
 
 void Site::defer_held(TimePoint now) {
-  std::vector<Transaction*> all;
+  std::vector<std::pair<Transaction*, Held>> all;
   waiting_.for_each([&](Transaction& t) {
-    if (held(t, now)) all.push_back(&t);
+    if (auto hold = held(t, now)) all.emplace_back(&t, std::move(hold));
   });
-  for (auto* transaction : all) {
+  for (auto const& [transaction, hold] : all) {
     waiting_.remove(*transaction);
-    auto const hold = held(*transaction, now);
     defer(*transaction, suspended(hold.of, *hold.why, context_.clock), parking::Why::Suspended,
           now);
   }

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/text.h"
 #include "core/message/message.h"
 #include "core/message/tenant_seal.h"
 
@@ -29,7 +30,8 @@ class HeaderFilter {
  public:
   /// `campaign`: a header that names campaigns beside X-Mailpool-Campaign, in any case; must
   /// outlive the filter.
-  explicit HeaderFilter(std::string_view campaign = campaign_header) : campaign_(campaign) {}
+  explicit HeaderFilter(std::string_view campaign)
+      : campaign_(ascii_iequal(campaign, campaign_header) ? std::string_view() : campaign) {}
 
   void feed(std::string_view octets, FilteredSink& sink);
   /// The content is complete; what was held back of an unfinished line is handed on.
@@ -49,7 +51,7 @@ class HeaderFilter {
   void end_value();
   void add_to_value(std::string_view octets);
 
-  std::string_view campaign_;
+  std::string_view campaign_;  ///< "": X-Mailpool-Campaign alone
   Place place_ = Place::LineStart;
   std::string held_;   ///< the beginning of a line that may be one of the fields
   std::string value_;  ///< of the field that is being removed

@@ -85,7 +85,7 @@ Result<Parts> parse(std::string_view value) {
     return failed("the seal is not whole");
   // Nobody's mail may be of a campaign.
   bool const names_somebody =
-      has_campaign ? is_campaign_name(*campaign) && (tenant->empty() || is_tenant_name(*tenant))
+      has_campaign ? is_tenant_name(*campaign) && (tenant->empty() || is_tenant_name(*tenant))
                    : is_tenant_name(*tenant);
   if (!names_somebody || time->size() > 11 || !to_number(*time) || !is_hex(*nonce) ||
       nonce->size() > longest_nonce || !is_hex(*mac) || mac->size() != 64)
@@ -126,8 +126,8 @@ std::string make_seal(Sealed const& what, std::string_view sender, WallTime now,
                       std::string_view nonce, SealKeys const& keys) {
   auto const& [tenant, campaign] = what;
   assert((tenant.empty() || is_tenant_name(tenant)) &&
-         (campaign.empty() || is_campaign_name(campaign)) &&
-         !(tenant.empty() && campaign.empty()) && "only names can be sealed");
+         (campaign.empty() || is_tenant_name(campaign)) && !(tenant.empty() && campaign.empty()) &&
+         "only names can be sealed");
   assert(nonce.size() >= 8 && nonce.size() * 2 <= longest_nonce && "a nonce is random and bounded");
   auto const since_1970 =
       std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();

@@ -25,12 +25,8 @@ inline constexpr std::chrono::hours seal_lifetime{7 * 24};
 inline constexpr std::chrono::minutes seal_clock_skew{5};
 
 /// 1 to 64 lower-case letters, digits, dots, hyphens and underscores, the first a letter or digit.
+/// A campaign's name is written in the same places, and likewise.
 [[nodiscard]] bool is_tenant_name(std::string_view name);
-
-/// Likewise: a campaign's name is written in the same places.
-[[nodiscard]] inline bool is_campaign_name(std::string_view name) {
-  return is_tenant_name(name);
-}
 
 /// What a seal says; "" for what it does not say. Not both are empty.
 struct Sealed {
