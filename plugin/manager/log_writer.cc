@@ -21,9 +21,6 @@ namespace {
 using std::chrono::system_clock;
 
 constexpr std::size_t most_queued = 200'000;
-// Waking a thread costs the loop more than a line does: lines that come close together are written
-// together.
-constexpr auto gathering = std::chrono::milliseconds(2);
 
 std::string_view prefix_of(LogLevel level) {
   switch (level) {
@@ -123,79 +120,30 @@ Result<std::unique_ptr<LogSink>> make_log_sink(std::string const& to) {
 }
 
 LogWriter::LogWriter(std::unique_ptr<LogSink> sink, LogLevel least)
-    : least_(least), sink_(std::move(sink)), thread_([this] { work(); }) {}
-
-LogWriter::~LogWriter() {
-  {
-    std::lock_guard const lock(mutex_);
-    stop_ = true;
-  }
-  wake_.notify_one();
-  thread_.join();
-}
+    : least_(least),
+      sink_(std::move(sink)),
+      thread_(most_queued, [this](auto const& lines) { return write_batch(lines); }) {}
 
 void LogWriter::write(LogLevel level, std::string line) {
   if (!is_on(level)) return;
-  bool wake = false;
-  {
-    std::lock_guard const lock(mutex_);
-    if (queue_.size() >= most_queued) {
-      dropped_.fetch_add(1, std::memory_order_relaxed);
-      return;
-    }
-    queue_.push_back({level, system_clock::now(), std::move(line)});
-    wake = std::exchange(is_asleep_, false);
-  }
-  if (wake) wake_.notify_one();
+  if (!thread_.push({level, system_clock::now(), std::move(line)}))
+    dropped_.fetch_add(1, std::memory_order_relaxed);
 }
 
 void LogWriter::set_sink(std::unique_ptr<LogSink> sink) {
-  std::lock_guard const lock(mutex_);
-  next_sink_ = std::move(sink);
-  is_asleep_ = false;
-  wake_.notify_one();
+  // An order can be copied, so what it carries is shared.
+  auto const next = std::make_shared<std::unique_ptr<LogSink>>(std::move(sink));
+  thread_.order([this, next] { sink_ = std::move(*next); });
 }
 
 void LogWriter::reopen() {
-  std::lock_guard const lock(mutex_);
-  reopen_ = true;
-  is_asleep_ = false;
-  wake_.notify_one();
+  thread_.order([this] { sink_->reopen(); });
 }
 
-void LogWriter::work() {
-  std::vector<Line> lines;
-  while (true) {
-    std::unique_ptr<LogSink> next;
-    bool reopen = false;
-    bool stop = false;
-    {
-      std::unique_lock lock(mutex_);
-      wait_for_lines(lock);
-      lines.swap(queue_);
-      next = std::move(next_sink_);
-      reopen = std::exchange(reopen_, false);
-      stop = stop_;
-    }
-    write_batch(lines);
-    lines.clear();
-    if (next) sink_ = std::move(next);
-    if (reopen) sink_->reopen();
-    if (stop) return;
-  }
-}
-
-void LogWriter::wait_for_lines(std::unique_lock<std::mutex>& lock) {
-  auto const is_told = [this] { return stop_ || reopen_ || next_sink_; };
-  is_asleep_ = true;
-  wake_.wait(lock, [&] { return is_told() || !queue_.empty(); });
-  is_asleep_ = false;
-  wake_.wait_for(lock, gathering, is_told);
-}
-
-void LogWriter::write_batch(std::vector<Line> const& lines) {
+bool LogWriter::write_batch(std::span<Line const> lines) {
   for (auto const& line : lines) sink_->write(line.level, line.at, line.text);
   sink_->flush();
+  return false;
 }
 
 }  // namespace mailpool::manager

@@ -4,16 +4,15 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <memory>
-#include <mutex>
+#include <span>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "core/base/log.h"
 #include "core/base/result.h"
+#include "manager/writer_thread.h"
 
 namespace mailpool::manager {
 
@@ -33,8 +32,8 @@ class LogSink {
 
 class LogWriter final : public Log {
  public:
+  /// Writes what is queued before it ends.
   LogWriter(std::unique_ptr<LogSink> sink, LogLevel least);
-  ~LogWriter() override;  ///< writes what is queued
 
   void write(LogLevel level, std::string line) override;
   [[nodiscard]] bool is_on(LogLevel level) const override {
@@ -53,21 +52,12 @@ class LogWriter final : public Log {
     std::chrono::system_clock::time_point at;
     std::string text;
   };
-  void work();
-  void wait_for_lines(std::unique_lock<std::mutex>& lock);
-  void write_batch(std::vector<Line> const& lines);
+  bool write_batch(std::span<Line const> lines);
 
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::vector<Line> queue_;
-  std::unique_ptr<LogSink> next_sink_;
-  bool reopen_ = false;
-  bool stop_ = false;
-  bool is_asleep_ = false;
   std::atomic<LogLevel> least_;
   std::atomic<std::uint64_t> dropped_{0};
-  std::unique_ptr<LogSink> sink_;
-  std::thread thread_;
+  std::unique_ptr<LogSink> sink_;  // the thread's
+  WriterThread<Line> thread_;
 };
 
 }  // namespace mailpool::manager
