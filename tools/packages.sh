@@ -4,7 +4,7 @@ build_packages=(cmake ninja-build g++ ccache pkg-config git libfmt-dev libexpect
   nettle-dev libicu-dev libre2-dev libsqlite3-dev libsystemd-dev libtomlplusplus-dev nlohmann-json3-dev libcli11-dev libmilter-dev)
 # clang 14 is the compiler of preset dev; the rest is for the tests and their private mail servers.
 test_packages=(clang libclang-rt-14-dev llvm clang-format clang-tidy libboost-test-dev python3 python3-pytest
-  python3-dnslib python3-aiosmtpd python3-apparmor python3-prometheus-client mypy openssl mandoc miltertest strace)
+  python3-dnslib python3-aiosmtpd python3-apparmor python3-prometheus-client python3-fastjsonschema logrotate jq mypy openssl mandoc miltertest strace)
 # The Debian packages: building, checking and trying them.
 packaging_packages=(dpkg-dev debhelper dh-apparmor dh-python lintian apparmor systemd debootstrap mandoc man-db)
 # The private Postfix is unpacked, not installed (tools/lab/packages.py).

@@ -15,7 +15,7 @@ install(TARGETS postfix_mailpool LIBRARY DESTINATION ${MAILPOOL_POSTFIX_DIR})
 install(FILES packaging/postfix/mailpool.cf DESTINATION /etc/postfix/dynamicmaps.cf.d)
 
 install(FILES conf/mailpool.toml conf/providers.toml DESTINATION /etc/mailpool)
-install(FILES conf/replies.toml DESTINATION share/mailpool)
+install(FILES conf/replies.toml conf/events.schema.json DESTINATION share/mailpool)
 install(FILES conf/conf.d/README DESTINATION /etc/mailpool/conf.d)
 install(FILES conf/mailpool.reference.toml DESTINATION share/doc/mailpool)
 # Where Debian's Sendmail looks for FEATURE() and MAILER().

@@ -41,11 +41,11 @@ class Places {
       complain(option, fmt::format("{}: {}; right would be a file that user mailpool may read",
                                    path, std::strerror(errno)));
   }
-  void log_file(std::string const& path) {
+  void log_file(std::string const& option, std::string const& path) {
     if (path.empty() || path.front() != '/') return;
     if (sandbox_)
       if (auto const why = sandbox_->why_not_writable(path); !why.empty())
-        return complain("[log] to", fmt::format("{}: {}", path, why));
+        return complain(option, fmt::format("{}: {}", path, why));
     struct stat facts {};
     bool const is_there = ::lstat(path.c_str(), &facts) == 0;
     auto const directory = path.substr(0, std::max<std::size_t>(path.rfind('/'), 1));
@@ -53,9 +53,9 @@ class Places {
     if (!is_there && directory == "/var/log/mailpool" && ::access(directory.c_str(), F_OK) != 0)
       return;
     if (::access((is_there ? path : directory).c_str(), W_OK) != 0)
-      complain("[log] to", fmt::format("{} cannot be written: {}; right would be a file below "
-                                       "/var/log/mailpool",
-                                       path, std::strerror(errno)));
+      complain(option, fmt::format("{} cannot be written: {}; right would be a file below "
+                                   "/var/log/mailpool",
+                                   path, std::strerror(errno)));
   }
   void add(std::vector<std::string> const& mistakes) {
     found_.insert(found_.end(), mistakes.begin(), mistakes.end());
@@ -98,7 +98,10 @@ std::string read_to_the_end(int fd) {
 std::vector<std::string> places_out_of_reach(Settings const& settings,
                                              std::optional<ServiceSandbox> const& sandbox) {
   Places places(sandbox);
-  places.log_file(settings.log.to);
+  places.log_file("[log] to", settings.log.to);
+  places.log_file("[events] file", settings.events.file);
+  if (settings.events.addresses == EventAddresses::Hash)
+    places.secret("[events] hash_key_file", settings.events.hash_key_file);
   for (auto const& [name, login] : settings.logins) {
     places.secret(fmt::format("[login.{}] password_file", name), login.password_file);
     places.secret(fmt::format("[login.{}] token_file", name), login.token_file);

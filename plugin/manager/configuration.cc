@@ -10,6 +10,7 @@
 #include "manager/configuration_load.h"
 #include "manager/imap_access.h"
 #include "manager/own_addresses.h"
+#include "manager/secret_file.h"
 #include "manager/source_checks.h"
 #include "manager/tls_client.h"
 #include "posix/replies_file.h"
@@ -26,6 +27,20 @@ void read_seal_keys(Configuration& c) {
   else
     c.warnings.push_back(
         fmt::format("{}: no tenant's seal is believed ([milter] key_file)", keys.error().reason));
+}
+
+// Without the key, addresses that nobody was to read would be hashed for everybody to try.
+void read_events_key(Configuration& c) {
+  auto const& events = c.settings.events;
+  if (events.addresses != EventAddresses::Hash) return;
+  auto key = read_secret_file(events.hash_key_file);
+  if (key && !key->is_empty())
+    c.events_hash_key = std::move(*key);
+  else
+    c.mistakes.push_back(
+        fmt::format("[events] hash_key_file: {}; right would be a file of mailpoold's user alone "
+                    "with the key in its first line",
+                    key ? events.hash_key_file + " is empty" : key.error().reason));
 }
 
 }  // namespace
@@ -62,6 +77,7 @@ Configuration read_configuration(std::string const& path) {
   for (auto const* users : {&c.lmtp_users, &c.read_users, &c.write_users, &c.milter_users})
     c.warnings.insert(c.warnings.end(), users->warnings.begin(), users->warnings.end());
   read_seal_keys(c);
+  read_events_key(c);
   read_imap_access(c);
   c.own_addresses = own_addresses();
   check_sources(c);

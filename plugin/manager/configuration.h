@@ -32,7 +32,8 @@ struct Configuration {
   Users read_users;
   Users write_users;
   Users milter_users;
-  std::optional<SealKeys> seal_keys;              ///< of tenants
+  std::optional<SealKeys> seal_keys;  ///< of tenants
+  Secret events_hash_key;
   std::map<std::string, ImapAccess> imap_access;  ///< by profile
   std::set<uid_t> imap_dynamic_users;
   std::vector<std::string> mistakes;  ///< FILE:LINE: what is wrong, and what would be right; if

@@ -70,7 +70,8 @@ Manager::Manager(Configuration configuration, std::string path, LogWriter& log, 
       testing_(testing),
       path_(std::move(path)),
       configuration_(std::move(configuration)),
-      started_at_(loop_.now()) {}
+      started_at_(loop_.now()),
+      events_(log_) {}
 
 Manager::~Manager() {
   // Who asks goes before who answers.
@@ -108,6 +109,7 @@ Result<void> Manager::start() {
   if (auto const held = dispatcher_->restore(loop_.now()); held > 0)
     log_.info(
         fmt::format("state: {} suspension{} of before are in force", held, held == 1 ? "" : "s"));
+  reconfigure_events(true);
   clock_offset_ = clock_offset();
   bodies_ = std::make_unique<SpillingBodyStore>(
       body_limits(settings), std::vector<std::string>{settings.state_dir, "/var/tmp", "/tmp"});
@@ -395,6 +397,7 @@ void Manager::on_signal(evutil_socket_t number, short, void* self) {
 void Manager::on_signal(int number) {
   if (number == SIGHUP) {
     log_.reopen();
+    events_.reopen();
     reload({});
   } else {
     terminate();

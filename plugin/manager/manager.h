@@ -15,6 +15,7 @@
 #include "manager/configuration.h"
 #include "manager/control_desk.h"
 #include "manager/control_server.h"
+#include "manager/event_writer.h"
 #include "manager/imap_desk.h"
 #include "manager/imap_pools.h"
 #include "manager/intake.h"
@@ -84,6 +85,7 @@ class Manager final : private DeskSources {
   void apply(Configuration configuration);
   void reload_reply_classes();
   void reconfigure_sts();
+  void reconfigure_events(bool is_start);
   control::ReloadReport apply_if_good(Configuration configuration);
   void terminate();
   void finish_turn();
@@ -122,6 +124,7 @@ class Manager final : private DeskSources {
   WallTime loaded_at_;
   MachineRandom random_;
   std::unique_ptr<StateDatabase> store_;
+  EventWriter events_;
   std::unique_ptr<UnboundResolver> resolver_;
   std::unique_ptr<MtaSts> sts_;
   std::unique_ptr<route::Router> router_;

@@ -74,6 +74,15 @@ void Manager::reconfigure_sts() {
                      configuration_.tls->trust_for_sts(), configuration_.tls});
 }
 
+void Manager::reconfigure_events(bool is_start) {
+  auto const& settings = configuration_.settings.events;
+  events_.reconfigure(settings);
+  context_->events.set_sink(&events_);
+  context_->events.set_form({settings.addresses, configuration_.events_hash_key.copy()});
+  context_->events.tell(events::ConfigurationEvent{path_, configuration_.warnings.size(), is_start},
+                        std::chrono::system_clock::now());
+}
+
 void Manager::apply(Configuration configuration) {
   bool const is_log_moved = configuration.settings.log.to != configuration_.settings.log.to;
   bool const is_dns_changed = configuration.settings.dns != configuration_.settings.dns;
@@ -96,6 +105,7 @@ void Manager::apply(Configuration configuration) {
   streams_->set_tls(configuration_.tls);
   reconfigure_sts();
   reload_reply_classes();
+  reconfigure_events(false);
   dispatcher_->set_seal_keys(configuration_.seal_keys);
   dispatcher_->reconfigure(settings, now);
   waker_->set_wanted(settings.postfix.wake);

@@ -48,6 +48,9 @@ void Manager::fill(control::ManagerStatus& s) const {
                   state.written,
                   state.dropped,
                   state.last_written};
+  for (auto const& output : events_.outputs())
+    s.events.push_back({output->kind, output->place, output->problem(), output->written.load(),
+                        output->dropped.load()});
   s.configuration.file = path_;
   s.configuration.loaded = loaded_at_;
   s.configuration.mistakes = last_reload_.mistakes;

@@ -34,6 +34,8 @@ BEGINS_WITH = {"state": ("open", "starting", "usable"), "port": (25,), "level": 
 # What would take too long, or a broken machine, to be driven here; the test that drives it.
 DRIVEN_ELSEWHERE = {
     **{f"status.{key}": ("tests/integration/test_intake.py", "test_bodies_beyond_the_memory_limit_are_put_off") for key in ("bodies_refused", "bodies_problem")},
+    "events[].problem": ("tests/integration/test_events.py", "test_a_file_that_cannot_be_written_holds_up_no_mail"),
+    "events[].dropped": ("tests/unit/manager/event_writer_test.cc", "what_waits_for_a_full_disk_is_bounded_and_no_line_is_torn"),
     "status.log_dropped": ("tests/unit/manager/log_writer_test.cc", "lines_beyond_what_can_wait_are_dropped_and_counted"),
     **dict.fromkeys([f"status.parking.{key}" for key in ("slots_waiting", "turned_away", "woken", "came", "unheard", "given_up")],
                     ("tests/unit/manager/queue_desk_test.cc", "status_says_what_became_of_those_that_were_woken")),

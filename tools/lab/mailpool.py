@@ -9,9 +9,11 @@ import socket
 import subprocess
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from .events import Event, read_events
 from .lmtp import Lmtp
 from .postfix import MAILPOOL_SERVICE, Postfix
 from .process import Lab, LabError, Program, wait_until
@@ -119,6 +121,8 @@ class Poolctl:
 class Mailpoold:
     """One manager. With a Postfix, its LMTP socket is in that Postfix's queue directory, as the packages put it."""
 
+    writes_events = False  # unless its settings say so; those of integration tests all do
+
     def __init__(self, lab: Lab, settings: dict[str, Value] | None = None, postfix: Postfix | None = None,
                  environment: dict[str, str] | None = None, build: str = "mailpoold"):
         self.lab = lab
@@ -131,6 +135,7 @@ class Mailpoold:
         self.lmtp_socket = sockets / "lmtp.sock"
         self.control_socket = self.directory / "control.sock"
         self.config_file = self.directory / "mailpool.toml"
+        self.events_file = self.directory / "events.jsonl"
         self.poolctl = Poolctl(self.control_socket)
         state = self.directory / "state"
         state.mkdir()
@@ -146,6 +151,8 @@ class Mailpoold:
             "dns": {"servers": ["127.0.0.1:9"], "trust_anchor": "", "timeout": "2s"},
             "log": {"to": str(self.log_file), "level": "debug"},
         }
+        if self.writes_events:
+            self.defaults["events"] = {"file": str(self.events_file)}
         self.settings: dict[str, Value] = {}
         self.configure(settings or {})
         sanitizers = {"ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0:exitcode=99", "UBSAN_OPTIONS": "print_stacktrace=1"}
@@ -205,6 +212,8 @@ class Mailpoold:
         words = self.process.output()
         if "ERROR: AddressSanitizer" in words or "runtime error:" in words or "Assertion" in words:
             raise LabError(f"mailpoold broke:\n{words[-6000:]}")
+        for _ in self.each_event():
+            pass
 
     def lmtp(self, timeout: float = 30) -> Lmtp:
         """A session with it, as root."""
@@ -224,6 +233,14 @@ class Mailpoold:
                 found.append(Outcome(match["id"], match["recipient"], match["site"], match["relay"], int(match["use"] or 1),
                                      match["dsn"], match["status"], match["text"]))
         return found
+
+    def events(self, kind: str = "") -> list[Event]:
+        """All that it wrote until now, or those of one kind."""
+        time.sleep(0.05)
+        return [event for event in self.each_event() if kind in ("", event["kind"])]
+
+    def each_event(self) -> Iterator[Event]:
+        return read_events(self.events_file, self.process.kills)
 
     def status(self) -> dict:
         return self.poolctl.ask("status")

@@ -49,6 +49,7 @@ class Program:
         self.environment = environment or {}
         self.cwd = cwd
         self.process: subprocess.Popen | None = None
+        self.kills = 0
 
     def start(self) -> "Program":
         identity = {}
@@ -69,6 +70,7 @@ class Program:
 
     def signal(self, number: signal.Signals) -> None:
         if self.is_running():
+            self.kills += number == signal.SIGKILL
             self.process.send_signal(number)
 
     def wait(self, timeout: float = 20) -> int:

@@ -181,6 +181,15 @@ std::string notices(ManagerStatus const& status, Screen const& screen) {
                     counted(status.ambiguous, "recipient", "recipients")));
   for (auto const& found : control::imap_findings(status.imap, status.now))
     if (found.level >= control::Finding::Level::Warning) add(found.text);
+  for (auto const& events : status.events) {
+    if (!events.problem.empty())
+      add(fmt::format("events are not told to {} ([events] {}): {}", events.place, events.output,
+                      events.problem));
+    if (events.dropped > 0)
+      add(fmt::format("{} dropped: {} did not take {} in time ([events] {})",
+                      counted(events.dropped, "event was", "events were"), events.place,
+                      events.dropped == 1 ? "it" : "them", events.output));
+  }
   if (status.log_dropped > 0)
     add(counted(status.log_dropped, "log line was dropped", "log lines were dropped"));
   return out;

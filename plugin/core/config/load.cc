@@ -10,6 +10,7 @@
 #include "core/config/document.h"
 #include "core/config/host_port.h"
 #include "core/config/included.h"
+#include "core/config/load_events.h"
 #include "core/config/load_imap.h"
 #include "core/config/load_levels.h"
 #include "core/config/load_logins.h"
@@ -128,6 +129,7 @@ std::optional<Node> Loader::parse(std::string_view text, std::size_t file) {
 void Loader::read(Node const& root) {
   read_top(root);
   read_plain_sections(root);
+  check_events(root, reader_, settings_.events);
   // Sites start from [smtp] and [postfix], wherever in the file these stand.
   settings_.smtp.fallback = settings_.postfix.fallback;
   if (auto const* entry = root.find("domain");

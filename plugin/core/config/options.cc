@@ -421,6 +421,7 @@ std::vector<Option> whole_table() {
   add_milter(table);
   add_rules(table);
   add_log_and_metrics(table);
+  add_events(table);
   return options;
 }
 
@@ -473,6 +474,8 @@ std::string_view name_of(Section section) {
       return "log";
     case Section::Metrics:
       return "metrics";
+    case Section::Events:
+      return "events";
   }
   return "";
 }
@@ -538,6 +541,8 @@ Part part_of(Settings& settings, Section section) {
       return &settings.log;
     case Section::Metrics:
       return &settings.metrics;
+    case Section::Events:
+      return &settings.events;
     case Section::Tls:
       return &settings.smtp.tls_settings;
     case Section::MtaSts:

@@ -40,6 +40,7 @@ enum class Section : std::uint8_t {
   Rule,  ///< [[rule]]
   Log,
   Metrics,
+  Events,
 };
 
 /// "[lmtp]" without the brackets; "" for Top.
@@ -48,12 +49,12 @@ enum class Section : std::uint8_t {
 [[nodiscard]] std::string_view name_in_title(Section section);
 
 /// The struct that a section's options are kept in.
-using Part =
-    std::variant<Settings*, LmtpSettings*, ControlSettings*, PostfixSettings*, DnsSettings*,
-                 SiteSettings*, DomainSettings*, NamedSite*, MilterSettings*, LogSettings*,
-                 MetricsSettings*, TotalSettings*, SourceSettings*, PoolSettings*,
-                 SenderDomainSettings*, TenantSettings*, LoginSettings*, TlsSettings*,
-                 MtaStsSettings*, ImapSettings*, ImapAccount*, ImapDynamicSettings*, RuleSettings*>;
+using Part = std::variant<Settings*, LmtpSettings*, ControlSettings*, PostfixSettings*,
+                          DnsSettings*, SiteSettings*, DomainSettings*, NamedSite*, MilterSettings*,
+                          LogSettings*, MetricsSettings*, TotalSettings*, SourceSettings*,
+                          PoolSettings*, SenderDomainSettings*, TenantSettings*, LoginSettings*,
+                          TlsSettings*, MtaStsSettings*, ImapSettings*, ImapAccount*,
+                          ImapDynamicSettings*, RuleSettings*, EventsSettings*>;
 
 struct Option {
   Section section;

@@ -101,6 +101,7 @@ std::vector<Chapter> chapters() {
        of(Section::Milter)},
       {"[log]", "[log]", "What mailpoold says about its work.", of(Section::Log)},
       {"[metrics]", "[metrics]", "Figures for Prometheus.", of(Section::Metrics)},
+      {"[events]", "[events]", "What happened, for programs.", of(Section::Events)},
   };
 }
 
@@ -341,9 +342,10 @@ std::string manual_options() {
 std::string settings_as_toml(Settings const& settings) {
   Settings copy = settings;
   std::string text;
-  for (auto section : {Section::Top, Section::Lmtp, Section::Control, Section::Postfix,
-                       Section::Dns, Section::Smtp, Section::Tls, Section::MtaSts, Section::Total,
-                       Section::ImapDynamic, Section::Milter, Section::Log, Section::Metrics}) {
+  for (auto section :
+       {Section::Top, Section::Lmtp, Section::Control, Section::Postfix, Section::Dns,
+        Section::Smtp, Section::Tls, Section::MtaSts, Section::Total, Section::ImapDynamic,
+        Section::Milter, Section::Log, Section::Metrics, Section::Events}) {
     if (section != Section::Top) text += fmt::format("\n[{}]\n", name_of(section));
     add_values(text, part_of(copy, section), of(section));
   }

@@ -17,10 +17,10 @@
 namespace mailpool {
 
 /// Sections without a name of their own.
-inline constexpr std::array plain_sections{Section::Lmtp,   Section::Control,     Section::Postfix,
-                                           Section::Dns,    Section::Smtp,        Section::Tls,
-                                           Section::MtaSts, Section::Log,         Section::Metrics,
-                                           Section::Total,  Section::ImapDynamic, Section::Milter};
+inline constexpr std::array plain_sections{
+    Section::Lmtp,        Section::Control, Section::Postfix, Section::Dns,     Section::Smtp,
+    Section::Tls,         Section::MtaSts,  Section::Log,     Section::Metrics, Section::Total,
+    Section::ImapDynamic, Section::Milter,  Section::Events};
 
 /// Every option that may stand in a section: in a site's, those of [smtp] too.
 [[nodiscard]] std::vector<Option const*> known_in(Section section);

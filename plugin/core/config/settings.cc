@@ -70,6 +70,18 @@ std::string_view name_of(LogLevel level) {
   return "";
 }
 
+std::string_view name_of(EventAddresses addresses) {
+  switch (addresses) {
+    case EventAddresses::Full:
+      return "full";
+    case EventAddresses::Domain:
+      return "domain";
+    case EventAddresses::Hash:
+      return "hash";
+  }
+  return "";
+}
+
 std::vector<IpNetwork> networks_never_meant_by_mx() {
   static constexpr std::array<std::string_view, 5> texts{"0.0.0.0/8", "127.0.0.0/8",
                                                          "169.254.0.0/16", "::1/128", "fe80::/10"};

@@ -13,6 +13,7 @@
 #include "core/base/ip.h"
 #include "core/base/log.h"
 #include "core/base/time.h"
+#include "core/config/events_settings.h"
 #include "core/config/imap_settings.h"
 #include "core/config/level_settings.h"
 #include "core/config/login_settings.h"
@@ -157,6 +158,7 @@ struct LogSettings {
 
 struct MetricsSettings {
   std::string listen;
+  std::uint32_t sites = 50;  ///< that have labels of their own
   bool operator==(MetricsSettings const&) const = default;
 };
 
@@ -187,6 +189,7 @@ struct Settings {
   MilterSettings milter;
   LogSettings log;
   MetricsSettings metrics;
+  EventsSettings events;
   MtaStsSettings mta_sts;
 
   bool operator==(Settings const&) const = default;

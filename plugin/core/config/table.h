@@ -106,5 +106,6 @@ class Table {
 
 // The rows of sections with files of their own (options_*.cc).
 void add_milter(Table& table);
+void add_events(Table& table);
 
 }  // namespace mailpool

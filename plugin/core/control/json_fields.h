@@ -310,6 +310,15 @@ void fields(V& v, S& s) {
   v.field("wake_latency", s.wake_latency);
 }
 
+template <class V, Of<EventOutputStatus> S>
+void fields(V& v, S& s) {
+  v.field("output", s.output);
+  v.field("place", s.place);
+  v.field("problem", s.problem);
+  v.field("written", s.written);
+  v.field("dropped", s.dropped);
+}
+
 template <class V, Of<ManagerStatus> S>
 void fields(V& v, S& s) {
   v.field("version", s.version);
@@ -350,6 +359,7 @@ void fields(V& v, S& s) {
   v.field("map_generation", s.map_generation);
   v.field("configuration", s.configuration);
   v.field("state_file", s.state_file);
+  v.field("events", s.events);
   v.field("queues", s.queues);
   v.field("parked", s.parked);
   v.field("parking", s.parking);

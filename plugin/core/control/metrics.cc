@@ -193,6 +193,14 @@ void write_imap(Page& page, ImapStatus const& imap) {
   page.single("imap_peers_refused_total", imap.peers_refused);
 }
 
+void write_events(Page& page, ManagerStatus const& s) {
+  if (s.events.empty()) return;
+  page.family("events_written_total");
+  for (auto const& output : s.events) page.sample(label("output", output.output), output.written);
+  page.family("events_dropped_total");
+  for (auto const& output : s.events) page.sample(label("output", output.output), output.dropped);
+}
+
 void write_process(Page& page, ManagerStatus const& s) {
   page.single("lmtp_connections", s.lmtp_connections);
   page.single("lmtp_peers_refused_total", s.lmtp_peers_refused);
@@ -204,6 +212,7 @@ void write_process(Page& page, ManagerStatus const& s) {
   page.single("admission_full_total", s.admission.full);
   page.single("admission_suspended_total", s.admission.suspended);
   page.single("log_dropped_total", s.log_dropped);
+  write_events(page, s);
   page.single("dns_validation", s.dns_validation == "on" ? 1 : 0);
   page.single("configuration_mistakes", s.configuration.mistakes.size());
   page.single("loop_worst_seconds", static_cast<double>(s.loop_worst_us) / 1e6);

@@ -224,6 +224,15 @@ struct StateFileStatus {
   WallTime last_written{};
 };
 
+/// One place where events are told, and how that goes.
+struct EventOutputStatus {
+  std::string output;  ///< the option: "file"
+  std::string place;
+  std::string problem;  ///< why nothing is told now, "" while all is well
+  std::uint64_t written = 0;
+  std::uint64_t dropped = 0;
+};
+
 /// The configuration file and how the last attempt to read it went.
 struct ConfigurationStatus {
   std::string file;
@@ -361,6 +370,7 @@ struct ManagerStatus {
   std::uint64_t map_generation = 0;
   ConfigurationStatus configuration;
   StateFileStatus state_file;
+  std::vector<EventOutputStatus> events;
   AdmissionStatus admission;
   std::vector<SuspensionStatus> suspensions;  ///< at most as many as were asked for
   std::uint64_t suspensions_known = 0;        ///< all of them

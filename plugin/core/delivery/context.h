@@ -18,6 +18,7 @@
 #include "core/delivery/remembered.h"
 #include "core/delivery/scopes.h"
 #include "core/delivery/tls_context.h"
+#include "core/events/recorder.h"
 #include "core/parking/parking.h"
 #include "core/pool/connection.h"
 #include "core/replies/classifier.h"
@@ -60,6 +61,7 @@ class Context {
   Campaigns campaigns;
   Logins logins;
   parking::Parking parking;  ///< what waits in the MTA's queue
+  events::Recorder events;   ///< who wants to know what happens (telling.h)
 
   /// The site has something to decide in this turn.
   void wants_a_turn(Site& site) { sites_with_work.push_back(&site); }

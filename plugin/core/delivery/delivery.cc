@@ -1,6 +1,7 @@
 #include "core/delivery/delivery.h"
 
 #include "core/delivery/site.h"
+#include "core/delivery/telling.h"
 
 #include <algorithm>
 #include <cassert>
@@ -15,14 +16,19 @@ class Delivery::Group final : public route::RouteListener {
   Group(Delivery& delivery, std::string domain) : delivery_(delivery), domain_(std::move(domain)) {}
 
   void add(std::size_t recipient) { recipients_.push_back(recipient); }
-  [[nodiscard]] std::string const& domain() const { return domain_; }
 
   void ask(route::Router& router, TimePoint now) { question_ = router.find(domain_, *this, now); }
+  /// It is to come again, and called back then.
+  void put_off(Outcome const& outcome, parking::Why why, TimePoint now) {
+    Relay relay;
+    relay.is_parked = delivery_.park(domain_, why, now);
+    answer_all(outcome, relay, now);
+  }
   /// Not wanted any more.
   void drop(Outcome const& outcome, TimePoint now) {
     if (!question_) return;
     question_.reset();
-    answer_all(outcome, now);
+    answer_all(outcome, {}, now);
   }
 
  private:
@@ -33,14 +39,16 @@ class Delivery::Group final : public route::RouteListener {
   }
   void on_no_route(Outcome outcome) override {
     auto const now = delivery_.context_.clock.now();
-    if (outcome.kind == OutcomeKind::Deferred) delivery_.park(domain_, parking::Why::Route, now);
     delivery_.context_.domains.note_no_route(domain_, outcome, now);
-    answer_all(outcome, now);
+    if (outcome.kind == OutcomeKind::Deferred)
+      put_off(outcome, parking::Why::Route, now);
+    else
+      answer_all(outcome, {}, now);
   }
-  void answer_all(Outcome const& outcome, TimePoint now) {
+  void answer_all(Outcome const& outcome, Relay const& relay, TimePoint now) {
     // Once: a question that was answered may still be dropped.
     for (auto recipient : std::exchange(recipients_, {}))
-      delivery_.complete(recipient, outcome, nullptr, {}, now);
+      delivery_.complete(recipient, outcome, nullptr, relay, now);
   }
 
   Delivery& delivery_;
@@ -61,16 +69,16 @@ Delivery::Delivery(Message message, DeliveryListener& listener, Context& context
 Delivery::~Delivery() = default;
 
 // It is called back once DNS answers, or all mail may go again.
-void Delivery::park(std::string const& domain, parking::Why why, TimePoint now) {
+bool Delivery::park(std::string const& domain, parking::Why why, TimePoint now) {
   auto const& envelope = message_.envelope;
-  (void)context_.parking.entries.park({envelope.queue_id,
-                                       envelope.queue,
-                                       parking::lane_of_domain(domain),
-                                       {},
-                                       usual_priority,
-                                       why,
-                                       accepted_at_},
-                                      now);
+  return context_.parking.entries.park({envelope.queue_id,
+                                        envelope.queue,
+                                        parking::lane_of_domain(domain),
+                                        {},
+                                        usual_priority,
+                                        why,
+                                        accepted_at_},
+                                       now);
 }
 
 void Delivery::begin(route::Router& router, TimePoint now) {
@@ -80,9 +88,7 @@ void Delivery::begin(route::Router& router, TimePoint now) {
 
 void Delivery::refuse(Outcome const& outcome, TimePoint now) {
   group_recipients();
-  for (auto const& group : groups_) park(group->domain(), parking::Why::Suspended, now);
-  for (std::size_t i = 0; i < same_as_.size(); ++i)
-    if (same_as_[i] == i) complete(i, outcome, nullptr, {}, now);
+  for (auto const& group : groups_) group->put_off(outcome, parking::Why::Suspended, now);
 }
 
 void Delivery::group_recipients() {
@@ -121,14 +127,15 @@ void Delivery::log_outcome(Recipient const& recipient, Outcome const& outcome,
                            Transaction const* transaction, Relay const& relay, TimePoint now) {
   context_.totals.count(outcome, now);
   context_.domains.count(recipient.domain, outcome.kind);
-  if (!context_.log.is_on(LogLevel::Info)) return;
-  Timing timing{accepted_at_, now, {}};
+  Timing timing{accepted_at_, now, now, {}};
   std::string_view site = "-";
   if (transaction != nullptr) {
     timing = transaction->timing;
     if (transaction->route) site = transaction->route->site;
   }
-  context_.log.info(outcome_line(message_, recipient, outcome, site, relay, timing, now));
+  tell_outcome(context_, {message_, recipient, outcome, site, transaction, relay, timing}, now);
+  if (context_.log.is_on(LogLevel::Info))
+    context_.log.info(outcome_line(message_, recipient, outcome, site, relay, timing, now));
 }
 
 void Delivery::note_commit(TimePoint now) {
@@ -148,11 +155,10 @@ void Delivery::end_questions(Outcome const& outcome, TimePoint now) {
   for (auto& group : groups_) group->drop(outcome, now);
 }
 
-Transaction& Delivery::add_transaction() {
+Transaction& Delivery::add_transaction(TimePoint now) {
   auto& transaction = transactions_.emplace_back();
   transaction.delivery = this;
-  transaction.timing.accepted = accepted_at_;
-  transaction.timing.started = accepted_at_;
+  transaction.timing = {accepted_at_, now, accepted_at_, {}};
   transaction.give_up_at = after(accepted_at_, longest_before_commit);
   return transaction;
 }

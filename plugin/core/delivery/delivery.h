@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/delivery/context.h"
+#include "core/delivery/path_name.h"
 #include "core/delivery/transaction.h"
 #include "core/message/message.h"
 #include "core/message/outcome.h"
@@ -21,6 +22,8 @@ inline constexpr Duration longest_before_commit = std::chrono::minutes(5);
 /// crash does not hide a delivered recipient behind a waiting one for long.
 inline constexpr Duration wait_after_a_commit = std::chrono::seconds(5);
 
+class SmtpConnection;
+
 /// Who handed the message over. Called once for each recipient, in any order.
 class DeliveryListener {
  public:
@@ -28,12 +31,15 @@ class DeliveryListener {
   virtual void on_outcome(std::size_t recipient, Outcome const& outcome, TimePoint now) = 0;
 };
 
-/// How a recipient was reached, for its log line.
+/// How a recipient was reached, for its log line and event.
 struct Relay {
   std::string name;    ///< HOST[IP]:PORT; empty: none
   std::string source;  ///< the [source.NAME] it was reached from; empty: none
   std::uint32_t uses = 0;
   std::string_view reply_class = {};  ///< of replies::class_rows(), where the remote refused it
+  PathName path = {};                 ///< whose limits it counts under; empty: several are possible
+  SmtpConnection const* connection = nullptr;  ///< what carried it
+  bool is_parked = false;                      ///< the message is to be called back
 };
 
 /// Where transactions of a message go once their route is known.
@@ -69,7 +75,8 @@ class Delivery {
   /// The client is gone: what is not yet routed is dropped.
   void forget_listener(TimePoint now);
 
-  Transaction& add_transaction();
+  /// Of recipients whose route is known now.
+  Transaction& add_transaction(TimePoint now);
   [[nodiscard]] bool is_over() const { return open_ == 0; }
   [[nodiscard]] bool is_wanted() const { return listener_ != nullptr; }
   [[nodiscard]] Message const& message() const { return message_; }
@@ -79,7 +86,8 @@ class Delivery {
 
  private:
   class Group;
-  void park(std::string const& domain, parking::Why why, TimePoint now);
+  /// Whether it will be called back.
+  bool park(std::string const& domain, parking::Why why, TimePoint now);
   void group_recipients();
   void log_outcome(Recipient const& recipient, Outcome const& outcome,
                    Transaction const* transaction, Relay const& relay, TimePoint now);

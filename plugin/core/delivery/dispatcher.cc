@@ -90,7 +90,7 @@ void Dispatcher::on_routed(Delivery& delivery, std::string const& domain,
     if (scope != nullptr && scope->max_recipients)
       most = std::min<std::size_t>(most, *scope->max_recipients);
   for (std::size_t from = 0; from < recipients.size(); from += most) {
-    auto& transaction = delivery.add_transaction();
+    auto& transaction = delivery.add_transaction(now);
     transaction.domain = pattern.domain;
     transaction.sender_domain = pattern.sender_domain;
     transaction.tenant = pattern.tenant;

@@ -1,6 +1,7 @@
 // The operator's and the rules' hand: who is suspended, and until when.
 
 #include "core/delivery/dispatcher.h"
+#include "core/delivery/telling.h"
 #include "core/message/address.h"
 #include "core/site/suspension_record.h"
 
@@ -55,6 +56,7 @@ void Dispatcher::suspend_domain(std::string const& domain, site::Suspension susp
   auto& limits = domain_scope(domain);
   limits.suspension = std::move(suspension);
   suspended_domains_.insert(domain);
+  tell_suspended(context_, {"domain", domain, {}}, *limits.suspension, now);
   keep_suspension("domain", domain, *limits.suspension, now);
   auto* const site = known_.site_of(domain);
   if (site == nullptr) return;
@@ -66,6 +68,7 @@ bool Dispatcher::resume(std::string_view what, site::Scope& scope, TimePoint now
   bool const was_used = scope.forget_use(context_.store, now);
   look_again_at_all(now);
   if (!scope.suspension) return was_used;
+  if (scope.is_suspended(now)) tell_resumed(context_, {std::string(what), scope.name(), {}}, now);
   scope.suspension.reset();
   context_.store.erase(state::Kind::Suspension, site::suspension_key(what, scope.name()));
   try_parked(now);
@@ -83,6 +86,7 @@ void Dispatcher::suspend_tenant(std::string const& name, site::Suspension suspen
                                 TimePoint now) {
   auto& scope = context_.scopes.tenant(name).scope;
   scope.suspension = std::move(suspension);
+  tell_suspended(context_, {"tenant", name, {}}, *scope.suspension, now);
   keep_suspension("tenant", name, *scope.suspension, now);
   auto const outcome = suspended(scope.title(), *scope.suspension, context_.clock);
   for (auto& [unused, site] : sites_) site->defer_tenant(scope, outcome, now);
@@ -98,6 +102,7 @@ bool Dispatcher::suspend_source(std::string const& name, site::Suspension suspen
   auto* const source = context_.scopes.find_source(name);
   if (source == nullptr) return false;
   source->scope.suspension = std::move(suspension);
+  tell_suspended(context_, {"source", name, {}}, *source->scope.suspension, now);
   keep_suspension("source", name, *source->scope.suspension, now);
   for (auto& [unused, site] : sites_) site->defer_held(now);
   return true;
@@ -114,12 +119,14 @@ bool Dispatcher::suspend_campaign(std::string const& name, site::Suspension susp
   if (!context_.campaigns.suspend(name, std::move(suspension), context_.store,
                                   context_.clock.wall(now), now))
     return false;
+  tell_suspended(context_, {"campaign", name, {}}, *context_.campaigns.held(name, now), now);
   for (auto& [unused, site] : sites_) site->defer_held(now);
   return true;
 }
 
 bool Dispatcher::resume_campaign(std::string const& name, TimePoint now) {
   if (!context_.campaigns.resume(name, context_.store, now)) return false;
+  tell_resumed(context_, {"campaign", name, {}}, now);
   try_parked(now);
   return true;
 }
@@ -144,6 +151,7 @@ void Dispatcher::look_again_at_all(TimePoint now) {
 
 void Dispatcher::suspend_all(site::Suspension suspension, TimePoint now) {
   auto& held = context_.all_suspended.emplace(std::move(suspension));
+  tell_suspended(context_, {"all", "all", {}}, held, now);
   keep_suspension("all", "all", held, now);
   auto const outcome = suspended(all_mail, held, context_.clock);
   for (auto& [name, site] : sites_) site->defer_waiting(outcome, parking::Why::Suspended, now);
@@ -152,6 +160,7 @@ void Dispatcher::suspend_all(site::Suspension suspension, TimePoint now) {
 bool Dispatcher::resume_all(TimePoint now) {
   if (all_suspended(now) == nullptr) return false;
   context_.all_suspended.reset();
+  tell_resumed(context_, {"all", "all", {}}, now);
   try_parked(now);
   context_.store.erase(state::Kind::Suspension, site::suspension_key("all", "all"));
   return true;

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "core/base/text.h"
+#include "core/delivery/telling.h"
 #include "core/rules/book.h"
 #include "core/site/throttling.h"
 
@@ -93,6 +94,7 @@ Consequences Reactions::heard(std::span<Remark const> remarks, Occasion const& o
         fmt::format("adaptive site={} rate=\"{}\" max_connections={} level={:.3f} reason=\"{}\"",
                     path_.in_log(), adaptive_.rate().to_string(), adaptive_.connections(),
                     adaptive_.level(), adaptive_.why()));
+    tell_allowance(context_, events::Kind::AllowanceLowered, path_, adaptive_, now);
   }
   for (auto const& remark : remarks) {
     if (context_.rules == nullptr) break;
@@ -170,9 +172,14 @@ void Reactions::act(RuleSettings const& rule, Remark const& remark, std::string 
       rule.reason.empty() ? remark.line : fmt::format("{} ({})", rule.reason, remark.line),
       longest_reason);
   why.by = "rule " + rule.where();
+  consequences.rule = rule.where();
   context_.log.warning(fmt::format("rule site={}{}{} rule={} do={} for={} reason=\"{}\"",
                                    path_.site, scope.empty() ? "" : " scope=", scope, rule.where(),
                                    name_of(*rule.action), to_text(rule.how_long), why.reason));
+  tell_rule(context_,
+            {path_.site, path_.key(), occasion.source, scope, consequences.rule,
+             name_of(*rule.action), why.reason, remark.line, rule.how_long},
+            now);
   switch (*rule.action) {
     case RuleAction::Suspend:
       if (scope.empty()) {
@@ -218,6 +225,7 @@ Consequences Reactions::delivered(TimePoint began, std::uint32_t carried, TimePo
     context_.log.info(fmt::format("adaptive site={} rate=\"{}\" max_connections={} level={:.3f}",
                                   path_.in_log(), adaptive_.rate().to_string(),
                                   adaptive_.connections(), adaptive_.level()));
+    tell_allowance(context_, events::Kind::AllowanceRaised, path_, adaptive_, now);
   }
   return consequences;
 }

@@ -50,6 +50,7 @@ struct Consequences {
   std::optional<site::Suspension> suspend_source;  ///< the path's, at all sites
   std::optional<PartHeld> hold;                    ///< a part of the site's mail
   std::optional<Override> set_for_all;             ///< all paths of the site together
+  std::string rule;                                ///< FILE:LINE of the one that acted
   bool is_changed = false;  ///< what is allowed: rate, max_connections or max_messages
   bool is_lowered = false;  ///< the rate is less than before
 };

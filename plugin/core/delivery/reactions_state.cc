@@ -7,6 +7,7 @@
 
 #include "core/base/text.h"
 #include "core/delivery/reactions.h"
+#include "core/delivery/telling.h"
 #include "core/state/record.h"
 
 namespace mailpool::delivery {
@@ -43,6 +44,7 @@ void Reactions::keep_adaptive(TimePoint now) const {
 void Reactions::keep_cap(TimePoint now) const {
   auto const most = cap_.most(now);
   if (!most) return;
+  tell_cap(context_, path_, *most, now);
   context_.store.put(Kind::LearnedCap, path_.key(), fmt::format("{}", *most),
                      context_.clock.wall(cap_.expires()));
 }

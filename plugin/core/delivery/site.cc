@@ -7,6 +7,7 @@
 
 #include "core/delivery/reuse.h"
 #include "core/delivery/session_options.h"
+#include "core/delivery/telling.h"
 #include "core/site/suspension_record.h"
 
 namespace mailpool::delivery {
@@ -160,6 +161,7 @@ void Site::set_deadline(TimePoint now) {
 
 void Site::suspend(site::Suspension suspension, TimePoint now) {
   suspension_ = std::move(suspension);
+  tell_suspended(context_, {"site", name_, {}}, *suspension_, now);
   keep_suspension(now);
   defer_waiting(suspended_outcome(), Why::Suspended, now);
   be_pumped_at(now);
@@ -177,6 +179,9 @@ void Site::keep_suspensions(TimePoint now) {
 }
 
 void Site::resume(TimePoint now) {
+  if (suspension_ && suspension_->until > now) tell_resumed(context_, {"site", name_, {}}, now);
+  for (auto const& [scope, why] : holds_.all())
+    if (why.until > now) tell_resumed(context_, {"site", name_, scope}, now);
   holds_.release_all();
   all_paths_.forget(now);
   paths_.visit([&](Path& path) {
@@ -197,14 +202,18 @@ void Site::start_anew(TimePoint now) {
 
 bool Site::hold(std::string const& scope, site::Suspension why, TimePoint now) {
   be_pumped_at(now);
+  auto const told = why;
   if (!holds_.hold(scope, std::move(why), now)) return false;
+  tell_suspended(context_, {"site", name_, scope}, told, now);
   defer_held(now);
   return true;
 }
 
 bool Site::release(std::string const& scope, TimePoint now) {
   be_pumped_at(now);
-  return holds_.release(scope);
+  if (!holds_.release(scope)) return false;
+  tell_resumed(context_, {"site", name_, scope}, now);
+  return true;
 }
 
 void Site::flush(std::string_view reason, TimePoint now) {

@@ -189,6 +189,8 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   [[nodiscard]] Path& path_of(SmtpConnection const& connection) const {
     return paths_.of(connection.source());
   }
+  [[nodiscard]] Path const* path_of(Transaction const& transaction,
+                                    SmtpConnection const* connection) const;
 
   // Deciding (site_decide.cc).
   /// Who wants a connection: a transaction, if it left from this source.
@@ -295,7 +297,8 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   Turnout& turnout();
   void note_arrival(Transaction& transaction, TimePoint now);
   [[nodiscard]] std::optional<Refusal> why_park(Transaction const& transaction, TimePoint now);
-  void park(Transaction const& transaction, parking::Why why, TimePoint now);
+  /// Whether it will be called back.
+  bool park(Transaction const& transaction, parking::Why why, TimePoint now);
   void wake_some(TimePoint now);
   void forget_patterns();
   void note_slots();

@@ -9,6 +9,7 @@
 
 #include "core/base/text.h"
 #include "core/delivery/site.h"
+#include "core/delivery/telling.h"
 
 namespace mailpool::delivery {
 
@@ -57,6 +58,7 @@ void Site::on_ready(SmtpConnection& connection, TimePoint now) {
         "connection site={} endpoint={} id={} state=idle connect={:.3f}{}", name_,
         connection.endpoint().to_string(), connection.id(), seconds(connection.connecting_took()),
         tls_words(connection.tls(), connection.policy(), connection.target().host)));
+  tell_opened(context_, path.name(), connection, now);
   pool_.enter(connection, ConnectionState::Idle);
   judge_tls(connection, now);
   be_pumped_at(now);
@@ -185,9 +187,11 @@ void Site::note_setup_failure(SmtpConnection const& connection, smtp::Closed con
   if (closed.login_refused) {
     auto const& login = connection.login_use().name;
     if (context_.logins.refused(login, connection.key().credential.version, *closed.setup_failure,
-                                now))
+                                now)) {
       context_.log.warning(
           fmt::format("login {}: refused: {}", login, printable(closed.setup_failure->text)));
+      tell_login(context_, {login, endpoint.to_string(), closed.setup_failure->text}, now);
+    }
     return;
   }
   // The next one shakes hands without, at once.
@@ -236,6 +240,7 @@ void Site::on_closed(SmtpConnection& connection, smtp::Closed const& closed, Tim
         "connection site={} endpoint={} id={} state=closing reason=\"{}\" messages={} age={:.1f}",
         name_, endpoint.to_string(), connection.id(), printable(closed.reason), connection.uses(),
         seconds(now - connection.opened_at())));
+  tell_closed(context_, path_of(connection).name(), connection, closed.reason, now);
   --context_.connections_open;
   connection.give_back_permits();
   context_.bury(pool_.remove(connection));

@@ -35,6 +35,15 @@ EnhancedCode code_of(Limit limit) {
   return {4, 7, 1};
 }
 
+Relay relay_of(SmtpConnection const& connection) {
+  Relay relay;
+  relay.name = connection.endpoint().to_string();
+  if (connection.source() != nullptr) relay.source = connection.source()->name();
+  relay.uses = connection.uses();
+  relay.connection = &connection;
+  return relay;
+}
+
 // A host that is no way for good (REQUIRETLS) is no reason to wait.
 bool is_reason_to_wait(site::EndpointHealth::Record const* record) {
   return record != nullptr && record->last_failure &&
@@ -57,6 +66,7 @@ void Site::on_finished(SmtpConnection& connection, smtp::TransactionResult&& res
   if (connection.session().chunking_is_broken())
     path_of(connection).health.chunking_failed(connection.endpoint(), now);
   auto consequences = react_to_end(connection, transaction, result, now);
+  transaction.rule = consequences.rule;
   for (std::size_t i = 0; i < result.results.size(); ++i)
     if (!result.results[i].may_retry || result.retry == smtp::Retry::Nothing)
       conclude(transaction, &connection, transaction.recipients[i], result.results[i].outcome, now);
@@ -128,6 +138,12 @@ bool Site::retry(Transaction& transaction, SmtpConnection const& connection,
   return true;
 }
 
+// Null: it might have left by several.
+Path const* Site::path_of(Transaction const& transaction, SmtpConnection const* connection) const {
+  if (connection != nullptr) return &path_of(*connection);
+  return transaction.source != nullptr ? &paths_.of(transaction.source) : only_path_of(transaction);
+}
+
 void Site::conclude(Transaction& transaction, SmtpConnection const* connection,
                     std::size_t recipient, Outcome const& outcome, TimePoint now) {
   counters_.count(outcome, now);
@@ -136,10 +152,9 @@ void Site::conclude(Transaction& transaction, SmtpConnection const* connection,
   if (outcome.kind != OutcomeKind::Delivered) last_error_ = outcome.text;
   note_trouble(outcome, now);
   Relay relay;
-  if (connection != nullptr)
-    relay = {connection->endpoint().to_string(),
-             connection->source() == nullptr ? std::string() : connection->source()->name(),
-             connection->uses()};
+  if (connection != nullptr) relay = relay_of(*connection);
+  if (auto const* const path = path_of(transaction, connection)) relay.path = path->name();
+  relay.is_parked = transaction.is_parked;
   if (outcome.kind != OutcomeKind::Delivered) {
     if (auto said = replies::said_of(outcome)) {
       said->site = name_;
@@ -170,7 +185,7 @@ void Site::finish(Transaction& transaction) {
 }
 
 void Site::defer(Transaction& transaction, Outcome const& outcome, Why why, TimePoint now) {
-  if (outcome.kind == OutcomeKind::Deferred) park(transaction, why, now);
+  transaction.is_parked = outcome.kind == OutcomeKind::Deferred && park(transaction, why, now);
   transaction.timing.started = now;
   for (auto recipient : transaction.recipients)
     conclude(transaction, nullptr, recipient, outcome, now);

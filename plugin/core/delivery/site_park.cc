@@ -249,21 +249,22 @@ std::optional<Refusal> Site::why_park(Transaction const& transaction, TimePoint 
                  site::name_of(wait.limit)};
 }
 
-void Site::park(Transaction const& transaction, parking::Why why, TimePoint now) {
+bool Site::park(Transaction const& transaction, parking::Why why, TimePoint now) {
   auto const& envelope = transaction.delivery->message().envelope;
   if (!parking::is_called_back(why) || envelope.queue == parking::no_queue ||
       !transaction.delivery->is_wanted())
-    return;
+    return false;
   auto line = line_of(transaction, now);
   bool const is_kept = context_.parking.entries.park(
       {envelope.queue_id, envelope.queue, name_, line, transaction.priority, why,
        transaction.waits_since, transaction.campaign},
       now);
-  if (!is_kept) return;
+  if (!is_kept) return false;
   turnout().patterns.insert_or_assign(
       std::move(line), Pattern{transaction.levels, transaction.login.name, transaction.priority});
   forget_patterns();
   be_pumped_at(now);
+  return true;
 }
 
 TimePoint Site::empty_at(std::size_t n, TimePoint now) const {

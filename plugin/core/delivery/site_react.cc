@@ -16,6 +16,7 @@ namespace {
 
 Consequences joined(Consequences a, Consequences b) {
   if (b.suspend) a.suspend = std::move(b.suspend);
+  if (!b.rule.empty()) a.rule = std::move(b.rule);
   if (b.back_off) a.back_off = std::move(b.back_off);
   a.is_changed = a.is_changed || b.is_changed;
   a.is_lowered = a.is_lowered || b.is_lowered;

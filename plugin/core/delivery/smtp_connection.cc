@@ -118,11 +118,12 @@ void SmtpConnection::handle(smtp::Event& event, TimePoint now) {
   } else if (std::holds_alternative<smtp::Disturbed>(event)) {
     owner_.on_disturbed(*this, now);
   } else {
-    begin_tls();
+    begin_tls(now);
   }
 }
 
-void SmtpConnection::begin_tls() {
+void SmtpConnection::begin_tls(TimePoint now) {
+  handshake_began_ = now;
   auto const& plan = terms().plan;
   if (!plan.may_resume) return transport_->begin_tls(plan, std::nullopt);
   transport_->begin_tls(plan,
@@ -164,8 +165,9 @@ std::string_view SmtpConnection::doing() const {
 
 void SmtpConnection::on_connected(TimePoint now) {
   is_connected_ = true;
+  connect_took_ = now - opened_at();
   local_address_ = transport_->local_address();
-  if (key().tls == pool::WireTls::Implicit) begin_tls();
+  if (key().tls == pool::WireTls::Implicit) begin_tls(now);
   owner_.on_connected(*this, now);
 }
 
@@ -207,6 +209,7 @@ void SmtpConnection::on_no_socket(std::string_view why, TimePoint now) {
 bool SmtpConnection::on_tls_established(TlsFacts facts, TimePoint now) {
   if (is_over_) return false;
   tls_ = std::move(facts);
+  handshake_took_ = now - handshake_began_;
   owner_.on_encrypted(*this);
   // What is only reported would be reported for as long as the session lives.
   bool const is_enough = !tls::objection_to_report(policy(), tls_, owner_.wall(now));

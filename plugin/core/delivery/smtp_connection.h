@@ -131,7 +131,11 @@ class SmtpConnection final : public pool::Connection, private TransportEvents {
   [[nodiscard]] bool is_ready() const { return is_ready_; }
   /// Its handshake offered a session and failed or took too long: that says nothing of one without.
   [[nodiscard]] bool has_failed_to_resume() const { return has_failed_to_resume_; }
+  /// Until it was ready for mail.
   [[nodiscard]] Duration connecting_took() const { return connecting_took_; }
+  /// Of that: until it was connected, and for the TLS handshake; zero for what it never did.
+  [[nodiscard]] Duration connect_took() const { return connect_took_; }
+  [[nodiscard]] Duration handshake_took() const { return handshake_took_; }
   /// In words: "waiting for the reply to EHLO".
   [[nodiscard]] std::string_view doing() const;
 
@@ -150,7 +154,7 @@ class SmtpConnection final : public pool::Connection, private TransportEvents {
 
   [[nodiscard]] tls::Terms const& terms() const { return policies_->of(target_.host); }
   void handle(smtp::Event& event, TimePoint now);
-  void begin_tls();
+  void begin_tls(TimePoint now);
   void notice_commit(TimePoint now);
   void fail_to_connect(std::string_view how, TimePoint now);
 
@@ -171,6 +175,9 @@ class SmtpConnection final : public pool::Connection, private TransportEvents {
   TlsFacts tls_;
   Transaction* transaction_ = nullptr;
   Duration connecting_took_{};
+  Duration connect_took_{};
+  Duration handshake_took_{};
+  TimePoint handshake_began_{};
   std::vector<std::size_t> reported_;  ///< hashes of domains that the session was counted for
   std::uint64_t race_ = 0;
   bool is_ready_ = false;

@@ -27,6 +27,7 @@ class Site;
 /// When what happened, for delay= and delays= in the log.
 struct Timing {
   TimePoint accepted{};
+  TimePoint routed{};     ///< its hosts were known; before, their domain's route was asked for
   TimePoint started{};    ///< MAIL was written; equals `accepted` while it was not
   Duration connecting{};  ///< of the waiting: for a connection that was being opened
 };
@@ -56,6 +57,8 @@ struct Transaction {
   TimePoint give_up_at{};     ///< everything before the commit point ends here
   TimePoint waits_since{};    ///< told to wait in the MTA's queue for the first time, or accepted
   bool was_woken = false;     ///< it comes because it was called back
+  bool is_parked = false;     ///< it goes back to the MTA's queue, to be called back
+  std::string rule;           ///< FILE:LINE of the rule that its reply set off
   site::Wait wait;            ///< what it waits for
   TimePoint connecting_since{};     ///< while that is a connection on its way
   TimePoint seeking_since = never;  ///< since when it lacks nothing but a connection

@@ -256,6 +256,9 @@ BOOST_AUTO_TEST_CASE(what_needs_an_operator_is_a_notice_and_nothing_else_is) {
   BOOST_TEST(shows("[lmtp] max_connections (5) is reached"));
   status.ambiguous = 1;
   BOOST_TEST(shows("1 recipient ended without a reply"));
+  status.events = {{"file", "/var/log/a.jsonl", "No space left on device", 9, 2}};
+  BOOST_TEST(shows("events are not told to /var/log/a.jsonl ([events] file): No space left"));
+  BOOST_TEST(shows("2 events were dropped: /var/log/a.jsonl did not take them in time"));
   status.log_dropped = 3;
   BOOST_TEST(shows("3 log lines were dropped"));
   status.lmtp_peers_refused = 1;

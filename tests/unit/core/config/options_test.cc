@@ -281,6 +281,9 @@ std::vector<Edges> all_edges() {
        "listen",
        {"''", "'127.0.0.1:9779'", "'[::1]:1'", "'/run/mailpool/metrics.sock'"},
        {"'localhost:9779'", "'9779'", "':9779'", "'127.0.0.1'", "'127.0.0.1:65536'"}},
+      {Section::Events, "file", {"''", "'/var/log/a.jsonl'"}, {"'a.jsonl'", "1"}},
+      {Section::Events, "addresses", {"'full'", "'domain'"}, {"'none'", "''", "true"}},
+      {Section::Events, "hash_key_file", {"''", "'/a'"}, {"'a'", "1"}},
   };
 }
 
@@ -555,7 +558,7 @@ BOOST_AUTO_TEST_CASE(each_section_stands_together) {
         Section::Log,         Section::Metrics,      Section::Total,   Section::Source,
         Section::Pool,        Section::SenderDomain, Section::Tenant,  Section::Imap,
         Section::ImapAccount, Section::ImapDynamic,  Section::Milter,  Section::Rule,
-        Section::Login,       Section::Tls,          Section::MtaSts})
+        Section::Login,       Section::Tls,          Section::MtaSts,  Section::Events})
     sum += options_of(section).size();
   BOOST_TEST(sum == options().size());
 }

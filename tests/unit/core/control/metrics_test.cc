@@ -156,6 +156,15 @@ BOOST_AUTO_TEST_CASE(imap_profiles_that_programs_ask_for_share_a_label_also_when
   BOOST_TEST(page.find("one:993") == std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(events_are_counted_where_they_are_told) {
+  ManagerStatus status;
+  BOOST_TEST(Metrics().text(status).find("events_") == std::string::npos);
+  status.events = {{"file", "/var/log/a.jsonl", "", 12, 3}};
+  auto const page = Metrics().text(status);
+  BOOST_TEST(value(page, "mailpool_events_written_total{output=\"file\"}") == "12");
+  BOOST_TEST(value(page, "mailpool_events_dropped_total{output=\"file\"}") == "3");
+}
+
 BOOST_AUTO_TEST_CASE(a_broken_limit_is_counted) {
   ManagerStatus status;
   status.sites = {site("a", 0), site("b", 0)};
@@ -178,6 +187,7 @@ BOOST_AUTO_TEST_CASE(the_page_is_what_the_table_says) {
   bounces.profile = "bounces";
   bounces.counts = {7, 5, 1, {{"eof", 3}}};
   status.imap.profiles.push_back(bounces);
+  status.events = {{"file", "/var/log/a.jsonl", "", 2, 1}};
   for (auto const format : {Exposition::Text, Exposition::OpenMetrics}) {
     auto const page = Metrics().text(status, format);
     std::vector<std::string> written;

@@ -23,12 +23,16 @@ OutcomeEvent an_outcome(Outcome const& outcome) {
   event.domain = "example.org";
   event.sender_domain = "shop.example";
   event.site = "google";
+  event.path = "google/west";
+  event.source = "west";
   event.tenant = "shop";
+  event.campaign = "spring";
   event.endpoint = "mx.example.com[192.0.2.1]:25";
   event.use = 7;
   event.tls = {"TLSv1.3", "TLS_AES_256_GCM_SHA384", "verified by DANE-EE", true};
   event.delay = 1500ms;
-  event.wait = 1s;
+  event.dns = 100ms;
+  event.wait = 900ms;
   event.connecting = 250ms;
   event.transaction = 250ms;
   event.outcome = &outcome;
@@ -57,10 +61,12 @@ BOOST_AUTO_TEST_CASE(an_outcome_is_told_with_all_that_is_known) {
       line ==
       std::string(stamp) +
           R"(outcome","queue_id":"4ED10A9055E","size":4096,"recipient":"Anna@example.org",)"
-          R"("domain":"example.org","sender_domain":"shop.example","site":"google","tenant":"shop",)"
+          R"("domain":"example.org","sender_domain":"shop.example","site":"google","path":"google/west",)"
+          R"("source":"west","tenant":"shop","campaign":"spring",)"
           R"("endpoint":"mx.example.com[192.0.2.1]:25","use":7,"tls":"TLSv1.3",)"
           R"("cipher":"TLS_AES_256_GCM_SHA384","proved":"verified by DANE-EE","resumed":true,)"
-          R"("delay":1.500000,"wait":1.000000,"connecting":0.250000,"transaction":0.250000,)"
+          R"("delay":1.500000,"dns":0.100000,"wait":0.900000,"connecting":0.250000,)"
+          R"("transaction":0.250000,)"
           R"("result":"deferred","code":451,"enhanced":"4.7.1","said_by":"mailpool",)"
           R"x("text":"google: rate reached (1/s)"})x");
 }
@@ -68,10 +74,11 @@ BOOST_AUTO_TEST_CASE(an_outcome_is_told_with_all_that_is_known) {
 BOOST_AUTO_TEST_CASE(what_is_not_known_is_left_out) {
   auto const outcome = Outcome::local(451, {4, 4, 1}, "x");
   auto event = an_outcome(outcome);
-  event.endpoint = event.site = event.tenant = event.tls.version = "";
+  event.endpoint = event.site = event.path = event.source = event.campaign = event.tenant =
+      event.tls.version = "";
   auto const line = line_of(event, {}, at);
-  for (auto const* key :
-       {"\"endpoint\"", "\"use\"", "\"site\"", "\"tenant\"", "\"tls\"", "\"resumed\"", "\"rule\""})
+  for (auto const* key : {"\"endpoint\"", "\"use\"", "\"site\"", "\"path\"", "\"source\"",
+                          "\"tenant\"", "\"tls\"", "\"resumed\"", "\"rule\""})
     BOOST_TEST(!has(line, key), key);
 }
 
@@ -80,11 +87,11 @@ BOOST_AUTO_TEST_CASE(addresses_are_told_as_far_as_they_may_be) {
       Outcome::remote(550, {5, 1, 1}, "<Anna@example.org>: no such user anna@example.org",
                       "mx[192.0.2.1]:25", "RCPT TO");
   auto const event = an_outcome(outcome);
-  auto const domain = line_of(event, {Addresses::Domain, ""}, at);
+  auto const domain = line_of(event, {EventAddresses::Domain, {}}, at);
   BOOST_TEST(!has(domain, "nna@"), domain);
   BOOST_TEST(!has(domain, "recipient"));
   BOOST_TEST(has(domain, "<...@example.org>: no such user ...@example.org"), domain);
-  auto const hashed = line_of(event, {Addresses::Hash, "key"}, at);
+  auto const hashed = line_of(event, {EventAddresses::Hash, Secret("key")}, at);
   BOOST_TEST(!has(hashed, "nna@"));
   BOOST_TEST(
       has(hashed, "\"recipient_hash\":\"" + hash_of_address("anna@EXAMPLE.org", "key") + "\""));
@@ -120,7 +127,7 @@ BOOST_AUTO_TEST_CASE(numbers_and_spans_are_json) {
 BOOST_AUTO_TEST_CASE(every_other_kind_has_its_keys) {
   ConnectionEvent connection;
   connection.id = 3;
-  connection.site = "google";
+  connection.site = connection.path = "google";
   connection.endpoint = "mx[192.0.2.1]:25";
   connection.connect = 20ms;
   connection.reason = "idle_timeout";
@@ -128,26 +135,47 @@ BOOST_AUTO_TEST_CASE(every_other_kind_has_its_keys) {
   BOOST_TEST(
       line_of(Kind::ConnectionOpened, connection, at) ==
       std::string(stamp) +
-          R"(connection_opened","id":3,"site":"google","endpoint":"mx[192.0.2.1]:25","connect":0.020000})");
+          R"(connection_opened","id":3,"site":"google","path":"google","endpoint":"mx[192.0.2.1]:25","connect":0.020000,"ready":0.000000})");
   BOOST_TEST(has(line_of(Kind::ConnectionClosed, connection, at),
                  R"("reason":"idle_timeout","messages":2,"age":0.000000})"));
-  SuspensionEvent const suspension{"site", "google", "too much", "uid 0", 1h, false};
+  SuspensionEvent const suspension{"site", "google", "", "too much", "uid 0", 1h, false};
   BOOST_TEST(
       has(line_of(Kind::Suspended, suspension, at),
-          R"("scope":"site","name":"google","reason":"too much","by":"uid 0","for":3600.000000})"));
-  BOOST_TEST(has(line_of(Kind::Resumed, suspension, at), R"("scope":"site","name":"google"})"));
-  BOOST_TEST(
-      has(line_of(Kind::AllowanceLowered, AllowanceEvent{"google", "5/s", 2, 0, 0.5, "421 x"}, at),
-          R"("rate":"5/s","max_connections":2,"percent":50,"reason":"421 x"})"));
-  BOOST_TEST(has(line_of(Kind::CapLearned, AllowanceEvent{"google", "", 0, 20, 1, ""}, at),
-                 R"("site":"google","max_messages":20})"));
+          R"("what":"site","name":"google","reason":"too much","by":"uid 0","for":3600.000000})"));
+  BOOST_TEST(has(line_of(Kind::Resumed, suspension, at), R"("what":"site","name":"google"})"));
   BOOST_TEST(has(
-      line_of(RuleEvent{"google", "", "a.toml:3", "suspend", "asked to", "421 <u@x> no", 1h}, at),
-      R"("rule":"a.toml:3","action":"suspend","for":3600.000000,"reason":"asked to","reply":"421 <...@x> no"})"));
+      line_of(Kind::AllowanceLowered,
+              AllowanceEvent{"google", "google/west", "west", "5/s", 2, 0, 0.5, "421 x"}, at),
+      R"("path":"google/west","source":"west","rate":"5/s","max_connections":2,"percent":50,"reason":"421 x"})"));
+  BOOST_TEST(
+      has(line_of(Kind::CapLearned, AllowanceEvent{"google", "google", "", "", 0, 20, 1, ""}, at),
+          R"("site":"google","path":"google","max_messages":20})"));
+  BOOST_TEST(has(
+      line_of(RuleEvent{"google", "google/west", "west", "", "a.toml:3", "suspend", "asked to",
+                        "421 <u@x> no", 1h},
+              at),
+      R"("path":"google/west","source":"west","rule":"a.toml:3","action":"suspend","for":3600.000000,"reason":"asked to","reply":"421 <...@x> no"})"));
   BOOST_TEST(has(line_of(LoginEvent{"relay", "mx", "535 no"}, at),
                  R"("login":"relay","endpoint":"mx","reason":"535 no"})"));
   BOOST_TEST(has(line_of(ConfigurationEvent{"/etc/x", 2, true}, at),
                  R"("file":"/etc/x","warnings":2,"start":true})"));
+}
+
+BOOST_AUTO_TEST_CASE(no_other_kind_tells_a_local_part) {
+  constexpr std::string_view said = "450 <anna@example.org> slow down";
+  ConnectionEvent connection;
+  SuspensionEvent suspension;
+  AllowanceEvent allowance;
+  RuleEvent rule;
+  LoginEvent login;
+  connection.reason = suspension.reason = allowance.reason = rule.reason = login.reason = said;
+  rule.reply = said;
+  for (auto const& line :
+       {line_of(Kind::ConnectionClosed, connection, at), line_of(Kind::Suspended, suspension, at),
+        line_of(Kind::AllowanceLowered, allowance, at), line_of(rule, at), line_of(login, at)}) {
+    BOOST_TEST(has(line, "450 <...@example.org> slow down"), line);
+    BOOST_TEST(!has(line, "anna"), line);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(nothing_is_made_where_nobody_wants_it) {
