@@ -16,7 +16,7 @@ import stall_scenarios
 import tls_scenarios
 from common import Scenarios, cpu_us, idle_connections, load, manager, say
 from lab.fakemx import Fakemx
-from lab.mailpool import program
+from lab.mailpool import Mailpoold, program
 from lab.process import Lab, Program, free_port, wait_until
 from lab.providers import Town
 
@@ -150,8 +150,27 @@ def decide(_: Lab) -> None:
         say(f"one decision, {int(sites):,} sites", f"{each} ns", "under 1000 ns")
 
 
+def events(lab: Lab) -> None:
+    """What an event costs: the loop to make it, and a mailpoold at work until it is in its file."""
+    done = subprocess.run([program("mailpool-event-cost")], check=True, capture_output=True, text=True)
+    for addresses, cost in json.loads(done.stdout).items():
+        say(f"an event of {cost['octets']} octets, addresses = \"{addresses}\": CPU of the loop", f"{cost['us']:.1f} us", "under 5 us")
+    mx = Fakemx(lab)
+    cpu: dict[bool, list[float]] = {False: [], True: []}
+    for is_told in (False, True) * 3:
+        Mailpoold.writes_events = is_told
+        pool = manager(lab, mx.address, {"max_connections": 20, "max_messages": 1000000, "tls": "none"})
+        load(str(pool.lmtp_socket), "--messages", "2000", "--sessions", "20", "--size", "4096")
+        before = cpu_us(pool.process.pid)
+        load(str(pool.lmtp_socket), "--messages", "20000", "--sessions", "20", "--size", "4096")
+        cpu[is_told].append((cpu_us(pool.process.pid) - before) / 20000)
+        pool.process.stop()
+        pool.events_file.unlink(missing_ok=True)
+    say("4 KiB messages: CPU of mailpoold for each event, all threads", f"{min(cpu[True]) - min(cpu[False]):.1f} us", "under 5 us")
+
+
 SCENARIOS: Scenarios = {
-    **{scenario.__name__: scenario for scenario in (relay, round_trips, warm, memory, domains, hanging, providers, decide)},
+    **{scenario.__name__: scenario for scenario in (relay, round_trips, warm, memory, domains, hanging, providers, decide, events)},
     **imap_scenarios.SCENARIOS, **milter_scenarios.SCENARIOS, **queue_scenarios.SCENARIOS, **sendmail_scenarios.SCENARIOS, **stall_scenarios.SCENARIOS,
     **tls_scenarios.SCENARIOS}
 
