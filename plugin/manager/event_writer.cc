@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "manager/event_file.h"
+#include "manager/event_journal.h"
+#include "manager/event_socket.h"
 
 namespace mailpool::manager {
 namespace {
@@ -47,6 +49,8 @@ void EventWriter::reconfigure(EventsSettings const& settings) {
                                             : std::make_shared<EventOutputState>(kind, place));
   };
   want("file", settings.file);
+  want("socket", settings.socket);
+  want("journal", settings.journal ? "journal" : "");
   states_ = wanted;
   thread_.order([this, wanted] { use(wanted); });
 }
@@ -85,6 +89,8 @@ void EventWriter::use(States const& states) {
 }
 
 std::unique_ptr<EventOutput> EventWriter::make(EventOutputState& state) {
+  if (state.kind == "socket") return std::make_unique<EventSocket>(state, log_);
+  if (state.kind == "journal") return std::make_unique<EventJournal>(state, log_);
   return std::make_unique<EventFile>(state, log_);
 }
 

@@ -94,6 +94,7 @@ MetricsServer::~MetricsServer() {
 }
 
 Result<void> MetricsServer::reconfigure(MetricsSettings const& settings) {
+  metrics_.set_most_sites(settings.sites);
   if (settings.listen == listen_) return {};
   if (settings.listen.empty()) {
     close_listener();

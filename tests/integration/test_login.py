@@ -160,7 +160,7 @@ def test_a_sender_domain_with_a_login_of_its_own_uses_its_own_connection(smartho
     before = smarthost.connections()
     for sender in (SENDER, "x@shop.example.com", SENDER, "y@shop.example.com"):
         assert deliver(manager, sender).code == 250
-    assert [user for _, user in smarthost.logins()] == ["relay", "shop", "relay", "shop"]
+    wait_until(lambda: [user for _, user in smarthost.logins()] == ["relay", "shop", "relay", "shop"], 10, "the log tells of each login, in order")
     assert smarthost.connections() >= before + 2, "nothing is shared between the two"
 
 

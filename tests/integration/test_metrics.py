@@ -1,6 +1,7 @@
 """Figures: read by Prometheus' own tool and by its client library, from a port and from a Unix socket."""
 
 import http.client
+import re
 import socket
 import subprocess
 from pathlib import Path
@@ -11,7 +12,7 @@ from lab.fakeimap import FakeImap
 from lab.imap_pool import ImapPool
 from lab.mailpool import Mailpoold
 from lab.messages import message
-from lab.process import Lab, free_port
+from lab.process import Lab, free_port, wait_until
 from lab.receivers import SmtpSink
 
 OPEN_METRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
@@ -71,3 +72,21 @@ def test_open_metrics_on_a_socket_is_read_by_the_client_library(lab: Lab, sink: 
     assert {sample.labels["outcome"]: sample.value for sample in families["mailpool_recipients"].samples}["delivered"] == 1
     text = scrape(OverUnix(place))[1]
     assert len(families) == sum(line.startswith("# TYPE ") for line in text.splitlines())
+
+
+def test_so_many_sites_as_wanted_have_figures_of_their_own(lab: Lab, sink: SmtpSink):
+    port = free_port()
+    settings = {"route": {f"{name}.example.org": [sink.address] for name in "ab"},
+                "site": {name: {"domains": [f"{name}.example.org"]} for name in "ab"}, "metrics": {"listen": f"127.0.0.1:{port}", "sites": 1}}
+    manager = Mailpoold(lab, settings).start()
+    with manager.lmtp() as client:
+        client.deliver("s@example.com", [f"u@{name}.example.org" for name in "ab"], message(b"x\r\n"))
+
+    def named() -> set[str]:
+        page = scrape(http.client.HTTPConnection("127.0.0.1", port, timeout=10))[1]
+        return set(re.findall(r'mailpool_site_recipients_total\{site="(\w+)",outcome="delivered"\} 1', page))
+
+    wait_until(lambda: "other" in named() and len(named()) == 2, 10, "one has a label")
+    manager.configure({**settings, "metrics": {"listen": f"127.0.0.1:{port}", "sites": 2}})
+    manager.reload()
+    assert named() >= {"a", "b"}, "what \"other\" has counted stays: no counter runs backwards"

@@ -394,6 +394,11 @@ void add_log_and_metrics(Table& table) {
           "accepts "
           "it. mailpool-metrics(7) has every figure.")
       .for_example("\"127.0.0.1:9779\"");
+  table.add("sites", &MetricsSettings::sites, value::number(1, 5000))
+      .says("How many sites have figures of their own; all others are counted as \"other\".")
+      .note(
+          "Sites of the configuration come first, then others as they are seen. Each is some 20 "
+          "series for Prometheus.");
 }
 
 std::vector<Option> whole_table() {

@@ -3,6 +3,7 @@
 namespace mailpool {
 
 using value::OneOf;
+using value::YesNo;
 
 void add_events(Table& table) {
   using S = EventsSettings;
@@ -15,6 +16,13 @@ void add_events(Table& table) {
           "logins and the configuration. It is opened again on SIGHUP, so that it can be rotated. "
           "mailpool-events(7) has every field.")
       .for_example("\"/var/log/mailpool/events.jsonl\"");
+  table.add("socket", &S::socket, value::socket_path_or_empty())
+      .says("The Unix socket of a collector that listens there for lines; \"\": none.")
+      .note("While it is away, up to 8 MiB wait in memory.")
+      .for_example("\"/run/vector/mailpool.sock\"");
+  table.add("journal", &S::journal, YesNo{})
+      .says("Whether events go to the journal, each key as a field such as MAILPOOL_SITE.")
+      .note("journalctl -t mailpool-events shows them.");
   table
       .add("addresses", &S::addresses,
            OneOf{std::array{EventAddresses::Full, EventAddresses::Domain, EventAddresses::Hash}})

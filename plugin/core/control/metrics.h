@@ -23,6 +23,8 @@ enum class Exposition : std::uint8_t {
 class Metrics {
  public:
   explicit Metrics(std::size_t most_sites = 50) : most_sites_(most_sites) {}
+  /// Where there are more already, they keep their labels as long as they are known.
+  void set_most_sites(std::size_t most) { most_sites_ = most; }
 
   /// `status` should hold as many sites as the manager gives. Sites of the configuration get labels
   /// first, then whichever are shown first; a label is kept as long as its site is known.

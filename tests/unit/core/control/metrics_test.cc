@@ -100,6 +100,21 @@ BOOST_AUTO_TEST_CASE(sites_of_the_configuration_get_a_label_before_the_busiest) 
   BOOST_TEST(value(page, delivered_to + "busier" + end_of_labels).empty());
 }
 
+BOOST_AUTO_TEST_CASE(fewer_labels_than_before_take_none_away_and_more_are_given_at_once) {
+  ManagerStatus status;
+  status.sites = {site("a", 10), site("b", 20), site("c", 30)};
+  status.totals.delivered = 60;
+  Metrics metrics(2);
+  auto has = [&](std::string const& name) {
+    return !value(metrics.text(status), delivered_to + name + end_of_labels).empty();
+  };
+  BOOST_TEST((has("a") && has("b") && !has("c")));
+  metrics.set_most_sites(1);
+  BOOST_TEST((has("a") && has("b")));
+  metrics.set_most_sites(3);
+  BOOST_TEST((has("a") && has("b") && has("c")));
+}
+
 BOOST_AUTO_TEST_CASE(no_counter_runs_backwards_when_sites_come_and_go) {
   Metrics metrics(1);
   ManagerStatus status;
