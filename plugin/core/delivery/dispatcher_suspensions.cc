@@ -116,10 +116,11 @@ bool Dispatcher::resume_source(std::string const& name, TimePoint now) {
 
 bool Dispatcher::suspend_campaign(std::string const& name, site::Suspension suspension,
                                   TimePoint now) {
+  auto const told = suspension;
   if (!context_.campaigns.suspend(name, std::move(suspension), context_.store,
                                   context_.clock.wall(now), now))
     return false;
-  tell_suspended(context_, {"campaign", name, {}}, *context_.campaigns.held(name, now), now);
+  tell_suspended(context_, {"campaign", name, {}}, told, now);
   for (auto& [unused, site] : sites_) site->defer_held(now);
   return true;
 }
