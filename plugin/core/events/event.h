@@ -35,8 +35,9 @@ struct Tls {
   bool resumed = false;
 };
 
-// Everything is borrowed for the call alone; what is "" is left out of the line. Only an outcome may
-// tell the local part of an address: reasons quote what servers said, and it is cut out of them.
+// Everything is borrowed for the call alone; what is "" is left out of the line. Only an outcome
+// may tell the local part of an address: reasons quote what servers said, and it is cut out of
+// them.
 
 struct OutcomeEvent {
   std::string_view queue_id;
