@@ -90,6 +90,17 @@ TimePoint until_of(TimePoint now, Duration how_long) {
 
 }  // namespace
 
+control::Measured ControlDesk::measured(std::span<std::string const> sites) {
+  control::Measured measured;
+  sources_.measure(measured);
+  measured.times = dispatcher_.context().times;
+  measured.rules = dispatcher_.context().rules_acted.counts();
+  for (auto const& name : sites)
+    if (auto const* site = dispatcher_.find_site(name))
+      measured.sites[name] = measured_of(*site, clock_);
+  return measured;
+}
+
 control::ManagerStatus ControlDesk::status(std::size_t most) {
   auto const now = clock_.now();
   auto const& totals = dispatcher_.context().totals;

@@ -18,6 +18,8 @@ class DeskSources {
   /// Fills in what belongs to the process: version, state, uptime, intake, bodies, DNS, log, map,
   /// configuration.
   virtual void fill(control::ManagerStatus& status) const = 0;
+  /// The loop's turns and the process.
+  virtual void measure(control::Measured& measured) const = 0;
   virtual std::vector<control::Finding> check() const = 0;
   /// `done` is called once, in a later turn of the loop, or not at all where the process ends
   /// before.
@@ -41,6 +43,7 @@ class ControlDesk final : public control::ControlActions {
         sources_(sources) {}
 
   control::ManagerStatus status(std::size_t most) override;
+  control::Measured measured(std::span<std::string const> sites) override;
   control::QueueStatus queue(std::size_t most) override;
   control::QueueStatus queued(std::uint64_t from, std::size_t most) override;
   Result<control::NameStatus> status_of(std::string const& name, std::size_t most) override;

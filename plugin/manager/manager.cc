@@ -249,9 +249,9 @@ void Manager::finish_turn() {
   streams_->sweep();
   intake_->sweep();
   imap_->sweep();
-  auto const took =
-      std::chrono::duration_cast<std::chrono::microseconds>(loop_.now() - loop_.turn_began())
-          .count();
+  auto const turn = loop_.now() - loop_.turn_began();
+  turns_.add(turn);
+  auto const took = std::chrono::duration_cast<std::chrono::microseconds>(turn).count();
   worst_turn_.note(static_cast<std::uint32_t>(std::min<std::int64_t>(took, 1'000'000'000)), now);
   if (is_terminating_) give_back_if_due(now);
   if (is_terminating_) end_if_drained(now);

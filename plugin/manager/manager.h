@@ -71,6 +71,7 @@ class Manager final : private DeskSources {
  private:
   // DeskSources
   void fill(control::ManagerStatus& status) const override;
+  void measure(control::Measured& measured) const override;
   std::vector<control::Finding> check() const override;
   void add_waking_findings(std::vector<control::Finding>& to) const;
   void add_state_findings(std::vector<control::Finding>& to) const;
@@ -155,7 +156,8 @@ class Manager final : private DeskSources {
   TimePoint given_back_by_ = never;  ///< while terminating: what is not committed then
   TimePoint armed_ = never;
   site::RecentPeak worst_turn_{std::chrono::minutes(1)};  ///< microseconds
-  std::uint64_t reloads_ = 0;                             ///< begun so far
+  Histogram turns_;
+  std::uint64_t reloads_ = 0;  ///< begun so far
   /// Who waits for the newest of them.
   std::vector<std::function<void(control::ReloadReport const&)>> reload_listeners_;
   std::uint32_t state_renewals_ = 0;   ///< of the state database, when last looked

@@ -8,6 +8,7 @@
 #include "core/control/imap_findings.h"
 #include "manager/certificate_findings.h"
 #include "manager/manager.h"
+#include "manager/process_figures.h"
 #include "manager/snapshots.h"
 
 namespace mailpool::manager {
@@ -55,6 +56,11 @@ void Manager::fill(control::ManagerStatus& s) const {
   s.configuration.loaded = loaded_at_;
   s.configuration.mistakes = last_reload_.mistakes;
   s.configuration.warnings = configuration_.warnings;
+}
+
+void Manager::measure(control::Measured& measured) const {
+  measured.turns = turns_;
+  measured.process = process_figures();
 }
 
 void Manager::add_state_findings(std::vector<Finding>& to) const {

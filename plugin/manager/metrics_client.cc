@@ -60,10 +60,8 @@ void MetricsClient::read() {
 void MetricsClient::answer(control::HttpRequest request) {
   bool const is_figures =
       request.want == control::HttpWant::Metrics || request.want == control::HttpWant::MetricsHead;
-  output_ = control::http_answer(
-      request, is_figures ? server_.metrics_.text(server_.actions_.status(control::most_rows),
-                                                  request.format)
-                          : std::string());
+  output_ =
+      control::http_answer(request, is_figures ? server_.page(request.format) : std::string());
   head_ = {};
   event_add(write_event_.get(), nullptr);
   write();

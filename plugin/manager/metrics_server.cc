@@ -114,6 +114,11 @@ Result<void> MetricsServer::reconfigure(MetricsSettings const& settings) {
   return {};
 }
 
+std::string MetricsServer::page(control::Exposition format) {
+  auto const status = actions_.status(control::most_rows);
+  return metrics_.text(status, format, actions_.measured(metrics_.sites_for(status)));
+}
+
 Result<void> MetricsServer::listen_at_path(std::string const& path) {
   auto listener = listen_unix(path, mode_of_socket, "", backlog);
   if (!listener) return tl::make_unexpected(listener.error());

@@ -43,6 +43,7 @@ class MetricsServer {
   static void on_accept(evutil_socket_t fd, short, void* self);
   static void on_sweep(evutil_socket_t, short, void* self);
   void accept_one();
+  [[nodiscard]] std::string page(control::Exposition format);
   [[nodiscard]] std::list<std::unique_ptr<MetricsClient>>::iterator least_wanted();
   Result<void> listen_at_path(std::string const& path);
   Result<void> listen_at_port(std::string const& listen);

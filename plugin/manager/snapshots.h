@@ -1,6 +1,7 @@
 #pragma once
 // What delivery knows, put into the words that an operator is shown.
 
+#include "core/control/measured.h"
 #include "core/control/snapshot.h"
 #include "core/delivery/dispatcher.h"
 
@@ -32,6 +33,9 @@ void add_connections(control::EndpointStatus& status, delivery::Site const& site
 [[nodiscard]] control::DomainStatus status_of(std::string const& domain,
                                               delivery::Dispatcher const& dispatcher,
                                               delivery::Clock const& clock);
+/// What the page for Prometheus has of a site beyond its status.
+[[nodiscard]] control::MeasuredSite measured_of(delivery::Site const& site,
+                                                delivery::Clock const& clock);
 [[nodiscard]] std::string door_of(delivery::Site const& site);
 
 }  // namespace mailpool::manager

@@ -4,6 +4,7 @@ import http.client
 import re
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
@@ -72,6 +73,46 @@ def test_open_metrics_on_a_socket_is_read_by_the_client_library(lab: Lab, sink: 
     assert {sample.labels["outcome"]: sample.value for sample in families["mailpool_recipients"].samples}["delivered"] == 1
     text = scrape(OverUnix(place))[1]
     assert len(families) == sum(line.startswith("# TYPE ") for line in text.splitlines())
+
+
+def test_what_is_measured_is_driven_by_mail(lab: Lab):
+    """Times, classes, paths, rules, tenants, campaigns, the loop and the process."""
+    began, port = time.time(), free_port()
+    good, bad = SmtpSink(lab), SmtpSink(lab, "-r", "MAIL", "-b", "421 4.7.0 slow down, too many messages")
+    sources = {name: {"address": f"127.0.0.{number}"} for number, name in enumerate(("west", "east"), 2)}
+    manager = Mailpoold(lab, {
+        "route": {"good.example.org": [good.address], "bad.example.org": [bad.address]}, "source": sources, "pool": {"both": {"sources": {"west": 1, "east": 1}}},
+        "smtp": {"source": "both"}, "site": {"good": {"domains": ["good.example.org"]}, "bad": {"domains": ["bad.example.org"]}},
+        "rule": [{"site": "bad", "reply": "slow down", "do": "back_off", "for": "1m"}], "tenant": {"shop": {"sender_domains": ["shop.example.com"]}},
+        "lmtp": {"trust_unsigned_tenant": True}, "metrics": {"listen": f"127.0.0.1:{port}"}}).start()
+    labelled = b"X-Mailpool-Campaign: spring\r\nSubject: x\r\n\r\nx\r\n"
+    for domain in ("good", "good", "bad"):
+        with manager.lmtp() as client:
+            client.deliver("s@shop.example.com", [f"u@{domain}.example.org"], labelled if domain == "good" else message(b"x\r\n"))
+    page = scrape(http.client.HTTPConnection("127.0.0.1", port, timeout=10))[1]
+    assert promtool(page) == ""
+    values = dict(line.rsplit(" ", 1) for line in page.splitlines() if not line.startswith("#"))
+
+    def number(sample: str) -> float:
+        return float(values[sample])
+
+    for stage in ("wait", "connect", "transaction", "delivery"):
+        assert number(f'mailpool_site_{stage}_seconds_count{{site="good"}}') == 2, stage
+        assert number(f'mailpool_{stage}_seconds_bucket{{le="+Inf"}}') == number(f"mailpool_{stage}_seconds_count") >= 2
+    assert number("mailpool_handshake_seconds_count") == 0, "it was plain text"
+    assert 0 < number("mailpool_delivery_seconds_sum") < 60
+    refusals = {sample: value for sample, value in values.items() if sample.startswith('mailpool_site_refusals_total{site="bad"')}
+    assert len(refusals) == 1 and float(*refusals.values()) == 1
+    for source in ("west", "east"):
+        assert number(f'mailpool_path_recipients_total{{site="good",source="{source}",outcome="delivered"}}') == 1
+        assert number(f'mailpool_path_connections{{site="good",source="{source}"}}') == 1
+    assert [float(value) for sample, value in values.items() if sample.startswith("mailpool_rule_acted_total")] == [1]
+    assert number('mailpool_tenant_recipients_total{tenant="shop",outcome="delivered"}') == 2
+    assert number('mailpool_tenant_recipients_total{tenant="shop",outcome="deferred"}') == 1
+    assert number("mailpool_loop_turn_seconds_count") > 3
+    assert number("process_cpu_seconds_total") > 0 and number("process_resident_memory_bytes") > 1e6 and 5 < number("process_open_fds") < number("process_max_fds")
+    assert abs(number("process_start_time_seconds") - began) < 60
+    assert number('mailpool_campaign_recipients_total{campaign="spring",outcome="delivered"}') == 2
 
 
 def test_so_many_sites_as_wanted_have_figures_of_their_own(lab: Lab, sink: SmtpSink):

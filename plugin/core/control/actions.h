@@ -5,11 +5,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "core/base/result.h"
 #include "core/base/time.h"
+#include "core/control/measured.h"
 #include "core/control/snapshot.h"
 
 namespace mailpool::control {
@@ -83,6 +85,8 @@ class ControlActions {
 
   /// At most `most` rows of sites, the most urgent.
   virtual ManagerStatus status(std::size_t most) = 0;
+  /// Beside status, of these sites.
+  virtual Measured measured(std::span<std::string const> sites);
   /// A site, domain or door by its name; at most `most` domains.
   virtual Result<NameStatus> status_of(std::string const& name, std::size_t most) = 0;
   /// Of one site, or of all for ""; at most `most`.

@@ -93,6 +93,28 @@ constexpr std::array families{std::to_array<MetricFamily>({
     {"invariant_violations", MetricType::Gauge, "rule",
      "Sites that break a rule now: max_connections (a reload may lower it below what is open), "
      "lease (a transaction without a busy connection)."},
+    {"loop_turn_seconds", MetricType::Histogram, "", "Turns of the event loop."},
+    {"process_cpu_seconds_total", MetricType::Counter, "", "CPU time of the manager, all threads."},
+    {"process_resident_memory_bytes", MetricType::Gauge, "", "Memory of the manager."},
+    {"process_open_fds", MetricType::Gauge, "", "File descriptors that are open."},
+    {"process_max_fds", MetricType::Gauge, "", "File descriptors that may be open."},
+    {"process_start_time_seconds", MetricType::Gauge, "",
+     "When the manager was started, in seconds of the epoch."},
+    {"wait_seconds", MetricType::Histogram, "",
+     "Transactions that were begun: how long they waited for their turn."},
+    {"connect_seconds", MetricType::Histogram, "",
+     "Connections that became ready for mail: how long TCP took."},
+    {"handshake_seconds", MetricType::Histogram, "", "Likewise, how long the TLS handshake took."},
+    {"transaction_seconds", MetricType::Histogram, "",
+     "Transactions, from MAIL to the last reply."},
+    {"delivery_seconds", MetricType::Histogram, "",
+     "Recipients that were delivered: since the MTA handed them over."},
+    {"rule_acted_total", MetricType::Counter, "rule",
+     "How often each [[rule]] acted, by file and line."},
+    {"tenant_recipients_total", MetricType::Counter, "tenant, outcome",
+     "Recipients by tenant, of those of the configuration and those suspended."},
+    {"campaign_recipients_total", MetricType::Counter, "campaign, outcome",
+     "Recipients by campaign, of as many as [metrics] sites has sites."},
     {"site_recipients_total", MetricType::Counter, "site, outcome",
      "Recipients by site and outcome."},
     {"site_connections_opened_total", MetricType::Counter, "site", "Connections made, by site."},
@@ -102,16 +124,39 @@ constexpr std::array families{std::to_array<MetricFamily>({
     {"site_waiting", MetricType::Gauge, "site", "Transactions that wait, by site."},
     {"site_trouble", MetricType::Gauge, "site",
      "0 open, 1 limited, 2 backing_off, 3 suspended, 4 failing."},
+    {"site_refusals_total", MetricType::Counter, "site, class",
+     "Recipients that were refused or put off, by class of the reply (mailpool-replies(7))."},
+    {"path_recipients_total", MetricType::Counter, "site, source, outcome",
+     "Recipients by site and source."},
+    {"path_connections", MetricType::Gauge, "site, source", "Connections by site and source."},
+    {"site_wait_seconds", MetricType::Histogram, "site",
+     "As wait_seconds, of a site since it rested last; so the four below."},
+    {"site_connect_seconds", MetricType::Histogram, "site", "As connect_seconds."},
+    {"site_handshake_seconds", MetricType::Histogram, "site", "As handshake_seconds."},
+    {"site_transaction_seconds", MetricType::Histogram, "site", "As transaction_seconds."},
+    {"site_delivery_seconds", MetricType::Histogram, "site", "As delivery_seconds."},
 })};
 
 }  // namespace
 
 std::string_view name_of(MetricType type) {
-  return type == MetricType::Counter ? "counter" : "gauge";
+  switch (type) {
+    case MetricType::Counter:
+      return "counter";
+    case MetricType::Gauge:
+      return "gauge";
+    case MetricType::Histogram:
+      return "histogram";
+  }
+  return "";
 }
 
 std::span<MetricFamily const> metric_families() {
   return families;
+}
+
+std::string full_name(MetricFamily const& family) {
+  return (family.name.starts_with("process_") ? "" : "mailpool_") + std::string(family.name);
 }
 
 MetricFamily const& metric_family(std::string_view name) {
@@ -124,7 +169,7 @@ MetricFamily const& metric_family(std::string_view name) {
 std::string metrics_as_mdoc() {
   std::string text = ".Bl -tag -width Ds\n";
   for (auto const& family : families) {
-    text += fmt::format(".It Ic mailpool_{} Pq {}\n", family.name, name_of(family.type));
+    text += fmt::format(".It Ic {} Pq {}\n", full_name(family), name_of(family.type));
     text += fmt::format("{}\n", family.help);
     if (!family.labels.empty()) text += fmt::format("Labels: {}.\n", family.labels);
   }

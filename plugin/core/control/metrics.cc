@@ -21,17 +21,29 @@ class Page {
 
   void family(std::string_view name) {
     auto const& family = metric_family(name);
-    name_ = family.name;
-    auto described = name_;
+    name_ = full_name(family);
+    std::string_view described = name_;
     // OpenMetrics names a counter without the suffix that its samples have.
     if (format_ == Exposition::OpenMetrics && family.type == MetricType::Counter)
       described.remove_suffix(std::string_view("_total").size());
-    fmt::format_to(std::back_inserter(text_), "# HELP mailpool_{0} {1}\n# TYPE mailpool_{0} {2}\n",
-                   described, family.help, name_of(family.type));
+    fmt::format_to(std::back_inserter(text_), "# HELP {0} {1}\n# TYPE {0} {2}\n", described,
+                   family.help, name_of(family.type));
   }
   template <class N>
   void sample(std::string_view labels, N value) {
-    fmt::format_to(std::back_inserter(text_), "mailpool_{}{} {}\n", name_, labels, value);
+    fmt::format_to(std::back_inserter(text_), "{}{} {}\n", name_, labels, value);
+  }
+  /// `labels` without braces: "site=\"google\"".
+  void histogram(std::string_view labels, Histogram const& values) {
+    auto const* const comma = labels.empty() ? "" : ",";
+    auto const out = std::back_inserter(text_);
+    for (std::size_t i = 0; i < Histogram::bounds.size(); ++i)
+      fmt::format_to(out, "{}_bucket{{{}{}le=\"{}\"}} {}\n", name_, labels, comma,
+                     number(Histogram::bounds[i]), values.at_most(i));
+    fmt::format_to(out, "{}_bucket{{{}{}le=\"+Inf\"}} {}\n", name_, labels, comma, values.count());
+    auto const braced = labels.empty() ? std::string() : fmt::format("{{{}}}", labels);
+    fmt::format_to(out, "{0}_sum{1} {2}\n{0}_count{1} {3}\n", name_, braced, seconds(values.sum()),
+                   values.count());
   }
   template <class N>
   void single(std::string_view name, N value) {
@@ -44,9 +56,15 @@ class Page {
   }
 
  private:
+  // OpenMetrics wants its bounds to be seen as what they are: "1.0".
+  static std::string number(double bound) {
+    auto text = fmt::format("{}", bound);
+    return text.find('.') == std::string::npos ? text + ".0" : text;
+  }
+
   Exposition format_;
   std::string text_;
-  std::string_view name_;
+  std::string name_;
 };
 
 std::string escaped(std::string_view value) {
@@ -201,7 +219,83 @@ void write_events(Page& page, ManagerStatus const& s) {
   for (auto const& output : s.events) page.sample(label("output", output.output), output.dropped);
 }
 
-void write_process(Page& page, ManagerStatus const& s) {
+void write_process(Page& page, MeasuredProcess const& s) {
+  page.single("process_cpu_seconds_total", s.cpu_seconds);
+  page.single("process_resident_memory_bytes", s.resident);
+  page.single("process_open_fds", s.open_fds);
+  page.single("process_max_fds", s.max_fds);
+  page.single("process_start_time_seconds", s.started);
+}
+
+struct Stage {
+  std::string_view name;
+  Histogram StageTimes::*values;
+};
+constexpr std::array<Stage, 5> stages{{{"wait_seconds", &StageTimes::wait},
+                                       {"connect_seconds", &StageTimes::connect},
+                                       {"handshake_seconds", &StageTimes::handshake},
+                                       {"transaction_seconds", &StageTimes::transaction},
+                                       {"delivery_seconds", &StageTimes::delivery}}};
+
+template <class Counts>
+void write_outcomes(Page& page, std::string const& labels, Counts const& counts) {
+  for (auto const& [outcome, n] :
+       {std::pair<std::string_view, std::uint64_t>{"delivered", counts.delivered},
+        {"deferred", counts.deferred},
+        {"refused", counts.refused}})
+    page.sample(fmt::format("{{{},outcome=\"{}\"}}", labels, outcome), n);
+}
+
+void write_marks(Page& page, ManagerStatus const& s, std::size_t most) {
+  page.family("tenant_recipients_total");
+  for (auto const& tenant : s.tenants)
+    write_outcomes(page, fmt::format("tenant=\"{}\"", escaped(tenant.tenant)), tenant);
+  page.family("campaign_recipients_total");
+  for (std::size_t i = 0; i < std::min(most, s.campaigns.size()); ++i)
+    write_outcomes(page, fmt::format("campaign=\"{}\"", escaped(s.campaigns[i].campaign)),
+                   s.campaigns[i]);
+}
+
+void write_measured(Page& page, Measured const& measured) {
+  page.family("loop_turn_seconds");
+  page.histogram("", measured.turns);
+  write_process(page, measured.process);
+  for (auto const& stage : stages) {
+    page.family(stage.name);
+    page.histogram("", measured.times.*stage.values);
+  }
+  page.family("rule_acted_total");
+  for (auto const& [rule, n] : measured.rules) page.sample(label("rule", rule), n);
+}
+
+void write_site_times(Page& page, std::map<std::string, MeasuredSite> const& sites) {
+  for (auto const& stage : stages) {
+    page.family(fmt::format("site_{}", stage.name));
+    for (auto const& [name, site] : sites)
+      if (site.times)
+        page.histogram(fmt::format("site=\"{}\"", escaped(name)), (*site.times).*stage.values);
+  }
+}
+
+void write_sites(Page& page, std::map<std::string, MeasuredSite> const& sites) {
+  page.family("site_refusals_total");
+  for (auto const& [name, site] : sites)
+    for (auto const& [which, n] : site.refusals) page.sample(labels(name, "class", which), n);
+  page.family("path_recipients_total");
+  auto const path_labels = [](std::string const& site, MeasuredPath const& path) {
+    return fmt::format("site=\"{}\",source=\"{}\"", escaped(site), escaped(path.source));
+  };
+  for (auto const& [name, site] : sites)
+    for (auto const& path : site.paths)
+      write_outcomes(page, path_labels(name, path), path.recipients);
+  page.family("path_connections");
+  for (auto const& [name, site] : sites)
+    for (auto const& path : site.paths)
+      page.sample(fmt::format("{{{}}}", path_labels(name, path)), path.connections);
+  write_site_times(page, sites);
+}
+
+void write_manager(Page& page, ManagerStatus const& s) {
   page.single("lmtp_connections", s.lmtp_connections);
   page.single("lmtp_peers_refused_total", s.lmtp_peers_refused);
   page.single("bodies_bytes", s.bodies);
@@ -299,15 +393,28 @@ Metrics::SiteCounts Metrics::others(Totals const& totals) {
   return others_;
 }
 
-std::string Metrics::text(ManagerStatus const& status, Exposition format) {
+std::vector<std::string> Metrics::sites_for(ManagerStatus const& status) {
+  choose(status);
+  std::vector<std::string> names;
+  for (auto& [name, site] : labelled_) {
+    names.push_back(name);
+    site.now = nullptr;
+  }
+  return names;
+}
+
+std::string Metrics::text(ManagerStatus const& status, Exposition format,
+                          Measured const& measured) {
   choose(status);
   auto const other = others(status.totals);
   Page page(format);
   write_totals(page, status);
-  write_process(page, status);
+  write_manager(page, status);
   write_parking(page, status.parking);
   write_imap(page, status.imap);
   write_invariants(page, status);
+  write_measured(page, measured);
+  write_marks(page, status, most_sites_);
 
   auto each = [&](auto&& write) {
     for (auto const& [name, site] : labelled_) write(name, site);
@@ -345,6 +452,7 @@ std::string Metrics::text(ManagerStatus const& status, Exposition format) {
     page.sample(label("site", name),
                 site.now != nullptr ? static_cast<int>(urgency_of_state(site.now->state)) : 0);
   });
+  write_sites(page, measured.sites);
   for (auto& [name, site] : labelled_) site.now = nullptr;
   return page.take();
 }

@@ -9,7 +9,9 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "core/control/measured.h"
 #include "core/control/snapshot.h"
 
 namespace mailpool::control {
@@ -28,7 +30,10 @@ class Metrics {
 
   /// `status` should hold as many sites as the manager gives. Sites of the configuration get labels
   /// first, then whichever are shown first; a label is kept as long as its site is known.
-  [[nodiscard]] std::string text(ManagerStatus const& status, Exposition format = Exposition::Text);
+  [[nodiscard]] std::string text(ManagerStatus const& status, Exposition format = Exposition::Text,
+                                 Measured const& measured = {});
+  /// Which sites have a label of their own on the page of this status.
+  [[nodiscard]] std::vector<std::string> sites_for(ManagerStatus const& status);
 
  private:
   struct SiteCounts {

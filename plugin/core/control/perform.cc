@@ -47,6 +47,9 @@ Result<std::string> ControlActions::tls_report(std::string const&, std::string c
   return failed("there are no TLS reports here");
 }
 
+Measured ControlActions::measured(std::span<std::string const>) {
+  return {};
+}
 QueueStatus ControlActions::queue(std::size_t) {
   return {};
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/base/log.h"
+#include "core/base/stage_times.h"
 #include "core/config/settings.h"
 #include "core/delivery/campaigns.h"
 #include "core/delivery/counters.h"
@@ -55,6 +56,8 @@ class Context {
   std::string hostname;
   Duration max_wait{};
   Counters totals;
+  StageTimes times;  ///< of all sites
+  ActedRules rules_acted;
   DomainTally domains;
   TlsContext tls;
   Scopes scopes;

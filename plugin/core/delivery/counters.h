@@ -22,6 +22,22 @@ struct OutcomeCounts {
   }
 };
 
+/// How often each [[rule]] acted, by FILE:LINE. Bounded: a reload gives rules new lines.
+class ActedRules {
+ public:
+  static constexpr std::size_t most = 1'000;
+  void count(std::string const& where) {
+    if (auto const known = counts_.find(where); known != counts_.end())
+      ++known->second;
+    else
+      ++counts_[counts_.size() < most ? where : "other"];
+  }
+  [[nodiscard]] std::map<std::string, std::uint64_t> const& counts() const { return counts_; }
+
+ private:
+  std::map<std::string, std::uint64_t> counts_;
+};
+
 /// Recipients for delivered, deferred, refused; transactions for reused; connections for opened.
 struct Counters {
   std::uint64_t messages = 0;  ///< handed over by the MTA; not counted per site

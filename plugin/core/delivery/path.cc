@@ -33,6 +33,12 @@ void Path::follow(TimePoint now) {
   scope.reconfigure(allowed(), now);
 }
 
+void Path::count(OutcomeKind kind) {
+  if (source_ == nullptr) return;
+  if (!counts) counts = OutcomeCounts();
+  counts->count(kind);
+}
+
 void Path::start_anew(TimePoint now) {
   health.clear();
   reactions.forget(now);

@@ -35,6 +35,8 @@ class Path {
   [[nodiscard]] bool has_room() const { return scope.connections.has_room(); }
   /// "rate reached (5/s) (adaptive: 421 slow down)"
   [[nodiscard]] std::string words_for(site::Limit limit) const;
+  /// How the delivery to a recipient ended. A site has counts of its own.
+  void count(OutcomeKind kind);
   /// As if it had no past.
   void start_anew(TimePoint now);
   [[nodiscard]] bool is_forgettable() const { return reactions.is_forgettable(); }
@@ -52,6 +54,7 @@ class Path {
   site::EndpointHealth health;  ///< of the site's hosts, as this source meets them
   pool::Backlog backlog;        ///< of those that lack a connection, over the looks at the queue
   std::size_t lacking = 0;      ///< of these, in this look
+  Rare<OutcomeCounts> counts;   ///< of recipients, where it has a source
   bool is_used = false;         ///< kept by Paths
 };
 

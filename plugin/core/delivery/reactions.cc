@@ -173,6 +173,7 @@ void Reactions::act(RuleSettings const& rule, Remark const& remark, std::string 
       longest_reason);
   why.by = "rule " + rule.where();
   consequences.rule = rule.where();
+  context_.rules_acted.count(consequences.rule);
   context_.log.warning(fmt::format("rule site={}{}{} rule={} do={} for={} reason=\"{}\"",
                                    path_.site, scope.empty() ? "" : " scope=", scope, rule.where(),
                                    name_of(*rule.action), to_text(rule.how_long), why.reason));

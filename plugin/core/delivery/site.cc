@@ -306,7 +306,14 @@ bool Site::is_unused(TimePoint now) const {
   return now >= after(last_used_, unused_for) && context_.parking.entries.is_empty(name_);
 }
 
+void Site::measure(Histogram StageTimes::*stage, Duration took) {
+  if (!times_) times_ = std::make_unique<StageTimes>();
+  ((*times_).*stage).add(took);
+  (context_.times.*stage).add(took);
+}
+
 void Site::rest() {
+  times_.reset();
   tls_.forget_policies();
   speed_ = {};
   turnout_.reset();

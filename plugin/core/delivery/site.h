@@ -99,6 +99,8 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   [[nodiscard]] site::PeriodCounts const& periods() const { return periods_; }
   /// Classes of what servers refused or put off recipients with.
   [[nodiscard]] replies::ClassCounts const& reply_classes() const { return reply_classes_; }
+  /// How long the parts of its deliveries took since it rested last; null: nothing was measured.
+  [[nodiscard]] StageTimes const* times() const { return times_.get(); }
   void restore_periods(site::PeriodCounts const& periods) { periods_ = periods; }
   /// Tells the store of them, and of what was used of rates by the minute, the hour and the day.
   void keep_counts();
@@ -189,8 +191,10 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   [[nodiscard]] Path& path_of(SmtpConnection const& connection) const {
     return paths_.of(connection.source());
   }
-  [[nodiscard]] Path const* path_of(Transaction const& transaction,
-                                    SmtpConnection const* connection) const;
+  [[nodiscard]] Path* path_of(Transaction const& transaction,
+                              SmtpConnection const* connection) const;
+  /// A part of a delivery took so long: here, and over all sites.
+  void measure(Histogram StageTimes::*stage, Duration took);
 
   // Deciding (site_decide.cc).
   /// Who wants a connection: a transaction, if it left from this source.
@@ -441,6 +445,7 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   site::Trouble trouble_;
   site::PeriodCounts periods_;
   replies::ClassCounts reply_classes_;
+  std::unique_ptr<StageTimes> times_;
   bool is_counted_ = false;  ///< among Context::counted
   std::string why_;
   std::string last_reply_;

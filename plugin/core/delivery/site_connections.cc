@@ -58,6 +58,8 @@ void Site::on_ready(SmtpConnection& connection, TimePoint now) {
         "connection site={} endpoint={} id={} state=idle connect={:.3f}{}", name_,
         connection.endpoint().to_string(), connection.id(), seconds(connection.connecting_took()),
         tls_words(connection.tls(), connection.policy(), connection.target().host)));
+  measure(&StageTimes::connect, connection.connect_took());
+  if (connection.tls().is_encrypted()) measure(&StageTimes::handshake, connection.handshake_took());
   tell_opened(context_, path.name(), connection, now);
   pool_.enter(connection, ConnectionState::Idle);
   judge_tls(connection, now);

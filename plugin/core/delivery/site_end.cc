@@ -65,6 +65,7 @@ void Site::on_finished(SmtpConnection& connection, smtp::TransactionResult&& res
     last_error_ = connection.endpoint().to_string() + ": " + result.reason;
   if (connection.session().chunking_is_broken())
     path_of(connection).health.chunking_failed(connection.endpoint(), now);
+  measure(&StageTimes::transaction, now - transaction.timing.started);
   auto consequences = react_to_end(connection, transaction, result, now);
   transaction.rule = consequences.rule;
   for (std::size_t i = 0; i < result.results.size(); ++i)
@@ -139,7 +140,7 @@ bool Site::retry(Transaction& transaction, SmtpConnection const& connection,
 }
 
 // Null: it might have left by several.
-Path const* Site::path_of(Transaction const& transaction, SmtpConnection const* connection) const {
+Path* Site::path_of(Transaction const& transaction, SmtpConnection const* connection) const {
   if (connection != nullptr) return &path_of(*connection);
   return transaction.source != nullptr ? &paths_.of(transaction.source) : only_path_of(transaction);
 }
@@ -153,7 +154,12 @@ void Site::conclude(Transaction& transaction, SmtpConnection const* connection,
   note_trouble(outcome, now);
   Relay relay;
   if (connection != nullptr) relay = relay_of(*connection);
-  if (auto const* const path = path_of(transaction, connection)) relay.path = path->name();
+  if (auto* const path = path_of(transaction, connection)) {
+    path->count(outcome.kind);
+    relay.path = path->name();
+  }
+  if (outcome.kind == OutcomeKind::Delivered)
+    measure(&StageTimes::delivery, now - transaction.timing.accepted);
   relay.is_parked = transaction.is_parked;
   if (outcome.kind != OutcomeKind::Delivered) {
     if (auto said = replies::said_of(outcome)) {

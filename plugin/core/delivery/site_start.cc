@@ -164,6 +164,7 @@ void Site::start(Transaction& transaction, SmtpConnection& connection, TimePoint
     ++counters_.reused;
     ++context_.totals.reused;
   }
+  measure(&StageTimes::wait, transaction.timing.wait());
   transaction.lease = pool_.lease(connection);
   if (connection.mark_reported(transaction.domain))
     report_tls(connection, transaction.domain, transaction.tls->of(connection.target().host).policy,

@@ -21,11 +21,10 @@ events::Tls tls_of(SmtpConnection const& connection, std::string& proved) {
 
 void add_times(events::OutcomeEvent& event, Ending const& ending, TimePoint now) {
   auto const& timing = ending.timing;
-  auto const before = timing.started - timing.accepted;
   event.delay = now - timing.accepted;
-  event.dns = timing.routed - timing.accepted;
-  event.connecting = std::min(timing.connecting, before);
-  event.wait = before - event.dns - event.connecting;
+  event.dns = timing.dns();
+  event.connecting = timing.connection();
+  event.wait = timing.wait();
   event.transaction = now - timing.started;
 }
 

@@ -30,6 +30,12 @@ struct Timing {
   TimePoint routed{};     ///< its hosts were known; before, their domain's route was asked for
   TimePoint started{};    ///< MAIL was written; equals `accepted` while it was not
   Duration connecting{};  ///< of the waiting: for a connection that was being opened
+
+  // What lies before MAIL, in three parts.
+  [[nodiscard]] Duration dns() const { return routed - accepted; }
+  [[nodiscard]] Duration connection() const { return std::min(connecting, started - accepted); }
+  /// For its turn.
+  [[nodiscard]] Duration wait() const { return started - accepted - dns() - connection(); }
 };
 
 enum class TransactionState : std::uint8_t { Waiting, Sending, Over };

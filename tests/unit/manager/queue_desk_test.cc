@@ -18,6 +18,7 @@ namespace {
 
 struct QueueSources final : DeskSources {
   void fill(control::ManagerStatus&) const override {}
+  void measure(control::Measured&) const override {}
   [[nodiscard]] std::vector<control::Finding> check() const override { return {}; }
   void reload(std::function<void(control::ReloadReport const&)>) override {}
   bool forget_accepted(control::Subject const&) override { return false; }
