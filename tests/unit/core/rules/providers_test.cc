@@ -37,7 +37,25 @@ BOOST_AUTO_TEST_CASE(it_has_no_mistakes_and_no_rule_that_can_never_match) {
   for (auto const& mistake : loaded.mistakes) BOOST_TEST(false, mistake.to_line());
   for (auto const& mistake : rules::mistakes_in(loaded.settings.rules))
     BOOST_TEST(false, mistake.to_line());
-  BOOST_TEST(loaded.settings.sites.size() >= 14U);
+  BOOST_TEST(loaded.settings.sites.size() >= 23U);
+}
+
+BOOST_AUTO_TEST_CASE(every_section_and_every_rule_says_whose_matter_it_is) {
+  std::ifstream file(MAILPOOL_SOURCE_DIR "/conf/providers.toml");
+  std::string line;
+  std::string section;  // while nothing has said it
+  std::size_t sections = 0;
+  while (std::getline(file, line)) {
+    if (line.starts_with('[')) {
+      BOOST_TEST(section.empty(), section);
+      section = line;
+      ++sections;
+    }
+    auto const wanted = section.starts_with("[[rule]]") ? "scope = \"" : "per = \"";
+    if (line.starts_with(wanted)) section.clear();
+  }
+  BOOST_TEST(section.empty(), section);
+  BOOST_TEST(sections > 50U);
 }
 
 BOOST_AUTO_TEST_CASE(
@@ -72,12 +90,31 @@ BOOST_AUTO_TEST_CASE(what_the_providers_say_meets_a_rule) {
       {"mimecast", "451 Internal resource temporarily unavailable", RuleAction::Suspend},
       {"qq", "550 Ip frequency limited", RuleAction::Suspend},
       {"netease", "554 DT:SPM 163 smtp1", RuleAction::Set},
+      {"netvigator", "451 Too many messages for this session", RuleAction::Suspend},
+      {"naver", "421 4.3.1 You send too many messages.", RuleAction::Suspend},
+      {"naver",
+       "421 4.3.2 Your IP(192.0.2.10) is filtered and this connection will be closed. You must "
+       "register your IP to http://realip.naver.com",
+       RuleAction::Suspend},
   };
   for (auto const& said : replies) {
     auto const number = book.find_anywhere(said.site, "customer.example", said.line);
     BOOST_REQUIRE_MESSAGE(number.has_value(), said.line);
     BOOST_TEST((book[*number].action == said.action), said.line);
   }
+}
+
+BOOST_AUTO_TEST_CASE(what_speaks_of_a_senders_domain_touches_no_other_sender) {
+  auto const settings = providers().settings;
+  rules::Book const book(settings.rules);
+  auto const scope_of = [&](std::string_view line) {
+    return book[*book.find_anywhere("google", "customer.example", line)].scope;
+  };
+  BOOST_TEST(
+      (scope_of("421 4.7.28 Gmail has detected an unusual rate of unsolicited mail "
+                "originating from your DKIM domain [shop.example]") == RuleScope::SenderDomain));
+  BOOST_TEST((scope_of("421 4.7.28 Gmail has detected an unusual rate of unsolicited mail "
+                       "originating from your IP address") == RuleScope::Path));
 }
 
 BOOST_AUTO_TEST_CASE(an_operator_changes_one_number_and_keeps_the_rest) {
