@@ -1,10 +1,13 @@
 // mailpool-decide: what it costs to decide whether a transaction may go now, with few sites and
-// with very many; prints JSON, nanoseconds by number of sites. With --forget N: the longest turn of
-// the loop, in milliseconds of CPU, while N sites are forgotten.
+// with very many, without sources and with them; prints JSON, nanoseconds by number of sites and by
+// number of paths (sites times sources). With --forget N: the longest turn of the loop, in
+// milliseconds of CPU, while N sites are forgotten.
 //
 // Every decision is of another site than the one before, so that nothing is at hand that would not
-// be in service, and every level has a limit: domain, site, host, sender domain, tenant and total.
+// be in service, and every level has a limit: domain, site, host, source, sender domain, tenant and
+// total. With sources the turn goes round in a pool of them, as messages take it.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
@@ -12,6 +15,7 @@
 #include <ctime>
 #include <numeric>
 #include <random>
+#include <vector>
 
 #include "core/delivery/dispatcher.h"
 #include "core/site/suspension_record.h"
@@ -78,7 +82,20 @@ struct ManySites final : state::Store {
   std::size_t count_;
 };
 
-Settings strict_settings(std::size_t domains) {
+void add_sources(Settings& settings, std::size_t sources, Rate const& rate) {
+  if (sources == 0) return;
+  for (std::size_t n = 0; n < sources; ++n) {
+    auto const name = fmt::format("s{}", n);
+    auto& source = settings.sources[name];
+    source.rate = source.recipient_rate = rate;
+    source.max_connections = 1'000;
+    source.warm_up.plan = {1'000'000'000};
+    settings.pools["all"].sources.push_back({name, 1});
+  }
+  settings.smtp.source = "all";
+}
+
+Settings strict_settings(std::size_t domains, std::size_t sources) {
   auto const fast = Rate{1'000'000, std::chrono::seconds(1), 1'000'000};
   Settings settings;
   settings.hostname = "bench.example";
@@ -90,6 +107,7 @@ Settings strict_settings(std::size_t domains) {
   settings.tenants["shop"].rate = fast;
   for (std::size_t n = 0; n < domains; ++n)
     settings.domains[fmt::format("d{}.example", n)].rate = fast;
+  add_sources(settings, sources, fast);
   return settings;
 }
 
@@ -99,8 +117,13 @@ struct Question {
   delivery::Transaction transaction;
 };
 
-double nanoseconds_with(std::size_t sites) {
-  auto const settings = strict_settings(std::min<std::size_t>(sites, 10'000));
+// So the next is of another path: the one that decided has had its turn.
+void pass_turn(site::SourceGroup* sources, delivery::Decision const& decision) {
+  if (sources != nullptr) sources->take_turn(*decision.source);
+}
+
+double nanoseconds_with(std::size_t sites, std::size_t sources) {
+  auto const settings = strict_settings(std::min<std::size_t>(sites, 10'000), sources);
   NoNetwork network;
   NoResolver resolver;
   NoChance chance;
@@ -130,6 +153,13 @@ double nanoseconds_with(std::size_t sites) {
   context.sites_with_work.clear();
 
   std::shuffle(questions.begin(), questions.end(), std::mt19937(4));
+  // A path is made when it is first asked for.
+  for (std::size_t n = 0; n < sources; ++n)
+    for (auto& q : questions) {
+      q.transaction.source = q.transaction.sources->members().at(n).source;
+      (void)q.site->decide(q.transaction, now);
+      q.transaction.source = nullptr;
+    }
   constexpr std::size_t rounds = 1'000'000;
   double best = 1e9;
   for (int run = 0; run < 3; ++run) {
@@ -141,6 +171,7 @@ double nanoseconds_with(std::size_t sites) {
       if (++next == questions.size()) next = 0;
       auto const decision = q.site->decide(q.transaction, now);
       may_go += std::holds_alternative<delivery::Open>(decision.what) ? 1U : 0U;
+      pass_turn(q.transaction.sources, decision);
     }
     auto const took = std::chrono::duration<double, std::nano>(Steady::now() - began).count();
     if (may_go != rounds) std::abort();  // every one of them may go: no limit is reached
@@ -226,11 +257,15 @@ int main(int argc, char const* const* argv) {
     fmt::print("{{\"milliseconds\": {:.3f}}}\n", longest_turn_forgetting(std::stoul(argv[2])));
     return 0;
   }
-  auto const* separator = "{";
-  for (std::size_t const sites : {10U, 1'000U, 100'000U}) {
-    fmt::print("{}\"{}\": {:.0f}", separator, sites, nanoseconds_with(sites));
-    separator = ", ";
-  }
-  fmt::print("}}\n");
+  std::vector<std::string> by_sites;
+  for (std::size_t const sites : {10U, 1'000U, 100'000U})
+    by_sites.push_back(fmt::format("\"{}\": {:.0f}", sites, nanoseconds_with(sites, 0)));
+  std::vector<std::string> by_paths;
+  for (auto const& [sites, sources] :
+       {std::pair<std::size_t, std::size_t>{10, 1}, {10, 50}, {10'000, 50}})
+    by_paths.push_back(
+        fmt::format("\"{}\": {:.0f}", sites * sources, nanoseconds_with(sites, sources)));
+  fmt::print("{{\"sites\": {{{}}}, \"paths\": {{{}}}}}\n", fmt::join(by_sites, ", "),
+             fmt::join(by_paths, ", "));
   return 0;
 }
