@@ -39,12 +39,12 @@ class Server:
     def port(self) -> int:
         return int(self.addresses[0].rsplit(":", 1)[1])
 
-    def client(self) -> "Client":
-        return Client(socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE))
+    def client(self, source: str = "127.0.0.1") -> "Client":
+        return Client(socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE, source_address=(source, 0)))
 
-    def ready(self) -> "Client":
+    def ready(self, source: str = "127.0.0.1") -> "Client":
         """Behind the answer to EHLO."""
-        client = self.client()
+        client = self.client(source)
         client.read_reply()
         client.command("EHLO client.example")
         return client

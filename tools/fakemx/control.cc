@@ -26,12 +26,13 @@ std::string answer(Done const& done) {
 }
 
 std::string run_stats(Service& service, std::string_view) {
-  return service.stats.to_json(service.provider.violations, net::monotonic_now());
+  return service.stats.to_json(service.provider, net::monotonic_now());
 }
 
 std::string run_reset(Service& service, std::string_view) {
   service.stats.reset(net::monotonic_now());
   service.provider.violations = {};
+  service.provider.reset_uses();
   return "ok";
 }
 

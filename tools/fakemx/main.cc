@@ -102,8 +102,7 @@ class Program {
   void write_stats() const {
     if (options_.stats_file.empty()) return;
     auto const unfinished = options_.stats_file + ".part";
-    std::ofstream(unfinished) << service_.stats.to_json(service_.provider.violations,
-                                                        net::monotonic_now())
+    std::ofstream(unfinished) << service_.stats.to_json(service_.provider, net::monotonic_now())
                               << '\n';
     if (rename(unfinished.c_str(), options_.stats_file.c_str()) != 0)
       complain("cannot write " + options_.stats_file);

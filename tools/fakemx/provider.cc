@@ -35,10 +35,41 @@ bool RateMeter::take(TimePoint now) {
   return measure_ == RateMeasure::Bucket ? take_token(now) : take_place(now);
 }
 
-bool Provider::admit_message(Settings const& settings, TimePoint now) {
-  if (!meter_.is_for(settings.rate, settings.rate_measure))
-    meter_ = RateMeter(settings.rate, settings.rate_measure);
-  if (meter_.take(now)) return true;
+void Provider::connection_opened(std::string const& client) {
+  ++all_.use.open;
+  auto& use = clients_[client].use;
+  use.most_open = std::max(use.most_open, ++use.open);
+}
+
+void Provider::connection_closed(std::string const& client) {
+  --all_.use.open;
+  --clients_[client].use.open;
+}
+
+std::uint64_t Provider::open_for(Settings const& settings, std::string const& client) const {
+  if (!settings.per_client) return all_.use.open;
+  auto const found = clients_.find(client);
+  return found == clients_.end() ? 0 : found->second.use.open;
+}
+
+std::map<std::string, ClientUse> Provider::uses() const {
+  std::map<std::string, ClientUse> uses;
+  for (auto const& [address, client] : clients_) uses[address] = client.use;
+  return uses;
+}
+
+void Provider::reset_uses() {
+  for (auto& [address, client] : clients_) {
+    client.use.messages = 0;
+    client.use.most_open = client.use.open;
+  }
+}
+
+bool Provider::admit_message(Settings const& settings, std::string const& client, TimePoint now) {
+  auto& meter = (settings.per_client ? clients_[client] : all_).meter;
+  if (!meter.is_for(settings.rate, settings.rate_measure))
+    meter = RateMeter(settings.rate, settings.rate_measure);
+  if (meter.take(now)) return true;
   ++violations.rate;
   return false;
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -44,11 +45,24 @@ struct ProviderViolations {
   std::uint64_t domain_connections = 0;
 };
 
-/// The provider's memory of rates and of transactions per domain.
+/// What came from one address.
+struct ClientUse {
+  std::uint64_t open = 0;  ///< connections that are, beside those turned away
+  std::uint64_t most_open = 0;
+  std::uint64_t messages = 0;  ///< accepted
+};
+
+/// The provider's memory of rates, of clients and of transactions per domain.
 class Provider {
  public:
+  void connection_opened(std::string const& client);
+  void connection_closed(std::string const& client);
+  void accepted(std::string const& client) { ++clients_[client].use.messages; }
+  /// How many connections count for one more from here.
+  [[nodiscard]] std::uint64_t open_for(Settings const& settings, std::string const& client) const;
   /// Whether one more message may begin; always, if no rate is set.
-  [[nodiscard]] bool admit_message(Settings const& settings, TimePoint now);
+  [[nodiscard]] bool admit_message(Settings const& settings, std::string const& client,
+                                   TimePoint now);
 
   enum class DomainAnswer : std::uint8_t { Ok, TooFast, TooMany };
   /// Whether a transaction may have recipients in `domain`. After Ok: leave_domain() when the
@@ -57,16 +71,26 @@ class Provider {
                                           TimePoint now);
   void leave_domain(std::string_view domain);
 
+  /// By address.
+  [[nodiscard]] std::map<std::string, ClientUse> uses() const;
+  /// Counts anew; what is open stays counted.
+  void reset_uses();
+
   ProviderViolations violations;
 
  private:
+  struct Client {
+    ClientUse use;
+    RateMeter meter{Rate{}, RateMeasure::Bucket};
+  };
   struct Domain {
     RateMeter meter;
     std::uint64_t transactions = 0;
   };
   [[nodiscard]] Domain& domain(std::string const& name, DomainLimit const& limit);
 
-  RateMeter meter_{Rate{}, RateMeasure::Bucket};
+  std::map<std::string, Client> clients_;
+  Client all_;
   std::unordered_map<std::string, Domain> domains_;
 };
 

@@ -1,6 +1,9 @@
 #include "fakemx/server.h"
 
+#include <netdb.h>
 #include <sys/socket.h>
+
+#include <array>
 
 namespace mailpool::fakemx {
 
@@ -8,6 +11,16 @@ namespace {
 
 constexpr int most_accepts =
     64;  // per turn, so that a storm of connections does not starve the open ones
+
+/// "" for a Unix socket.
+std::string address_of(sockaddr_storage const& peer, socklen_t length) {
+  std::array<char, NI_MAXHOST> host{};
+  bool const is_ip = peer.ss_family == AF_INET || peer.ss_family == AF_INET6;
+  if (!is_ip || getnameinfo(reinterpret_cast<sockaddr const*>(&peer), length, host.data(),
+                            host.size(), nullptr, 0, NI_NUMERICHOST) != 0)
+    return {};
+  return host.data();
+}
 
 }  // namespace
 
@@ -36,33 +49,41 @@ Result<void> Server::listen(net::Endpoint& endpoint, int receive_buffer) {
 void Server::on_connection(evutil_socket_t fd, short, void* listener) {
   auto& self = *static_cast<Listener*>(listener);
   for (int i = 0; i < most_accepts; ++i) {
-    net::Fd accepted(accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    sockaddr_storage peer{};
+    socklen_t length = sizeof peer;
+    net::Fd accepted(
+        accept4(fd, reinterpret_cast<sockaddr*>(&peer), &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!accepted) return;
-    self.server->accept(std::move(accepted), self.number);
+    self.server->accept(std::move(accepted), address_of(peer, length), self.number);
   }
 }
 
 /// A client may close one connection and open the next in one breath: then the order of events is
 /// not that of its acts.
-bool Server::is_surplus() {
+bool Server::is_surplus(std::string const& client) {
   auto const most = service_.settings.max_connections;
-  if (most == 0 || service_.stats.open() < most) return false;
+  auto const is_full = [&] {
+    return service_.provider.open_for(service_.settings, client) >= most;
+  };
+  if (most == 0 || !is_full()) return false;
   for (auto const& [id, session] : sessions_) session->look_for_end();
-  return service_.stats.open() >= most;
+  return is_full();
 }
 
-void Server::accept(net::Fd fd, std::uint64_t listener) {
-  bool const surplus = is_surplus();
+void Server::accept(net::Fd fd, std::string client, std::uint64_t listener) {
+  bool const surplus = is_surplus(client);
   auto const id = ++service_.connections;
   if (surplus) {
     ++service_.provider.violations.connections;
     ++service_.stats.refused_connections;
   } else {
     service_.stats.connection_opened(net::monotonic_now());
+    service_.provider.connection_opened(client);
   }
   auto& session = sessions_[id];
   Session::Host& host = *this;
-  session = std::make_unique<Session>(service_, host, std::move(fd), id, listener, surplus);
+  session = std::make_unique<Session>(service_, host, std::move(fd), id, listener,
+                                      std::move(client), surplus);
   session->start();
 }
 

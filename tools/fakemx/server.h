@@ -30,8 +30,8 @@ class Server final : private Session::Host {
 
   static void on_connection(evutil_socket_t fd, short, void* listener);
   static void on_sweep(evutil_socket_t, short, void* self);
-  void accept(net::Fd fd, std::uint64_t listener);
-  [[nodiscard]] bool is_surplus();
+  void accept(net::Fd fd, std::string client, std::uint64_t listener);
+  [[nodiscard]] bool is_surplus(std::string const& client);
   void on_session_closed(std::uint64_t id) override;
 
   Service& service_;

@@ -14,11 +14,12 @@ constexpr std::size_t most_waiting = std::size_t{256} << 10U;
 }  // namespace
 
 Session::Session(Service& service, Host& host, net::Fd fd, std::uint64_t id, std::uint64_t listener,
-                 bool surplus)
+                 std::string client, bool surplus)
     : service_(service),
       host_(host),
       id_(id),
       listener_(listener),
+      client_(std::move(client)),
       surplus_(surplus),
       link_(service.base, std::move(fd), *this, service.scratch, service.settings.rtt) {
   link_.begin_silence();
@@ -181,7 +182,9 @@ void Session::on_peer_end() {
 
 void Session::on_over(TimePoint when) {
   over_at_ = when;
-  if (!surplus_) service_.stats.connection_closed(when, mails_, after_quit_);
+  if (surplus_) return;
+  service_.stats.connection_closed(when, mails_, after_quit_);
+  service_.provider.connection_closed(client_);
 }
 
 void Session::on_closed() {

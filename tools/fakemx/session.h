@@ -25,9 +25,9 @@ class Session final : private Link::Owner {
     virtual void on_session_closed(std::uint64_t id) = 0;
   };
 
-  /// `surplus`: beyond the provider's max-connections.
+  /// `client`: its address. `surplus`: beyond the provider's max-connections.
   Session(Service& service, Host& host, net::Fd fd, std::uint64_t id, std::uint64_t listener,
-          bool surplus);
+          std::string client, bool surplus);
   void start() { link_.start(); }
   void abandon() { link_.abandon(); }
   void look_for_end() { link_.look_for_end(); }
@@ -165,6 +165,7 @@ class Session final : private Link::Owner {
   Host& host_;
   std::uint64_t id_;
   std::uint64_t listener_;
+  std::string client_;
   bool surplus_;
   Link link_;
   net::Event timer_;

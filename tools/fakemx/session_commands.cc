@@ -141,7 +141,7 @@ std::optional<Session::Answer> Session::mail_trouble(std::string_view argument) 
   }
   ++mails_;
   total_ = ++service_.mails;
-  if (!service_.provider.admit_message(settings, arrived_))
+  if (!service_.provider.admit_message(settings, client_, arrived_))
     return Answer{451, "4.7.1", "Too many messages per time"};
   return {};
 }

@@ -163,10 +163,12 @@ void Session::commit() {
   auto const to = ending_recipients();
   service_.journal.record({id_, mails_, tx_.from, to, body_.get(), "accepted"});
   auto& stats = service_.stats;
-  if (!std::exchange(any_committed_, true))
-    stats.accepted(net::monotonic_now(), body_->size(), to.size());
-  else
+  if (std::exchange(any_committed_, true)) {
     stats.accepted_also(to.size());
+  } else {
+    stats.accepted(net::monotonic_now(), body_->size(), to.size());
+    service_.provider.accepted(client_);
+  }
   for (auto const& recipient : to) stats.accepted_for(domain_part(recipient));
 }
 

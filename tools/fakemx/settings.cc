@@ -95,6 +95,11 @@ bool set_rate_measure(Settings& settings, std::string_view value) {
   return value == "window" || value == "bucket";
 }
 
+bool set_per_client(Settings& settings, std::string_view value) {
+  settings.per_client = value == "yes";
+  return value == "yes" || value == "no";
+}
+
 /// "DOMAIN rate=5/s connections=2": repeated, one per domain pattern.
 bool add_domain_limit(Settings& settings, std::string_view value) {
   DomainLimit limit;
@@ -151,6 +156,9 @@ constexpr SettingRow rows[] = {
     {"rate-how", "bucket|window",
      "bucket: tokens, one second's worth and one; window: never more than N in any period",
      set_rate_measure},
+    {"per-client", "yes|no",
+     "max-connections and rate are of each client's address by itself; no: of all together",
+     set_per_client},
     {"close-grace", "DURATION",
      "how long after a silent close a MAIL may still come from a client that had not seen it",
      duration<&Settings::close_grace>},

@@ -48,6 +48,8 @@ struct Settings {
   std::uint64_t max_connections = 0;  ///< 0: any, here and below
   std::uint64_t max_messages = 0;     ///< per connection
   MessagesEnd max_messages_end = MessagesEnd::Silent;
+  /// max_connections and rate are of each client's address by itself, as providers count.
+  bool per_client = false;
   Rate rate;
   RateMeasure rate_measure = RateMeasure::Bucket;
   /// A client that writes MAIL later than this after the FIN left had time to see it.

@@ -102,7 +102,7 @@ void Stats::reset(TimePoint now) {
   integrated_at_ = now;
 }
 
-std::string Stats::to_json(ProviderViolations const& provider, TimePoint now) const {
+std::string Stats::to_json(Provider const& provider, TimePoint now) const {
   using nlohmann::ordered_json;
   ordered_json json;
   json["connections"] = {{"total", connections},
@@ -124,11 +124,15 @@ std::string Stats::to_json(ProviderViolations const& provider, TimePoint now) co
   for (auto const& [count, of] : transactions_) transactions[std::to_string(count)] = of;
   json["tls"] = {
       {"full", handshakes_full}, {"resumed", handshakes_resumed}, {"failed", handshakes_failed}};
-  json["violations"] = {{"connections", provider.connections},
-                        {"messages_per_connection", provider.messages_per_connection},
-                        {"rate", provider.rate},
-                        {"domain_rate", provider.domain_rate},
-                        {"domain_connections", provider.domain_connections}};
+  auto const& broken = provider.violations;
+  json["violations"] = {{"connections", broken.connections},
+                        {"messages_per_connection", broken.messages_per_connection},
+                        {"rate", broken.rate},
+                        {"domain_rate", broken.domain_rate},
+                        {"domain_connections", broken.domain_connections}};
+  auto& clients = json["clients"] = ordered_json::object();
+  for (auto const& [address, use] : provider.uses())
+    clients[address] = {{"open", use.open}, {"max", use.most_open}, {"messages", use.messages}};
   auto& violations = json["client_violations"] = ordered_json::object();
   for (std::size_t i = 0; i < client_violation_count; ++i)
     if (violations_[i].count > 0)

@@ -53,7 +53,7 @@ class Stats {
   void reset(TimePoint now);
 
   [[nodiscard]] std::uint64_t open() const { return open_; }
-  [[nodiscard]] std::string to_json(ProviderViolations const& provider, TimePoint now) const;
+  [[nodiscard]] std::string to_json(Provider const& provider, TimePoint now) const;
 
   std::array<std::uint64_t, verb_count> commands{};
   std::uint64_t connections = 0;

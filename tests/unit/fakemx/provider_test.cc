@@ -54,14 +54,14 @@ BOOST_AUTO_TEST_CASE(messages_beyond_the_rate_are_refused_and_counted) {
   auto const settings = settings_with("rate", "2/s");
   Provider provider;
   int admitted = 0;
-  for (int i = 0; i < 10; ++i) admitted += provider.admit_message(settings, at(0)) ? 1 : 0;
+  for (int i = 0; i < 10; ++i) admitted += provider.admit_message(settings, "", at(0)) ? 1 : 0;
   BOOST_TEST(admitted == 3);
   BOOST_TEST(provider.violations.rate == 7);
 }
 
 BOOST_AUTO_TEST_CASE(without_a_rate_everything_is_admitted) {
   Provider provider;
-  for (int i = 0; i < 1000; ++i) BOOST_TEST(provider.admit_message(Settings(), at(0)));
+  for (int i = 0; i < 1000; ++i) BOOST_TEST(provider.admit_message(Settings(), "", at(0)));
 }
 
 BOOST_AUTO_TEST_CASE(each_domain_of_a_pattern_has_its_own_limits) {
@@ -116,6 +116,36 @@ BOOST_AUTO_TEST_CASE(settings_take_what_they_mean) {
   BOOST_TEST(settings_with("size", "2MiB").max_size == 2U << 20U);
   BOOST_TEST((settings_with("rtt", "50ms").rtt == milliseconds(50)));
   BOOST_TEST(settings_with("rate", "600/min").rate.per_second() == 10);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_counted_for_each_client_is_counted_for_each_by_itself) {
+  auto settings = settings_with("rate", "1/s");
+  auto const admitted = [&](Provider& provider, std::string const& client) {
+    int count = 0;
+    for (int i = 0; i < 10; ++i) count += provider.admit_message(settings, client, at(0)) ? 1 : 0;
+    return count;
+  };
+  Provider together;
+  BOOST_TEST(admitted(together, "127.0.0.2") == 2);
+  BOOST_TEST(admitted(together, "127.0.0.3") == 0);
+  BOOST_REQUIRE(change(settings, "per-client", "yes").has_value());
+  Provider apart;
+  for (auto const* client : {"127.0.0.2", "127.0.0.3"}) {
+    BOOST_TEST(admitted(apart, client) == 2);
+    apart.connection_opened(client);
+    apart.connection_opened(client);
+    BOOST_TEST(apart.open_for(settings, client) == 2U);
+  }
+  BOOST_TEST(apart.open_for(settings_with("per-client", "no"), "127.0.0.2") == 4U);
+  apart.connection_closed("127.0.0.2");
+  BOOST_TEST(apart.open_for(settings, "127.0.0.2") == 1U);
+  BOOST_TEST(apart.open_for(settings, "127.0.0.3") == 2U);
+  apart.accepted("127.0.0.2");
+  BOOST_TEST(apart.uses().at("127.0.0.2").messages == 1U);
+  BOOST_TEST(apart.uses().at("127.0.0.2").most_open == 2U);
+  apart.reset_uses();
+  BOOST_TEST(apart.uses().at("127.0.0.2").messages == 0U);
+  BOOST_TEST(apart.uses().at("127.0.0.2").most_open == 1U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
