@@ -227,7 +227,7 @@ void add_site_limits(Table& table) {
       .note(
           "Retries count. In no second, minute, hour or day, as the rate says, begin more than so "
           "many, and all of them may at once; what mail needs for its way is allowed for with a "
-          "hundredth of the unit, at most 0.1 s. With a burst it is a token bucket: so many may "
+          "hundredth of the unit, at most 0.5 s. With a burst it is a token bucket: so many may "
           "pass at once after a pause, and then one after the other. What was used of a "
           "minute, an hour or a day outlives a restart and counts under a new rate too; poolctl "
           "resume forgets it.")

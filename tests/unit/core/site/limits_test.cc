@@ -132,6 +132,25 @@ BOOST_AUTO_TEST_CASE(in_no_window_of_the_unit_more_than_the_rate_passes_and_all_
   }
 }
 
+BOOST_AUTO_TEST_CASE(
+    messages_that_are_late_by_a_hundredth_of_the_unit_break_no_rate_where_they_arrive) {
+  for (auto const& [count, unit, late] : {std::tuple{10U, Duration(1s), Duration(10ms)},
+                                          std::tuple{20U, Duration(1min), Duration(500ms)},
+                                          std::tuple{500U, Duration(1h), Duration(500ms)}}) {
+    RateLimit limit(Rate{count, unit, 0});
+    std::vector<TimePoint> arrived;
+    auto now = start;
+    for (unsigned n = 0; n < 5 * count; ++n) {
+      now = limit.earliest(now);
+      limit.take(now);
+      // The last of a window takes longest, the first of the next arrives at once.
+      arrived.push_back(now + (n % count == count - 1 || n % 3 == 0 ? late : Duration::zero()));
+    }
+    std::sort(arrived.begin(), arrived.end());
+    BOOST_TEST(most_in_a_window(arrived, unit) <= count, count);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_rate_without_a_burst_lets_all_of_it_pass_at_once) {
   RateLimit limit(Rate{10, 24h, 0});
   for (int i = 0; i < 10; ++i) {
