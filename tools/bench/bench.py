@@ -12,6 +12,7 @@ import imap_scenarios
 import milter_scenarios
 import queue_scenarios
 import sendmail_scenarios
+import source_scenarios
 import stall_scenarios
 import tls_scenarios
 from common import Scenarios, cpu_us, idle_connections, load, manager, say
@@ -144,10 +145,14 @@ def providers(lab: Lab) -> None:
 
 
 def decide(_: Lab) -> None:
-    """What it costs to decide whether a message may go now, with every limit set, at 10 and at 100,000 sites."""
+    """What it costs to decide whether a message may go now, with every limit set, at 10 and at 100,000 sites; with sources, at 10 and
+    at 500,000 paths."""
     nanoseconds = json.loads(subprocess.run([program("mailpool-decide")], check=True, capture_output=True, text=True).stdout)
-    for sites, each in nanoseconds.items():
-        say(f"one decision, {int(sites):,} sites", f"{each} ns", "under 1000 ns")
+    for what, by_number in nanoseconds.items():
+        for number, each in by_number.items():
+            say(f"one decision, {int(number):,} {what}", f"{each} ns", "under 1000 ns")
+    paths = nanoseconds["paths"]
+    say("one with 500,000 paths, of that with 10", f"{paths['500000'] / paths['10']:.2f}", "at most 1.5")
 
 
 def events(lab: Lab) -> None:
@@ -171,8 +176,8 @@ def events(lab: Lab) -> None:
 
 SCENARIOS: Scenarios = {
     **{scenario.__name__: scenario for scenario in (relay, round_trips, warm, memory, domains, hanging, providers, decide, events)},
-    **imap_scenarios.SCENARIOS, **milter_scenarios.SCENARIOS, **queue_scenarios.SCENARIOS, **sendmail_scenarios.SCENARIOS, **stall_scenarios.SCENARIOS,
-    **tls_scenarios.SCENARIOS}
+    **imap_scenarios.SCENARIOS, **milter_scenarios.SCENARIOS, **queue_scenarios.SCENARIOS, **sendmail_scenarios.SCENARIOS, **source_scenarios.SCENARIOS,
+    **stall_scenarios.SCENARIOS, **tls_scenarios.SCENARIOS}
 
 
 def main() -> int:

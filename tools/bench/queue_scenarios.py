@@ -12,6 +12,7 @@ from lab.process import Lab, wait_until
 TWELVE = [Slow(f"slow{n}", "20/min", 20 / 60, 250) for n in range(6)] + [Slow(f"two{n}", "2/s", 2, 1500) for n in range(6)]
 
 SESSIONS = int(os.environ.get("MAILPOOL_QUEUE_SESSIONS", "1"))  # SMTP sessions of each mailing
+PACE = float(os.environ.get("MAILPOOL_QUEUE_PACE", "100"))  # messages a second of all mailings together
 
 
 def seconds_of(usual: float) -> float:
@@ -25,14 +26,15 @@ def say_healthy(waits: list[float], limits: tuple[float, float], beside: str) ->
     say("the same, longest; those that took longer than 0.2 s", f"{max(waits):.3f} s; {sum(wait > 0.2 for wait in waits)}", "")
 
 
-def run_queue(lab: Lab, slow: list[Slow], seconds: float, limits: tuple[float, float],
+def run_queue(lab: Lab, slow: list[Slow], seconds: float, limits: tuple[float, float], per_second: float = PACE,
               meanwhile: Callable[[QueueWorld, float], None] | None = None) -> QueueWorld:
-    """`meanwhile` may disturb the world until a time of time.monotonic()."""
+    """The mailings come at so many messages a second, 0: as fast as Postfix takes them; `meanwhile` may disturb the world until a time
+    of time.monotonic()."""
     world = QueueWorld(lab, slow)
     began = time.monotonic()
     cpu = cpu_us(world.pool.process.pid)
     with world.sending_healthy():
-        world.fill(SESSIONS)
+        world.fill(SESSIONS, per_second)
         filled = time.monotonic() - began
         if meanwhile:
             meanwhile(world, began + seconds)
@@ -75,6 +77,11 @@ def queue(lab: Lab) -> None:
     run_queue(lab, TWELVE, seconds_of(600), (0.05, 0.2))
 
 
+def queue_flood(lab: Lab) -> None:
+    """A minute of the same, the mailings as fast as Postfix takes them: what is late then is late before the queue manager has it."""
+    run_queue(lab, TWELVE, seconds_of(60), (0.05, 0.2), per_second=0)
+
+
 def queue_hundred(lab: Lab) -> None:
     """A hundred providers with a backlog (1 to 20/min, 100 messages each) and one healthy, five minutes."""
     slow = [Slow(f"p{n}", f"{n % 20 + 1}/min", (n % 20 + 1) / 60, 100) for n in range(100)]
@@ -106,7 +113,7 @@ def queue_kills(lab: Lab) -> None:
             back.append(time.monotonic() - began)
             time.sleep(max(0.0, pause / 2 - back[-1]))
 
-    world = run_queue(lab, TWELVE, seconds_of(600), (0.05, 0.2), kill)
+    world = run_queue(lab, TWELVE, seconds_of(600), (0.05, 0.2), meanwhile=kill)
     say(f"{len(kills)} times kill -9: the register is back after, longest", f"{max(back):.1f} s", "at most 10 s")
     world.pool.poolctl("drain")
     wait_until(lambda: all(entry["queue_name"] == "deferred" for entry in world.postfix.queued()), 60, "nothing is under way")
@@ -167,4 +174,4 @@ def queue_providers(lab: Lab) -> None:
 
 
 SCENARIOS: Scenarios = {scenario.__name__: scenario for scenario in
-                        (queue, queue_stock, queue_hundred, queue_short, queue_kills, queue_resume, queue_providers)}
+                        (queue, queue_flood, queue_stock, queue_hundred, queue_short, queue_kills, queue_resume, queue_providers)}

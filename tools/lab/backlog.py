@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .fakemx import Fakemx
-from .mailpool import Mailpoold, Value
+from .mailpool import Mailpoold, Value, program
 from .messages import message
 from .postfix import Postfix
 from .process import Lab, LabError, wait_until
@@ -96,13 +96,21 @@ class WithHealthy:
         return [max(0.0, came.get(recipient, now) - sent) for recipient, sent in self.sent.items() if recipient in came or now - sent > 2]
 
 
-def send_mailings(slow: list[Slow], postfix: Postfix, sessions: int) -> None:
-    """All at once, as mailings come: each over so many SMTP sessions."""
-    sources = [subprocess.Popen(["smtp-source", "-s", str(sessions), "-m", str(one.messages), "-l", "600", "-f", "news@example.com",
-                                 "-t", f"u@{one.domain}", f"127.0.0.1:{postfix.port}"], stderr=subprocess.DEVNULL) for one in slow]
+def send_mailings(slow: list[Slow], postfix: Postfix, sessions: int, per_second: float = 0) -> None:
+    """All beside each other, each over so many SMTP sessions: so many messages a second together, or as fast as Postfix takes them."""
+    total = sum(one.messages for one in slow)
+
+    def argv(one: Slow) -> list[str]:
+        if not per_second:
+            return ["smtp-source", "-s", str(sessions), "-m", str(one.messages), "-l", "600", "-f", "news@example.com", "-t", f"u@{one.domain}",
+                    f"127.0.0.1:{postfix.port}"]
+        return [str(program("mailpool-load")), "--to", f"127.0.0.1:{postfix.port}", "--sessions", str(sessions), "--messages", str(one.messages), "--size", "600",
+                "--from", "news@example.com", "--address", f"u@{one.domain}", "--rate", f"{per_second * one.messages / total:.3f}", "--timeout", "300"]
+
+    sources = [subprocess.Popen(argv(one), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for one in slow]
     for source in sources:
-        if source.wait(timeout=600) != 0:
-            raise LabError(f"smtp-source: {source.returncode}")
+        if source.wait(timeout=900) != 0:
+            raise LabError(f"{source.args[0]}: {source.returncode}")
 
 
 class StockWorld(WithHealthy):
@@ -138,8 +146,8 @@ class QueueWorld(WithHealthy):
             "log": {"level": "info"}, "lmtp": {}, **more}, self.postfix).start()
         self.wire()
 
-    def fill(self, sessions: int = 1) -> None:
-        send_mailings(self.slow, self.postfix, sessions)
+    def fill(self, sessions: int = 1, per_second: float = 0) -> None:
+        send_mailings(self.slow, self.postfix, sessions, per_second)
 
     def accepted(self) -> dict[Slow, int]:
         return {one: server.stats()["messages"] for one, server in self.servers.items()}
@@ -148,10 +156,10 @@ class QueueWorld(WithHealthy):
         """From the moment that its rate let the next message go to that message's MAIL, while more were waiting."""
         said = re.findall(r"^(\S+) \d+ C MAIL ", self.servers[one].trace_file.read_text(errors="replace"), re.MULTILINE)
         times = [float(time) for time in said][:one.messages]
-        # So many in any window of its unit, which mailpool takes for a hundredth longer (at most 0.1 s): mailpool.toml(5).
+        # So many in any window of its unit, which mailpool takes for a hundredth longer (at most 0.5 s): mailpool.toml(5).
         count = int(one.rate.partition("/")[0])
         window = count / one.per_second
-        window += min(window / 100, 0.1)
+        window += min(window / 100, 0.5)
         return [max(0.0, time - max(times[n + count - 1], times[n] + window)) for n, time in enumerate(times[count:])]
 
     def parked(self) -> int:
