@@ -12,5 +12,7 @@ namespace mailpool::events {
 /// The text with the local part of whatever looks like an address taken out: "<...@example.org>".
 /// Servers like to repeat them.
 [[nodiscard]] std::string without_addresses(std::string_view text);
+/// Likewise, and the recipient's local part wherever it is a word of its own: "unknown user ...".
+[[nodiscard]] std::string without_recipient(std::string_view text, std::string_view recipient);
 
 }  // namespace mailpool::events

@@ -84,8 +84,9 @@ std::string line_of(OutcomeEvent const& event, Form const& form, WallTime at) {
   line.text("said_by", outcome.said_by_remote ? "remote" : "mailpool");
   if (outcome.ambiguous) line.truth("ambiguous", true);
   // Our own words and the remote's may quote the address that is not to be told.
-  line.text("text", form.addresses == EventAddresses::Full ? outcome.text
-                                                           : without_addresses(outcome.text));
+  line.text("text", form.addresses == EventAddresses::Full
+                        ? outcome.text
+                        : without_recipient(outcome.text, event.recipient));
   line.text_if("class", event.reply_class).text_if("rule", event.rule);
   if (event.is_parked) line.truth("parked", true);
   if (event.was_woken) line.truth("woken", true);

@@ -107,6 +107,26 @@ BOOST_AUTO_TEST_CASE(local_parts_are_found_wherever_servers_put_them) {
   BOOST_TEST(without_addresses("a@b@c") == "......@c");
   BOOST_TEST(without_addresses("@x @") == "@x @");
   BOOST_TEST(without_addresses("") == "");
+  BOOST_TEST(without_addresses("mfrom;id=joe%40shop.example") == "mfrom;...%40shop.example");
+  BOOST_TEST(without_addresses("SRS0+joe+40shop.example") == "...+40shop.example");
+  BOOST_TEST(without_addresses("'o'brien@x'") == "'...@x'");
+  BOOST_TEST(without_addresses(R"(<"a\" b"@x>)") == "<...@x>");
+  BOOST_TEST(without_addresses("joe=shop.example@list") == "...@list", "VERP");
+}
+
+BOOST_AUTO_TEST_CASE(the_recipients_local_part_is_taken_out_without_its_domain_too) {
+  BOOST_TEST(without_recipient("5.1.1 <John.Doe>: unknown, john.doe@x", "john.doe@x") ==
+             "5.1.1 <...>: unknown, ...@x");
+  BOOST_TEST(without_recipient("johndoes is not johndoe, nor a", "johndoe@x") ==
+             "johndoes is not ..., nor a");
+  BOOST_TEST(without_recipient("a user a", "a@x") == "a user a", "too short to be told from words");
+  BOOST_TEST(without_recipient("", "joe@x") == "");
+}
+
+// A reply full of them takes no longer than it is long.
+BOOST_AUTO_TEST_CASE(very_many_at_signs_are_no_work) {
+  std::string const hostile(100'000, '@');
+  BOOST_TEST(without_addresses(hostile).size() <= 4 * hostile.size());
 }
 
 BOOST_AUTO_TEST_CASE(no_text_breaks_out_of_its_string_or_line) {
