@@ -60,8 +60,8 @@ void add_rules(Table& table) {
           "address that connects; all mail to the site where it has no sources. \"site\": all mail "
           "to the site, whatever its source. \"source\": what leaves from the same source, to all "
           "sites; \"sender_domain\", \"tenant\", \"campaign\": the mail of the sender's domain, "
-          "the tenant or the campaign to the site, or the path where the message has none. The "
-          "last four can be suspended alone.");
+          "the tenant or the campaign to the site; a message that has none is left alone. The last "
+          "four can be suspended alone.");
   table.add("reason", &S::reason, value::rule_reason())
       .says("Why, for whoever reads the status; the reply itself without this.")
       .for_example("\"Google asks us to slow down\"");

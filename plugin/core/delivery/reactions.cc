@@ -126,42 +126,38 @@ bool Reactions::is_throttle(Remark const& remark, Occasion const& occasion, Time
   return refused_recipients_.size() >= several_recipients;
 }
 
-// Of the site's mail, the part; "": all of it.
-std::string Reactions::scope_of(RuleScope scope, Occasion const& occasion) const {
+// Of the site's mail, the part; "": all of it. Nothing where the message has no such part: what is
+// said of one sender must stop no others.
+std::optional<std::string> Reactions::scope_of(RuleScope scope, Occasion const& occasion) const {
   auto const part = [](std::string_view kind, std::string_view name) {
     return name.empty() ? std::string() : fmt::format("{} {}", kind, name);
   };
-  std::string found;
+  auto const named = [](std::string_view kind, std::string_view name) {
+    return name.empty() ? std::nullopt : std::optional(fmt::format("{} {}", kind, name));
+  };
   switch (scope) {
     case RuleScope::Site:
-      return {};
+      return std::string();
     case RuleScope::Source:
       return part("source", occasion.source);
     case RuleScope::SenderDomain:
-      found = part("sender_domain", occasion.sender_domain);
-      break;
+      return named("sender_domain", occasion.sender_domain);
     case RuleScope::Tenant:
-      found = part("tenant", occasion.tenant);
-      break;
+      return named("tenant", occasion.tenant);
     case RuleScope::Campaign:
-      found = part("campaign", occasion.campaign);
-      break;
+      return named("campaign", occasion.campaign);
     case RuleScope::Path:
       break;
   }
-  return found.empty() ? part("source", path_.source) : found;
+  return part("source", path_.source);
 }
 
 void Reactions::follow_rule(std::size_t number, Remark const& remark, Occasion const& occasion,
                             TimePoint now, Consequences& consequences) {
   auto const& rule = (*context_.rules)[number];
-  std::string scope;
-  if (!rule.domain.empty())
-    scope = "domain " + rule.domain;
-  else
-    scope = scope_of(rule.scope, occasion);
-  if (windows_.met(number, scope, rule.after, now))
-    act(rule, remark, scope, occasion, now, consequences);
+  auto const scope = rule.domain.empty() ? scope_of(rule.scope, occasion) : "domain " + rule.domain;
+  if (scope && windows_.met(number, *scope, rule.after, now))
+    act(rule, remark, *scope, occasion, now, consequences);
 }
 
 void Reactions::act(RuleSettings const& rule, Remark const& remark, std::string const& scope,

@@ -97,7 +97,8 @@ class Reactions {
   bool is_throttle(Remark const& remark, Occasion const& occasion, TimePoint now);
   void follow_rule(std::size_t number, Remark const& remark, Occasion const& occasion,
                    TimePoint now, Consequences& consequences);
-  [[nodiscard]] std::string scope_of(RuleScope scope, Occasion const& occasion) const;
+  [[nodiscard]] std::optional<std::string> scope_of(RuleScope scope,
+                                                    Occasion const& occasion) const;
   void act(RuleSettings const& rule, Remark const& remark, std::string const& scope,
            Occasion const& occasion, TimePoint now, Consequences& consequences);
   Consequences after_change(Consequences consequences, Rate const& before, TimePoint now);

@@ -139,6 +139,22 @@ BOOST_AUTO_TEST_CASE(a_rule_of_sender_domains_holds_one_back_and_lets_the_others
   BOOST_TEST(deliver("u@one.test").is_delivered());
 }
 
+BOOST_AUTO_TEST_CASE(what_is_said_of_one_sender_and_meets_a_bounce_holds_nobody_back) {
+  settings.lmtp.trust_unsigned_tenant = true;
+  for (std::string const scope : {"sender_domain", "tenant", "campaign"})
+    rule("site = '*'\nreply = 'your " + scope + "'\nscope = '" + scope +
+         "'\ndo = 'suspend'\nfor = '1h'\n");
+  sender.clear();
+  for (std::string const scope : {"sender_domain", "tenant", "campaign"}) {
+    say_to("MAIL", "451 4.7.0 not your " + scope + " now\r\n");
+    deliver("u@one.test");
+    say_to("MAIL", "");
+    BOOST_TEST(!site_of("one.test").suspension().has_value(), scope);
+    BOOST_TEST(site_of("one.test").holds().is_empty(), scope);
+    BOOST_TEST(deliver("u@one.test").is_delivered(), scope);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(rules_of_tenants_and_campaigns_hold_these_back_and_let_the_others_go) {
   settings.lmtp.trust_unsigned_tenant = true;
   for (std::string const kind : {"tenant", "campaign"}) {
