@@ -26,15 +26,15 @@ def test_connections_beyond_the_limit_are_turned_away(start):
 
 def test_connections_and_rate_can_be_of_each_client(start):
     server = start("", "--max-connections", "1", "--rate", "1/h", "--per-client", "yes")
+    clients = {address: server.ready(source=address) for address in ("127.0.0.1", "127.0.0.2")}
     accepted = []
-    for address in ("127.0.0.1", "127.0.0.2"):
-        client = server.ready(source=address)
+    for address, client in clients.items():
         assert server.client(source=address).read_reply().startswith("421 4.7.0")
         accepted.append([client.mail()[:3] for _ in range(3)])
     assert accepted == [["250", "250", "451"]] * 2
     stats = server.stats()
     assert (stats["violations"]["connections"], stats["violations"]["rate"]) == (2, 2)
-    assert stats["clients"] == {address: {"open": 1, "max": 1, "messages": 2} for address in ("127.0.0.1", "127.0.0.2")}
+    assert stats["clients"] == {address: {"open": 1, "max": 1, "messages": 2} for address in clients}
 
 
 def test_a_connection_closes_without_a_word_behind_its_last_message(start):
