@@ -95,9 +95,12 @@ control::Measured ControlDesk::measured(std::span<std::string const> sites) {
   sources_.measure(measured);
   measured.times = dispatcher_.context().times;
   measured.rules = dispatcher_.context().rules_acted.counts();
-  for (auto const& name : sites)
-    if (auto const* site = dispatcher_.find_site(name))
-      measured.sites[name] = measured_of(*site, clock_);
+  for (auto const& name : sites) {
+    auto const* const site = dispatcher_.find_site(name);
+    if (site == nullptr) continue;
+    dispatcher_.keep_times_of(name);
+    measured.sites[name] = measured_of(*site, clock_);
+  }
   return measured;
 }
 

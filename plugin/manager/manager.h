@@ -124,8 +124,8 @@ class Manager final : private DeskSources {
   TimePoint started_at_;
   WallTime loaded_at_;
   MachineRandom random_;
+  EventWriter events_;  ///< before the store, which does not wait for it at the end
   std::unique_ptr<StateDatabase> store_;
-  EventWriter events_;
   std::unique_ptr<UnboundResolver> resolver_;
   std::unique_ptr<MtaSts> sts_;
   std::unique_ptr<route::Router> router_;

@@ -115,6 +115,7 @@ Result<void> MetricsServer::reconfigure(MetricsSettings const& settings) {
 }
 
 std::string MetricsServer::page(control::Exposition format) {
+  loop_.end_turn_soon();  // it counts as one of the loop's turns
   auto const status = actions_.status(control::most_rows);
   return metrics_.text(status, format, actions_.measured(metrics_.sites_for(status)));
 }

@@ -127,7 +127,8 @@ std::vector<FileRules> files_of_mailpoold() {
        {{"/run/systemd/notify", "w"}, {"/run/systemd/journal/{dev-log,socket}", "w"}}},
       {"The machine's state: when it was started, and what this process uses.",
        {{"@{PROC}/sys/kernel/random/boot_id", "r"},
-        {"owner @{PROC}/@{pid}/{status,statm,stat,fd/}", "r"}}},
+        // Not for the owner alone: those of a process without core dumps belong to root.
+        {"@{PROC}/@{pid}/{status,statm,stat,fd/}", "r"}}},
       {"Programs of [login.NAME] token_command, confined below.",
        {{"/etc/mailpool/**", "Cx -> token_command"},
         {"/{usr/,}{bin,sbin}/**", "Cx -> token_command"},

@@ -394,11 +394,12 @@ void add_log_and_metrics(Table& table) {
           "accepts "
           "it. mailpool-metrics(7) has every figure.")
       .for_example("\"127.0.0.1:9779\"");
-  table.add("sites", &MetricsSettings::sites, value::number(1, 5000))
+  table.add("sites", &MetricsSettings::sites, value::number(1, 500))
       .says("How many sites have figures of their own; all others are counted as \"other\".")
       .note(
-          "Sites of the configuration come first, then others as they are seen. Each is some 20 "
-          "series for Prometheus.");
+          "Sites of the configuration come first, then others as they are seen. Each is some 100 "
+          "series for Prometheus, and 4 more for each source. With fewer than before, those that "
+          "have figures keep them until a restart.");
 }
 
 std::vector<Option> whole_table() {

@@ -220,11 +220,15 @@ void write_events(Page& page, ManagerStatus const& s) {
 }
 
 void write_process(Page& page, MeasuredProcess const& s) {
+  auto const where_known = [&](std::string_view name, auto value) {
+    page.family(name);
+    if (value > 0) page.sample("", value);
+  };
   page.single("process_cpu_seconds_total", s.cpu_seconds);
-  page.single("process_resident_memory_bytes", s.resident);
-  page.single("process_open_fds", s.open_fds);
-  page.single("process_max_fds", s.max_fds);
-  page.single("process_start_time_seconds", s.started);
+  where_known("process_resident_memory_bytes", s.resident);
+  where_known("process_open_fds", s.open_fds);
+  where_known("process_max_fds", s.max_fds);
+  where_known("process_start_time_seconds", s.started);
 }
 
 struct Stage {
@@ -246,14 +250,14 @@ void write_outcomes(Page& page, std::string const& labels, Counts const& counts)
     page.sample(fmt::format("{{{},outcome=\"{}\"}}", labels, outcome), n);
 }
 
-void write_marks(Page& page, ManagerStatus const& s, std::size_t most) {
+void write_marks(Page& page, ManagerStatus const& s, std::set<std::string> const& campaigns) {
   page.family("tenant_recipients_total");
   for (auto const& tenant : s.tenants)
     write_outcomes(page, fmt::format("tenant=\"{}\"", escaped(tenant.tenant)), tenant);
   page.family("campaign_recipients_total");
-  for (std::size_t i = 0; i < std::min(most, s.campaigns.size()); ++i)
-    write_outcomes(page, fmt::format("campaign=\"{}\"", escaped(s.campaigns[i].campaign)),
-                   s.campaigns[i]);
+  for (auto const& campaign : s.campaigns)
+    if (campaigns.contains(campaign.campaign))
+      write_outcomes(page, fmt::format("campaign=\"{}\"", escaped(campaign.campaign)), campaign);
 }
 
 void write_measured(Page& page, Measured const& measured) {
@@ -393,6 +397,18 @@ Metrics::SiteCounts Metrics::others(Totals const& totals) {
   return others_;
 }
 
+// One that has a label keeps it while it is shown: what is told does not come and go.
+void Metrics::choose_campaigns(ManagerStatus const& status) {
+  std::set<std::string> kept;
+  for (auto const& campaign : status.campaigns)
+    if (campaigns_.contains(campaign.campaign)) kept.insert(campaign.campaign);
+  for (auto const& campaign : status.campaigns) {
+    if (kept.size() >= most_sites_) break;
+    kept.insert(campaign.campaign);
+  }
+  campaigns_ = std::move(kept);
+}
+
 std::vector<std::string> Metrics::sites_for(ManagerStatus const& status) {
   choose(status);
   std::vector<std::string> names;
@@ -414,7 +430,8 @@ std::string Metrics::text(ManagerStatus const& status, Exposition format,
   write_imap(page, status.imap);
   write_invariants(page, status);
   write_measured(page, measured);
-  write_marks(page, status, most_sites_);
+  choose_campaigns(status);
+  write_marks(page, status, campaigns_);
 
   auto each = [&](auto&& write) {
     for (auto const& [name, site] : labelled_) write(name, site);

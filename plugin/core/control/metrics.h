@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,12 +49,14 @@ class Metrics {
     SiteStatus const* now = nullptr;  // valid during text() only
   };
   void choose(ManagerStatus const& status);
+  void choose_campaigns(ManagerStatus const& status);
   static void add(SiteCounts& to, SiteCounts const& counts);
   [[nodiscard]] SiteCounts others(Totals const& totals);
   static SiteCounts counts_of(SiteStatus const& site);
 
   std::size_t most_sites_;
   std::map<std::string, Labelled> labelled_;
+  std::set<std::string> campaigns_;  // that have a label
   SiteCounts retired_;  // of sites that lost their label, and of counters that began anew
   SiteCounts others_;   // as told last
 };

@@ -296,6 +296,10 @@ Site const* Dispatcher::find_site(std::string_view name) const {
   return it == sites_.end() ? nullptr : it->second.get();
 }
 
+void Dispatcher::keep_times_of(std::string_view site) {
+  if (auto const it = sites_.find(site); it != sites_.end()) it->second->keep_times();
+}
+
 Site const* Dispatcher::site_of_domain(std::string const& domain) const {
   return known_.site_of(domain);
 }

@@ -128,6 +128,8 @@ class Dispatcher final : private TransactionSink {
     return suspended_domains_;
   }
   [[nodiscard]] Site const* find_site(std::string_view name) const;
+  /// Somebody looks at how long its deliveries take: it does not forget that when it rests.
+  void keep_times_of(std::string_view site);
   /// The site that a domain was last seen at.
   [[nodiscard]] Site const* site_of_domain(std::string const& domain) const;
   [[nodiscard]] site::Scope const* limits_of(std::string const& domain) const;

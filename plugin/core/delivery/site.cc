@@ -313,7 +313,7 @@ void Site::measure(Histogram StageTimes::*stage, Duration took) {
 }
 
 void Site::rest() {
-  times_.reset();
+  if (!are_times_kept_) times_.reset();
   tls_.forget_policies();
   speed_ = {};
   turnout_.reset();

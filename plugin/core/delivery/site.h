@@ -99,8 +99,10 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   [[nodiscard]] site::PeriodCounts const& periods() const { return periods_; }
   /// Classes of what servers refused or put off recipients with.
   [[nodiscard]] replies::ClassCounts const& reply_classes() const { return reply_classes_; }
-  /// How long the parts of its deliveries took since it rested last; null: nothing was measured.
+  /// How long the parts of its deliveries took; null: nothing was measured. A site that rests
+  /// forgets it, unless somebody looks at it.
   [[nodiscard]] StageTimes const* times() const { return times_.get(); }
+  void keep_times() { are_times_kept_ = true; }
   void restore_periods(site::PeriodCounts const& periods) { periods_ = periods; }
   /// Tells the store of them, and of what was used of rates by the minute, the hour and the day.
   void keep_counts();
@@ -446,6 +448,7 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   site::PeriodCounts periods_;
   replies::ClassCounts reply_classes_;
   std::unique_ptr<StageTimes> times_;
+  bool are_times_kept_ = false;
   bool is_counted_ = false;  ///< among Context::counted
   std::string why_;
   std::string last_reply_;

@@ -157,6 +157,7 @@ void Site::start(Transaction& transaction, SmtpConnection& connection, TimePoint
   transaction.state = TransactionState::Sending;
   transaction.wait = {};
   transaction.seeking_since = never;
+  bool const is_first_try = transaction.timing.started == transaction.timing.accepted;
   transaction.timing.started = now;
   if (connection.uses() == 0) {
     transaction.timing.connecting = connection.connecting_took();
@@ -164,7 +165,8 @@ void Site::start(Transaction& transaction, SmtpConnection& connection, TimePoint
     ++counters_.reused;
     ++context_.totals.reused;
   }
-  measure(&StageTimes::wait, transaction.timing.wait());
+  // What it took before is no wait of the second try.
+  if (is_first_try) measure(&StageTimes::wait, transaction.timing.wait());
   transaction.lease = pool_.lease(connection);
   if (connection.mark_reported(transaction.domain))
     report_tls(connection, transaction.domain, transaction.tls->of(connection.target().host).policy,

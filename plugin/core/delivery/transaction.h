@@ -33,7 +33,9 @@ struct Timing {
 
   // What lies before MAIL, in three parts.
   [[nodiscard]] Duration dns() const { return routed - accepted; }
-  [[nodiscard]] Duration connection() const { return std::min(connecting, started - accepted); }
+  [[nodiscard]] Duration connection() const {
+    return std::clamp(connecting, Duration::zero(), std::max(started - routed, Duration::zero()));
+  }
   /// For its turn.
   [[nodiscard]] Duration wait() const { return started - accepted - dns() - connection(); }
 };

@@ -281,7 +281,7 @@ std::vector<Edges> all_edges() {
        "listen",
        {"''", "'127.0.0.1:9779'", "'[::1]:1'", "'/run/mailpool/metrics.sock'"},
        {"'localhost:9779'", "'9779'", "':9779'", "'127.0.0.1'", "'127.0.0.1:65536'"}},
-      number(Section::Metrics, "sites", "1", "0", "5000", "5001"),
+      number(Section::Metrics, "sites", "1", "0", "500", "501"),
       {Section::Events, "file", {"''", "'/var/log/a.jsonl'"}, {"'a.jsonl'", "1"}},
       {Section::Events, "socket", {"''", longest_path}, {too_long_path, "'a'", "1"}},
       {Section::Events, "journal", {"true", "false"}, {"'yes'", "1"}},

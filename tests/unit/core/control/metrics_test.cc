@@ -135,6 +135,22 @@ BOOST_AUTO_TEST_CASE(classes_paths_rules_tenants_and_campaigns_are_counted_by_na
   BOOST_TEST(value(page, "process_open_fds") == "7");
 }
 
+BOOST_AUTO_TEST_CASE(a_campaign_keeps_its_label_while_it_is_shown) {
+  Metrics metrics(2);
+  auto const labels_of = [&](std::vector<std::string> const& shown) {
+    ManagerStatus status;
+    for (auto const& name : shown) status.campaigns.emplace_back().campaign = name;
+    auto const page = metrics.text(status);
+    std::string found;
+    for (auto const& name : {"a", "b", "c", "d"})
+      if (page.find("campaign=\"" + std::string(name) + "\"") != std::string::npos) found += name;
+    return found;
+  };
+  BOOST_TEST(labels_of({"a", "b", "c"}) == "ab");
+  BOOST_TEST(labels_of({"d", "c", "b", "a"}) == "ab", "whoever is first now");
+  BOOST_TEST(labels_of({"d", "c", "b"}) == "bd", "one that is gone makes room");
+}
+
 BOOST_AUTO_TEST_CASE(hostile_names_neither_break_the_format_nor_multiply_the_labels) {
   ManagerStatus status;
   for (int i = 0; i < 100000; ++i) status.sites.push_back(site("mx" + std::to_string(i), 1));
@@ -270,6 +286,7 @@ Measured something_of_everything() {
   site.times.emplace();
   site.refusals["rate_limited"] = 1;
   site.paths = {{"west", {}, 0}};
+  measured.process = {1, 1, 1, 1, 1};
   return measured;
 }
 
