@@ -186,17 +186,23 @@ control::ConnectionCounts counts_of(pool::Pool const& pool) {
           n(ConnectionState::Checking), n(ConnectionState::Closing)};
 }
 
+static double per_second(Rate const& rate) {
+  return rate.is_limited() ? static_cast<double>(rate.count) / seconds(rate.per) : 0;
+}
+
 control::MeasuredSite measured_of(Site const& site, Clock const& clock) {
   control::MeasuredSite measured;
   if (auto const* times = site.times()) measured.times = *times;
   for (auto const& [which, total, last_hour] : site.reply_classes().counts(clock.now()))
     measured.refusals[std::string(replies::name_of(which))] = total;
-  site.paths().visit([&](delivery::Path const& path) {
-    if (path.source() == nullptr) return;
+  site.paths().visit_used([&](delivery::Path const& path) {
     auto const counts = path.counts ? *path.counts : delivery::OutcomeCounts();
     measured.paths.push_back({std::string(path.name().source),
                               {counts.delivered, counts.deferred, counts.refused},
-                              path.scope.connections.in_use()});
+                              path.scope.connections.in_use(),
+                              path.reactions.max_connections(),
+                              per_second(path.reactions.rate()),
+                              path.reactions.adaptive().level()});
   });
   std::sort(measured.paths.begin(), measured.paths.end(),
             [](auto const& a, auto const& b) { return a.source < b.source; });

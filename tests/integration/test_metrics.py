@@ -108,7 +108,13 @@ def test_what_is_measured_is_driven_by_mail(lab: Lab):
     assert len(refusals) == 1 and float(*refusals.values()) == 1
     for source in ("west", "east"):
         assert number(f'mailpool_path_recipients_total{{site="good",source="{source}",outcome="delivered"}}') == 1
-        assert f'mailpool_path_connections{{site="good",source="{source}"}}' in values
+        assert number(f'mailpool_path_connections{{site="good",source="{source}"}}') == 0
+        assert number(f'mailpool_path_connections_limit{{site="good",source="{source}"}}') == 10
+        assert number(f'mailpool_path_level{{site="good",source="{source}"}}') == 1
+    lowered = [float(value) for sample, value in values.items() if sample.startswith('mailpool_path_level{site="bad"')]
+    assert min(lowered) < 1, "it was told to slow down"
+    rates = {sample: float(value) for sample, value in values.items() if sample.startswith("mailpool_path_rate_limit")}
+    assert list(rates.values()) == [0.5] and 'site="bad"' in str(rates), "none is configured; one was asked to slow down to 30/min"
     assert [float(value) for sample, value in values.items() if sample.startswith("mailpool_rule_acted_total")] == [1]
     assert number('mailpool_tenant_recipients_total{tenant="shop",outcome="delivered"}') == 2
     assert number('mailpool_tenant_recipients_total{tenant="shop",outcome="deferred"}') == 1

@@ -20,15 +20,19 @@ struct MeasuredOutcomes {
 };
 
 struct MeasuredPath {
-  std::string source;
-  MeasuredOutcomes recipients;
+  std::string source;             ///< "": the site's own
+  MeasuredOutcomes recipients;    ///< of one that has a source
   std::uint64_t connections = 0;  ///< open
+  // What it is allowed now.
+  std::uint64_t max_connections = 0;
+  double rate = 0;   ///< messages a second; 0: no limit
+  double level = 1;  ///< what adaptive limits leave of what is configured
 };
 
 struct MeasuredSite {
   std::optional<StageTimes> times;                ///< none since it rested last
   std::map<std::string, std::uint64_t> refusals;  ///< by class, since it is known
-  std::vector<MeasuredPath> paths;                ///< of its sources
+  std::vector<MeasuredPath> paths;                ///< that mail uses
 };
 
 /// Of this process, as the kernel counts.

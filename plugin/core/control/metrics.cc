@@ -291,11 +291,18 @@ void write_sites(Page& page, std::map<std::string, MeasuredSite> const& sites) {
   };
   for (auto const& [name, site] : sites)
     for (auto const& path : site.paths)
-      write_outcomes(page, path_labels(name, path), path.recipients);
-  page.family("path_connections");
-  for (auto const& [name, site] : sites)
-    for (auto const& path : site.paths)
-      page.sample(fmt::format("{{{}}}", path_labels(name, path)), path.connections);
+      if (!path.source.empty()) write_outcomes(page, path_labels(name, path), path.recipients);
+  auto const gauge = [&](std::string_view family, auto MeasuredPath::*member, bool of_none) {
+    page.family(family);
+    for (auto const& [name, site] : sites)
+      for (auto const& path : site.paths)
+        if (of_none || path.*member != 0)
+          page.sample(fmt::format("{{{}}}", path_labels(name, path)), path.*member);
+  };
+  gauge("path_connections", &MeasuredPath::connections, true);
+  gauge("path_connections_limit", &MeasuredPath::max_connections, false);
+  gauge("path_rate_limit", &MeasuredPath::rate, false);
+  gauge("path_level", &MeasuredPath::level, true);
   write_site_times(page, sites);
 }
 

@@ -104,7 +104,7 @@ BOOST_AUTO_TEST_CASE(classes_paths_rules_tenants_and_campaigns_are_counted_by_na
   Measured measured;
   auto& google = measured.sites["google"];
   google.refusals["rate_limited"] = 4;
-  google.paths = {{"west", {1, 2, 3}, 5}};
+  google.paths = {{"west", {1, 2, 3}, 5, 8, 0.5, 0.25}, {"", {}, 1, 3, 0, 1}};
   measured.rules["/etc/mailpool/\"x\".toml:7"] = 6;
   measured.process = {1.5, 1e9, 4096, 7, 1024};
   ManagerStatus status;
@@ -124,6 +124,14 @@ BOOST_AUTO_TEST_CASE(classes_paths_rules_tenants_and_campaigns_are_counted_by_na
   BOOST_TEST(value(page, "mailpool_path_recipients_total" + path + ",outcome=\"deferred\"}") ==
              "2");
   BOOST_TEST(value(page, "mailpool_path_connections" + path + "}") == "5");
+  BOOST_TEST(value(page, "mailpool_path_connections_limit" + path + "}") == "8");
+  BOOST_TEST(value(page, "mailpool_path_rate_limit" + path + "}") == "0.5");
+  BOOST_TEST(value(page, "mailpool_path_level" + path + "}") == "0.25");
+  std::string const own = "{site=\"google\",source=\"\"}";
+  BOOST_TEST(value(page, "mailpool_path_connections" + own) == "1");
+  BOOST_TEST(value(page, "mailpool_path_rate_limit" + own).empty(), "it has none");
+  BOOST_TEST(page.find("mailpool_path_recipients_total{site=\"google\",source=\"\"") ==
+             std::string::npos);
   BOOST_TEST(value(page, R"(mailpool_rule_acted_total{rule="/etc/mailpool/\"x\".toml:7"})") == "6");
   BOOST_TEST(value(page, "mailpool_tenant_recipients_total{tenant=\"shop\",outcome=\"refused\"}") ==
              "8");
@@ -285,7 +293,7 @@ Measured something_of_everything() {
   auto& site = measured.sites["google"];
   site.times.emplace();
   site.refusals["rate_limited"] = 1;
-  site.paths = {{"west", {}, 0}};
+  site.paths = {{"west", {}, 0, 1, 1, 1}};
   measured.process = {1, 1, 1, 1, 1};
   return measured;
 }
