@@ -87,6 +87,8 @@ BOOST_AUTO_TEST_CASE(enable_may_be_refused_and_its_connection_is_kept) {
   BOOST_TEST(!contains(program.line->heard, "ENABLE"), program.line->heard);
   BOOST_TEST(contains(world.say(program, "b ENABLE QRESYNC\r\n"), "b NO [CANNOT]"));
   BOOST_TEST(!contains(world.say(program, "c CAPABILITY\r\n"), "ENABLE"));
+  world.server_says("* CAPABILITY IMAP4rev1 ENABLE UNSELECT\r\n");
+  BOOST_TEST(contains(program.line->heard, "* CAPABILITY IMAP4rev1 UNSELECT"), program.line->heard);
   world.say(program, "z LOGOUT\r\n");
   BOOST_TEST(world.user("anna")->count(ConnectionState::Idle) == 1U);
   BOOST_TEST(world.discarded("anna", Discard::TaintEnable) == 0U);
