@@ -32,22 +32,19 @@ constexpr std::array codes{
 
 // In small letters. They are looked for before those of a wrong secret: "Login failed: too many
 // connections" is a limit.
-constexpr std::array<std::string_view, 30> words_of_limits{
-    "too many",               // Gmail, Cyrus, Exchange
-    "simultaneous",           // Gmail
-    "concurrent",             // Exchange Online
-    "number of connections",  // Dovecot
-    "connection limit",       // Courier
-    "connections reached",    // Courier
-    "exceeded",               // Gmail (bandwidth), Mailu, Dovecot
-    "bandwidth limit",        // Gmail
-    "rate limit",             // Yahoo, Mailu
-    "throttl",                // Exchange Online, Zimbra
-    "backoff time",           // Exchange Online
-    "overquota",              // Gmail
-    "try again",              // Yahoo, Courier
-    "retry",
-    "later",                            // Courier, Zimbra
+constexpr auto words_of_limits = std::to_array<std::string_view>({
+    "too many",                         // Gmail, Cyrus, Exchange
+    "simultaneous",                     // Gmail
+    "concurrent",                       // Microsoft 365
+    "number of connections",            // Dovecot
+    "connection limit",                 // Courier
+    "connections reached",              // Courier
+    "exceeded",                         // Gmail (bandwidth), Mailu, Dovecot
+    "bandwidth limit",                  // Gmail
+    "rate limit",                       // Yahoo, Mailu
+    "throttl",                          // Microsoft 365, Zimbra
+    "backoff time",                     // Microsoft 365
+    "overquota",                        // Gmail
     "temporar",                         // Dovecot, Courier, Gmail
     "unavailable",                      // Exchange, Yahoo, iCloud
     "not available",                    // Exchange
@@ -56,35 +53,47 @@ constexpr std::array<std::string_view, 30> words_of_limits{
     "server error",                     // Yahoo
     "internal",                         // Dovecot, Yandex
     "maintenance",                      // Zimbra
-    "authenticated but not connected",  // Exchange Online
+    "authenticated but not connected",  // Microsoft 365
     "generic failure",                  // Cyrus: saslauthd cannot be asked
     "lookup failed",                    // Gmail
     "in use",                           // UW, Yahoo
     "is locked",                        // UW: the mailbox
     "timed out",                        // Exchange, Dovecot proxies
     "timeout",
-};
+});
 
-constexpr std::array<std::string_view, 18> words_of_wrong_secrets{
-    "authentication fail",  // Dovecot, Cyrus, iCloud, Zimbra
-    "authentication unsuccessful",
-    "authenticate failed",  // Exchange, Exchange Online
-    "login failed",         // Exchange, Courier, Cyrus, Zimbra
-    "login failure",
-    "logon failure",
-    "login incorrect",
-    "login invalid",        // Yahoo
+// Plain enough that "please try again" behind them is an invitation to type better.
+constexpr auto plain_words_of_wrong_secrets = std::to_array<std::string_view>({
     "invalid credentials",  // Gmail, Yahoo, Yandex
     "bad credentials",
     "invalid user",    // Cyrus, hMailServer
     "invalid login",   // Cyrus
     "user not found",  // Cyrus
+    "invalid password",
+    "incorrect user",  // Yahoo
+    "incorrect login",
     "incorrect password",
     "wrong password",
-    "password",  // "Incorrect username or password", "Password expired"
+    "wrong user",
+});
+
+constexpr auto words_of_another_time = std::to_array<std::string_view>({
+    "try again",  // Yahoo, Courier
+    "retry",
+    "later",  // Courier, Zimbra
+});
+
+constexpr auto words_of_wrong_secrets = std::to_array<std::string_view>({
+    "authentication fail",  // Dovecot, Cyrus, iCloud, Zimbra
+    "authentication unsuccessful",
+    "authenticate failed",  // Exchange, Microsoft 365
+    "login failed",         // Exchange, Courier, Cyrus, Zimbra
+    "login failure", "logon failure", "login incorrect",
+    "login invalid",  // Yahoo
+    "password",       // "Incorrect username or password", "Password expired"
     "auth failed",
     "authorization failed",  // Dovecot, proxies
-};
+});
 
 template <std::size_t N>
 bool has_any(std::string const& text, std::array<std::string_view, N> const& words) {
@@ -108,6 +117,8 @@ LoginAnswer read_login_answer(std::string_view text) {
     if (row.code == code) return row.answer;
   auto const words = ascii_lower(text);
   if (has_any(words, words_of_limits)) return LoginAnswer::NotNow;
+  if (has_any(words, plain_words_of_wrong_secrets)) return LoginAnswer::WrongSecret;
+  if (has_any(words, words_of_another_time)) return LoginAnswer::NotNow;
   return has_any(words, words_of_wrong_secrets) ? LoginAnswer::WrongSecret : LoginAnswer::Unclear;
 }
 

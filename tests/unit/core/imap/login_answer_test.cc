@@ -2,9 +2,12 @@
 
 #include "core/imap/login_answer.h"
 
+#include <algorithm>
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
+#include <iterator>
 #include <ostream>
+#include <string_view>
 
 using mailpool::imap::LoginAnswer;
 using mailpool::imap::read_login_answer;
@@ -35,11 +38,13 @@ Row const rows[] = {
     {"Gmail", "[ALERT] Please log in via your web browser: https://x (Failure)",
      LoginAnswer::Unclear},
     {"Gmail", "[WEBALERT https://x] Web login required.", LoginAnswer::Unclear},
-    {"Exchange Online", "LOGIN failed.", LoginAnswer::WrongSecret},
-    {"Exchange Online", "AUTHENTICATE failed.", LoginAnswer::WrongSecret},
-    {"Exchange Online", "User is authenticated but not connected.", LoginAnswer::NotNow},
-    {"Exchange Online", "Request is throttled. Suggested Backoff Time: 299961 milliseconds",
+    {"Microsoft 365", "LOGIN failed.", LoginAnswer::WrongSecret},
+    {"Microsoft 365", "AUTHENTICATE failed.", LoginAnswer::WrongSecret},
+    {"Microsoft 365", "User is authenticated but not connected.", LoginAnswer::NotNow},
+    {"Microsoft 365", "Request is throttled. Suggested Backoff Time: 299961 milliseconds",
      LoginAnswer::NotNow},
+    {"Exchange", "LOGIN failed.", LoginAnswer::WrongSecret},
+    {"Exchange", "AUTHENTICATE failed.", LoginAnswer::WrongSecret},
     {"Exchange", "Server Unavailable. 15", LoginAnswer::NotNow},
     {"Yahoo", "[AUTHENTICATIONFAILED] LOGIN Invalid credentials", LoginAnswer::WrongSecret},
     {"Yahoo", "[LIMIT] LOGIN Rate limit hit", LoginAnswer::NotNow},
@@ -78,6 +83,9 @@ Row const rows[] = {
     {"Zimbra", "account is in maintenance mode", LoginAnswer::NotNow},
     {"hMailServer", "Invalid user name or password.", LoginAnswer::WrongSecret},
     {"Mailu", "Authentication rate limit from one source exceeded", LoginAnswer::NotNow},
+    {"", "Invalid username or password, please try again", LoginAnswer::WrongSecret},
+    {"", "LOGIN failed, please try again later", LoginAnswer::NotNow},
+    {"", "Incorrect password: too many attempts, try again later", LoginAnswer::NotNow},
     {"", "", LoginAnswer::Unclear},
     {"", "[", LoginAnswer::Unclear},
     {"", "[ALERT]", LoginAnswer::Unclear},
@@ -90,6 +98,15 @@ BOOST_AUTO_TEST_SUITE(login_answer)
 
 BOOST_DATA_TEST_CASE(a_refusal_in_the_words_of_a_server, boost::unit_test::data::make(rows), row) {
   BOOST_TEST((read_login_answer(row.text) == row.means));
+}
+
+BOOST_AUTO_TEST_CASE(of_each_of_these_servers_a_wrong_secret_and_a_limit_are_known) {
+  for (std::string_view const server : {"Gmail", "Microsoft 365", "Yahoo", "iCloud", "Dovecot",
+                                        "Cyrus", "Courier", "Exchange", "Zimbra"})
+    for (auto const means : {LoginAnswer::WrongSecret, LoginAnswer::NotNow})
+      BOOST_TEST(std::any_of(std::begin(rows), std::end(rows),
+                             [&](Row const& r) { return r.server == server && r.means == means; }),
+                 server);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
