@@ -3,6 +3,7 @@
 import re
 import socket
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,7 @@ class Manager:
     untagged: dict[str, bytes] = field(default_factory=dict[str, bytes])  # before the tagged answer
     farewells: dict[str, bytes] = field(default_factory=dict[str, bytes])  # instead of an answer; then the connection ends
     silent: set[str] = field(default_factory=set[str])  # no answer ever
+    news: dict[str, bytes] = field(default_factory=dict[str, bytes])  # instead of a tagged answer, a moment after the untagged ones
     lines: list[bytes] = field(default_factory=list[bytes])
     ended: list[str] = field(default_factory=list[str])  # "logout" or "dropped", a word for each connection
     most: int = 0
@@ -67,6 +69,10 @@ class Manager:
                     if word in self.silent:
                         continue
                     connection.sendall(self.untagged.get(word, b"") + self.farewells.get(word, b""))
+                    if word in self.news:
+                        time.sleep(0.2)
+                        connection.sendall(self.news[word])
+                        continue
                     if answer is None or word in self.farewells:
                         break
                     if word == "CAPABILITY":

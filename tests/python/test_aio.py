@@ -60,6 +60,20 @@ def test_login_in_the_block_borrows_and_logout_gives_back(start: Start, pool: ai
     assert manager.wait_until_ended(1) == ["logout"]
 
 
+def test_a_second_login_is_a_mistake_and_no_refusal(start: Start, pool: aio.IMAPPool) -> None:
+    manager = start()
+
+    async def job() -> None:
+        async with pool.connection("anna", "secret") as conn:
+            for again in (conn.login("anna", "secret"), conn.login_token("anna", "t0ken")):
+                with pytest.raises(mailpool.PoolError, match="logged in already") as caught:
+                    await again
+                assert caught.value.reason == "misuse"
+            assert (await conn.noop())[0] == "OK"
+    asyncio.run(job())
+    assert len(manager.said("LOGIN")) == 1
+
+
 def test_a_token_logs_in(start: Start, pool: aio.IMAPPool) -> None:
     manager = start()
 

@@ -363,6 +363,32 @@ def test_what_the_server_does_not_understand_is_a_pool_error_too(start: Start, p
             conn.noop()
 
 
+def test_what_imaplib_itself_refuses_is_a_pool_error_and_no_refused_login(start: Start, pool: mailpool.IMAPPool) -> None:
+    start(greeting=b"* OK [CAPABILITY IMAP4rev1] ready\r\n", answers={"LOGIN": b"OK [CAPABILITY IMAP4rev1 MOVE] in"})
+    with pool.connection() as conn:
+        with pytest.raises(mailpool.CommandError, match="illegal in state NONAUTH"):
+            conn.select()
+        conn.login("anna", "secret")
+        for reason, job in (("misuse", lambda: conn.login("anna", "secret")), ("misuse", lambda: conn.login_token("anna", "t0ken")),
+                            ("misuse", lambda: conn.authenticate("PLAIN", lambda _: b"")), ("command", lambda: conn.enable("CONDSTORE")),
+                            ("command", lambda: conn.starttls())):
+            with pytest.raises(mailpool.PoolError) as caught:
+                job()
+            assert (caught.value.reason, type(caught.value) is mailpool.LoginRefused) == (reason, False), caught.value
+        assert conn.noop()[0] == "OK", "none of it was said"
+        conn.logout()
+        with pytest.raises(mailpool.PoolError, match="given back already") as caught:
+            conn.noop()
+        assert caught.value.reason == "misuse"
+
+
+def test_a_login_tells_what_the_server_can(start: Start, pool: mailpool.IMAPPool) -> None:
+    start(greeting=b"* OK [CAPABILITY IMAP4rev1] ready\r\n", answers={"LOGIN": b"OK [CAPABILITY IMAP4rev1 ENABLE move] in"})
+    with pool.connection("anna", "secret") as conn:
+        assert conn.capabilities == ("IMAP4REV1", "ENABLE", "MOVE")
+        assert conn.enable("CONDSTORE")[0] == "OK"
+
+
 # --- processes, collections, retries
 
 def test_a_pool_pickles_as_its_settings(start: Start, pool: mailpool.IMAPPool) -> None:
@@ -552,6 +578,28 @@ def test_an_imapclients_failures_are_pool_errors_and_a_block_that_raises_drops_i
         with pool.connection("anna", token="t0ken", client="imapclient"):
             raise KeyError("oh")
     assert manager.wait_until_ended(2) == ["dropped", "dropped"] and pool.lent == 0
+
+
+@pytest.mark.usefixtures("imapclient")
+def test_an_imapclient_in_idle_hears_what_comes_and_keeps_the_pools_timeout(start: Start, pool: mailpool.IMAPPool) -> None:
+    start(untagged={"IDLE": b"+ idling\r\n"}, news={"IDLE": b"* 4 EXISTS\r\n* 1 RECENT\r\n"})
+    with pool.connection("anna", "secret", client="imapclient", timeout=7) as client:
+        client.idle()
+        assert len(client.idle_check(timeout=5)) == 2
+        assert client.idle_check(timeout=0.01) == []
+        assert client.connection.timeout == 7 and client.connection.sock.gettimeout() == 7
+        client.connection.drop()
+
+
+@pytest.mark.usefixtures("imapclient")
+def test_an_imapclient_in_idle_that_is_taken_away_is_told_why(start: Start, pool: mailpool.IMAPPool) -> None:
+    start(untagged={"IDLE": b"+ idling\r\n"}, farewells={"IDLE": b"* BYE The connection to the IMAP server is lost (max_loan_time)\r\n"})
+    with pytest.raises(mailpool.ConnectionLost) as caught:
+        with pool.connection("anna", "secret", client="imapclient") as client:
+            client.idle()
+            while True:
+                client.idle_check(timeout=5)
+    assert caught.value.reason == "taken-away"
 
 
 def test_another_client_is_a_mistake(pool: mailpool.IMAPPool) -> None:

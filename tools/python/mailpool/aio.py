@@ -201,6 +201,8 @@ class Connection:
                 yield name, data
 
     async def _enter(self, user: str, name: str, *arguments: str) -> Result:
+        if self.is_logged_in:
+            raise PoolError("this connection is logged in already")
         try:
             answer = await self._bounded(self._say(name, arguments, None))
         except ConnectionLost as trouble:

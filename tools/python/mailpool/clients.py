@@ -23,7 +23,8 @@ class PooledIMAPClient(imapclient.IMAPClient):
         return self.connection
 
     def _set_read_timeout(self) -> None:
-        """The pool has set it."""
+        """The pool's, also after IDLE, during which imapclient sets it to nothing."""
+        self.connection.timeout = self.connection.timeout
 
     def login(self, username: str, password: str) -> bytes:
         """Borrows the connection."""

@@ -28,6 +28,7 @@ class Connection(imaplib.IMAP4):
         self._process = os.getpid()
         self._is_over = False
         self._bye = ""
+        self._timeout = timeout
         self.when_returned: Callable[[], object] = lambda: None
         try:
             super().__init__(host="localhost", timeout=timeout)
@@ -73,8 +74,9 @@ class Connection(imaplib.IMAP4):
             line = super().readline()
         except OSError as trouble:
             self._fail(trouble)
-        if not line:
+        if not line and not self._has_only_nothing_yet():
             raise ConnectionLost(f"{self._path}: {self._last_words()}")
+        self._note_farewell(line)
         return line
 
     def send(self, data: Any) -> None:
@@ -106,18 +108,20 @@ class Connection(imaplib.IMAP4):
     @property
     def timeout(self) -> float | None:
         """How many seconds each answer may take; None for ever. May be set at any time."""
-        return self.sock.gettimeout()
+        return self._timeout
 
     @timeout.setter
     def timeout(self, seconds: float | None) -> None:
         if seconds is not None and seconds <= 0:
             raise ValueError("timeout: more than 0 seconds, or None to wait for ever")
+        self._timeout = seconds
         self.sock.settimeout(seconds)
 
     def login(self, user: str, password: str) -> tuple[Literal["OK"], list[Any]]:
         """Borrows the connection. Any text may be a user or a password; what is refused is raised as what it means."""
         if "\0" in user or "\0" in password:
             raise ValueError("neither a user nor a password can hold NUL")
+        self._is_not_lent()
         if not (QUOTABLE.fullmatch(user) and QUOTABLE.fullmatch(password)):
             plain = f"\0{user}\0{password}".encode()
             return "OK", self._enter(lambda: imaplib.IMAP4.authenticate(self, "PLAIN", lambda _: plain), user)[1]
@@ -134,13 +138,33 @@ class Connection(imaplib.IMAP4):
         """Borrows the connection with an OAuth 2.0 bearer token instead of a password (XOAUTH2)."""
         if any(breaker in user + token for breaker in "\0\1\r\n"):
             raise ValueError("neither a user nor a token can hold control characters")
+        self._is_not_lent()
         said = iter([f"user={user}\1auth=Bearer {token}\1\1".encode()])
         # A refusal is a challenge first, which wants an empty answer (RFC 7628).
         return self._enter(lambda: imaplib.IMAP4.authenticate(self, "XOAUTH2", lambda _: next(said, b"")), user)
 
     def authenticate(self, mechanism: str, authobject: Callable[[bytes], bytes | None]) -> tuple[str, Any]:
         """As imaplib has it: PLAIN, LOGIN, XOAUTH2 or OAUTHBEARER, with a function that answers challenges."""
+        self._is_not_lent()
         return self._enter(lambda: imaplib.IMAP4.authenticate(self, mechanism, authobject), mechanism.upper())
+
+    def enable(self, capability: str) -> tuple[str, list[Any]]:
+        """ENABLE, where the profile offers it; what is refused is a CommandError."""
+        try:
+            return super().enable(capability)
+        except imaplib.IMAP4.error as trouble:
+            raise as_pool_error(trouble) from trouble
+
+    def search(self, charset: str | None, *criteria: str) -> tuple[str, list[Any]]:
+        """The numbers of the messages that meet the criteria."""
+        try:
+            return super().search(charset, *criteria)
+        except imaplib.IMAP4.error as trouble:
+            raise as_pool_error(trouble) from trouble
+
+    def starttls(self, ssl_context: Any = None) -> NoReturn:
+        """Never: this end is a socket of this host, and TLS to the server is the manager's part."""
+        raise CommandError("STARTTLS: TLS to the server is the manager's part (ssl)")
 
     def logout(self) -> tuple[str, list[Any]]:
         """Gives the connection back; the manager makes it clean for the next. It cannot be used any more."""
@@ -181,9 +205,17 @@ class Connection(imaplib.IMAP4):
 
     # --- how it fails
 
+    def _is_not_lent(self) -> None:
+        if self.is_logged_in:
+            raise PoolError("this connection is logged in already")
+
     def _enter(self, say: Callable[[], tuple[str, Any]], user: str) -> tuple[str, Any]:
         try:
-            return say()
+            status, answer = say()
+            # What the server can, which imaplib asks for before the login only.
+            if listed := self.untagged_responses.get("CAPABILITY"):
+                self.capabilities = tuple(words_of([listed[-1]]).upper().split())
+            return status, answer
         except PoolTimeout as trouble:
             raise PoolTimeout(f"{user}: nothing came free within {self.timeout or 0:g} s (timed out)", "timeout") from trouble
         except ConnectionLost as trouble:
@@ -200,22 +232,35 @@ class Connection(imaplib.IMAP4):
     def _is_mine(self) -> None:
         if self._process != os.getpid():
             raise PoolError("this connection was borrowed by the parent process; a child borrows its own")
+        if self._is_over:
+            raise PoolError("this connection was given back already")
+
+    def _has_only_nothing_yet(self) -> bool:
+        """Where the program does not want to wait (imapclient in IDLE): whether more may come."""
+        if self.sock.gettimeout() != 0:
+            return False
+        try:
+            return self.sock.recv(1, socket.MSG_PEEK) != b""
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
 
     def _hear_farewell(self) -> None:
         """What the manager said before it closed: it may say BYE while a program does something else."""
         try:
             self.sock.settimeout(0.2)
             while line := imaplib.IMAP4.readline(self):
-                if line[:6].upper() == b"* BYE ":
-                    self._bye = line[6:].rstrip().decode("utf-8", "replace")
+                self._note_farewell(line)
         except (OSError, ValueError, imaplib.IMAP4.error):
             pass
 
+    def _note_farewell(self, line: bytes) -> None:
+        if line[:6].upper() == b"* BYE ":
+            self._bye = line[6:].rstrip().decode("utf-8", "replace")
+
     def _last_words(self) -> str:
-        if self._bye:
-            return self._bye
-        said: dict[str, list[Any]] = getattr(self, "untagged_responses", {})
-        return words_of(said["BYE"]) if said.get("BYE") else "the manager has closed the connection"
+        return self._bye or "the manager has closed the connection"
 
     def _farewell(self) -> str:
         """The manager's words, where it greeted with BYE."""
@@ -238,6 +283,11 @@ def not_connected(path: str, trouble: OSError) -> PoolError:
 def quoted(text: str) -> str:
     """A quoted string of IMAP."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def as_pool_error(trouble: imaplib.IMAP4.error) -> PoolError:
+    """Of what imaplib raises without asking which class it should be."""
+    return trouble if isinstance(trouble, PoolError) else CommandError(str(trouble))
 
 
 def words_of(answer: list[Any]) -> str:
