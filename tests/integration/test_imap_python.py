@@ -122,6 +122,21 @@ def test_a_server_that_no_profile_names_is_verified_like_any_other(start, doveco
     assert dovecot.logins(USER) == 0
 
 
+def test_how_many_connections_is_the_operators_word_where_the_program_has_none(lab: Lab, dovecot: Dovecot, authority: Authority):
+    pool = ImapPool(lab, f"127.0.0.1:{dovecot.port}", authority.certificate, start=False)
+    pool.manager.configure({"imap": pool.profiles, "tls": {"ca_file": str(authority.certificate)}, "imap_dynamic": {
+        "listen": [str(pool.socket("dynamic"))], "servers": [f"127.0.0.1:{dovecot.port}"], "pool_size": 3}})
+    pool.manager.start()
+    wait_until(pool.socket().exists, 5, "the profile's socket is there")
+
+    def of(pool_size: int | None) -> mailpool.IMAPPool:
+        return mailpool.IMAPPool(host="127.0.0.1", port=dovecot.port, pool_size=pool_size, directory=pool.sockets)
+    assert of(None).status().pool_size == 3
+    with pytest.raises(mailpool.PoolUnavailable, match=r"may ask for 50 connections \(pool_size\)"):
+        of(51).get_connection(USER, PASSWORD)
+    assert of(7).status().pool_size == of(None).status().pool_size == 7
+
+
 def test_a_server_that_the_operator_does_not_allow_is_refused_with_the_options_name(start, dovecot: Dovecot):
     pool = start([f"127.0.0.1:{dovecot.port}"])
     with pytest.raises(mailpool.PoolUnavailable, match="servers"):

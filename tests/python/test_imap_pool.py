@@ -515,6 +515,13 @@ def test_a_host_is_named_before_the_login(start: Start, tmp_path: Path) -> None:
     assert manager.lines.index(manager.said("XMAILPOOL")[0] + b"\r\n") < manager.lines.index(manager.said("LOGIN")[0] + b"\r\n")
 
 
+def test_a_host_without_a_pool_size_gets_the_operators(start: Start, tmp_path: Path) -> None:
+    manager = start("dynamic")
+    with mailpool.IMAPPool(host="imap.example.com", directory=tmp_path).connection("anna", "secret"):
+        pass
+    assert manager.said("XMAILPOOL")[0].endswith(b'XMAILPOOL "imap.example.com" 993 implicit')
+
+
 def test_starttls_is_what_a_host_without_ssl_gets(start: Start, tmp_path: Path) -> None:
     manager = start("dynamic")
     with mailpool.IMAPPool(host="::1", port=143, ssl=False, pool_size=2, directory=tmp_path).connection("anna", "secret"):

@@ -11,6 +11,7 @@
 namespace mailpool::imap {
 namespace {
 
+// Unless the operator allows each of them more.
 constexpr std::uint32_t most_connections = 50;
 
 bool is_loopback(std::string const& host) {
@@ -55,7 +56,10 @@ Result<ImapSettings> settings_for(ServerRequest const& request,
     settings.tls = ImapTls::None;
   else
     return failed("[CANNOT] TLS is implicit or starttls; none is for servers on this host");
-  if (request.pool_size != 0) settings.pool_size = std::min(request.pool_size, most_connections);
+  auto const most = std::max(most_connections, dynamic.pool_size);
+  if (request.pool_size > most)
+    return failed(fmt::format("[CANNOT] A program may ask for {} connections (pool_size)", most));
+  if (request.pool_size != 0) settings.pool_size = request.pool_size;
   settings.name = fmt::format("dynamic:{}:{}", host_port_text(*place), name_of(settings.tls));
   return settings;
 }

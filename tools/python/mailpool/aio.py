@@ -361,7 +361,7 @@ class IMAPPool:
         if server is None or connection.is_logged_in:
             return
         try:
-            status, said = await connection.command("XMAILPOOL", quoted(server.host), str(server.port), server.tls, str(server.pool_size))
+            status, said = await connection.command("XMAILPOOL", quoted(server.host), *server.words)
         except CommandError as trouble:
             raise no_server(f"{server.host}:{server.port}", str(trouble)) from trouble
         if status != "OK":

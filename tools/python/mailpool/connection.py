@@ -194,14 +194,14 @@ class Connection(imaplib.IMAP4):
             pass
         self.when_returned()
 
-    def choose(self, host: str, port: int, tls: str, pool_size: int) -> None:
+    def choose(self, host: str, *words: str) -> None:
         """Names the server, on a socket for servers that no profile names."""
         try:
-            status, answer = self.xatom("XMAILPOOL", quoted(host), str(port), tls, str(pool_size))
+            status, answer = self.xatom("XMAILPOOL", quoted(host), *words)
         except CommandError as trouble:
-            raise no_server(f"{host}:{port}", str(trouble)) from trouble
+            raise no_server(f"{host}:{words[0]}", str(trouble)) from trouble
         if status != "OK":
-            raise no_server(f"{host}:{port}", words_of(answer))
+            raise no_server(f"{host}:{words[0]}", words_of(answer))
 
     # --- how it fails
 

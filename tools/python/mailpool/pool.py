@@ -28,7 +28,7 @@ class IMAPPool:
 
     A host is spoken to in TLS from the first octet (`ssl`, port 993), or after STARTTLS (`ssl=False`, port 143); without TLS no
     password leaves the machine. All programs that name the same server share one pool, as large as the largest `pool_size` that
-    one has asked for.
+    one has asked for, else as [imap_dynamic] says.
 
     `timeout` (seconds, None for ever) bounds each wait for the manager: to get a connection, and then for each answer. It
     should be longer than the profile's checkout_timeout and login_timeout, so that the manager can say what it waited for.
@@ -170,7 +170,7 @@ class IMAPPool:
     def _choose(self, connection: Connection) -> None:
         server = self._settings.server
         if server:
-            connection.choose(server.host, server.port, server.tls, server.pool_size)
+            connection.choose(server.host, *server.words)
 
     def _log_in(self, connection: Connection, login: Login, is_named: bool = False) -> None:
         if not is_named:

@@ -18,7 +18,12 @@ class Server:
     host: str
     port: int
     tls: Literal["implicit", "starttls"]
-    pool_size: int
+    pool_size: int | None
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """For XMAILPOOL, behind the host; without a pool_size that of [imap_dynamic] counts."""
+        return (str(self.port), self.tls, *(() if self.pool_size is None else (str(self.pool_size),)))
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ def checked(profile: str | None, socket: str | os.PathLike[str] | None, host: st
                 raise ValueError(f"{name} goes with a host; for a profile it stands in mailpool.toml")
     if socket is not None and directory is not None:
         raise ValueError("directory counts for nothing where a socket is named")
-    server = None if host is None else checked_server(host, port, ssl is not False, 5 if pool_size is None else pool_size)
+    server = None if host is None else checked_server(host, port, ssl is not False, pool_size)
     name = DYNAMIC if profile is None else checked_name(profile)
     path = os.fspath(socket) if socket is not None else os.path.join(DIRECTORY if directory is None else directory, f"{name}.sock")
     return Settings(path, checked_timeout(timeout), server)
@@ -61,7 +66,7 @@ def checked_name(profile: str) -> str:
     return profile
 
 
-def checked_server(host: str, port: int | None, ssl: bool, pool_size: int) -> Server:
+def checked_server(host: str, port: int | None, ssl: bool, pool_size: int | None) -> Server:
     """What a dynamic socket wants to know."""
     if not host or host.strip(HOST):
         raise ValueError(f"{host!r} is not a host name or an address")
@@ -69,7 +74,7 @@ def checked_server(host: str, port: int | None, ssl: bool, pool_size: int) -> Se
         port = 993 if ssl else 143
     if not 1 <= port <= 65535:
         raise ValueError(f"port: 1 to 65535, not {port}")
-    if not 1 <= pool_size <= 1000:
+    if pool_size is not None and not 1 <= pool_size <= 1000:
         raise ValueError(f"pool_size: 1 to 1000, not {pool_size}")
     return Server(host, port, "implicit" if ssl else "starttls", pool_size)
 

@@ -88,6 +88,17 @@ BOOST_AUTO_TEST_CASE(a_profile_that_is_asked_for_begins_with_the_options_of_imap
   BOOST_TEST(settings->listen.empty());
 }
 
+BOOST_AUTO_TEST_CASE(who_asks_for_more_connections_than_there_are_is_told_so) {
+  auto dynamic = allowing({"imap.example.com:993"});
+  BOOST_TEST(settings_for(request("imap.example.com", "implicit", 50), dynamic)->pool_size == 50U);
+  auto const refused = settings_for(request("imap.example.com", "implicit", 51), dynamic);
+  BOOST_REQUIRE(!refused);
+  BOOST_TEST(refused.error().reason == "[CANNOT] A program may ask for 50 connections (pool_size)");
+  dynamic.pool_size = 60;
+  BOOST_TEST(settings_for(request("imap.example.com", "implicit", 60), dynamic)->pool_size == 60U);
+  BOOST_TEST(!settings_for(request("imap.example.com", "implicit", 61), dynamic));
+}
+
 BOOST_AUTO_TEST_CASE(who_asks_for_the_same_server_shares_its_profile_and_tls_makes_another) {
   auto const dynamic = allowing({"imap.example.com:993"});
   auto const name = [&](ServerRequest const& asked) { return settings_for(asked, dynamic)->name; };
