@@ -132,6 +132,7 @@ control::ManagerStatus ControlDesk::status(std::size_t most) {
   s.campaigns = campaigns_of(dispatcher_, clock_, most);
   s.campaigns_known = dispatcher_.context().campaigns.all().size();
   s.sources = sources_of(dispatcher_, clock_);
+  std::tie(s.warm_ups, s.warm_ups_known) = warm_ups_of(dispatcher_, clock_, most);
   s.logins = logins_of(dispatcher_, clock_);
   s.queues = sources_.waking();
   s.parked = dispatcher_.context().parking.entries.size();
@@ -154,12 +155,18 @@ control::DomainStatus ControlDesk::of_domain(std::string const& domain) const {
   return s;
 }
 
+control::SiteStatus ControlDesk::in_full(delivery::Site const& site, std::size_t most) const {
+  auto s = manager::status_of(site, clock_, true);
+  s.warm_ups = warm_ups_of(dispatcher_, clock_, most, site.name()).first;
+  return s;
+}
+
 Result<control::NameStatus> ControlDesk::status_of(std::string const& name, std::size_t most) {
   control::NameStatus s;
   s.name = name;
   if (auto const* site = dispatcher_.find_site(name)) {
     s.kind = "site";
-    s.sites.push_back(manager::status_of(*site, clock_, true));
+    s.sites.push_back(in_full(*site, most));
     s.domains_known = site->domains;
     dispatcher_.known_domains().visit_domains_of(*site, [&](std::string const& domain) {
       if (s.domains.size() >= most) return false;
@@ -171,11 +178,11 @@ Result<control::NameStatus> ControlDesk::status_of(std::string const& name, std:
     s.domains.push_back(of_domain(*domain));
     s.domains_known = 1;
     if (auto const* site_of = dispatcher_.site_of_domain(*domain))
-      s.sites.push_back(manager::status_of(*site_of, clock_, true));
+      s.sites.push_back(in_full(*site_of, most));
   } else {
     for (auto const& [site_name, behind] : dispatcher_.sites())
       if (s.sites.size() < most && door_of(*behind) == name)
-        s.sites.push_back(manager::status_of(*behind, clock_, true));
+        s.sites.push_back(in_full(*behind, most));
     if (s.sites.empty()) return failed(no_such_site(name));
     s.kind = "door";
   }

@@ -68,6 +68,7 @@ class ControlDesk final : public control::ControlActions {
  private:
   friend class Explaining;
   Result<std::string> resume_level(std::string const& scope);
+  [[nodiscard]] control::SiteStatus in_full(delivery::Site const& site, std::size_t most) const;
   [[nodiscard]] control::DomainStatus of_domain(std::string const& domain) const;
   [[nodiscard]] std::string no_such_site(std::string const& name) const;
   [[nodiscard]] Result<std::string> suspend_subject(control::Subject const& subject,

@@ -244,16 +244,19 @@ void Explainer::add_scope(Explanation& e, site::Scope const* scope) const {
 
 void Explainer::add_warm_up(Explanation& e, site::Source const& source) const {
   auto const today = site::today_of(clock_.wall(clock_.now()), clock_.now());
-  auto const most = source.warm_up.most(today.day);
+  auto const& progress = source.warm_up;
+  auto const most = progress.most(route_->site, today.day);
   if (!most) return;
-  auto const sent = source.warm_up.sent(route_->site, today.day);
+  auto const sent = progress.sent(route_->site, today.day);
+  auto const why = progress.why_held(route_->site, today.day);
   control::LimitUse use;
   use.scope = source.scope.title();
   use.option = name_of(Limit::WarmUp);
   use.ceiling = fmt::format("{} today", *most);
-  use.use = fmt::format("{}", sent);
+  use.use = fmt::format("{}{}{}", sent, why.empty() ? "" : "; ", why);
   use.is_reached = sent >= *most;
-  if (use.is_reached) use.not_before = moment_to_come(source.warm_up.next_room(today), clock_);
+  if (use.is_reached)
+    use.not_before = moment_to_come(progress.next_room(route_->site, today), clock_);
   e.limits.push_back(std::move(use));
 }
 

@@ -1,6 +1,8 @@
 #include "manager/level_snapshots.h"
 
+#include <algorithm>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <unordered_map>
 
@@ -144,11 +146,46 @@ std::vector<control::SourceStatus> sources_of(Dispatcher const& dispatcher,
     s.connections = scope.connections.in_use();
     s.max_connections = scope.connections.most();
     s.rate = scope.rate.rate().to_string();
-    s.warm_up = source->warm_up.most(site::today_of(clock.wall(now), now).day);
+    auto const day = site::today_of(clock.wall(now), now).day;
+    s.warm_up = source->warm_up.most(day);
+    auto const& progress = source->warm_up;
+    progress.visit(day, [&](std::string const& site) {
+      if (!progress.why_held(site, day).empty()) ++s.warm_ups_held;
+    });
     add_wait(s, later_of(scope.may_begin(1, now), scope.may_open(now)), clock);
     rows.push_back(std::move(s));
   }
   return rows;
+}
+
+std::pair<std::vector<control::WarmUpStatus>, std::uint64_t> warm_ups_of(
+    Dispatcher const& dispatcher, delivery::Clock const& clock, std::size_t most,
+    std::string const& site) {
+  auto const now = clock.now();
+  auto const day = site::today_of(clock.wall(now), now).day;
+  std::vector<control::WarmUpStatus> rows;
+  for (auto const& [name, source] : dispatcher.scopes().sources()) {
+    auto const& progress = source->warm_up;
+    progress.visit(day, [&, &name = name](std::string const& at) {
+      auto const stand = site.empty() || site == at ? progress.stand(at, day) : std::nullopt;
+      if (!stand) return;
+      auto const& today = stand->at_site.today;
+      rows.push_back({name, at, stand->day, stand->step,
+                      static_cast<std::uint32_t>(progress.plan().plan.size()), stand->most,
+                      today.sent, today.taken, today.put_off, stand->at_site.held,
+                      progress.why_held(at, day)});
+    });
+  }
+  auto const known = rows.size();
+  auto const place = [](control::WarmUpStatus const& row) {
+    auto const used = row.most == 0 ? 0 : 1000 * std::uint64_t{row.sent} / row.most;
+    return std::tuple(row.reason.empty(), ~used, std::string_view(row.source),
+                      std::string_view(row.site));
+  };
+  std::sort(rows.begin(), rows.end(),
+            [&](auto const& a, auto const& b) { return place(a) < place(b); });
+  if (rows.size() > most) rows.resize(most);
+  return {std::move(rows), known};
 }
 
 std::vector<control::LoginStatus> logins_of(Dispatcher const& dispatcher,

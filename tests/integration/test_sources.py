@@ -2,10 +2,14 @@
 
 import re
 import socketserver
+import sqlite3
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -220,6 +224,67 @@ def test_a_warm_up_is_kept_over_a_restart(lab: Lab, witness: Witness):
     assert (explained["source"], explained["blocked_by"]) == ("new", "warm_up")
     assert {"scope": "source new", "option": "warm_up", "ceiling": "1 today", "use": "1"}.items() <= next(
         limit for limit in explained["limits"] if limit["option"] == "warm_up").items()
+
+
+def kept_warm_up(manager: Mailpoold, change: Callable[[str], str] | None = None) -> list[str]:
+    """The records of warm-ups in state.db; `change` makes another of each while mailpoold is stopped."""
+    with closing(sqlite3.connect(Path(manager.settings["state_dir"]) / "state.db")) as database, database:
+        rows = [(key, value.decode()) for key, value in database.execute("SELECT key, value FROM record WHERE kind = 'warm_up'")]
+        for key, value in rows if change else ():
+            database.execute("UPDATE record SET value = ?, expires = ? WHERE kind = 'warm_up' AND key = ?",
+                             (change(value).encode(), 1000 * int(time.time() + 30 * 86400), key))
+    return [value for _, value in rows]
+
+
+def test_a_step_of_a_warm_up_is_held_shown_and_kept_over_a_restart(lab: Lab):
+    server = Fakemx(lab, "end from=throttled@* -> 451 4.7.28 Too fast, slow down", tls=False)
+    today = datetime.now(UTC).date()
+    yesterday, begun = (today - timedelta(days=days) for days in (1, 2))
+    manager = Mailpoold(lab, {"route": {"*": [server.address]}, "source": {"new": {
+        "address": "127.0.0.2", "warm_up": {"start": str(begun), "plan": [20, 40, 80]}}},
+        "smtp": {"source": "new", "tls": "none", "adaptive": False}, "lmtp": {"max_wait": "100ms"}}).start()
+    assert [send(manager).code for _ in range(2)] == [250] * 2
+    assert send(manager, "throttled@acme.example").code == 451
+    (row,) = manager.status()["warm_ups"]
+    site = row.pop("site")
+    assert row == {"source": "new", "day": 3, "step": 3, "steps": 3, "most": 80, "sent": 3, "taken": 2, "put_off": 1, "held": 0,
+                   "reason": ""}
+    assert manager.poolctl.json("status", site)["sites"][0]["warm_ups"] == [{"site": site, **row}]
+    # As if that had been yesterday, and far more of it.
+    manager.process.stop(timeout=8)
+    assert kept_warm_up(manager, lambda value: value.replace(str(today), str(yesterday)).replace(" 3 2 1 ", " 40 30 10 ")) == [
+        f"{today} 3 2 1 0 {begun}"]
+    manager.start()
+    why = f"step 2 of 3 is held: 10 of 40 answers put it off on {yesterday} (warm_up_hold_above 10 %)"
+    limit = next(limit for limit in manager.poolctl.json("explain", "u@example.org")["limits"] if limit["option"] == "warm_up")
+    assert (limit["ceiling"], limit["use"]) == ("40 today", f"0; {why}")
+    assert send(manager).code == 250
+    assert f"warm_up source=new site={site} day=3 step=2 messages=40 held: {why}" in manager.log()
+
+    def is_held() -> None:
+        status = manager.status()
+        assert status["warm_ups_known"] == 1 and status["sources"][0]["warm_ups_held"] == 1
+        assert status["warm_ups"] == [{"source": "new", "site": site, "day": 3, "step": 2, "steps": 3, "most": 40, "sent": 1, "taken": 1,
+                                       "put_off": 0, "held": 1, "reason": why}]
+        assert "step 2 of 3 is held" in manager.poolctl("status").stdout
+
+    is_held()
+    assert "step 2 of 3 is held" in manager.poolctl("status", site).stdout
+    manager.process.stop(timeout=8)
+    manager.start()
+    is_held()
+
+
+def test_a_record_of_an_older_mailpoold_counts_on(lab: Lab, witness: Witness):
+    today = datetime.now(UTC).strftime("%Y-%m-%d")
+    manager = start(lab, witness, source={"new": {"address": "127.0.0.2", "warm_up": {"start": today, "plan": [3, 3]}}},
+                    smtp={"source": "new"}, lmtp={"max_wait": "100ms"})
+    assert send(manager).code == 250
+    manager.process.stop(timeout=8)
+    kept_warm_up(manager, lambda value: f"{today} 2")
+    manager.start()
+    assert send(manager).code == 250
+    assert "warm_up reached (3 messages today), next in " in send(manager).text
 
 
 @pytest.mark.parametrize("large", [False, True])

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "poolctl/status_tables.h"
 #include "poolctl/table.h"
 #include "poolctl/views.h"
 #include "poolctl/words.h"
@@ -150,6 +151,7 @@ void show(Sheet& sheet, control::SiteStatus const& s) {
   sheet.line("closed", closes_text(s.closes));
   sheet.table(endpoint_table(s.endpoints));
   if (!s.paths.empty()) sheet.table(path_table(s.paths));
+  if (!s.warm_ups.empty()) sheet.table(warm_up_table(s.warm_ups));
 }
 
 void show(Sheet& sheet, control::DomainStatus const& d) {

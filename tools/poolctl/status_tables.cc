@@ -147,6 +147,26 @@ Table source_table(std::vector<control::SourceStatus> const& sources) {
   return table;
 }
 
+Table warm_up_table(std::vector<control::WarmUpStatus> const& warm_ups) {
+  Table table({{"WARM-UP OF", 0, false, 10, 34},
+               {"AT", 0, false, 10, 34},
+               {"DAY", 1, true},
+               {"STEP", 0, true},
+               {"SENT", 0, true},
+               {"PUT OFF", 0, true},
+               {"HELD, SINCE", 0, false, 16, 100}});
+  for (auto const& w : warm_ups)
+    table.add({{w.source},
+               {w.site},
+               {std::to_string(w.day)},
+               {fmt::format("{}/{}", w.step, w.steps)},
+               {fmt::format("{}/{}", w.sent, w.most)},
+               {fmt::format("{} of {}", w.put_off, w.taken + w.put_off),
+                w.put_off == 0 ? Style::Plain : Style::Warning},
+               {w.reason, Style::Warning}});
+  return table;
+}
+
 Table login_table(std::vector<control::LoginStatus> const& logins) {
   Table table({{"LOGIN", 0, false, 12, 34},
                {"USER", 2, false, 12, 40},

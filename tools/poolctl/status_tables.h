@@ -12,6 +12,7 @@ namespace mailpool::poolctl {
 [[nodiscard]] Table site_table(control::ManagerStatus const& status);
 [[nodiscard]] Table tenant_table(std::vector<control::TenantStatus> const& tenants);
 [[nodiscard]] Table campaign_table(std::vector<control::CampaignStatus> const& campaigns);
+[[nodiscard]] Table warm_up_table(std::vector<control::WarmUpStatus> const& warm_ups);
 [[nodiscard]] Table source_table(std::vector<control::SourceStatus> const& sources);
 [[nodiscard]] Table login_table(std::vector<control::LoginStatus> const& logins);
 

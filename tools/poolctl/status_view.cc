@@ -255,6 +255,20 @@ std::string campaign_rows(ManagerStatus const& status, Screen const& screen) {
   return out;
 }
 
+// Likewise: those that are held, then the fullest.
+std::string warm_up_rows(ManagerStatus const& status, Screen const& screen) {
+  constexpr std::size_t most = 8;
+  if (status.warm_ups.empty()) return {};
+  auto shown = status.warm_ups;
+  if (shown.size() > most) shown.resize(most);
+  auto out = "\n" + warm_up_table(shown).text(screen);
+  if (auto const more = status.warm_ups_known - shown.size(); more != 0)
+    out += wrapped(fmt::format("and {} (--json --rows N shows more)",
+                               counted(more, "more site", "more sites")),
+                   screen.width);
+  return out;
+}
+
 std::string rows(ManagerStatus const& status, Screen const& screen) {
   std::string out;
   auto const table = site_table(status);
@@ -270,6 +284,7 @@ std::string rows(ManagerStatus const& status, Screen const& screen) {
   if (!status.tenants.empty()) out += "\n" + tenant_table(status.tenants).text(screen);
   out += campaign_rows(status, screen);
   if (!status.sources.empty()) out += "\n" + source_table(status.sources).text(screen);
+  out += warm_up_rows(status, screen);
   if (!status.logins.empty()) out += "\n" + login_table(status.logins).text(screen);
   return out;
 }

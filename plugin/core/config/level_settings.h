@@ -37,7 +37,8 @@ struct DomainSettings : LevelSettings {
   bool operator==(DomainSettings const&) const = default;
 };
 
-/// How many messages a new address may send to each site on each of its first days.
+/// How many messages a new address may send to each site on each of its first days. At a site that
+/// puts too much of it off, a day's number stands for the next day too, and the later ones move.
 struct WarmUp {
   std::chrono::sys_days start{};    ///< the day of plan[0], in UTC
   std::vector<std::uint32_t> plan;  ///< by day; empty: no warm-up. After the last day: no limit
@@ -50,6 +51,8 @@ struct SourceSettings : LevelSettings {
   std::vector<IpAddress> address;  ///< at most one of each family; none: the system chooses
   std::string ehlo_name;           ///< "": `hostname`
   WarmUp warm_up;
+  /// Percent of a day's messages that a site may put off before the plan stands still there.
+  std::uint32_t warm_up_hold_above = 10;
   bool operator==(SourceSettings const&) const = default;
 };
 

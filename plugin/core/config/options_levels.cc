@@ -90,8 +90,16 @@ void add_sources(Table& table) {
       .note(
           "plan has a number for each day from start on, and nothing is sent before; after the "
           "last day there is no such limit. What is beyond goes to another source of the pool, or "
-          "waits.")
+          "waits. Another start begins the plan anew.")
       .for_example("{ start = \"2026-12-01\", plan = [50, 100, 500, 1000, 5000] }");
+  table.add("warm_up_hold_above", &S::warm_up_hold_above, number(0, 100))
+      .says("The percentage of a day's messages that a site may put off while warm_up goes on.")
+      .note(
+          "Above it the site gets the same number again on the next day, and the plan goes on "
+          "there "
+          "after a better one. Put off is what was answered that the address sends too much or is "
+          "not trusted, connections refused so too; greylisting is not. A day of fewer than ten "
+          "answers holds nothing, unless nothing was taken and three were put off. 100: never.");
   table.begin(Section::Pool);
   table.add("sources", &PoolSettings::sources, value::Weights{})
       .says("The names of sources, and how the messages are divided among them.")

@@ -99,6 +99,21 @@ void fields(V& v, S& s) {
   v.field("why_less", s.why_less);
 }
 
+template <class V, Of<WarmUpStatus> S>
+void fields(V& v, S& s) {
+  v.field("source", s.source);
+  v.field("site", s.site);
+  v.field("day", s.day);
+  v.field("step", s.step);
+  v.field("steps", s.steps);
+  v.field("most", s.most);
+  v.field("sent", s.sent);
+  v.field("taken", s.taken);
+  v.field("put_off", s.put_off);
+  v.field("held", s.held);
+  v.field("reason", s.reason);
+}
+
 template <class V, Of<SiteStatus> S>
 void fields(V& v, S& s) {
   v.field("site", s.site);
@@ -138,6 +153,7 @@ void fields(V& v, S& s) {
   v.field("replies", s.replies);
   v.field("endpoints", s.endpoints);
   v.field("paths", s.paths);
+  v.field("warm_ups", s.warm_ups);
 }
 
 template <class V, Of<DomainStatus> S>
@@ -189,6 +205,7 @@ void fields(V& v, S& s) {
   v.field("max_connections", s.max_connections);
   v.field("rate", s.rate);
   v.field("warm_up", s.warm_up);
+  v.field("warm_ups_held", s.warm_ups_held);
   v.field("blocked_by", s.blocked_by);
   v.field("not_before", s.not_before);
 }
@@ -337,6 +354,8 @@ void fields(V& v, S& s) {
   v.field("campaigns", s.campaigns);
   v.field("campaigns_known", s.campaigns_known);
   v.field("sources", s.sources);
+  v.field("warm_ups", s.warm_ups);
+  v.field("warm_ups_known", s.warm_ups_known);
   v.field("logins", s.logins);
   v.field("recent", s.recent);
   v.field("connections", s.connections);

@@ -59,6 +59,8 @@ constexpr std::array families{std::to_array<MetricFamily>({
     {"suspensions", MetricType::Gauge, "", "Sites and domains that an operator suspended."},
     {"sites_by_state", MetricType::Gauge, "state",
      "Sites that are not open, among those looked at."},
+    {"warm_ups_held", MetricType::Gauge, "source",
+     "Sites where a source's warm_up does yesterday's step again, since too much was put off."},
     {"parked", MetricType::Gauge, "why",
      "Messages that wait in the MTA's queue, as far as they are remembered, by what they wait "
      "for."},

@@ -330,6 +330,10 @@ void write_manager(Page& page, ManagerStatus const& s) {
     page.sample(label("state", state),
                 std::count_if(s.sites.begin(), s.sites.end(),
                               [&](SiteStatus const& site) { return site.state == state; }));
+  page.family("warm_ups_held");
+  for (auto const& source : s.sources)
+    if (source.warm_up || source.warm_ups_held != 0)
+      page.sample(label("source", source.source), source.warm_ups_held);
 }
 
 // What must hold at every moment; anything but 0 is worth an alarm.

@@ -88,6 +88,21 @@ struct PathStatus {
   std::string why_less = {};  ///< than configured is allowed; "" where it is not
 };
 
+/// Where the warm-up of a source stands at one site today.
+struct WarmUpStatus {
+  std::string source;
+  std::string site;
+  std::uint32_t day = 0;      ///< of the plan's calendar, from 1
+  std::uint32_t step = 0;     ///< of the plan, from 1
+  std::uint32_t steps = 0;    ///< that the plan has
+  std::uint32_t most = 0;     ///< messages that the step allows today
+  std::uint32_t sent = 0;     ///< of these
+  std::uint32_t taken = 0;    ///< answered so today
+  std::uint32_t put_off = 0;  ///< likewise: too much, or not trusted
+  std::uint32_t held = 0;     ///< days so far on which a step was done again
+  std::string reason = {};    ///< why today's step is yesterday's; "" where it is not
+};
+
 struct SiteStatus {
   std::string site;
   std::string state = "open";
@@ -127,9 +142,10 @@ struct SiteStatus {
   std::string trouble;     ///< of a failing one: since when nothing is delivered, and why
   std::string cure;        ///< what an operator can do about that
   std::vector<CountedReason> closes;
-  std::vector<CountedReason> replies;     ///< of the last hour, by class, the most frequent first
-  std::vector<EndpointStatus> endpoints;  ///< only when asked for this site
-  std::vector<PathStatus> paths = {};     ///< likewise, where it is sent to from several sources
+  std::vector<CountedReason> replies;       ///< of the last hour, by class, the most frequent first
+  std::vector<EndpointStatus> endpoints;    ///< only when asked for this site
+  std::vector<PathStatus> paths = {};       ///< likewise, where it is sent to from several sources
+  std::vector<WarmUpStatus> warm_ups = {};  ///< likewise, of sources with a plan
 };
 
 struct DomainStatus {
@@ -189,7 +205,9 @@ struct SourceStatus {
   std::uint64_t connections = 0;  ///< open
   std::optional<std::uint32_t> max_connections;
   std::string rate;
-  std::optional<std::uint32_t> warm_up;  ///< messages that each site may get of it today
+  /// Messages that a site may get of it today that holds nothing.
+  std::optional<std::uint32_t> warm_up;
+  std::uint64_t warm_ups_held = 0;  ///< sites where today's step is yesterday's
   std::optional<std::string> blocked_by;
   std::optional<Moment> not_before;
 };
@@ -379,6 +397,9 @@ struct ManagerStatus {
   std::vector<CampaignStatus> campaigns;
   std::uint64_t campaigns_known = 0;
   std::vector<SourceStatus> sources;
+  /// Held ones first, then the fullest; at most as many as were asked for.
+  std::vector<WarmUpStatus> warm_ups;
+  std::uint64_t warm_ups_known = 0;
   std::vector<LoginStatus> logins;
   /// Most urgent first (urgency.h), at most as many as were asked for.
   std::vector<SiteStatus> sites;

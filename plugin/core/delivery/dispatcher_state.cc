@@ -26,9 +26,9 @@ std::size_t Dispatcher::restore(TimePoint now) {
     if (settings_.sites.contains(record.key)) site_by_name(record.key);
   }
   for (auto const& record : context_.store.take_loaded(Kind::WarmUp))
-    if (auto const kept = site::warm_up_of(record))
+    if (auto kept = site::warm_up_of(record))
       if (auto* const source = context_.scopes.find_source(kept->source))
-        source->warm_up.restore(kept->site, kept->day, kept->sent);
+        source->warm_up.restore(kept->site, std::move(kept->at_site), kept->start);
   std::size_t in_force = 0;
   for (auto const& record : context_.store.take_loaded(Kind::Suspension)) {
     auto const suspension = site::suspension_of(record, wall_now, now);

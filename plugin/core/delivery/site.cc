@@ -335,10 +335,10 @@ std::string Site::words_for(site::Wait const& wait, TimePoint now) const {
                         ? std::string("when one comes free")
                         : fmt::format("in {}", to_text(wait.not_before - now));
   if (wait.limit == Limit::WarmUp)
-    return fmt::format(
-        "{}: {}, next {}", wait.scope->title(),
-        context_.scopes.find_source(wait.scope->name())->words_for(wait.limit, context_.today(now)),
-        next);
+    return fmt::format("{}: {}, next {}", wait.scope->title(),
+                       context_.scopes.find_source(wait.scope->name())
+                           ->words_for(wait.limit, name_, context_.today(now)),
+                       next);
   if (wait.limit == Limit::Suspended && wait.scope == nullptr) return suspended_outcome().text;
   if (wait.limit == Limit::Suspended && wait.scope->level() == site::Level::Source) {
     auto const* const source = context_.scopes.find_source(wait.scope->name());

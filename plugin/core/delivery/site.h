@@ -5,6 +5,7 @@
 #include <list>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -35,6 +36,9 @@ inline constexpr std::string_view all_mail = "all mail";
 /// `451 4.7.1 NAME: suspended until TIME: REASON`
 [[nodiscard]] Outcome suspended(std::string_view name, site::Suspension const& suspension,
                                 Clock const& clock);
+
+/// To one recipient at least.
+[[nodiscard]] bool is_any_delivered(smtp::TransactionResult const& result);
 
 class Site final : private ConnectionOwner, private site::RoomWaiter {
  public:
@@ -282,7 +286,8 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   FairQueue::Verdict carry_out(Stay const& stay, Transaction& transaction, TimePoint now);
   FairQueue::Verdict carry_out(Impossible const&, Transaction& transaction, TimePoint now);
   void start(Transaction& transaction, SmtpConnection& connection, TimePoint now);
-  void note_warm_up(site::Source& source, TimePoint now);
+  void note_warm_up(site::Source const& source,
+                    std::optional<site::WarmUpProgress::News> const& news, TimePoint now);
   void note_wait(Transaction& transaction, site::Wait const& wait, TimePoint now);
   void wait_for_coming(Transaction& transaction, TimePoint now);
   void probe(route::Target const& target, Transaction const& transaction, TimePoint now);
@@ -352,6 +357,9 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
                             smtp::TransactionResult const& result, TimePoint now);
   Consequences react_to_close(SmtpConnection const& connection, smtp::Closed const& closed,
                               TimePoint now);
+  /// What the server made of it counts in its source's warm-up.
+  void answer_warm_up(SmtpConnection const& connection, std::span<Remark const> remarks,
+                      bool is_delivered, TimePoint now);
   void carry_out(Consequences consequences, Path& path, SmtpConnection const* connection,
                  TimePoint now);
   void leave_alone(Path& path, site::EndpointName const& endpoint, site::Suspension const& why,

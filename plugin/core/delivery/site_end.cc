@@ -68,6 +68,7 @@ void Site::on_finished(SmtpConnection& connection, smtp::TransactionResult&& res
   measure(&StageTimes::transaction, now - transaction.timing.started);
   auto consequences = react_to_end(connection, transaction, result, now);
   transaction.rule = consequences.rule;
+  bool const is_delivered = is_any_delivered(result);
   for (std::size_t i = 0; i < result.results.size(); ++i)
     if (!result.results[i].may_retry || result.retry == smtp::Retry::Nothing)
       conclude(transaction, &connection, transaction.recipients[i], result.results[i].outcome, now);
@@ -82,6 +83,9 @@ void Site::on_finished(SmtpConnection& connection, smtp::TransactionResult&& res
                  now);
     finish(transaction);
   }
+  // What is tried once more is answered then.
+  if (is_delivered || transaction.state == TransactionState::Over)
+    answer_warm_up(connection, result.remarks, is_delivered, now);
   carry_out(std::move(consequences), path_of(connection), &connection, now);
   if (connection.state() == ConnectionState::Idle) {
     if (auto const reason = reason_to_close(connection, now); !reason.empty())

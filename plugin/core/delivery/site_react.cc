@@ -7,6 +7,7 @@
 
 #include "core/base/text.h"
 #include "core/delivery/site.h"
+#include "core/delivery/warm_up_answer.h"
 
 namespace mailpool::delivery {
 
@@ -24,6 +25,11 @@ Consequences joined(Consequences a, Consequences b) {
 }
 
 }  // namespace
+
+bool is_any_delivered(smtp::TransactionResult const& result) {
+  return std::any_of(result.results.begin(), result.results.end(),
+                     [](auto const& r) { return r.outcome.kind == OutcomeKind::Delivered; });
+}
 
 Consequences Site::react_to_end(SmtpConnection const& connection, Transaction const& transaction,
                                 smtp::TransactionResult const& result, TimePoint now) {
@@ -43,10 +49,7 @@ Consequences Site::react_to_end(SmtpConnection const& connection, Transaction co
   auto consequences = reactions.heard(result.remarks, occasion, now);
   if (result.lost_at == Step::Mail)
     consequences = joined(std::move(consequences), reactions.ended(occasion, now));
-  bool const is_delivered =
-      std::any_of(result.results.begin(), result.results.end(),
-                  [](auto const& r) { return r.outcome.kind == OutcomeKind::Delivered; });
-  if (is_delivered)
+  if (is_any_delivered(result))
     consequences = joined(std::move(consequences),
                           reactions.delivered(occasion.began, connection.uses(), now));
   return consequences;
@@ -60,8 +63,22 @@ Consequences Site::react_to_close(SmtpConnection const& connection, smtp::Closed
   if (connection.source() != nullptr) occasion.source = connection.source()->name();
   occasion.is_soon = now - connection.last_heard() < site::LearnedCap::soon;
   auto& reactions = path_of(connection).reactions;
-  if (closed.remark) return reactions.heard({&*closed.remark, 1}, occasion, now);
+  if (closed.remark) {
+    // Between two messages it is about none of them, and a server may end a connection as it likes.
+    if (closed.remark->at != Step::Idle)
+      answer_warm_up(connection, {&*closed.remark, 1}, false, now);
+    return reactions.heard({&*closed.remark, 1}, occasion, now);
+  }
   return closed.is_lost ? reactions.ended(occasion, now) : Consequences{};
+}
+
+// Kept by source and site, as providers see it, also where limits are counted over all sources.
+void Site::answer_warm_up(SmtpConnection const& connection, std::span<Remark const> remarks,
+                          bool is_delivered, TimePoint now) {
+  auto* const source = connection.source();
+  if (source == nullptr || !source->warm_up.plan().is_planned()) return;
+  auto const answer = warm_up_answer(remarks, is_delivered, *context_.replies, name_);
+  note_warm_up(*source, source->warm_up.answered(name_, answer, context_.today(now).day), now);
 }
 
 void Site::carry_out(Consequences consequences, Path& path, SmtpConnection const* connection,

@@ -1,6 +1,8 @@
 // How a site carries out what it decided: transactions start, connections are checked, opened and
 // closed for them.
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "core/delivery/reuse.h"
@@ -148,7 +150,7 @@ void Site::start(Transaction& transaction, SmtpConnection& connection, TimePoint
   auto levels = transaction.levels;
   if (auto* const source = connection.source()) {
     levels.source = &source->scope;
-    note_warm_up(*source, now);
+    note_warm_up(*source, source->warm_up.sending(name_, context_.today(now).day), now);
   }
   transaction.permits = site::begin(levels, transaction.size(), now);
   for (auto* scope :
@@ -187,10 +189,24 @@ void Site::wait_for_coming(Transaction& transaction, TimePoint now) {
   note_wait(transaction, stays != nullptr ? stays->wait : site::Wait{now, Limit::Connecting}, now);
 }
 
-void Site::note_warm_up(site::Source& source, TimePoint now) {
-  auto const today = context_.today(now);
-  if (auto const sent = source.warm_up.count(name_, today.day))
-    keep_warm_up(context_.store, source.name(), name_, today, *sent);
+// What was counted is kept, and what that led to is told.
+void Site::note_warm_up(site::Source const& source,
+                        std::optional<site::WarmUpProgress::News> const& news, TimePoint now) {
+  using News = site::WarmUpProgress::News;
+  if (!news) return;
+  keep_warm_up(context_.store, source.name(), name_, source.warm_up);
+  auto const stand = source.warm_up.stand(name_, context_.today(now).day);
+  if (*news == News::None || !stand) return;
+  auto const words = fmt::format("warm_up source={} site={} day={} step={} messages={}",
+                                 source.name(), name_, stand->day, stand->step, stand->most);
+  if (*news == News::Held)
+    context_.log.warning(
+        fmt::format("{} held: {}", words, source.warm_up.why_held(name_, context_.today(now).day)));
+  else
+    context_.log.info(fmt::format("{} goes on, {} later than planned", words,
+                                  stand->at_site.held == 1
+                                      ? std::string("1 day")
+                                      : fmt::format("{} days", stand->at_site.held)));
 }
 
 void Site::settle_started(TimePoint now) {

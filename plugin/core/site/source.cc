@@ -8,7 +8,7 @@ namespace mailpool::site {
 
 void Source::reconfigure(SourceSettings const& settings, TimePoint now) {
   scope.reconfigure(settings, now);
-  warm_up.reconfigure(settings.warm_up);
+  warm_up.reconfigure(settings.warm_up, settings.warm_up_hold_above);
   addresses_ = settings.address;
   ehlo_name_ = settings.ehlo_name;
 }
@@ -24,12 +24,14 @@ Wait Source::may_begin(std::string const& site, std::uint32_t recipients, Today 
                        TimePoint now) const {
   auto const wait = scope.may_begin(recipients, now);
   if (warm_up.has_room(site, today.day)) return wait;
-  return later_of(wait, {warm_up.next_room(today), Limit::WarmUp, &scope});
+  return later_of(wait, {warm_up.next_room(site, today), Limit::WarmUp, &scope});
 }
 
-std::string Source::words_for(Limit limit, Today const& today) const {
+std::string Source::words_for(Limit limit, std::string const& site, Today const& today) const {
   if (limit != Limit::WarmUp) return scope.words_for(limit);
-  return fmt::format("warm_up reached ({} messages today)", warm_up.most(today.day).value_or(0));
+  auto const why = warm_up.why_held(site, today.day);
+  return fmt::format("warm_up reached ({} messages today{}{})",
+                     warm_up.most(site, today.day).value_or(0), why.empty() ? "" : "; ", why);
 }
 
 void SourceGroup::reconfigure(std::vector<Member> members, bool spills) {

@@ -35,10 +35,11 @@ class Source {
   [[nodiscard]] Wait may_begin(std::string const& site, std::uint32_t recipients,
                                Today const& today, TimePoint now) const;
   /// "rate reached (5/s)", "warm_up reached (50 messages today)".
-  [[nodiscard]] std::string words_for(Limit limit, Today const& today) const;
+  [[nodiscard]] std::string words_for(Limit limit, std::string const& site,
+                                      Today const& today) const;
 
   Scope scope;
-  WarmUpCounts warm_up;
+  WarmUpProgress warm_up;
 
  private:
   std::vector<IpAddress> addresses_;

@@ -1,9 +1,9 @@
 #pragma once
-// A source's messages of the day as records of the state store.
+// How far a source is with its plan at a site, as a record of the state store.
 
 #include <chrono>
+#include <optional>
 #include <string>
-#include <string_view>
 
 #include "core/base/time.h"
 #include "core/site/warm_up.h"
@@ -14,13 +14,13 @@ namespace mailpool::site {
 struct WarmUpRecord {
   std::string source;
   std::string site;
-  std::chrono::sys_days day{};
-  std::uint32_t sent = 0;
+  WarmUpAtSite at_site;
+  std::optional<std::chrono::sys_days> start;  ///< of its plan; nothing: of an older mailpoold
 };
 
-/// `sent` messages went from the source to the site today; forgotten when the day is over.
+/// As it is now; forgotten when it is of no more use.
 void keep_warm_up(state::Store& store, std::string const& source, std::string const& site,
-                  Today const& today, std::uint32_t sent);
+                  WarmUpProgress const& progress);
 /// Nothing: it cannot be read.
 [[nodiscard]] std::optional<WarmUpRecord> warm_up_of(state::Record const& record);
 

@@ -82,6 +82,11 @@ inline control::ManagerStatus busy_manager() {
                         {"list.example.com", true, in(30h), "list bombing", "uid 0"}};
   status.suspensions_known = 14;
   status.admission = {1200, 17, 3};
+  status.warm_ups = {{"new", "google", 6, 4, 14, 1000, 412, 400, 9, 2,
+                      "step 4 of 14 is held: 90 of 640 answers put it off on 2026-11-20 "
+                      "(warm_up_hold_above 10 %)"},
+                     {"new", "mx.small-company.example.org", 6, 6, 14, 5000, 41, 41, 0, 0, ""}};
+  status.warm_ups_known = 5;
   return status;
 }
 

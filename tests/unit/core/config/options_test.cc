@@ -184,6 +184,7 @@ std::vector<Edges> all_edges() {
         "{ start = '2026-12-01', plan = [1000000001] }",
         "{ start = '2026-12-01', plan = [5], step = 2 }", "50",
         "{ start = '2026-12-01', plan = " + repeated("1", 367) + " }"}},
+      number(Section::Source, "warm_up_hold_above", "0", "-1", "100", "101"),
       {Section::Pool,
        "sources",
        {"{ known = 1 }", "{ known = 1000 }"},

@@ -310,6 +310,12 @@ BOOST_AUTO_TEST_CASE(the_page_is_what_the_table_says) {
   status.events = {{"file", "/var/log/a.jsonl", "", 2, 1}};
   status.tenants.resize(1);
   status.campaigns.resize(1);
+  SourceStatus source;
+  source.source = "new";
+  source.warm_up = 50;
+  source.warm_ups_held = 2;
+  status.sources.push_back(source);
+  BOOST_TEST(value(Metrics().text(status), "mailpool_warm_ups_held{source=\"new\"}") == "2");
   for (auto const format : {Exposition::Text, Exposition::OpenMetrics}) {
     auto const page = Metrics().text(status, format, something_of_everything());
     std::vector<std::string> written;

@@ -5,9 +5,6 @@
 #include <boost/test/unit_test.hpp>
 
 #include "core/site/source.h"
-#include "core/site/warm_up.h"
-#include "core/site/warm_up_record.h"
-#include "fakes/memory_store.h"
 
 using namespace mailpool;
 using namespace mailpool::site;
@@ -28,10 +25,6 @@ struct Waiter final : RoomWaiter {
   void on_room(ConcurrencyLimit&) override { ++told; }
   int told = 0;
 };
-
-std::chrono::sys_days day(int d) {
-  return std::chrono::sys_days(std::chrono::year(2026) / 12 / d);
-}
 
 }  // namespace
 
@@ -177,43 +170,6 @@ BOOST_AUTO_TEST_CASE(a_source_reaches_the_families_it_has_addresses_of) {
   BOOST_TEST(source.reaches(IpAddress::Family::V4));
   BOOST_TEST(!source.reaches(IpAddress::Family::V6));
   BOOST_TEST(source.address_for(IpAddress::Family::V4)->to_string() == "192.0.2.1");
-}
-
-BOOST_AUTO_TEST_CASE(a_warm_up_counts_by_day_and_site_as_planned) {
-  WarmUpCounts counts;
-  BOOST_TEST(!counts.most(day(1)).has_value());
-  BOOST_TEST(!counts.count("a", day(1)).has_value(), "without a plan nothing is counted");
-  counts.reconfigure({day(2), {2, 0, 5}});
-  BOOST_TEST(!counts.has_room("a", day(1)), "it has not begun");
-  BOOST_TEST(counts.count("a", day(2)).value() == 1U);
-  BOOST_TEST(counts.has_room("a", day(2)));
-  BOOST_TEST(counts.count("a", day(2)).value() == 2U);
-  BOOST_TEST(!counts.has_room("a", day(2)));
-  BOOST_TEST(counts.has_room("b", day(2)));
-  BOOST_TEST(!counts.has_room("a", day(3)), "the plan says 0");
-  BOOST_TEST(counts.sent("a", day(4)) == 0U);
-  BOOST_TEST(counts.has_room("a", day(5)), "the plan is over");
-  Today const second{day(2), start + 1h};
-  BOOST_TEST((counts.next_room(second) == start + 25h), "the day of 0 is waited through");
-  Today const before{day(1), start + 1h};
-  BOOST_TEST((counts.next_room(before) == start + 1h));
-}
-
-BOOST_AUTO_TEST_CASE(a_days_count_comes_back_after_a_restart_and_is_forgotten_with_the_day) {
-  fakes::MemoryStore store;
-  Today const today{day(2), start};
-  keep_warm_up(store, "west", "google", today, 7);
-  auto const* kept = store.find(state::Kind::WarmUp, "west/google");
-  BOOST_REQUIRE(kept != nullptr);
-  BOOST_TEST((kept->expires == WallTime(day(3))));
-  auto const record = warm_up_of(*kept);
-  BOOST_REQUIRE(record.has_value());
-  WarmUpCounts counts;
-  counts.reconfigure({day(2), {10}});
-  counts.restore(record->site, record->day, record->sent);
-  BOOST_TEST(counts.sent("google", day(2)) == 7U);
-  for (auto const* value : {"", "7", "2026-12-02", "2026-13-02 7", "2026-12-02 x"})
-    BOOST_TEST(!warm_up_of({"west/google", value}).has_value(), value);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
