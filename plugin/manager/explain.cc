@@ -177,8 +177,19 @@ void Explainer::add_limits(Explanation& e) const {
   add_scope(e, probe_.levels.total);
 }
 
-void Explainer::add_path_limits(Explanation& e, delivery::Path const& path) const {
-  auto const& settings = dispatcher_.settings_for(route_->site);
+// Those that it may take at a site.
+void Explainer::add_paths(Explanation& e, delivery::Site const& site) const {
+  if (probe_.sources == nullptr || site.settings().per == CountedPer::Site)
+    add_path_limits(e, site, site.paths().of(nullptr));
+  else
+    for (auto const& member : probe_.sources->members())
+      add_path_limits(e, site, site.paths().of(member.source));
+  add_scope(e, site.all_paths().scope());
+}
+
+void Explainer::add_path_limits(Explanation& e, delivery::Site const& site,
+                                delivery::Path const& path) const {
+  auto const& settings = site.settings();
   auto const title =
       fmt::format("{} {}", path.name().source.empty() ? "site" : "path", path.name().title());
   auto const& scope = path.scope;
@@ -195,12 +206,14 @@ void Explainer::add_path_limits(Explanation& e, delivery::Path const& path) cons
 void Explainer::add_site_limits(Explanation& e) const {
   auto const& settings = dispatcher_.settings_for(route_->site);
   auto const scope = "site " + route_->site;
-  if (probe_.sources == nullptr || settings.per == CountedPer::Site)
-    add_path_limits(e, site_->paths().of(nullptr));
-  else
-    for (auto const& member : probe_.sources->members())
-      add_path_limits(e, site_->paths().of(member.source));
-  add_scope(e, site_->all_paths().scope());
+  add_paths(e, *site_);
+  // What the hosts of other sites are counted for there.
+  for (auto const* const home : site_->homes()) {
+    bool const is_named_now =
+        std::any_of(route_->targets.begin(), route_->targets.end(),
+                    [&](route::Target const& target) { return target.site == home->name(); });
+    if (is_named_now) add_paths(e, *home);
+  }
   add_count(e, scope, "max_waiting", settings.max_waiting, site_->waiting().size());
   e.limits.push_back({scope,
                       "max_messages",

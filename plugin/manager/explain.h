@@ -31,7 +31,9 @@ class Explainer {
   void add_targets(control::Explanation& e) const;
   void add_limits(control::Explanation& e) const;
   void add_site_limits(control::Explanation& e) const;
-  void add_path_limits(control::Explanation& e, delivery::Path const& path) const;
+  void add_path_limits(control::Explanation& e, delivery::Site const& site,
+                       delivery::Path const& path) const;
+  void add_paths(control::Explanation& e, delivery::Site const& site) const;
   void add_scope(control::Explanation& e, site::Scope const* scope) const;
   void add_warm_up(control::Explanation& e, site::Source const& source) const;
   void add_rate(control::Explanation& e, std::string const& scope, std::string option,

@@ -314,6 +314,7 @@ control::SiteStatus status_of(Site const& site, Clock const& clock, bool in_full
     if (last_hour > 0) s.replies.push_back({std::string(replies::name_of(which)), last_hour});
   if (in_full) s.endpoints = endpoints_of(site, clock);
   if (in_full) s.paths = paths_of(site, clock);
+  s.guest_connections = site.guest_connections();
   return s;
 }
 

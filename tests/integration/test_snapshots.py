@@ -49,6 +49,7 @@ DRIVEN_ELSEWHERE = {
            "reason", "why_less")))},
     **dict.fromkeys(("warm_ups[].held", "warm_ups[].reason", "warm_ups[].put_off", "sources[].warm_ups_held"),
                     ("tests/integration/test_sources.py", "test_a_step_of_a_warm_up_is_held_shown_and_kept_over_a_restart")),
+    "sites[].guest_connections": ("tests/integration/test_mixed_mx.py", "test_what_is_limited_at_home_is_shown_and_explained"),
     "campaigns[].parked": ("tests/integration/test_queue.py", "test_a_suspended_campaign_waits_in_the_queue_is_counted_there_and_comes_when_resumed"),
     "status.state_file.dropped": ("tests/unit/manager/state_database_test.cc", "what_waits_for_a_broken_disk_is_bounded"),
     "status.state_file.problem": ("tests/integration/test_state.py", "test_mail_flows_whatever_became_of_the_database"),

@@ -128,6 +128,9 @@ void show(Sheet& sheet, control::SiteStatus const& s) {
              fmt::format(
                  "{} of at most {}: {} connecting, {} idle, {} busy, {} checking, {} closing",
                  c.open(), s.max_connections, c.connecting, c.idle, c.busy, c.checking, c.closing));
+  if (s.guest_connections != 0)
+    sheet.line("guests", counted(s.guest_connections, "connection", "connections") +
+                             " of domains with mixed MX, counted here too");
   sheet.line("reuse",
              fmt::format("{}: {} opened, {} reused, at most {} messages each",
                          reuse_ratio(s.opened, s.reused), s.opened, s.reused, s.max_messages));

@@ -153,6 +153,7 @@ void fields(V& v, S& s) {
   v.field("replies", s.replies);
   v.field("endpoints", s.endpoints);
   v.field("paths", s.paths);
+  v.field("guest_connections", s.guest_connections);
   v.field("warm_ups", s.warm_ups);
 }
 

@@ -145,6 +145,7 @@ struct SiteStatus {
   std::vector<CountedReason> replies;       ///< of the last hour, by class, the most frequent first
   std::vector<EndpointStatus> endpoints;    ///< only when asked for this site
   std::vector<PathStatus> paths = {};       ///< likewise, where it is sent to from several sources
+  std::uint64_t guest_connections = 0;      ///< of sites some of whose hosts belong here
   std::vector<WarmUpStatus> warm_ups = {};  ///< likewise, of sources with a plan
 };
 

@@ -35,6 +35,7 @@ Dispatcher::~Dispatcher() {
   for (auto& [name, site] : sites_)
     site->defer_waiting(draining(), parking::Why::Other, context_.clock.now());
   deliveries_.clear();  // leases and permits go before what they belong to
+  for (auto& [name, site] : sites_) site->leave_homes();
   context_.sites_with_work.clear();
   sites_.clear();
   context_.buried.clear();
@@ -255,18 +256,27 @@ void Dispatcher::sweep() {
 }
 
 Site& Dispatcher::site_for(route::Route const& route) {
-  if (auto* site = find(route.site)) {
+  // The site itself is used last, so that what its hosts belong to does not take its place.
+  std::vector<Site*> homes;
+  for (auto const& target : route.targets)
+    if (!target.site.empty()) homes.push_back(&site_called(target.site, true));
+  auto& site = site_called(route.site, route.is_named_site);
+  for (auto* const home : homes) site.belong_to(*home);
+  return site;
+}
+
+Site& Dispatcher::site_called(std::string const& name, bool is_named) {
+  if (auto* site = find(name)) {
     by_use_.splice(by_use_.begin(), by_use_, site->place);
     return *site;
   }
   if (sites_.size() >= most_sites) make_room_for_a_site(context_.clock.now());
-  auto site =
-      std::make_unique<Site>(route.site, route.is_named_site, section_for(route.site), context_);
+  auto site = std::make_unique<Site>(name, is_named, section_for(name), context_);
   auto& made = *site;
   site_index_.emplace(made.name(), &made);
   made.place = by_use_.insert(by_use_.begin(), &made);
   restore_periods(made);
-  sites_.emplace(route.site, std::move(site));
+  sites_.emplace(name, std::move(site));
   return made;
 }
 

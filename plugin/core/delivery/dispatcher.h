@@ -161,6 +161,7 @@ class Dispatcher final : private TransactionSink {
                  std::shared_ptr<route::Route const> route, TimePoint now) override;
 
   Site& site_for(route::Route const& route);
+  Site& site_called(std::string const& name, bool is_named);
   void find_tenant(Envelope& envelope, TimePoint now);
   site::Scope& domain_scope(std::string const& domain);
   /// Whose limits the message's transactions to this domain of this site are under.

@@ -44,6 +44,21 @@ struct ConnectionPermits {
   site::Permit path;
   site::Permit source;
   site::Permit host;
+  // Of the site that the host belongs to, where that is another (site_homes.cc).
+  site::Permit home_path;
+  site::Permit home_all_paths;
+
+  template <class Visitor>
+  void visit(Visitor&& visitor) {
+    for (auto* permit : {&total, &all_paths, &path, &source, &host, &home_path, &home_all_paths})
+      visitor(*permit);
+  }
+  template <class Visitor>
+  void visit(Visitor&& visitor) const {
+    for (auto const* permit :
+         {&total, &all_paths, &path, &source, &host, &home_path, &home_all_paths})
+      visitor(*permit);
+  }
 };
 
 /// Nothing is ever removed but hosts, so pointers stay good while transactions and connections have

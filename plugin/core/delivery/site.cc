@@ -28,6 +28,7 @@ Site::Site(std::string name, bool is_named, SiteSettings const& settings, Contex
       last_used_(context_.clock.now()) {}
 
 Site::~Site() {
+  leave_homes();
   assert(waiting_.is_empty() && "a site goes only when nothing waits at it");
   context_.parking.waiting -= slots_noted_;
   leave_lines();  // its connections give back what it might otherwise be told of
@@ -165,6 +166,7 @@ void Site::suspend(site::Suspension suspension, TimePoint now) {
   keep_suspension(now);
   defer_waiting(suspended_outcome(), Why::Suspended, now);
   be_pumped_at(now);
+  tell_guests(now);
 }
 
 void Site::keep_suspension(TimePoint now) {
@@ -198,6 +200,7 @@ void Site::start_anew(TimePoint now) {
   paths_.start_anew(now);
   tls_.forget_failures();
   try_parked(now);
+  tell_guests(now);
 }
 
 bool Site::hold(std::string const& scope, site::Suspension why, TimePoint now) {
@@ -206,6 +209,7 @@ bool Site::hold(std::string const& scope, site::Suspension why, TimePoint now) {
   if (!holds_.hold(scope, std::move(why), now)) return false;
   tell_suspended(context_, {"site", name_, scope}, told, now);
   defer_held(now);
+  tell_guests(now);
   return true;
 }
 
@@ -213,6 +217,7 @@ bool Site::release(std::string const& scope, TimePoint now) {
   be_pumped_at(now);
   if (!holds_.release(scope)) return false;
   tell_resumed(context_, {"site", name_, scope}, now);
+  tell_guests(now);
   return true;
 }
 
@@ -272,7 +277,7 @@ TimePoint Site::backs_off_until(TimePoint now) const {
     auto const endpoint = endpoint_of(target);
     auto const* unproven = tls_.failure_of(last_purpose_->tls->of(target.host).policy, endpoint);
     paths_.visit_used([&](Path const& path) {
-      TimePoint from{};
+      auto from = home_rests_until(target, path.source(), now);
       for (auto const* record : {path.health.find(endpoint), unproven})
         if (record != nullptr) from = std::max(from, record->not_before);
       until = std::min(until, from);
@@ -298,7 +303,8 @@ bool Site::is_quiet() const {
 
 bool Site::is_forgettable() const {
   return pool_.is_empty() && waiting_.is_empty() && !suspension_ && !wants_turn_ &&
-         holds_.is_empty() && all_paths_.is_forgettable() && paths_.is_forgettable();
+         holds_.is_empty() && all_paths_.is_forgettable() && paths_.is_forgettable() &&
+         kin().guests.empty();
 }
 
 bool Site::is_unused(TimePoint now) const {
@@ -317,6 +323,7 @@ void Site::rest() {
   tls_.forget_policies();
   speed_ = {};
   turnout_.reset();
+  for (auto* const words : {&why_, &last_reply_, &last_error_}) words->shrink_to_fit();
   if (settings_.min_idle != 0) return;
   last_route_.reset();
   last_purpose_.reset();
@@ -334,6 +341,9 @@ std::string Site::words_for(site::Wait const& wait, TimePoint now) const {
   auto const next = wait.not_before == never || wait.not_before <= now
                         ? std::string("when one comes free")
                         : fmt::format("in {}", to_text(wait.not_before - now));
+  // Of what is limited where its hosts belong.
+  for (auto const* const home : homes())
+    if (home->counts(wait, now)) return home->words_for(wait, now);
   if (wait.limit == Limit::WarmUp)
     return fmt::format("{}: {}, next {}", wait.scope->title(),
                        context_.scopes.find_source(wait.scope->name())

@@ -154,6 +154,14 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   }
   /// Nothing is open, waits, backs off or is held back: status has nothing to count here.
   [[nodiscard]] bool is_quiet() const;
+  /// Some of its hosts belong to that named site (mixed and backup MX).
+  void belong_to(Site& home);
+  /// It is the end of all sites: in what order they go does not matter any more.
+  void leave_homes();
+  /// Named sites that some of its hosts belong to.
+  [[nodiscard]] std::vector<Site*> const& homes() const { return kin().homes; }
+  /// Connections of other sites to hosts that belong here.
+  [[nodiscard]] std::size_t guest_connections() const;
   /// Nothing is open, nothing waits, and nothing needs to be remembered: it may be forgotten.
   [[nodiscard]] bool is_forgettable() const;
   /// Not for a day.
@@ -201,6 +209,46 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
                               SmtpConnection const* connection) const;
   /// A part of a delivery took so long: here, and over all sites.
   void measure(Histogram StageTimes::*stage, Duration took);
+
+  // Hosts that belong to another site (site_homes.cc).
+  struct Kin {
+    std::vector<Site*> homes;   ///< that some of its hosts belong to
+    std::vector<Site*> guests;  ///< some of whose hosts belong here
+  };
+  [[nodiscard]] Kin const& kin() const;
+  struct Home {
+    Site* site = nullptr;  ///< null: the host belongs to this one
+    Path* path = nullptr;  ///< of that site
+    explicit operator bool() const { return site != nullptr; }
+  };
+  [[nodiscard]] Home home_of(route::Target const& target, site::Source* source) const;
+  [[nodiscard]] Home home_of(SmtpConnection const& connection) const {
+    return home_of(connection.target(), connection.source());
+  }
+  /// Whose limits and reactions what the server says is for.
+  [[nodiscard]] Site& judged_site(SmtpConnection const& connection);
+  [[nodiscard]] Path& judged_path(SmtpConnection const& connection) const;
+  [[nodiscard]] site::Wait home_may_begin(route::Target const& target, site::Source* source,
+                                          std::uint32_t recipients, TimePoint now) const;
+  [[nodiscard]] site::Wait home_may_open(route::Target const& target, site::Source* source,
+                                         TimePoint now) const;
+  /// What lets none of these hosts take a message from that source now; over where one may.
+  [[nodiscard]] site::Wait homes_may_begin(Transaction const& transaction, site::Source* source,
+                                           TimePoint now) const;
+  /// Until when the host is not to be tried, for it backs off or is held back where it belongs.
+  [[nodiscard]] TimePoint home_rests_until(route::Target const& target, site::Source* source,
+                                           TimePoint now) const;
+  [[nodiscard]] site::Wait room_at_homes(Path const& path, std::size_t n, TimePoint until,
+                                         TimePoint now) const;
+  /// Whether the limit is of this site: of one of its paths, of all of them, of a plan here.
+  [[nodiscard]] bool counts(site::Wait const& wait, TimePoint now) const;
+  void take_home_permits(ConnectionPermits& permits, Home const& home, TimePoint now);
+  void begin_at_home(SmtpConnection const& connection, std::uint32_t recipients, TimePoint now);
+  void ask_for_room_at_home(Home const& home, TimePoint now);
+  void ask_guests_for_room(Path& path, TimePoint now);
+  void count_guests();
+  void tell_guests(TimePoint now);
+  [[nodiscard]] bool is_too_many(SmtpConnection const& connection) const;
 
   // Deciding (site_decide.cc).
   /// Who wants a connection: a transaction, if it left from this source.
@@ -362,6 +410,9 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
                       bool is_delivered, TimePoint now);
   void carry_out(Consequences consequences, Path& path, SmtpConnection const* connection,
                  TimePoint now);
+  /// At the site that the connection's host belongs to.
+  void carry_out_at_home(Consequences consequences, SmtpConnection const& connection,
+                         TimePoint now);
   void leave_alone(Path& path, site::EndpointName const& endpoint, site::Suspension const& why,
                    TimePoint now);
   void expire(TimePoint now);
@@ -372,6 +423,9 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
     explicit operator bool() const { return why != nullptr; }
   };
   [[nodiscard]] Held held(Transaction const& transaction, TimePoint now) const;
+  /// What holds it back where the host belongs.
+  [[nodiscard]] Held held_at_home(Transaction const& transaction, route::Target const& target,
+                                  site::Source* source, TimePoint now) const;
   [[nodiscard]] Held part_held(std::string_view kind, std::string_view name, TimePoint now) const;
   [[nodiscard]] Held campaign_held(std::string_view campaign, TimePoint now) const;
   [[nodiscard]] site::Suspension const* source_held(Transaction const& transaction,
@@ -467,7 +521,8 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   std::unique_ptr<Purpose> last_purpose_;           ///< likewise
   std::vector<SmtpConnection*> started_;  ///< to be settled once the queue is not being visited
   std::vector<Transaction*>
-      unreachable_;  ///< found to have no endpoint left while the queue was being visited
+      unreachable_;           ///< found to have no endpoint left while the queue was being visited
+  std::unique_ptr<Kin> kin_;  ///< null: none
   std::vector<site::ConcurrencyLimit*> offered_;  ///< room that it was told of, to be passed on
   std::unique_ptr<Turnout> turnout_;              ///< null while it rests
   std::uint32_t slots_noted_ = 0;                 ///< of those that wait, in Parking::waiting

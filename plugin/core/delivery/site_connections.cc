@@ -153,7 +153,9 @@ void Site::close(SmtpConnection& connection, std::string_view reason, TimePoint 
 pool::Aging Site::aging_of(SmtpConnection const* connection) const {
   auto most = settings_.max_messages;
   if (connection != nullptr) {
-    most = all_paths_.tightened_messages(path_of(*connection).reactions.max_messages());
+    auto const home = home_of(*connection);
+    auto const& all_paths = home ? home.site->all_paths_ : all_paths_;
+    most = all_paths.tightened_messages(judged_path(*connection).reactions.max_messages());
     if (auto const announced = connection->session().capabilities().mail_max;
         announced && *announced != 0)
       most = most == 0 ? *announced : std::min(most, *announced);
@@ -168,6 +170,7 @@ void Site::count_all_paths() {
                      ConnectionState::Checking, ConnectionState::Closing})
     for (auto const& c : pool_.in(state))
       static_cast<SmtpConnection&>(*c).be_counted_by_all_paths(scope->connections);
+  count_guests();
 }
 
 void Site::count_close(std::string_view reason) {
@@ -235,7 +238,7 @@ void Site::on_closed(SmtpConnection& connection, smtp::Closed const& closed, Tim
     ++counters_.poisoned;
     ++context_.totals.poisoned;
   }
-  carry_out(react_to_close(connection, closed, now), path_of(connection), &connection, now);
+  carry_out_at_home(react_to_close(connection, closed, now), connection, now);
   count_close(closed.reason);
   if (context_.log.is_on(LogLevel::Info))
     context_.log.info(fmt::format(

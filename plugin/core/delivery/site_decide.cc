@@ -100,6 +100,8 @@ std::pair<Site::Prospect, site::Wait> Site::prospect_of(Transaction const& trans
   // A full path uses the warm connections that it has, whosever turn it is.
   if (idle_for(who, now) != nullptr) return {Prospect::Now, {}};
   if (all_hosts_fail(who.path, *transaction.route, now)) return {Prospect::HostsFail, {}};
+  if (auto const wait = homes_may_begin(transaction, source, now); !wait.is_over())
+    return {Prospect::Later, wait};
   bool const may_open_one = source->scope.may_open(now).is_over() &&
                             who.path.scope.may_open(now).is_over() &&
                             all_paths_.may_open(now).is_over();
@@ -117,17 +119,21 @@ site::Wait Site::blocked_on(Path const& path, TimePoint now) const {
   if (auto const wait = path.scope.may_begin(1, now); !wait.is_over()) return wait;
   if (!last_route_ || !all_hosts_fail(path, *last_route_, now)) return {};
   auto next = never;
-  for (auto const& target : last_route_->targets)
+  for (auto const& target : last_route_->targets) {
+    auto from = home_rests_until(target, path.source(), now);
     if (auto const* record = path.health.find(endpoint_of(target)))
-      next = std::min(next, record->not_before);
+      from = std::max(from, record->not_before);
+    if (from > now) next = std::min(next, from);
+  }
   return {next, Limit::BackingOff};
 }
 
 bool Site::all_hosts_fail(Path const& path, route::Route const& route, TimePoint now) const {
   return !route.targets.empty() &&
          std::all_of(route.targets.begin(), route.targets.end(), [&](auto const& target) {
-           auto const* const source = path.source();
+           auto* const source = path.source();
            return path.health.is_backing_off(endpoint_of(target), now) ||
+                  home_rests_until(target, source, now) > now ||
                   (source != nullptr && !source->reaches(target.address.family()));
          });
 }
@@ -136,6 +142,8 @@ SmtpConnection* Site::idle_for(Seeker const& seeker, TimePoint now) const {
   for (auto const& c : pool_.in(ConnectionState::Idle)) {
     auto& connection = static_cast<SmtpConnection&>(*c);
     if (!can_serve(connection, seeker, now) || needs_check(connection, now)) continue;
+    auto const n = seeker.transaction.size();
+    if (!home_may_begin(connection.target(), seeker.source, n, now).is_over()) continue;
     return &connection;
   }
   return nullptr;
@@ -145,6 +153,9 @@ bool Site::can_serve(SmtpConnection const& connection, Seeker const& seeker, Tim
   auto const& transaction = seeker.transaction;
   if (transaction.needs_fresh && connection.uses() != 0) return false;
   if (transaction.is_unfit(connection.target().host)) return false;
+  if (held_at_home(transaction, connection.target(), seeker.source, now) ||
+      home_rests_until(connection.target(), seeker.source, now) > now)
+    return false;
   auto const& targets = transaction.route->targets;
   auto const* const named = still_named(connection.target(), *transaction.route);
   if (named == nullptr || connection.source() != seeker.source) return false;
@@ -185,6 +196,8 @@ bool Site::may_be_tried(route::Target const& target, Seeker const& seeker, TimeP
   auto const& health = seeker.path.health;
   return !seeker.transaction.is_unfit(target.host) && !health.is_backing_off(endpoint, now) &&
          !health.has_failed_since(endpoint, since) &&
+         !held_at_home(seeker.transaction, target, seeker.source, now) &&
+         home_rests_until(target, seeker.source, now) <= now &&
          (source == nullptr || source->reaches(target.address.family())) &&
          tls_.may_try(seeker.transaction.tls->of(target.host).policy, endpoint, now, since);
 }
@@ -194,6 +207,10 @@ bool Site::needs_check(SmtpConnection const& connection, TimePoint now) const {
 }
 
 Decision Site::provide_connection(Seeker const& seeker, TimePoint now) const {
+  // A limit, and no lack of connections: nothing is opened, or closed, for what may not be used.
+  if (auto const wait = homes_may_begin(seeker.transaction, seeker.source, now); !wait.is_over())
+    return {
+        Stay{wait, seeker.transaction.unfit_hosts.empty() ? Verdict::SkipGroup : Verdict::Keep}};
   auto const& login = seeker.transaction.login;
   auto const readiness =
       login.is_none() ? Logins::Readiness::Ready : context_.logins.readiness(login.name, now);
@@ -292,6 +309,8 @@ route::Target const* Site::next_target(Seeker const& seeker, std::size_t coming,
       settings_.ip != IpPreference::Prefer4 && settings_.ip != IpPreference::Prefer6;
   for (auto const& t : targets)
     if (t.preference == found->preference && is_fit(t) && !host_is_full(t) &&
+        home_may_begin(t, seeker.source, transaction.size(), now).is_over() &&
+        home_may_open(t, seeker.source, now).is_over() &&
         (is_any_family || t.address.is_v4() == found->address.is_v4() || host_is_full(*found)))
       roomy.push_back(&t);
   return roomy.empty() ? &*found : quicker_of(roomy, now);
@@ -326,6 +345,7 @@ site::Wait Site::may_open(route::Target const& target, site::Source* source, Tim
   wait = later_of(wait, context_.scopes.total().may_open(now));
   if (source != nullptr) wait = later_of(wait, source->scope.may_open(now));
   if (host_is_full(target)) wait = later_of(wait, {never, Limit::MaxConnectionsPerHost});
+  wait = later_of(wait, home_may_open(target, source, now));
   if (context_.no_socket_before > now)
     wait = later_of(wait, {context_.no_socket_before, Limit::Descriptors});
   return wait;

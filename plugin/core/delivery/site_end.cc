@@ -86,7 +86,7 @@ void Site::on_finished(SmtpConnection& connection, smtp::TransactionResult&& res
   // What is tried once more is answered then.
   if (is_delivered || transaction.state == TransactionState::Over)
     answer_warm_up(connection, result.remarks, is_delivered, now);
-  carry_out(std::move(consequences), path_of(connection), &connection, now);
+  carry_out_at_home(std::move(consequences), connection, now);
   if (connection.state() == ConnectionState::Idle) {
     if (auto const reason = reason_to_close(connection, now); !reason.empty())
       close(connection, reason, now);
@@ -278,7 +278,12 @@ Why Site::why_unreachable(Transaction const& transaction, TimePoint now) const {
   bool const is_host_failing = std::any_of(targets.begin(), targets.end(), [&](auto const& t) {
     return health.is_backing_off({t.host, t.address, t.port}, now);
   });
-  return is_host_failing ? Why::BackingOff : Why::Other;
+  if (is_host_failing) return Why::BackingOff;
+  bool const is_held_at_home = std::any_of(targets.begin(), targets.end(), [&](auto const& t) {
+    return home_rests_until(t, transaction.source, now) > now ||
+           held_at_home(transaction, t, transaction.source, now);
+  });
+  return is_held_at_home ? Why::Suspended : Why::Other;
 }
 
 Outcome Site::unreachable(Transaction const& transaction, TimePoint now) const {
@@ -307,6 +312,17 @@ Outcome Site::unreachable(Transaction const& transaction, TimePoint now) const {
     return Outcome::local(451, {4, 4, 1},
                           fmt::format("{}: source {} has no address of the family of its hosts",
                                       name_, source->name()));
+  for (auto const& target : transaction.route->targets) {
+    if (last != nullptr) break;
+    if (auto const hold = held_at_home(transaction, target, transaction.source, now))
+      return suspended(hold.of, *hold.why, context_.clock);
+    auto const home = home_of(target, transaction.source);
+    auto const* const record =
+        home ? home.path->health.find({target.host, target.address, target.port}) : nullptr;
+    if (!is_reason_to_wait(record)) continue;
+    last = &*record->last_failure;
+    next = record->not_before;
+  }
   if (last == nullptr)
     if (auto forbidden = forbidden_by_policy(transaction)) return std::move(*forbidden);
   if (last == nullptr)

@@ -31,6 +31,7 @@ void Site::ask_for_room(route::Target const& target, site::Source* source, TimeP
   };
   if (!scopes.total().connections.has_room()) ask(scopes.total().connections);
   if (source != nullptr && !source->scope.connections.has_room()) ask(source->scope.connections);
+  ask_for_room_at_home(home_of(target, source), now);
   if (!host_is_full(target)) return;
   auto& host = scopes.host(target.address, target.port);
   host.reconfigure(settings_.max_connections_per_host);
@@ -83,6 +84,7 @@ SmtpConnection& Site::open(route::Target const& target, Purpose const& purpose, 
   start.scopes = &scopes;
   start.permits.path = paths_.of(source).scope.open(now);
   start.permits.all_paths = all_paths_.open(now);
+  take_home_permits(start.permits, home_of(target, source), now);
   start.permits.total = scopes.total().open(now);
   context_.note_use(scopes.total());
   if (source != nullptr) {
@@ -183,7 +185,7 @@ bool Site::may_be_kept_open(route::Target const& target, site::Source* source,
   auto const& path = paths_.of(source);
   bool const is_probed = path.health.is_on_probation(endpoint) && is_being_tried(path, endpoint);
   return !path.health.is_backing_off(endpoint, now) && !is_probed &&
-         !is_overtaken(path, endpoint) &&
+         home_rests_until(target, source, now) <= now && !is_overtaken(path, endpoint) &&
          tls_.may_try(last_purpose_->tls->of(target.host).policy, endpoint, now) &&
          (source == nullptr || source->reaches(target.address.family()));
 }

@@ -157,6 +157,7 @@ site::Wait Site::room_on(Path const& path, std::size_t n, Duration within, TimeP
   if (auto const t = scope->rate.turn_of(now, n + 1); t > until) wait = {t, Limit::Rate, scope};
   if (auto const t = scope->recipient_rate.turn_of(now, n + 1); t > until)
     wait = site::later_of(wait, {t, Limit::RecipientRate, scope});
+  wait = site::later_of(wait, room_at_homes(path, n, until, now));
   if (!wait.is_over()) return wait;
   // Nobody comes early to a host that backs off: it would be told so, and wait anew.
   if (auto const t = hosts_rest_until(path, n, now); t > now) return {t, Limit::BackingOff};
@@ -170,8 +171,10 @@ TimePoint Site::hosts_rest_until(Path const& path, std::size_t n, TimePoint now)
   auto next = never;
   for (auto const& target : last_route_->targets) {
     auto const* record = path.health.find({target.host, target.address, target.port});
-    if (record == nullptr || record->failures == 0) return now;
-    next = std::min(next, record->not_before);
+    bool const is_failing = record != nullptr && record->failures != 0;
+    auto const rests = home_rests_until(target, path.source(), now);
+    if (!is_failing && rests <= now) return now;
+    next = std::min(next, std::max(rests, is_failing ? record->not_before : TimePoint{}));
   }
   if (next > now) return next;
   return n == 0 || count_on(path, ConnectionState::Busy) != 0 ? now : never;

@@ -45,7 +45,7 @@ Consequences Site::react_to_end(SmtpConnection const& connection, Transaction co
   occasion.campaign = transaction.campaign;
   if (connection.source() != nullptr) occasion.source = connection.source()->name();
   occasion.recipients = transaction.wire.recipients;
-  auto& reactions = path_of(connection).reactions;
+  auto& reactions = judged_path(connection).reactions;
   auto consequences = reactions.heard(result.remarks, occasion, now);
   if (result.lost_at == Step::Mail)
     consequences = joined(std::move(consequences), reactions.ended(occasion, now));
@@ -62,7 +62,7 @@ Consequences Site::react_to_close(SmtpConnection const& connection, smtp::Closed
   occasion.carried = connection.uses();
   if (connection.source() != nullptr) occasion.source = connection.source()->name();
   occasion.is_soon = now - connection.last_heard() < site::LearnedCap::soon;
-  auto& reactions = path_of(connection).reactions;
+  auto& reactions = judged_path(connection).reactions;
   if (closed.remark) {
     // Between two messages it is about none of them, and a server may end a connection as it likes.
     if (closed.remark->at != Step::Idle)
@@ -77,8 +77,10 @@ void Site::answer_warm_up(SmtpConnection const& connection, std::span<Remark con
                           bool is_delivered, TimePoint now) {
   auto* const source = connection.source();
   if (source == nullptr || !source->warm_up.plan().is_planned()) return;
-  auto const answer = warm_up_answer(remarks, is_delivered, *context_.replies, name_);
-  note_warm_up(*source, source->warm_up.answered(name_, answer, context_.today(now).day), now);
+  auto& judge = judged_site(connection);
+  auto const answer = warm_up_answer(remarks, is_delivered, *context_.replies, judge.name_);
+  auto const day = context_.today(now).day;
+  judge.note_warm_up(*source, source->warm_up.answered(judge.name_, answer, day), now);
 }
 
 void Site::carry_out(Consequences consequences, Path& path, SmtpConnection const* connection,
@@ -87,11 +89,13 @@ void Site::carry_out(Consequences consequences, Path& path, SmtpConnection const
     path.follow(now);
     if (consequences.is_lowered) path.scope.rate.pause(now);
     be_pumped_at(now);
+    tell_guests(now);
   }
   if (consequences.set_for_all) {
     all_paths_.set(std::move(*consequences.set_for_all), now);
     count_all_paths();
     be_pumped_at(now);
+    tell_guests(now);
   }
   if (consequences.back_off && connection != nullptr) {
     auto const leave = [&](Path& each) {
@@ -99,6 +103,7 @@ void Site::carry_out(Consequences consequences, Path& path, SmtpConnection const
     };
     consequences.is_for_all_paths ? paths_.visit(leave) : leave(path);
     be_pumped_at(now);
+    tell_guests(now);
   }
   // What an operator has suspended is not given back sooner by a rule.
   if (auto& part = consequences.hold; part && !holds_.lasts(part->scope, part->why.until))
@@ -181,7 +186,10 @@ void Site::close_left_alone(TimePoint now) {
   std::vector<SmtpConnection*> all;
   for (auto const& c : pool_.in(ConnectionState::Idle)) {
     auto& connection = static_cast<SmtpConnection&>(*c);
-    if (path_of(connection).health.is_left_alone(connection.endpoint(), now))
+    auto const home = home_of(connection);
+    auto const endpoint = connection.endpoint();
+    if (path_of(connection).health.is_left_alone(endpoint, now) ||
+        (home && home.path->health.is_left_alone(endpoint, now)))
       all.push_back(&connection);
   }
   for (auto* connection : all) close(*connection, "backing_off", now);
@@ -197,8 +205,7 @@ SmtpConnection* Site::one_too_many() const {
   auto const& idle = pool_.in(ConnectionState::Idle);
   for (auto it = idle.rbegin(); it != idle.rend(); ++it) {
     auto& connection = static_cast<SmtpConnection&>(**it);
-    if (path_of(connection).scope.connections.is_exceeded() || all_paths_.is_exceeded())
-      return &connection;
+    if (is_too_many(connection)) return &connection;
   }
   return nullptr;
 }

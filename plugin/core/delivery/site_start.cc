@@ -111,6 +111,8 @@ Verdict Site::carry_out(MakeRoom const& room, Transaction& transaction, TimePoin
 Verdict Site::carry_out(Stay const& stay, Transaction& transaction, TimePoint now) {
   stand_in_lines(transaction);
   if (stay.wants_room != nullptr) ask_for_room(*stay.wants_room, transaction.source, now);
+  if (stay.wait.limit == Limit::MaxConnections)
+    ask_guests_for_room(paths_.of(transaction.source), now);
   note_wait(transaction, stay.wait, now);
   return stay.verdict;
 }
@@ -145,12 +147,15 @@ void Site::start(Transaction& transaction, SmtpConnection& connection, TimePoint
   static_cast<void>(path.scope.begin(transaction.size(), now));
   all_paths_.begin(transaction.size(), now);
   turnout().pace.note(now);
-  path.reactions.started(now);
+  begin_at_home(connection, transaction.size(), now);
+  judged_path(connection).reactions.started(now);
   peak_.note(static_cast<std::uint32_t>(pool_.count(ConnectionState::Busy)) + 1, now);
   auto levels = transaction.levels;
   if (auto* const source = connection.source()) {
     levels.source = &source->scope;
-    note_warm_up(*source, source->warm_up.sending(name_, context_.today(now).day), now);
+    auto& judge = judged_site(connection);
+    auto const day = context_.today(now).day;
+    judge.note_warm_up(*source, source->warm_up.sending(judge.name_, day), now);
   }
   transaction.permits = site::begin(levels, transaction.size(), now);
   for (auto* scope :

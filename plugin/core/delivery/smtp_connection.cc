@@ -31,16 +31,19 @@ SmtpConnection::~SmtpConnection() {
 }
 
 bool SmtpConnection::is_wanted_by_others(site::RoomWaiter const& who, bool needy_alone) const {
-  for (auto const* permit : {&permits_.total, &permits_.source, &permits_.host})
-    if (auto const* limit = permit->limit();
-        limit != nullptr && limit->is_wanted_by_others(who, needy_alone))
-      return true;
-  return false;
+  bool is_wanted = false;
+  permits_.visit([&](site::Permit const& permit) {
+    auto const* const limit = permit.limit();
+    is_wanted = is_wanted || (limit != nullptr && limit->is_wanted_by_others(who, needy_alone));
+  });
+  return is_wanted;
 }
 
 bool SmtpConnection::is_counted_by(site::ConcurrencyLimit const& limit) const {
-  return permits_.total.limit() == &limit || permits_.source.limit() == &limit ||
-         permits_.host.limit() == &limit;
+  bool is_counted = false;
+  permits_.visit(
+      [&](site::Permit const& permit) { is_counted = is_counted || permit.limit() == &limit; });
+  return is_counted;
 }
 
 void SmtpConnection::on_state(pool::ConnectionState state) {
@@ -48,7 +51,7 @@ void SmtpConnection::on_state(pool::ConnectionState state) {
   if (state == pool::ConnectionState::Idle)
     idle_place_ = scopes_.idle.insert(scopes_.idle.end(), this);
   if (state != pool::ConnectionState::Closing) return;
-  for (auto* permit : {&permits_.total, &permits_.source, &permits_.host}) permit->announce();
+  permits_.visit([](site::Permit& permit) { permit.announce(); });
 }
 
 void SmtpConnection::give_back_permits() {

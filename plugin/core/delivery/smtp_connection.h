@@ -119,6 +119,15 @@ class SmtpConnection final : public pool::Connection, private TransportEvents {
   void be_counted_by_all_paths(site::ConcurrencyLimit& limit) {
     if (!permits_.all_paths) permits_.all_paths = limit.count_one();
   }
+  /// Likewise of the site that its host belongs to.
+  void be_counted_at_home(site::ConcurrencyLimit& limit) {
+    if (!permits_.home_all_paths) permits_.home_all_paths = limit.count_one();
+  }
+  /// That site goes.
+  void leave_home() {
+    permits_.home_path.give_back();
+    permits_.home_all_paths.give_back();
+  }
   /// It is closed on the wire.
   void give_back_permits();
   [[nodiscard]] bool is_connected() const { return is_connected_; }

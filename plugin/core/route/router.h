@@ -26,6 +26,8 @@ struct Target {
   std::uint16_t preference = 0;  ///< of the MX record; its place in the list for [route], whose
                                  ///< hosts are tried as written; 0 for implicit MX
   bool may_be_local = false;  ///< named in [route]: loopback, private and own addresses are meant
+  std::string site = {};      ///< the named site that the host belongs to, where it is not the
+                              ///< route's own (mixed and backup MX); else ""
   bool operator==(Target const&) const = default;
 };
 

@@ -220,6 +220,8 @@ void Search::finish_found() {
   route->why_this_site = std::move(site_.why);
   route->hosts = std::move(host_names_);
   route->targets = targets_of(hosts_);
+  if (!route->is_named_site)
+    for (auto& target : route->targets) target.site = around_.sites->site_of_host(target.host);
   route->security = std::make_shared<tls::RouteFacts const>(std::move(security_));
   route->expires = after(asked_, lifetime_found(ttl_));
   auto const expires = route->expires;

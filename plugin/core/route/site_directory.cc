@@ -40,6 +40,11 @@ SiteChoice SiteDirectory::choose(std::string_view domain, std::vector<Host> cons
       is_one ? "its MX hosts" : "its MX hosts (mixed: they are not all of one named site)");
 }
 
+std::string SiteDirectory::site_of_host(std::string_view host) const {
+  auto const found = match(host);
+  return found.site == nullptr ? std::string() : found.site->name;
+}
+
 SiteDirectory::Match SiteDirectory::match(std::string_view host) const {
   if (by_suffix_.empty()) return {};
   for (auto dot = host.find('.'); dot != std::string_view::npos; dot = host.find('.', dot + 1)) {

@@ -29,6 +29,8 @@ class SiteDirectory {
   /// says acts on the whole site. `route_key` is the entry of [route], or "".
   [[nodiscard]] SiteChoice choose(std::string_view domain, std::vector<Host> const& hosts,
                                   std::string_view route_key) const;
+  /// The named site whose `mx` matches one host; "": none.
+  [[nodiscard]] std::string site_of_host(std::string_view host) const;
 
  private:
   struct Match {

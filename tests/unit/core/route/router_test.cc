@@ -1,5 +1,7 @@
 #include "core/route/router.h"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <boost/test/unit_test.hpp>
 #include <functional>
@@ -140,6 +142,27 @@ BOOST_AUTO_TEST_CASE(f1_servfail_and_bogus_are_451_4_4_3) {
   BOOST_TEST(answer("servfail.example") == "451 4.4.3");
   BOOST_TEST(answer("bogus.example") == "451 4.4.3");
   BOOST_TEST(asker.outcome->text.find("DNSSEC") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(
+    each_target_says_which_named_site_its_host_belongs_to_unless_it_is_the_routes) {
+  settings.sites["big"] = {"big", {".big.example"}, {}, settings.smtp};
+  settings.sites["listed"] = {"listed", {}, {"listed.example"}, settings.smtp};
+  dns.host("mx.big.example", {"192.0.2.1", "2001:db8::1"});
+  dns.host("mx.own.example", {"192.0.2.2"});
+  auto const sites_of = [&](std::string const& domain) {
+    std::string text;
+    for (auto const& target : ask(domain).route->targets)
+      text += fmt::format("{}{}:{}", text.empty() ? "" : " ", target.host, target.site);
+    return text;
+  };
+  dns.mx("all.example", {{10, "mx.big.example"}});
+  BOOST_TEST(sites_of("all.example") == "mx.big.example: mx.big.example:");
+  dns.mx("mixed.example", {{10, "mx.big.example"}, {20, "mx.own.example"}});
+  BOOST_TEST(sites_of("mixed.example") == "mx.big.example:big mx.big.example:big mx.own.example:");
+  dns.mx("listed.example", {{10, "mx.big.example"}, {20, "mx.own.example"}});
+  BOOST_TEST(sites_of("listed.example") == "mx.big.example: mx.big.example: mx.own.example:",
+             "whoever lists a domain says whose it is");
 }
 
 BOOST_AUTO_TEST_CASE(f8_mx_names_that_are_no_host_names_are_passed_over) {
