@@ -427,6 +427,12 @@ class Site final : private ConnectionOwner, private site::RoomWaiter {
   [[nodiscard]] Held held_at_home(Transaction const& transaction, route::Target const& target,
                                   site::Source* source, TimePoint now) const;
   [[nodiscard]] Held part_held(std::string_view kind, std::string_view name, TimePoint now) const;
+  /// Here, or at a site that some of its hosts belong to.
+  [[nodiscard]] bool is_part_held_anywhere(std::string_view kind, std::string_view name,
+                                           TimePoint now) const;
+  [[nodiscard]] bool is_campaign_held_anywhere(std::string_view campaign, TimePoint now) const {
+    return campaign_held(campaign, now) || is_part_held_anywhere("campaign", campaign, now);
+  }
   [[nodiscard]] Held campaign_held(std::string_view campaign, TimePoint now) const;
   [[nodiscard]] site::Suspension const* source_held(Transaction const& transaction,
                                                     TimePoint now) const;

@@ -38,7 +38,12 @@ Decision Site::decide(Transaction const& transaction, TimePoint now) const {
   auto const held = limits_of(transaction, now);
   if (!held.wait.is_over()) return {Stay{held.wait, verdict_of(held.reach)}, transaction.source};
   auto const from = choose_source(transaction, now);
-  if (!from.wait.is_over()) return {Stay{from.wait, others_wait(transaction)}, from.source};
+  if (!from.wait.is_over()) {
+    auto const verdict = others_wait(transaction);
+    // Other domains may have hosts that do not wait for the same home.
+    bool const is_for_domain = verdict == Verdict::SkipGroup && !homes().empty();
+    return {Stay{from.wait, is_for_domain ? Verdict::SkipDomain : verdict}, from.source};
+  }
   auto const seeker = this->seeker(transaction, from.source);
   auto* const connection = idle_for(seeker, now);
   auto decision = connection != nullptr
@@ -159,6 +164,8 @@ bool Site::can_serve(SmtpConnection const& connection, Seeker const& seeker, Tim
   auto const& targets = transaction.route->targets;
   auto const* const named = still_named(connection.target(), *transaction.route);
   if (named == nullptr || connection.source() != seeker.source) return false;
+  // What its host belongs to has changed by a reload: it would count at the old one.
+  if (connection.target().site != named->site) return false;
   auto const& terms = transaction.tls->of(named->host);
   if (connection.key() != key_for(*named, terms, seeker.source, transaction.login)) return false;
   if (connection.objection(terms.policy, context_.clock.wall(now))) return false;
@@ -210,7 +217,7 @@ Decision Site::provide_connection(Seeker const& seeker, TimePoint now) const {
   // A limit, and no lack of connections: nothing is opened, or closed, for what may not be used.
   if (auto const wait = homes_may_begin(seeker.transaction, seeker.source, now); !wait.is_over())
     return {
-        Stay{wait, seeker.transaction.unfit_hosts.empty() ? Verdict::SkipGroup : Verdict::Keep}};
+        Stay{wait, seeker.transaction.unfit_hosts.empty() ? Verdict::SkipDomain : Verdict::Keep}};
   auto const& login = seeker.transaction.login;
   auto const readiness =
       login.is_none() ? Logins::Readiness::Ready : context_.logins.readiness(login.name, now);
@@ -296,7 +303,8 @@ route::Target const* Site::next_target(Seeker const& seeker, std::size_t coming,
     bool const has_enough =
         is_overtaken(seeker.path, endpoint) ||
         (seeker.path.health.is_on_probation(endpoint) && is_being_tried(seeker.path, endpoint));
-    return may_be_tried(t, seeker, now) && (coming == 0 || !has_enough);
+    return may_be_tried(t, seeker, now) && (coming == 0 || !has_enough) &&
+           home_may_begin(t, seeker.source, transaction.size(), now).is_over();
   };
   if (transaction.preferred)
     for (auto const& t : targets)
@@ -309,7 +317,6 @@ route::Target const* Site::next_target(Seeker const& seeker, std::size_t coming,
       settings_.ip != IpPreference::Prefer4 && settings_.ip != IpPreference::Prefer6;
   for (auto const& t : targets)
     if (t.preference == found->preference && is_fit(t) && !host_is_full(t) &&
-        home_may_begin(t, seeker.source, transaction.size(), now).is_over() &&
         home_may_open(t, seeker.source, now).is_over() &&
         (is_any_family || t.address.is_v4() == found->address.is_v4() || host_is_full(*found)))
       roomy.push_back(&t);

@@ -124,7 +124,7 @@ Site::Held Site::held_at_home(Transaction const& transaction, route::Target cons
   auto const home = home_of(target, source);
   if (!home) return {};
   auto const& site = *home.site;
-  if (site.suspension_) return {&*site.suspension_, site.name_};
+  if (site.suspension_ && site.suspension_->until > now) return {&*site.suspension_, site.name_};
   if (auto hold = site.part_held("sender_domain", transaction.sender_domain, now)) return hold;
   if (auto hold = site.part_held("tenant", transaction.tenant, now)) return hold;
   if (auto hold = site.part_held("campaign", transaction.campaign, now)) return hold;
@@ -132,6 +132,14 @@ Site::Held Site::held_at_home(Transaction const& transaction, route::Target cons
     if (auto const* const why = site.held_from(*source, now))
       return {why, PathName{site.name_, source->name()}.title()};
   return {};
+}
+
+bool Site::is_part_held_anywhere(std::string_view kind, std::string_view name,
+                                 TimePoint now) const {
+  if (holds_.of(kind, name, now) != nullptr) return true;
+  return std::any_of(homes().begin(), homes().end(), [&](Site const* home) {
+    return static_cast<bool>(home->part_held(kind, name, now));
+  });
 }
 
 // What the one behind `n` others waits for at these homes, later than `until`.
@@ -173,7 +181,6 @@ bool Site::counts(site::Wait const& wait, TimePoint now) const {
 
 void Site::take_home_permits(ConnectionPermits& permits, Home const& home, TimePoint now) {
   if (!home) return;
-  home.site->paths_.use(home.path->source());
   permits.home_path = home.path->scope.open(now);
   permits.home_all_paths = home.site->all_paths_.open(now);
 }

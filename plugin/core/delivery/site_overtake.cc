@@ -50,6 +50,12 @@ Decision Site::wait_or_overtake(Seeker const& seeker, TimePoint now) const {
   for (auto const& next : seeker.transaction.route->targets) {
     if (!may_be_tried(next, seeker, now) || is_being_tried(seeker.path, endpoint_of(next)))
       continue;
+    // Opened, it could not be used: another would be, and another.
+    auto const wait = home_may_begin(next, seeker.source, seeker.transaction.size(), now);
+    if (!wait.is_over()) {
+      look_again = std::min(look_again, wait.not_before);
+      continue;
+    }
     auto const from = overtaken_from(next, seeker, now);
     if (from <= now) return overtake_with(next, seeker, now);
     look_again = std::min(look_again, from);

@@ -88,10 +88,10 @@ parking::LineName Site::line_of(Transaction const& transaction, TimePoint now) c
                          {},
                          {}};
   // What is held back stands in a line of its own, so that it holds up nobody else.
-  if (holds_.of("sender_domain", transaction.sender_domain, now) != nullptr)
+  if (is_part_held_anywhere("sender_domain", transaction.sender_domain, now))
     line.sender_domain = transaction.sender_domain;
-  if (holds_.of("tenant", transaction.tenant, now) != nullptr) line.tenant = transaction.tenant;
-  if (campaign_held(transaction.campaign, now)) line.campaign = transaction.campaign;
+  if (is_part_held_anywhere("tenant", transaction.tenant, now)) line.tenant = transaction.tenant;
+  if (is_campaign_held_anywhere(transaction.campaign, now)) line.campaign = transaction.campaign;
   if (source_held(transaction, now) != nullptr)
     line.source = (transaction.source != nullptr ? transaction.source
                                                  : transaction.sources->members().front().source)
@@ -311,8 +311,9 @@ void Site::forget_patterns() {
 TimePoint Site::line_may_go_at(parking::LineName const& line, std::size_t coming, Duration ahead,
                                TimePoint now) const {
   auto const later = after(now, look_again_every);
-  if (holds_.of("sender_domain", line.sender_domain, now) != nullptr ||
-      holds_.of("tenant", line.tenant, now) != nullptr || campaign_held(line.campaign, now))
+  if (is_part_held_anywhere("sender_domain", line.sender_domain, now) ||
+      is_part_held_anywhere("tenant", line.tenant, now) ||
+      is_campaign_held_anywhere(line.campaign, now))
     return later;
   auto const* const source =
       line.source.empty() ? nullptr : context_.scopes.find_source(line.source);

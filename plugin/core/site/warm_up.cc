@@ -147,6 +147,9 @@ sys_days WarmUpProgress::forgotten_on(WarmUpAtSite const& at_site) const {
 void WarmUpProgress::restore(std::string const& site, WarmUpAtSite at_site,
                              std::optional<sys_days> start) {
   if (start != plan_.start) at_site = begun_anew(at_site);
+  // No more days can have been held than there were.
+  auto const since = std::max<std::int64_t>((at_site.today.day - plan_.start).count(), 0);
+  at_site.held = static_cast<std::uint32_t>(std::min<std::int64_t>(at_site.held, since));
   day_ = std::max(day_, at_site.today.day);
   sites_[site] = std::move(at_site);
 }

@@ -108,7 +108,9 @@ class WarmUpProgress {
   template <class Visitor>
   void visit(std::chrono::sys_days day, Visitor&& visitor) const {
     for (auto const& [site, kept] : sites_)
-      if (auto const now_at = at(site, day); now_at.today.sent + now_at.held != 0) visitor(site);
+      if (auto const now_at = at(site, day);
+          now_at.today.sent + now_at.today.put_off + now_at.held != 0)
+        visitor(site);
   }
 
  private:

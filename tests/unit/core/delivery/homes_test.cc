@@ -381,4 +381,65 @@ BOOST_AUTO_TEST_CASE(a_home_stays_while_it_has_guests_and_both_go_in_the_end) {
   dispatcher.reset();  // with all under way: what belongs together goes together
 }
 
+// Hosts that are late, preferred or shared, while a home's limit is reached
+
+BOOST_AUTO_TEST_CASE(
+    nothing_is_opened_at_a_home_whose_rate_is_reached_while_ones_own_host_is_late) {
+  big().rate = {1, 1h};
+  send_many(1, "all.test");
+  auto const opened = network.servers.size();
+  network.behaviour.drops = [](route::Target const& t) {
+    return t.address.to_string() == own_host;
+  };
+  send_many(3, "behind.test");
+  pass(25s);
+  BOOST_TEST(open_at(big_host) <= 1U);
+  std::size_t to_big = 0;
+  for (auto i = opened; i < network.servers.size(); ++i)
+    if (network.servers[i]->address.address.to_string() == big_host) ++to_big;
+  BOOST_TEST(to_big == 0U);
+  BOOST_TEST(bodies_at(big_host) == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(
+    a_lost_connection_to_a_home_whose_rate_is_reached_is_not_made_again_and_again) {
+  big().rate = {2, 1h};
+  send_many(1, "even.test");
+  // The next one is lost in its MAIL, and is to be tried anew at the same host.
+  network.behaviour.answer = [](SimulatedServer& server, std::string const& line) {
+    bool const is_second =
+        std::count(server.commands.begin(), server.commands.end(), "<body>") == 1;
+    return line.starts_with("MAIL") && is_second ? std::string("\x04") : std::string("?");
+  };
+  auto const before = network.servers.size();
+  send_many(2, "even.test");
+  pass(30s);
+  BOOST_TEST(network.servers.size() - before <= 4U);
+  BOOST_TEST(bodies_at(big_host) <= 2U);
+  BOOST_TEST(bodies_at(big_host) + bodies_at(own_host) == 3U, "the other host takes them");
+}
+
+BOOST_AUTO_TEST_CASE(mail_of_one_domain_waits_for_no_home_that_only_another_domain_needs) {
+  big().rate = {1, 1h};
+  send_many(1, "all.test");
+  send({"waits@backup.test"});
+  auto const& goes = send({"goes@behind.test"});
+  settle();
+  BOOST_TEST(site("backup.test").name() == site("behind.test").name());
+  BOOST_TEST(goes.is_delivered(), "its own host is free");
+  BOOST_TEST(bodies_at(own_host) == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_connection_from_before_its_host_had_a_home_carries_no_mail_past_its_limits) {
+  auto const named = std::exchange(settings.sites, {});
+  send_many(1, "backup.test");
+  BOOST_TEST(bodies_at(big_host) == 1U);
+  settings.sites = named;
+  big().rate = {1, 1h};
+  router->reconfigure(settings);
+  dispatcher->reconfigure(settings, clock.now_);
+  send_many(3, "backup.test");
+  BOOST_TEST(bodies_at(big_host) == 2U, "one of the hour");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
